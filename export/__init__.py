@@ -1,0 +1,1 @@
+"""From trained weights to one self-describing ONNX file."""

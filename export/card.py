@@ -1,0 +1,64 @@
+"""Fill in a model's card from its training, and from what is measured at export."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from cpunet.export.halo import measure_halo
+from cpunet.matching import SetScores
+from cpunet.model_card import ModelCard
+from cpunet.training.evaluation import card_for_training
+from cpunet.training.unet import Probabilities
+from cpunet.training.weights import TrainedNetwork
+
+
+def card_from_training(trained: TrainedNetwork, command: str) -> ModelCard:
+    """Make the card of a trained network; thresholds and scores are added once they are measured.
+
+    Parameters
+    ----------
+    trained : TrainedNetwork
+    command : str
+        What rebuilds the model.
+
+    Returns
+    -------
+    ModelCard
+        Its halo is measured here.
+    """
+    draft = card_for_training(trained.config)
+    architecture, facts = trained.config.architecture, trained.facts
+    halo = measure_halo(Probabilities(trained.network).eval(), architecture.in_channels, architecture.divisible_by)
+    return replace(
+        draft,
+        input=replace(
+            draft.input,
+            diameter_px=facts["diameter_px"],
+            diameter_low_px=facts["diameter_low_px"],
+            diameter_high_px=facts["diameter_high_px"],
+        ),
+        output=replace(draft.output, halo=halo),
+        provenance={
+            "data": facts["data"],
+            "seed": trained.config.seed,
+            "steps": trained.config.steps,
+            "commit": facts.get("commit", ""),
+            "command": command,
+        },
+    )
+
+
+def scores_for_card(scores: SetScores) -> dict[str, Any]:
+    """Choose the scores that a card carries, rounded to what their sampling error allows."""
+    return {
+        "images": scores.images,
+        "objects": scores.truth_count,
+        "mean_f1": round(scores.mean_f1, 4),
+        "mean_average_precision": round(scores.mean_average_precision, 4),
+        "f1_at_0.5": round(scores.f1[0.5], 4),
+        "f1_at_0.7": round(scores.f1[0.7], 4),
+        "f1_at_0.9": round(scores.f1[0.9], 4),
+        "over_segmented": scores.over_segmented,
+        "under_segmented": scores.under_segmented,
+    }

@@ -1,0 +1,91 @@
+"""``cpunet export``: trained weights in, one verified ONNX file with its card out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from cpunet.export.card import card_from_training, scores_for_card
+from cpunet.export.onnx_export import ExportError, write_onnx
+from cpunet.matching import pool_scores
+from cpunet.model_card import ModelError
+from cpunet.model_files import MODEL_FILE
+from cpunet.onnx_file import sha256
+from cpunet.session import RuntimeMissingError, load_model
+from cpunet.training.data import DataError, rows_of_split
+from cpunet.training.evaluation import TorchModel, score_images
+from cpunet.training.tuning import tune_postprocessing
+from cpunet.training.weights import WeightsError, load_trained, save_trained
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("weights", type=Path, metavar="CHECKPOINT", help="a run's .ckpt, or weights.safetensors")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="the .onnx file to write")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="ROOT",
+        help="folder that holds the data sets: tunes the thresholds on their val split and records the scores",
+    )
+    parser.add_argument("--command", default="", dest="rebuild", help="how the model is rebuilt, for its card")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export and return 0, or 1 with the reason."""
+    try:
+        export(arguments.weights, arguments.output, arguments.data, arguments.rebuild)
+    except (WeightsError, DataError, ModelError, ExportError, RuntimeMissingError, OSError) as error:
+        print(f"cpunet export: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def export(weights: Path, output: Path, data: Path | None, rebuild: str) -> None:
+    """Write the ONNX file, and beside it weights.safetensors to fine-tune from.
+
+    Parameters
+    ----------
+    weights : Path
+        A checkpoint, or a safetensors file.
+    output : Path
+        Ends in ``.onnx``.
+    data : Path, optional
+        The folder that holds the data sets of the training's configuration.
+    rebuild : str
+        The command that rebuilds the model.
+
+    Raises
+    ------
+    ValueError, RuntimeError
+        If the weights, the data or the result cannot be used; nothing is written then.
+    """
+    if output.suffix != ".onnx":
+        raise ModelError(f"{output}: the name of a model file must end in .onnx, such as models/NAME/{MODEL_FILE}.")
+    trained = load_trained(weights)
+    if "diameter_px" not in trained.facts:
+        raise WeightsError(f"{weights}: its training has not finished: finish it with `cpunet train` first.")
+    card = card_from_training(trained, rebuild)
+    if data is not None:
+        sets = rows_of_split(trained.config.data, data, "val")
+        print(f"tuning thresholds on {sum(len(rows) for rows in sets)} validation images")
+        card = replace(card, postprocessing=tune_postprocessing(TorchModel(trained.network, card), sets))
+        print(f"    {card.postprocessing}")
+        write_onnx(output, trained.network, card)
+        model = load_model(output, device="cpu")
+        scores = {
+            source.folder: scores_for_card(pool_scores(score_images(model, rows)))
+            for source, rows in zip(trained.config.data, sets, strict=True)
+        }
+        card = replace(card, scores=scores)
+        for name, values in scores.items():
+            print(f"    {name} val: {values}")
+    write_onnx(output, trained.network, card)
+    beside = output.with_name("weights.safetensors")
+    if weights.resolve() != beside.resolve():
+        save_trained(beside, trained)
+    for path in (output, beside):
+        print(f"{path}  {path.stat().st_size / 1e6:.2f} MB  sha256 {sha256(path)}")
+    print("onnxruntime and torch agree to rtol 1e-3, atol 1e-3; halo measured:", card.output.halo)

@@ -1,0 +1,63 @@
+"""The command line: ``python -m cpunet``, also installed as ``cpunet``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from typing import List, Optional
+
+from cpunet import __version__
+
+# Each names a module with add_arguments(parser) and run(arguments) -> exit code. Imported late, so that a
+# machine without torch can segment, and one without onnxruntime can train.
+COMMANDS = {
+    "segment": ("cpunet.segment_command", "find objects in image files"),
+    "models": ("cpunet.models_command", "list the models that are there, with their cards"),
+    "doctor": ("cpunet.doctor", "say what is installed, which device is really used, and how fast it is"),
+    "train": ("cpunet.training.train_command", "train a model from images and labels (needs cpunet[training])"),
+    "evaluate": ("cpunet.training.evaluate_command", "score a model on labelled images (needs cpunet[training])"),
+    "export": ("cpunet.export.export_command", "write trained weights as an ONNX file (needs cpunet[training])"),
+}
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        What follows the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 if all went well, 1 if something failed, 2 if the command could not be understood or begun.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    name = next((word for word in arguments if word in COMMANDS), None)
+    parser = argparse.ArgumentParser(prog="cpunet", description="Nuclei and cells with a U-Net.")
+    parser.add_argument("--version", action="version", version=__version__)
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    command = None
+    for known, (module, summary) in COMMANDS.items():
+        subparser = subparsers.add_parser(known, help=summary, description=summary)
+        if known == name:
+            try:
+                command = importlib.import_module(module)
+            except ImportError as error:
+                print(
+                    f"cpunet {name}: {error}. This command needs packages that are not installed here: "
+                    f'"{sys.executable}" -m pip install "cpunet[training]"',
+                    file=sys.stderr,
+                )
+                return 2
+            command.add_arguments(subparser)
+    parsed = parser.parse_args(arguments)
+    assert command is not None  # argparse has refused everything else
+    code: int = command.run(parsed)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

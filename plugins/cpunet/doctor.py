@@ -1,0 +1,100 @@
+"""``cpunet doctor``: what is installed, whether the models are sound, which device a session really gets."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import sys
+import time
+from importlib import metadata
+from typing import List
+
+import numpy as np
+import numpy.typing as npt
+
+from cpunet import __version__
+from cpunet.model_card import ModelError
+from cpunet.model_files import list_models
+from cpunet.onnx_file import sha256
+from cpunet.segment import segment_image
+from cpunet.session import DeviceError, OnnxModel, RuntimeMissingError, import_onnxruntime, load_model
+
+PACKAGES = ("numpy", "scipy", "scikit-image", "onnxruntime", "onnxruntime-gpu", "cellprofiler", "torch")
+TIMED_RUNS = 5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments; there is none."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the diagnosis and return 0, or 1 if something must be mended."""
+    print(f"cpunet {__version__}, Python {platform.python_version()} on {platform.platform()}")
+    for package in PACKAGES:
+        try:
+            print(f"    {package:16} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            print(f"    {package:16} not installed")
+    try:
+        onnxruntime = import_onnxruntime()
+    except RuntimeMissingError as error:
+        print(f"PROBLEM: {error}")
+        return 1
+    print(f"onnxruntime offers {', '.join(onnxruntime.get_available_providers())}")
+    models = list_models()
+    if not models:
+        print("PROBLEM: no model was found; see `cpunet models`.")
+        return 1
+    problems = 0
+    for name, path in models.items():
+        try:
+            model = load_model(path)
+            print(f"model {name}\n    file      {path}\n    sha256    {sha256(path)}")
+            print("\n".join(f"    {line}" for line in measure(model)))
+        except (ModelError, DeviceError, ValueError) as error:
+            problems += 1
+            print(f"PROBLEM: model {name}: {error}")
+    print("Everything works." if not problems else f"{problems} problems.")
+    return 1 if problems else 0
+
+
+def measure(model: OnnxModel) -> List[str]:
+    """Time one image of 512x512 pixels.
+
+    Parameters
+    ----------
+    model : OnnxModel
+
+    Returns
+    -------
+    list of str
+        Which provider the session runs on, and the median time from image to labels.
+    """
+    image = test_image(len(model.card.input.channels))
+    segment_image(image, model)  # the first call sets up the memory
+    seconds = []
+    for _ in range(TIMED_RUNS):
+        start = time.perf_counter()
+        labels = segment_image(image, model).labels
+        seconds.append(time.perf_counter() - start)
+    return [
+        f"runs on   {model.provider}",
+        f"512x512   {statistics.median(seconds):.3f} s (median of {TIMED_RUNS})",
+        f"found     {labels.max()} objects in a drawn field of 25",
+    ]
+
+
+def test_image(channels: int) -> npt.NDArray[np.float32]:
+    """Draw 25 soft discs of 32 pixels on a grid, 512x512, the same in each channel."""
+    y, x = np.mgrid[:512, :512].astype(np.float32)
+    distance = np.hypot((y - 51) % 102 - 51, (x - 51) % 102 - 51)
+    inside = (y < 510) & (x < 510)
+    discs = 0.05 + 0.9 / (1 + np.exp((distance - 16) / 1.2)) * inside
+    noise = np.random.default_rng(0).normal(0, 0.02, discs.shape)
+    plane = (discs + noise).astype(np.float32)
+    return plane if channels == 1 else np.stack([plane] * channels, axis=-1)
+
+
+if __name__ == "__main__":
+    sys.exit(run(argparse.Namespace()))

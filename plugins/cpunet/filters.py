@@ -1,0 +1,181 @@
+"""Discard and tidy objects as IdentifyPrimaryObjects does: border, small, large, then holes, then numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+Labels = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class FilteredLabels:
+    """Objects after the filters, and those that were discarded.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (Y, X), int32
+        The objects kept, holes filled, 1..n without gaps.
+    small_removed : ndarray of shape (Y, X), int32
+        The objects left once those at the border and the small ones are gone; what CellProfiler calls
+        ``small_removed_segmented``.
+    discarded_by_border, discarded_by_size : ndarray of shape (Y, X), int32
+        The objects that went, with their first numbers.
+    """
+
+    labels: Labels
+    small_removed: Labels
+    discarded_by_border: Labels
+    discarded_by_size: Labels
+
+
+def area_of_disc(diameter_px: float) -> float:
+    """Return the area of a disc, as CellProfiler compares it: pi d^2 / 4.
+
+    Parameters
+    ----------
+    diameter_px : float
+
+    Returns
+    -------
+    float
+        Pixels.
+    """
+    return float(np.pi * diameter_px * diameter_px / 4)
+
+
+def relabel(labels: Labels, dropped: Optional[npt.NDArray[np.bool_]] = None) -> Labels:
+    """Renumber objects 1..n without gaps, keeping their order.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Y, X), int32
+        0 is background.
+    dropped : ndarray of shape (labels.max() + 1,), bool, optional
+        Objects that become background.
+
+    Returns
+    -------
+    ndarray of shape (Y, X), int32
+    """
+    kept = np.bincount(labels.ravel()) > 0
+    kept[0] = False
+    if dropped is not None:
+        kept &= ~dropped
+    return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[labels]
+
+
+def touching_border(labels: Labels, mask: Optional[npt.NDArray[np.bool_]] = None) -> npt.NDArray[np.bool_]:
+    """Say which objects touch the image's frame; or, if none does, its mask's edge.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Y, X), int32
+    mask : ndarray of shape (Y, X), bool, optional
+        The usable part of the image.
+
+    Returns
+    -------
+    ndarray of shape (labels.max() + 1,), bool
+        By label; the entry of the background is False.
+
+    Notes
+    -----
+    The rule is IdentifyPrimaryObjects': if nothing touches the frame, the mask is taken for the
+    outline of a well or a crop, and its edge is the border. A pixel lies on the edge if a neighbour
+    beside, above or below it is masked out or outside the image.
+    """
+    frame = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    touching = np.bincount(frame, minlength=int(labels.max()) + 1) > 0
+    touching[0] = False
+    if mask is not None and not touching.any():
+        edge = mask & ~ndimage.binary_erosion(mask)
+        touching = np.bincount(labels[edge], minlength=int(labels.max()) + 1) > 0
+        touching[0] = False
+    return touching
+
+
+def fill_holes(labels: Labels) -> Labels:
+    """Fill each hole that lies in one object.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Y, X), int32
+
+    Returns
+    -------
+    ndarray of shape (Y, X), int32
+        A patch of background is a hole if it does not reach the frame and all objects around it are
+        the same one.
+    """
+    holes, count = ndimage.label(labels == 0)
+    outside = np.zeros(count + 1, bool)
+    outside[np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]])] = True
+    outside[0] = True
+    if outside.all():
+        return labels
+    filled = labels.copy()
+    for index, window in enumerate(ndimage.find_objects(holes), start=1):
+        if outside[index]:
+            continue
+        around = tuple(slice(axis.start - 1, axis.stop + 1) for axis in window)
+        hole = holes[around] == index
+        neighbours = np.unique(labels[around][ndimage.binary_dilation(hole) & ~hole])
+        if len(neighbours) == 1:
+            filled[around][hole] = neighbours[0]
+    return filled
+
+
+def filter_objects(
+    labels: Labels,
+    diameter_range_px: Optional[Tuple[float, float]] = None,
+    discard_border: bool = False,
+    mask: Optional[npt.NDArray[np.bool_]] = None,
+) -> FilteredLabels:
+    """Apply all filters in the order of IdentifyPrimaryObjects.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Y, X), int32
+        Objects, 0 is background; not changed.
+    diameter_range_px : tuple of float, optional
+        Smallest and largest diameter of a disc of an object's area; objects outside are discarded. None keeps all.
+    discard_border : bool
+        Whether objects that touch the border go.
+    mask : ndarray of shape (Y, X), bool, optional
+        The usable part of the image.
+
+    Returns
+    -------
+    FilteredLabels
+
+    Raises
+    ------
+    ValueError
+        If the range's minimum lies above its maximum.
+    """
+    if diameter_range_px is not None and diameter_range_px[0] > diameter_range_px[1]:
+        raise ValueError(
+            f"The diameter range runs from {diameter_range_px[0]:g} to {diameter_range_px[1]:g} pixels: its minimum is "
+            "larger than its maximum. Swap the two."
+        )
+    areas = np.bincount(labels.ravel())
+    none = np.zeros(len(areas), bool)
+    at_border = touching_border(labels, mask) if discard_border else none
+    small = large = none
+    if diameter_range_px is not None:
+        small = areas < area_of_disc(diameter_range_px[0])
+        large = areas > area_of_disc(diameter_range_px[1])
+        small[0] = large[0] = False
+    small_removed = np.where((at_border | small)[labels], 0, labels)
+    kept = np.where(large[labels], 0, small_removed)
+    return FilteredLabels(
+        labels=relabel(fill_holes(kept)),
+        small_removed=small_removed,
+        discarded_by_border=np.where(at_border[labels], labels, 0),
+        discarded_by_size=np.where(((small | large) & ~at_border)[labels], labels, 0),
+    )

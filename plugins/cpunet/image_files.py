@@ -1,0 +1,101 @@
+"""Read images and write results, so that a file is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from skimage.io import imread, imsave
+
+LARGEST_UINT16 = np.iinfo(np.uint16).max
+
+
+class ImageFileError(ValueError):
+    """An image file that cannot be read; the message names it."""
+
+
+def read_image(path: Path) -> npt.NDArray[Any]:
+    """Read an image file.
+
+    Parameters
+    ----------
+    path : Path
+        TIFF, PNG, JPEG or another format that scikit-image reads.
+
+    Returns
+    -------
+    ndarray of shape (Y, X) or (Y, X, C)
+        In the file's own type. A grey image that was saved as RGB, its colours all equal, becomes (Y, X).
+
+    Raises
+    ------
+    ImageFileError
+        If the file is missing, empty or no image.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ImageFileError(f"{path}: there is no such file.")
+    if path.stat().st_size == 0:
+        raise ImageFileError(f"{path}: the file is empty.")
+    try:
+        image = np.asarray(imread(str(path)))
+    except Exception as error:  # each image format brings exceptions of its own
+        raise ImageFileError(f"{path}: this cannot be read as an image: {error}") from error
+    if image.ndim == 3 and image.shape[2] in (3, 4) and (image[..., :3] == image[..., :1]).all():
+        return image[..., 0]
+    return image
+
+
+@contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """Give a path to write to, and rename it to `path` only if nothing went wrong.
+
+    Parameters
+    ----------
+    path : Path
+
+    Yields
+    ------
+    Path
+        In the same folder, with the same suffix.
+    """
+    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield beside
+        os.replace(beside, path)
+    finally:
+        if beside.exists():
+            beside.unlink()
+
+
+def write_labels(path: Path, labels: npt.NDArray[np.int32]) -> None:
+    """Write a label image as a compressed TIFF, uint16 or, with more than 65535 objects, uint32.
+
+    Parameters
+    ----------
+    path : Path
+    labels : ndarray of shape (Y, X), int32
+    """
+    dtype = np.uint16 if labels.max(initial=0) <= LARGEST_UINT16 else np.uint32
+    with written_beside(path) as beside:
+        tifffile.imwrite(str(beside), labels.astype(dtype), compression="zlib")
+
+
+def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
+    """Write a colour picture.
+
+    Parameters
+    ----------
+    path : Path
+        Its suffix says the format.
+    picture : ndarray of shape (Y, X, 3), uint8
+    """
+    with written_beside(path) as beside, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-image warns of a picture that is dark
+        imsave(str(beside), picture, check_contrast=False)

@@ -1,0 +1,276 @@
+"""Scores: how well predicted objects agree with true ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Sequence, Tuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_matrix
+
+Labels = npt.NDArray[np.integer]
+Floats = npt.NDArray[np.float64]
+
+IOU_THRESHOLDS = tuple(round(0.50 + 0.05 * step, 2) for step in range(10))
+MEAN_F1_THRESHOLDS = IOU_THRESHOLDS[:9]
+# An object counts as part of another if more than this share of its area lies in it.
+SHARE_INSIDE = 0.5
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Areas of all objects and of all their intersections.
+
+    Attributes
+    ----------
+    truth_area : ndarray of shape (T,), float64
+    prediction_area : ndarray of shape (P,), float64
+    intersection : ndarray of shape (T, P), float64
+        Pixels.
+    """
+
+    truth_area: Floats
+    prediction_area: Floats
+    intersection: Floats
+
+    @property
+    def iou(self) -> Floats:
+        """Intersection over union of each pair, shape (T, P)."""
+        union = self.truth_area[:, np.newaxis] + self.prediction_area - self.intersection
+        return self.intersection / union
+
+
+def overlap(truth: Labels, prediction: Labels) -> Overlap:
+    """Count the pixels that each true and each predicted object share.
+
+    Parameters
+    ----------
+    truth, prediction : ndarray of shape (Y, X), integer
+        0 is background; numbers may have gaps.
+
+    Returns
+    -------
+    Overlap
+        Objects in the order of their numbers.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in shape.
+    """
+    if truth.shape != prediction.shape:
+        raise ValueError(
+            f"The truth has the shape {truth.shape} and the prediction {prediction.shape}; they must agree."
+        )
+    truth_ids, truth_index = np.unique(truth, return_inverse=True)
+    prediction_ids, prediction_index = np.unique(prediction, return_inverse=True)
+    counts = coo_matrix(
+        (np.ones(truth.size), (truth_index.ravel(), prediction_index.ravel())),
+        shape=(len(truth_ids), len(prediction_ids)),
+    ).toarray()
+    rows, columns = truth_ids != 0, prediction_ids != 0
+    return Overlap(counts.sum(axis=1)[rows], counts.sum(axis=0)[columns], counts[np.ix_(rows, columns)])
+
+
+def matched_iou(iou: Floats) -> Floats:
+    """Pair true and predicted objects one to one, and return the pairs' IoU.
+
+    Parameters
+    ----------
+    iou : ndarray of shape (T, P), float64
+        0..1.
+
+    Returns
+    -------
+    ndarray of shape (pairs,), float64
+        All that are positive in the pairing with the largest total. At an IoU above 0.5 no object
+        can have two partners, so the pairing is unique there (Kirillov et al. 2019,
+        doi:10.1109/CVPR.2019.00963).
+    """
+    rows, columns = linear_sum_assignment(-np.where(iou > 0.5, 1 + iou, iou))
+    values = iou[rows, columns]
+    positive: Floats = values[values > 0]
+    return positive
+
+
+@dataclass(frozen=True)
+class ImageScores:
+    """What one image adds to the scores of a set.
+
+    Attributes
+    ----------
+    truth_count, prediction_count : int
+        Objects.
+    tp : tuple of int
+        True positives at each of `IOU_THRESHOLDS`.
+    iou_sum : float
+        Sum of the IoU of the pairs above 0.5, for the panoptic quality.
+    over_segmented : int
+        True objects, unmatched at IoU 0.7, that hold more than half of each of two predicted objects or more.
+    under_segmented : int
+        True objects that share a predicted object with another: each has more than half of its area in
+        a predicted object that is unmatched at IoU 0.7 and holds two such objects or more.
+    pixels_both, pixels_truth, pixels_prediction : int
+        Foreground pixels, for Dice and IoU.
+    """
+
+    truth_count: int
+    prediction_count: int
+    tp: Tuple[int, ...]
+    iou_sum: float
+    over_segmented: int
+    under_segmented: int
+    pixels_both: int
+    pixels_truth: int
+    pixels_prediction: int
+
+
+def score_image(truth: Labels, prediction: Labels) -> ImageScores:
+    """Compare a label image with the truth.
+
+    Parameters
+    ----------
+    truth, prediction : ndarray of shape (Y, X), integer
+        0 is background.
+
+    Returns
+    -------
+    ImageScores
+
+    Raises
+    ------
+    ValueError
+        If the two differ in shape.
+    """
+    shared = overlap(truth, prediction)
+    iou = shared.iou
+    matched = matched_iou(iou)
+    wrong_truth = ~(iou > 0.7).any(axis=1)
+    wrong_prediction = ~(iou > 0.7).any(axis=0)
+    inside_truth = shared.intersection > SHARE_INSIDE * shared.prediction_area
+    inside_prediction = shared.intersection > SHARE_INSIDE * shared.truth_area[:, np.newaxis]
+    merging = wrong_prediction & (inside_prediction.sum(axis=0) > 1)
+    return ImageScores(
+        truth_count=len(shared.truth_area),
+        prediction_count=len(shared.prediction_area),
+        tp=tuple(int((matched > threshold).sum()) for threshold in IOU_THRESHOLDS),
+        iou_sum=float(matched[matched > 0.5].sum()),
+        over_segmented=int((wrong_truth & (inside_truth.sum(axis=1) > 1)).sum()),
+        under_segmented=int(inside_prediction[:, merging].any(axis=1).sum()),
+        pixels_both=int(((truth != 0) & (prediction != 0)).sum()),
+        pixels_truth=int((truth != 0).sum()),
+        pixels_prediction=int((prediction != 0).sum()),
+    )
+
+
+def ratio(numerator: float, denominator: float) -> float:
+    """Divide; nothing to find and nothing found is a perfect score, 1."""
+    return numerator / denominator if denominator else 1.0
+
+
+@dataclass(frozen=True)
+class SetScores:
+    """Scores of a set of images, pooled over all their objects.
+
+    Attributes
+    ----------
+    images, truth_count, prediction_count : int
+    f1, average_precision : dict of float to float
+        By IoU threshold. F1 = 2 TP / (2 TP + FP + FN), AP = TP / (TP + FP + FN).
+    mean_f1 : float
+        Over the thresholds 0.50 to 0.90 (Caicedo et al. 2019, doi:10.1002/cyto.a.23863).
+    mean_average_precision : float
+        Over 0.50 to 0.95 (Data Science Bowl 2018, doi:10.1038/s41592-019-0612-7).
+    precision, recall : float
+        At IoU 0.7.
+    over_segmented, under_segmented : int
+        See `ImageScores`.
+    dice, iou : float
+        Of the foreground's pixels.
+    panoptic_quality : float
+        Kirillov et al. 2019, doi:10.1109/CVPR.2019.00963; matches above IoU 0.5.
+    count_error : float
+        Mean absolute difference of the counts an image, in objects.
+    mean_f1_per_image, mean_average_precision_per_image : float
+        The same scores image by image, then averaged.
+    """
+
+    images: int
+    truth_count: int
+    prediction_count: int
+    f1: Dict[float, float]
+    average_precision: Dict[float, float]
+    mean_f1: float
+    mean_average_precision: float
+    precision: float
+    recall: float
+    over_segmented: int
+    under_segmented: int
+    dice: float
+    iou: float
+    panoptic_quality: float
+    count_error: float
+    mean_f1_per_image: float
+    mean_average_precision_per_image: float
+
+
+def pool_scores(images: Sequence[ImageScores]) -> SetScores:
+    """Pool the scores of many images.
+
+    Parameters
+    ----------
+    images : sequence of ImageScores
+        One at least.
+
+    Returns
+    -------
+    SetScores
+
+    Raises
+    ------
+    ValueError
+        If there is no image.
+    """
+    if not images:
+        raise ValueError("There are no images to score.")
+    truth = sum(image.truth_count for image in images)
+    prediction = sum(image.prediction_count for image in images)
+    tp = np.sum([image.tp for image in images], axis=0)
+    f1, average_precision = _by_threshold(tp, truth, prediction)
+    single = [_by_threshold(np.array(image.tp), image.truth_count, image.prediction_count) for image in images]
+    tp_at_070 = float(tp[IOU_THRESHOLDS.index(0.7)])
+    both = sum(image.pixels_both for image in images)
+    pixels = sum(image.pixels_truth + image.pixels_prediction for image in images)
+    return SetScores(
+        images=len(images),
+        truth_count=truth,
+        prediction_count=prediction,
+        f1=f1,
+        average_precision=average_precision,
+        mean_f1=_mean_f1(f1),
+        mean_average_precision=float(np.mean(list(average_precision.values()))),
+        precision=ratio(tp_at_070, prediction),
+        recall=ratio(tp_at_070, truth),
+        over_segmented=sum(image.over_segmented for image in images),
+        under_segmented=sum(image.under_segmented for image in images),
+        dice=ratio(2 * both, pixels),
+        iou=ratio(both, pixels - both),
+        panoptic_quality=ratio(sum(image.iou_sum for image in images), (truth + prediction) / 2),
+        count_error=float(np.mean([abs(image.truth_count - image.prediction_count) for image in images])),
+        mean_f1_per_image=float(np.mean([_mean_f1(image_f1) for image_f1, _ in single])),
+        mean_average_precision_per_image=float(np.mean([np.mean(list(ap.values())) for _, ap in single])),
+    )
+
+
+def _by_threshold(
+    tp: npt.NDArray[np.integer], truth: int, prediction: int
+) -> Tuple[Dict[float, float], Dict[float, float]]:
+    f1 = {t: ratio(2.0 * n, truth + prediction) for t, n in zip(IOU_THRESHOLDS, tp.tolist())}
+    ap = {t: ratio(float(n), truth + prediction - n) for t, n in zip(IOU_THRESHOLDS, tp.tolist())}
+    return f1, ap
+
+
+def _mean_f1(f1: Dict[float, float]) -> float:
+    return float(np.mean([f1[threshold] for threshold in MEAN_F1_THRESHOLDS]))

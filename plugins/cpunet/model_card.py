@@ -1,0 +1,309 @@
+"""What a model says of itself: the card inside the ONNX file, and the checks that it is sound."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
+
+CARD_VERSION = "1.0"
+METADATA_KEY = "cpunet.model_card"
+
+ROLES = ("background", "interior", "boundary", "foreground", "border", "distance")
+NORMALIZATIONS = ("percentile", "none")
+
+Section = TypeVar("Section")
+
+
+class ModelError(ValueError):
+    """A model file, or its card, that cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """How an image is brought to the range that the network was trained on.
+
+    Attributes
+    ----------
+    kind : str
+        ``percentile`` (each channel of each image by its own percentiles) or ``none``.
+    percentile_low, percentile_high : float
+        0 to 100; these intensities become 0 and 1.
+    clip_high : float
+        The largest normalised value that is let through.
+    """
+
+    kind: str = "percentile"
+    percentile_low: float = 1.0
+    percentile_high: float = 99.8
+    clip_high: float = 8.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in NORMALIZATIONS:
+            raise ModelError(
+                f"The model asks for the normalisation {self.kind!r}; this version knows "
+                f"{', '.join(NORMALIZATIONS)}. Update the plugin, or export the model again."
+            )
+        if not 0 <= self.percentile_low < self.percentile_high <= 100:
+            raise ModelError(
+                "The model card's percentiles must satisfy 0 <= percentile_low < percentile_high <= 100; "
+                f"they are {self.percentile_low} and {self.percentile_high}."
+            )
+
+
+@dataclass(frozen=True)
+class InputCard:
+    """What the network takes: float32 (N, C, Y, X).
+
+    Attributes
+    ----------
+    channels : tuple of str
+        A name for each channel.
+    divisible_by : int
+        Height and width must be multiples of it.
+    min_size : int
+        Smallest height and width, pixels.
+    normalization : Normalization
+        Done by the runtime before the network.
+    diameter_px : float
+        Median diameter of the objects in training, of a disc of the same area.
+    diameter_low_px, diameter_high_px : float
+        The diameters over which training scaled its images; an image whose objects lie between needs no rescaling.
+    pixel_size_um : float, optional
+        Micrometres, if all training images had the same.
+    modality : str
+        Such as ``fluorescence``.
+    """
+
+    channels: Tuple[str, ...]
+    divisible_by: int
+    min_size: int
+    normalization: Normalization
+    diameter_px: float
+    diameter_low_px: float
+    diameter_high_px: float
+    modality: str
+    pixel_size_um: Optional[float] = None
+
+    def __post_init__(self) -> None:
+        if not self.channels:
+            raise ModelError("The model card names no input channel.")
+        if self.divisible_by < 1 or self.min_size < 1:
+            raise ModelError(
+                "The model card's divisible_by and min_size must be 1 or more; they are "
+                f"{self.divisible_by} and {self.min_size}."
+            )
+        if not 0 < self.diameter_low_px <= self.diameter_px <= self.diameter_high_px:
+            raise ModelError(
+                "The model card's diameters must satisfy 0 < diameter_low_px <= diameter_px <= diameter_high_px; they "
+                f"are {self.diameter_low_px}, {self.diameter_px} and {self.diameter_high_px}."
+            )
+
+
+@dataclass(frozen=True)
+class OutputCard:
+    """What the network gives: float32 (N, C, Y, X), each value 0..1.
+
+    Attributes
+    ----------
+    roles : tuple of str
+        One a channel: background, interior, boundary, foreground, border (between close or
+        touching objects) or distance (0 at an object's edge, 1 at its middle).
+    halo : int
+        Pixels a side that a tile needs around the part that is kept.
+    """
+
+    roles: Tuple[str, ...]
+    halo: int
+
+    def __post_init__(self) -> None:
+        unknown = [role for role in self.roles if role not in ROLES]
+        if unknown:
+            raise ModelError(
+                f"The model card gives an output channel the role {unknown[0]!r}; the roles are {', '.join(ROLES)}."
+            )
+        if len(set(self.roles)) != len(self.roles):
+            raise ModelError(f"The model card names a role twice: {', '.join(self.roles)}.")
+        if not {"foreground", "interior"} & set(self.roles):
+            raise ModelError(
+                "The model has no channel that says where objects are: one must have the role "
+                f"foreground or interior, and the card names {', '.join(self.roles) or 'none'}."
+            )
+        if self.halo < 0:
+            raise ModelError(f"The model card's halo must be 0 or more; it is {self.halo}.")
+
+
+@dataclass(frozen=True)
+class Postprocessing:
+    """Settings that turn probabilities into objects, tuned on validation images.
+
+    Attributes
+    ----------
+    foreground_threshold : float
+        0..1; a pixel above it belongs to an object.
+    marker_threshold : float
+        0..1; regions whose marker score lies above it become one seed each.
+    min_size_px : int
+        Smaller objects are taken for noise; pixels of area.
+    """
+
+    foreground_threshold: float = 0.5
+    marker_threshold: float = 0.5
+    min_size_px: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("foreground_threshold", "marker_threshold"):
+            if not 0 < getattr(self, name) < 1:
+                raise ModelError(f"The model card's {name} must lie between 0 and 1; it is {getattr(self, name)}.")
+        if self.min_size_px < 0:
+            raise ModelError(f"The model card's min_size_px must be 0 or more; it is {self.min_size_px}.")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Everything that the runtime, and a reader, must know of a model.
+
+    Attributes
+    ----------
+    name, version, description, licence : str
+        For people; `name` is also the folder's name under models/.
+    input, output, postprocessing
+        The contract with the runtime.
+    authors : tuple of str
+    citation : str
+    provenance : dict
+        Data sets with their sums, commit, seed, the command that rebuilds the model.
+    scores : dict
+        Validation scores by data set.
+    extra : dict
+        Fields of a newer minor version, kept as they came.
+    """
+
+    name: str
+    version: str
+    description: str
+    licence: str
+    input: InputCard
+    output: OutputCard
+    postprocessing: Postprocessing
+    authors: Tuple[str, ...] = ()
+    citation: str = ""
+    provenance: Dict[str, Any] = field(default_factory=dict)
+    scores: Dict[str, Any] = field(default_factory=dict)
+    extra: Dict[str, Any] = field(default_factory=dict)
+
+
+def card_to_json(card: ModelCard) -> str:
+    """Write a card as the JSON text that stands in the ONNX file's metadata.
+
+    Parameters
+    ----------
+    card : ModelCard
+
+    Returns
+    -------
+    str
+        Sorted keys, so that the same card gives the same bytes.
+    """
+    content = asdict(card)
+    content.update(content.pop("extra"))
+    content["card_version"] = CARD_VERSION
+    return json.dumps(content, sort_keys=True)
+
+
+def card_from_json(text: str) -> ModelCard:
+    """Read a card.
+
+    Parameters
+    ----------
+    text : str
+        JSON.
+
+    Returns
+    -------
+    ModelCard
+
+    Raises
+    ------
+    ModelError
+        If the text is no JSON object, is of a newer major version, lacks a field or holds a value
+        that cannot be.
+    """
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"The model card is not readable JSON: {error}.") from None
+    if not isinstance(content, dict):
+        raise ModelError("The model card is not a JSON object.")
+    check_card_version(content.pop("card_version", None))
+    normalization = _section(Normalization, _mapping(content, "input").pop("normalization", {}), "normalization")
+    sections = {
+        "input": _section(InputCard, {**content["input"], "normalization": normalization}, "input"),
+        "output": _section(OutputCard, _mapping(content, "output"), "output"),
+        "postprocessing": _section(Postprocessing, content.get("postprocessing", {}), "postprocessing"),
+    }
+    known = {f.name for f in fields(ModelCard)} - {"extra"}
+    extra = {key: value for key, value in content.items() if key not in known}
+    top = {key: value for key, value in content.items() if key in known}
+    card = _section(ModelCard, {**top, **sections, "extra": extra}, "card")
+    return card
+
+
+def check_card_version(version: object) -> None:
+    """Refuse a card that this version of the plugin cannot read.
+
+    Parameters
+    ----------
+    version : object
+        ``major.minor`` as text.
+
+    Raises
+    ------
+    ModelError
+        If it is no version, or of a newer major version.
+    """
+    major = str(version).split(".")[0]
+    if not major.isdigit():
+        raise ModelError(f"The model card's version is {version!r}; it should be a text such as {CARD_VERSION!r}.")
+    if int(major) > int(CARD_VERSION.split(".")[0]):
+        raise ModelError(
+            f"The model card has version {version}, and this plugin reads up to version {CARD_VERSION}. "
+            "Update the plugin, or export the model with the version that you have."
+        )
+
+
+def _mapping(content: Mapping[str, Any], name: str) -> Dict[str, Any]:
+    value = content.get(name)
+    if not isinstance(value, dict):
+        raise ModelError(f"The model card lacks its section {name!r}.")
+    return value
+
+
+_WANTED: Dict[str, Tuple[Tuple[Type[Any], ...], str]] = {
+    "str": ((str,), "a text"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "Optional[float]": ((int, float, type(None)), "a number or null"),
+    "Tuple[str, ...]": ((list, tuple), "a list of texts"),
+    "Dict[str, Any]": ((dict,), "an object"),
+}
+
+
+def _section(kind: Type[Section], content: Any, name: str) -> Section:
+    """Build a frozen dataclass from JSON, with a message for a person where that cannot be done."""
+    if not isinstance(content, dict):
+        raise ModelError(f"The model card's section {name!r} is not an object.")
+    values = {}
+    for wanted in fields(kind):  # type: ignore[arg-type]
+        if wanted.name not in content:
+            continue
+        value = content[wanted.name]
+        types, words = _WANTED.get(str(wanted.type), ((object,), ""))
+        texts = not isinstance(value, (list, tuple)) or all(isinstance(item, str) for item in value)
+        if not isinstance(value, types) or isinstance(value, bool) or not texts:
+            raise ModelError(f"The model card's {name}.{wanted.name} should be {words}; it is {value!r}.")
+        values[wanted.name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ModelError(f"The model card's section {name!r} is incomplete: {error}.") from None

@@ -1,0 +1,158 @@
+"""Run a network over an image of any size, piece by piece, with the same result as in one piece."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, List, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+
+
+def _round_up(size: int, divisible_by: int) -> int:
+    return -(-size // divisible_by) * divisible_by
+
+
+def mirror_to_size(
+    image: npt.NDArray[np.float32], divisible_by: int, min_size: int
+) -> Tuple[npt.NDArray[np.float32], Tuple[slice, slice]]:
+    """Mirror an image's borders until a network takes its size.
+
+    Parameters
+    ----------
+    image : ndarray of shape (C, Y, X), float32
+        Any size, 1x1 included.
+    divisible_by : int
+        Height and width become multiples of it.
+    min_size : int
+        Smallest height and width, pixels.
+
+    Returns
+    -------
+    padded : ndarray of shape (C, Y', X'), float32
+    inner : tuple of two slices
+        Where in `padded` the image lies.
+    """
+    pads, inner = [(0, 0)], []
+    for size in image.shape[1:]:
+        missing = _round_up(max(size, min_size), divisible_by) - size
+        before = missing // 2
+        pads.append((before, missing - before))
+        inner.append(slice(before, before + size))
+    return np.pad(image, pads, mode="reflect"), (inner[0], inner[1])
+
+
+def tile_starts(size: int, tile: int, halo: int, divisible_by: int) -> List[Tuple[int, int, int]]:
+    """Place tiles along one axis.
+
+    Parameters
+    ----------
+    size : int
+        Length of the axis, pixels; a multiple of `divisible_by`.
+    tile : int
+        Length of a tile with its halo; a multiple of `divisible_by`.
+    halo : int
+        Pixels that are predicted, then dropped, on a side where the image goes on.
+    divisible_by : int
+        Tiles start at multiples of it, so that the network pools the same pixels together as it would in the whole.
+
+    Returns
+    -------
+    list of (start, keep_start, keep_stop)
+        Where a tile starts, and which pixels of the axis it writes. The kept parts cover the axis,
+        each pixel once::
+
+            tile 0   [kept kept kept|halo]
+            tile 1            [halo|kept kept|halo]
+            tile 2                     [halo|kept kept kept]
+
+    Raises
+    ------
+    ValueError
+        If the halo leaves nothing of a tile.
+    """
+    if tile >= size:
+        return [(0, 0, size)]
+    halo = _round_up(halo, divisible_by)
+    step = tile - 2 * halo
+    if step < 1:
+        raise ValueError(
+            f"A tile of {tile} pixels is too small for the model's halo of {halo} pixels a side; use tiles of at "
+            f"least {2 * halo + divisible_by} pixels."
+        )
+    starts = []
+    keep_start = 0
+    while keep_start < size:
+        start = min(max(keep_start - halo, 0), size - tile)
+        keep_stop = size if start + tile == size else start + tile - halo
+        starts.append((start, keep_start, keep_stop))
+        keep_start = keep_stop
+    return starts
+
+
+def predict_tiled(
+    image: npt.NDArray[np.float32],
+    predict: Predict,
+    out_channels: int,
+    tile_shape: Tuple[int, int],
+    halo: int,
+    divisible_by: int = 1,
+    min_size: int = 1,
+    batch_size: int = 1,
+) -> npt.NDArray[np.float32]:
+    """Apply a function that sees only a neighbourhood to a whole image, tile by tile.
+
+    Parameters
+    ----------
+    image : ndarray of shape (C, Y, X), float32
+        Normalised as a whole beforehand, so that all tiles share one contrast.
+    predict : callable
+        Takes (N, C, y, x), gives (N, `out_channels`, y, x).
+    out_channels : int
+    tile_shape : tuple of int
+        Height and width of a tile with its halo, pixels; rounded up to what the network takes.
+    halo : int
+        Pixels a side that a tile needs to be right in its inner part.
+    divisible_by, min_size : int
+        What the network takes.
+    batch_size : int
+        Tiles a call.
+
+    Returns
+    -------
+    ndarray of shape (out_channels, Y, X), float32
+
+    Raises
+    ------
+    ValueError
+        If the tiles are too small for the halo, or `predict` returns another shape than it should.
+
+    Notes
+    -----
+    Borders are mirrored as far as the network's sizes ask for. Each pixel is written by exactly one
+    tile. If `halo` covers the network's receptive field the result is that of one pass over the image.
+    """
+    padded, inner = mirror_to_size(image, divisible_by, min_size)
+    height, width = padded.shape[1:]
+    tile_y = min(_round_up(max(tile_shape[0], min_size), divisible_by), height)
+    tile_x = min(_round_up(max(tile_shape[1], min_size), divisible_by), width)
+    tiles = [
+        (row, column)
+        for row in tile_starts(height, tile_y, halo, divisible_by)
+        for column in tile_starts(width, tile_x, halo, divisible_by)
+    ]
+    result = np.empty((out_channels, height, width), np.float32)
+    for first in range(0, len(tiles), batch_size):
+        batch = tiles[first : first + batch_size]
+        stack = np.stack([padded[:, y : y + tile_y, x : x + tile_x] for (y, _, _), (x, _, _) in batch])
+        predicted = _checked(predict(stack), (len(batch), out_channels, tile_y, tile_x))
+        for tile, ((y, top, bottom), (x, left, right)) in zip(predicted, batch):
+            result[:, top:bottom, left:right] = tile[:, top - y : bottom - y, left - x : right - x]
+    return result[:, inner[0], inner[1]]
+
+
+def _checked(predicted: npt.NDArray[Any], shape: Tuple[int, ...]) -> npt.NDArray[np.float32]:
+    if predicted.shape != shape:
+        raise ValueError(f"The network returned the shape {predicted.shape}; its model card promises {shape}.")
+    return predicted

@@ -1,0 +1,37 @@
+"""Packages and extras; the version is read from the runtime, so that it stands in one place."""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(
+    r'^__version__ = "(.+)"$', (HERE / "plugins/cpunet/__init__.py").read_text(encoding="utf-8"), re.M
+).group(1)
+
+PLUGIN = ["numpy", "scipy", "scikit-image", "onnxruntime"]
+GPU = ["numpy", "scipy", "scikit-image", "onnxruntime-gpu"]
+EXPORT = ["onnx", "onnxscript", "onnxruntime", "safetensors"]
+TRAINING = ["torch", "lightning", "monai", "scikit-image", "tifffile", "safetensors", "pyyaml", *EXPORT]
+
+setup(
+    name="cpunet",
+    version=VERSION,
+    description="Nuclei in CellProfiler with a U-Net: the module IdentifyObjectsUNet, its training and its models",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="BSD-3-Clause",
+    python_requires=">=3.8",
+    packages=["cpunet", "cpunet.training", "cpunet.export"],
+    package_dir={"cpunet": "plugins/cpunet", "cpunet.training": "training", "cpunet.export": "export"},
+    install_requires=["numpy", "scipy", "scikit-image"],
+    extras_require={
+        "plugin": PLUGIN,
+        "gpu": GPU,
+        "export": EXPORT,
+        "training": TRAINING,
+        "test": ["pytest", "ruff", "mypy"],
+    },
+    entry_points={"console_scripts": ["cpunet = cpunet.__main__:main"]},
+)

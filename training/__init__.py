@@ -1,0 +1,1 @@
+"""From real images and labels to the weights of a U-Net."""

@@ -1,0 +1,74 @@
+"""What the training data are: sums, counts and object sizes, for the model card."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cpunet.training.augmentation import Patch
+from cpunet.training.config import TrainingConfig
+from cpunet.training.data import IndexRow, object_diameters
+
+
+def data_sum(rows: Sequence[IndexRow]) -> str:
+    """Return one SHA-256 over the images and labels of a set, in the order of their ids."""
+    digest = hashlib.sha256()
+    for row in sorted(rows, key=lambda row: row.id):
+        digest.update(row.id.encode())
+        for path in (row.image_path, row.labels_path):
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def training_facts(
+    config: TrainingConfig, rows: Sequence[Sequence[IndexRow]], sources: Sequence[Sequence[Patch]]
+) -> dict[str, Any]:
+    """Collect what a model card says of the data that a model was trained on.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    rows, sources : sequence of sequence
+        The images of each source, as rows of the index and as they are in memory.
+
+    Returns
+    -------
+    dict
+        ``data``: for each source its images, objects and SHA-256. ``diameter_px``: median over the
+        images of their median object diameter, each source counted by its share; ``diameter_low_px`` and
+        ``diameter_high_px``: the 5th and 95th percentile of the same, widened by the zoom of the
+        augmentation. Only sizes within these were ever seen.
+    """
+    data, medians, weights = [], [], []
+    for source, source_rows, patches in zip(config.data, rows, sources, strict=True):
+        diameters = [object_diameters(patch.labels) for patch in patches]
+        found = [float(np.median(values)) for values in diameters if len(values)]
+        medians += found
+        weights += [source.share / len(found)] * len(found)
+        data.append(
+            {
+                "folder": source.folder,
+                "images": len(patches),
+                "objects": int(sum(len(values) for values in diameters)),
+                "sha256": data_sum(source_rows),
+            }
+        )
+    low, middle, high = np.percentile(np.array(medians), (5, 50, 95), weights=np.array(weights), method="inverted_cdf")
+    return {
+        "data": data,
+        "diameter_px": round(float(middle), 1),
+        "diameter_low_px": round(float(low) * config.augmentation.scale_low, 1),
+        "diameter_high_px": round(float(high) * config.augmentation.scale_high, 1),
+    }
+
+
+def current_commit(folder: Path) -> str:
+    """Return the commit that a folder stands at, or an empty text outside git."""
+    words = ("git", "-C", str(folder), "rev-parse", "--short=12", "HEAD")
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    return result.stdout.strip() if result.returncode == 0 else ""

@@ -1,0 +1,116 @@
+"""Weights on disk: checkpoints of a run, and the safetensors file that is kept and shared."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from cpunet.image_files import written_beside
+from cpunet.training.config import TrainingConfig, config_from_dict, config_to_dict
+from cpunet.training.unet import UNet
+
+CONFIG_KEY, FACTS_KEY = "cpunet_config", "cpunet_facts"
+NETWORK_PREFIX = "network."
+
+
+class WeightsError(ValueError):
+    """A file that holds no weights of ours; the message names it."""
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network with what is known of its training.
+
+    Attributes
+    ----------
+    network : UNet
+        In evaluation mode.
+    config : TrainingConfig
+    facts : dict
+        What `cpunet.training.facts.training_facts` found in the data.
+    """
+
+    network: UNet
+    config: TrainingConfig
+    facts: dict[str, Any]
+
+
+def load_trained(path: Path) -> TrainedNetwork:
+    """Read a checkpoint of a run, or a safetensors file.
+
+    Parameters
+    ----------
+    path : Path
+        ``*.ckpt`` or ``*.safetensors``.
+
+    Returns
+    -------
+    TrainedNetwork
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, or was not written by `cpunet train`.
+
+    Notes
+    -----
+    Neither way runs code from the file: checkpoints are read with ``weights_only``.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"{path}: there is no such file.")
+    try:
+        config, facts, weights = _read_safetensors(path) if path.suffix == ".safetensors" else _read_checkpoint(path)
+    except (
+        KeyError,
+        SafetensorError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        OSError,
+        torch.serialization.pickle.UnpicklingError,
+    ) as error:
+        raise WeightsError(f"{path}: this holds no weights that `cpunet train` wrote ({error}).") from None
+    network = UNet(config.architecture)
+    network.load_state_dict(weights)
+    return TrainedNetwork(network.eval(), config, facts)
+
+
+def save_trained(path: Path, trained: TrainedNetwork) -> None:
+    """Write weights, configuration and facts into one safetensors file.
+
+    Parameters
+    ----------
+    path : Path
+    trained : TrainedNetwork
+    """
+    weights = {name: value.contiguous() for name, value in trained.network.state_dict().items()}
+    metadata = {
+        CONFIG_KEY: json.dumps(config_to_dict(trained.config), sort_keys=True),
+        FACTS_KEY: json.dumps(trained.facts, sort_keys=True),
+    }
+    with written_beside(path) as beside:
+        save_file(weights, beside, metadata)
+
+
+def _read_safetensors(path: Path) -> tuple[TrainingConfig, dict[str, Any], dict[str, torch.Tensor]]:
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
+    return config_from_dict(json.loads(metadata[CONFIG_KEY])), json.loads(metadata[FACTS_KEY]), weights
+
+
+def _read_checkpoint(path: Path) -> tuple[TrainingConfig, dict[str, Any], dict[str, torch.Tensor]]:
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    weights = {
+        name.removeprefix(NETWORK_PREFIX): value
+        for name, value in checkpoint["state_dict"].items()
+        if name.startswith(NETWORK_PREFIX)
+    }
+    return config_from_dict(checkpoint[CONFIG_KEY]), checkpoint.get(FACTS_KEY, {}), weights
