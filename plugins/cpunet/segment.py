@@ -87,13 +87,13 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
     Returns
     -------
     Segmentation
-        Labels and probabilities on the image's own grid. An image without contrast gives no object.
+        Labels and probabilities on the image's own grid. An image without contrast, or without a
+        single finite number, gives no object, since an error would end a batch of good images too.
 
     Raises
     ------
     ValueError
-        If the image's shape or type does not fit the model, it holds no finite number at all, or an
-        option cannot be.
+        If the image's shape or type does not fit the model, or an option cannot be.
     """
     options = options or Options()
     check_options(options)
@@ -160,7 +160,7 @@ def prepare_image(
     Raises
     ------
     ValueError
-        If the shape or type does not fit, or no pixel is finite.
+        If the shape or type does not fit.
     """
     wanted = len(channel_names)
     takes = f"{wanted} channel{'s' if wanted > 1 else ''} ({', '.join(channel_names)})"
@@ -182,12 +182,10 @@ def prepare_image(
     channels = np.ascontiguousarray(
         image[np.newaxis] if image.ndim == 2 else np.moveaxis(image, -1, 0), dtype=np.float32
     )
-    finite = np.isfinite(channels).all(axis=0)
+    finite: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(channels), axis=0)
     if finite.all():
         return channels, mask
-    if not finite.any():
-        raise ValueError("Every pixel of the image is NaN or infinite, so there is nothing to segment.")
-    usable: npt.NDArray[np.bool_] = finite if mask is None else finite & mask
+    usable = finite if mask is None else np.logical_and(finite, mask)
     return np.where(finite, channels, np.float32(0)), usable
 
 

@@ -17,6 +17,12 @@ DEVICES = ("automatic", "cpu", "cuda")
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
+INSTALL_HELP = (
+    "onnxruntime, the package that runs the network, cannot be loaded by this Python. Install it with: "
+    f'"{sys.executable}" -m pip install onnxruntime   (or onnxruntime-gpu for an NVIDIA GPU), then start again.'
+)
+
+
 class RuntimeMissingError(ImportError):
     """The package onnxruntime is not there; the message gives the command that installs it."""
 
@@ -73,10 +79,10 @@ class OnnxModel:
         return result.astype(np.float32, copy=False)
 
 
-_open_models: Dict[Tuple[str, int, int, str], OnnxModel] = {}
+_open_models: Dict[Tuple[str, str, int], Tuple[Tuple[int, int], OnnxModel]] = {}
 
 
-def load_model(path: Path, device: str = "automatic") -> OnnxModel:
+def load_model(path: Path, device: str = "automatic", threads: int = 0) -> OnnxModel:
     """Open a model, or return the one that this process has open already.
 
     Parameters
@@ -85,11 +91,13 @@ def load_model(path: Path, device: str = "automatic") -> OnnxModel:
         An ONNX file with a model card.
     device : str
         ``automatic`` (CUDA where a session really gets it, otherwise the CPU), ``cpu`` or ``cuda``.
+    threads : int
+        On the CPU; 0 uses all cores.
 
     Returns
     -------
     OnnxModel
-        The same object for the same file and device, until the file changes on disk.
+        The same object for the same file, device and threads, until the file changes on disk.
 
     Raises
     ------
@@ -105,13 +113,12 @@ def load_model(path: Path, device: str = "automatic") -> OnnxModel:
     path = Path(path).resolve()
     card = read_card(path)
     status = path.stat()
-    key = (str(path), status.st_mtime_ns, status.st_size, device)
-    if key not in _open_models:
-        model = _open(path, card, device)
-        for old in [old for old in _open_models if old[0] == key[0] and old[3] == device]:
-            del _open_models[old]  # the file was replaced: let go of the network that it held
-        _open_models[key] = model
-    return _open_models[key]
+    state = (status.st_mtime_ns, status.st_size)
+    key = (str(path), device, threads)
+    if key not in _open_models or _open_models[key][0] != state:
+        _open_models.pop(key, None)  # the file was replaced: let go of the network that it held
+        _open_models[key] = (state, _open(path, card, device, threads))
+    return _open_models[key][1]
 
 
 def import_onnxruntime() -> Any:
@@ -129,16 +136,14 @@ def import_onnxruntime() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise RuntimeMissingError(
-            f"onnxruntime, which runs the network, cannot be loaded ({error}). Install it into the Python that runs "
-            f'CellProfiler: "{sys.executable}" -m pip install onnxruntime (or onnxruntime-gpu for an NVIDIA GPU).'
-        ) from error
+        raise RuntimeMissingError(f"{INSTALL_HELP} ({error})") from error
     return onnxruntime
 
 
-def _open(path: Path, card: ModelCard, device: str) -> OnnxModel:
+def _open(path: Path, card: ModelCard, device: str, threads: int) -> OnnxModel:
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
     options.log_severity_level = 4  # failures reach the user as exceptions, once, in our words
     wants_cuda = device != "cpu" and CUDA in onnxruntime.get_available_providers()
     if device == "cuda" and not wants_cuda:

@@ -1,0 +1,70 @@
+# Two worlds, an environment each, in .venv/ (git-ignored). Each target sets up what it needs; repeating it is quick.
+#   make demo    the module in real CellProfiler, beside IdentifyPrimaryObjects      make test    all tests
+#   make lint    ruff and mypy      make bench    speed and accuracy side by side    make clean   remove what was made
+
+SHELL := /bin/sh
+CELLPROFILER := .venv/cellprofiler
+TRAINING := .venv/training
+RUNTIME38 := .venv/runtime38
+PIP := -m pip --disable-pip-version-check install --quiet
+
+.PHONY: demo test test-cellprofiler test-training test-runtime38 lint bench clean
+
+demo: $(CELLPROFILER)/.ready
+	JAVA_HOME="$$(scripts/need_jdk_and_compiler.sh)" $(CELLPROFILER)/bin/python benchmarks/demo_example_fly.py --output demo-output
+
+test: test-training test-cellprofiler test-runtime38
+
+# The plugin in its host: Python 3.9 or 3.8, no torch.
+test-cellprofiler: $(CELLPROFILER)/.ready
+	JAVA_HOME="$$(scripts/need_jdk_and_compiler.sh)" PYTHONPATH=plugins \
+		$(CELLPROFILER)/bin/python -m pytest tests/runtime tests/plugin
+
+test-training: $(TRAINING)/.ready
+	$(TRAINING)/bin/python -m pytest tests/runtime tests/training tests/export
+
+# The oldest Python that CellProfiler's installed application has.
+test-runtime38:
+	@if scripts/find_python.sh 3.8 >/dev/null; then \
+		$(MAKE) --no-print-directory $(RUNTIME38)/.ready \
+		&& echo "PYTHONPATH=plugins $(RUNTIME38)/bin/python -m pytest tests/runtime" \
+		&& PYTHONPATH=plugins $(RUNTIME38)/bin/python -m pytest tests/runtime; \
+	else \
+		echo "SKIPPED the runtime's tests on Python 3.8: no Python 3.8 was found (pyenv install 3.8, or uv python install 3.8)"; \
+	fi
+
+lint: $(TRAINING)/.ready
+	$(TRAINING)/bin/ruff check .
+	$(TRAINING)/bin/ruff format --check .
+	$(TRAINING)/bin/mypy plugins/cpunet
+
+bench: $(CELLPROFILER)/.ready
+	$(CELLPROFILER)/bin/python benchmarks/module_speed.py
+
+clean:
+	rm -rf .venv demo-output .pytest_cache .mypy_cache .ruff_cache build *.egg-info
+
+$(CELLPROFILER)/.ready: requirements/cellprofiler-build.txt requirements/cellprofiler.txt
+	@python=$$(scripts/need_python.sh 3.9 3.8) && jdk=$$(scripts/need_jdk_and_compiler.sh) && \
+	echo "setting up CellProfiler 4.2.8.1 in $(CELLPROFILER) with $$python (some minutes, once)" && \
+	rm -rf $(CELLPROFILER) && "$$python" -m venv $(CELLPROFILER) && \
+	$(CELLPROFILER)/bin/python $(PIP) -r requirements/cellprofiler-build.txt && \
+	JAVA_HOME="$$jdk" $(CELLPROFILER)/bin/python $(PIP) --no-build-isolation python-javabridge==4.0.3 && \
+	$(CELLPROFILER)/bin/python $(PIP) -r requirements/cellprofiler.txt && \
+	$(CELLPROFILER)/bin/python $(PIP) --no-deps cellprofiler==4.2.8.1 && \
+	touch $@
+
+$(TRAINING)/.ready: requirements/training.txt setup.py
+	@python=$$(scripts/need_python.sh 3.11) && \
+	echo "setting up the training environment in $(TRAINING) with $$python (some minutes, once)" && \
+	rm -rf $(TRAINING) && "$$python" -m venv $(TRAINING) && \
+	$(TRAINING)/bin/python $(PIP) -r requirements/training.txt && \
+	$(TRAINING)/bin/python $(PIP) --no-deps --editable . && \
+	touch $@
+
+$(RUNTIME38)/.ready: requirements/runtime38.txt
+	@python=$$(scripts/need_python.sh 3.8) && \
+	echo "setting up the runtime's environment in $(RUNTIME38) with $$python" && \
+	rm -rf $(RUNTIME38) && "$$python" -m venv $(RUNTIME38) && \
+	$(RUNTIME38)/bin/python $(PIP) -r requirements/runtime38.txt && \
+	touch $@
