@@ -39,7 +39,7 @@ lint: $(TRAINING)/.ready
 	$(TRAINING)/bin/mypy plugins/cpunet
 
 bench: $(CELLPROFILER)/.ready
-	$(CELLPROFILER)/bin/python benchmarks/module_speed.py
+	PYTHONPATH=plugins $(CELLPROFILER)/bin/python -m benchmarks.module_speed
 
 clean:
 	rm -rf .venv demo-output .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -1,7 +1,7 @@
 """The ExampleFly pipeline that comes with CellProfiler, as it is and with IdentifyObjectsUNet in it.
 
-Runs CellProfiler headless twice on the same images, then draws both modules' nuclei over each field and sums up counts and
-times. Both runs get three modules at the end that save the nuclei's labels and their image; nothing else is touched.
+Runs CellProfiler headless twice on the same images, then draws both modules' nuclei over each field and sums up counts
+and times. Both runs get three modules at the end that save the nuclei's labels and their image; nothing else is touched.
 """
 
 import argparse
@@ -28,7 +28,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PLUGINS = REPOSITORY / "plugins"
 sys.path[:0] = [str(PLUGINS), str(REPOSITORY)]
 
-from benchmarks.pipeline_text import (  # noqa: E402
+from benchmarks.pipeline_text import (
     PRIMARY,
     UNET,
     append_modules,
@@ -36,9 +36,8 @@ from benchmarks.pipeline_text import (  # noqa: E402
     save_nuclei_blocks,
     split_modules,
 )
-
-from cpunet.image_files import written_beside  # noqa: E402
-from cpunet.overlay import grey_picture  # noqa: E402
+from cpunet.image_files import written_beside
+from cpunet.overlay import grey_picture
 
 COLOURS = {PRIMARY: "#ff9d2e", UNET: "#27d3f5"}
 ZOOM = 4

@@ -23,6 +23,9 @@ class Architecture:
     max_channels : int
         Where the doubling stops. Most weights of a U-Net lie in its deepest level, where round
         objects such as nuclei need few.
+    decoder_convolutions : int
+        3x3 convolutions a level on the way up; on the way down there are always two. One is a quarter
+        faster than two.
     """
 
     in_channels: int = 1
@@ -30,6 +33,7 @@ class Architecture:
     base_channels: int = 16
     depth: int = 4
     max_channels: int = 128
+    decoder_convolutions: int = 1
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -46,10 +50,10 @@ class Architecture:
         return asdict(self)
 
 
-def convolution_block(in_channels: int, out_channels: int) -> nn.Sequential:
-    """Two 3x3 convolutions, each with batch normalisation and ReLU; zero padding keeps the size."""
+def convolution_block(in_channels: int, out_channels: int, convolutions: int) -> nn.Sequential:
+    """Chain 3x3 convolutions, each with batch normalisation and ReLU; zero padding keeps the size."""
     layers: list[nn.Module] = []
-    for channels in (in_channels, out_channels):
+    for channels in (in_channels, *[out_channels] * (convolutions - 1)):
         layers += [
             nn.Conv2d(channels, out_channels, kernel_size=3, padding=1, bias=False),
             nn.BatchNorm2d(out_channels),
@@ -69,7 +73,9 @@ class UNet(nn.Module):
     -----
     Ronneberger, Fischer, Brox: U-Net, MICCAI 2015, doi:10.1007/978-3-319-24574-4_28. Adding the skips
     (Chaurasia, Culurciello: LinkNet, VCIP 2017, doi:10.1109/VCIP.2017.8305148) halves the input of the
-    first convolution of each upward block, which is the dearest of the network.
+    first convolution of each upward block, which is the dearest of the network. Features go up by a 1x1
+    convolution and a repetition of pixels (Odena et al. 2016, doi:10.23915/distill.00003): a transposed convolution
+    leaves checkerboards, and takes onnxruntime on a CPU a quarter of the whole network's time.
     Weights start as He et al. 2015, doi:10.1109/ICCV.2015.123.
     """
 
@@ -78,16 +84,21 @@ class UNet(nn.Module):
         self.architecture = architecture
         channels = architecture.channels
         self.encoder = nn.ModuleList(
-            convolution_block(before, after)
+            convolution_block(before, after, 2)
             for before, after in zip((architecture.in_channels, *channels), channels, strict=False)
         )
         upward = list(zip(channels[:0:-1], channels[-2::-1], strict=True))
-        self.upsampling = nn.ModuleList(nn.ConvTranspose2d(deep, shallow, 2, 2) for deep, shallow in upward)
-        self.decoder = nn.ModuleList(convolution_block(shallow, shallow) for _, shallow in upward)
+        self.upsampling = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(deep, shallow, kernel_size=1), nn.Upsample(scale_factor=2, mode="nearest"))
+            for deep, shallow in upward
+        )
+        self.decoder = nn.ModuleList(
+            convolution_block(shallow, shallow, architecture.decoder_convolutions) for _, shallow in upward
+        )
         self.pool = nn.MaxPool2d(2)
         self.head = nn.Conv2d(channels[0], architecture.out_channels, kernel_size=1)
         for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and module is not self.head:
+            if isinstance(module, nn.Conv2d) and module is not self.head:
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def forward(self, image: Tensor) -> Tensor:

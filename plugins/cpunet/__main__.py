@@ -16,7 +16,6 @@ COMMANDS = {
     "models": ("cpunet.models_command", "list the models that are there, with their cards"),
     "doctor": ("cpunet.doctor", "say what is installed, which device is really used, and how fast it is"),
     "train": ("cpunet.training.train_command", "train a model from images and labels (needs cpunet[training])"),
-    "evaluate": ("cpunet.training.evaluate_command", "score a model on labelled images (needs cpunet[training])"),
     "export": ("cpunet.export.export_command", "write trained weights as an ONNX file (needs cpunet[training])"),
 }
 

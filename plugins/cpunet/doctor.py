@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import platform
 import statistics
-import sys
 import time
 from importlib import metadata
 from typing import List
 
 import numpy as np
-import numpy.typing as npt
 
 from cpunet import __version__
+from cpunet.drawn_nuclei import draw_field
 from cpunet.model_card import ModelError
 from cpunet.model_files import list_models
 from cpunet.onnx_file import sha256
@@ -71,7 +70,9 @@ def measure(model: OnnxModel) -> List[str]:
     list of str
         Which provider the session runs on, and the median time from image to labels.
     """
-    image = test_image(len(model.card.input.channels))
+    field = draw_field((512, 512))
+    channels = len(model.card.input.channels)
+    image = field.image if channels == 1 else np.stack([field.image] * channels, axis=-1)
     segment_image(image, model)  # the first call sets up the memory
     seconds = []
     for _ in range(TIMED_RUNS):
@@ -81,20 +82,5 @@ def measure(model: OnnxModel) -> List[str]:
     return [
         f"runs on   {model.provider}",
         f"512x512   {statistics.median(seconds):.3f} s (median of {TIMED_RUNS})",
-        f"found     {labels.max()} objects in a drawn field of 25",
+        f"found     {labels.max()} objects in a drawn field of {field.labels.max()} nuclei",
     ]
-
-
-def test_image(channels: int) -> npt.NDArray[np.float32]:
-    """Draw 25 soft discs of 32 pixels on a grid, 512x512, the same in each channel."""
-    y, x = np.mgrid[:512, :512].astype(np.float32)
-    distance = np.hypot((y - 51) % 102 - 51, (x - 51) % 102 - 51)
-    inside = (y < 510) & (x < 510)
-    discs = 0.05 + 0.9 / (1 + np.exp((distance - 16) / 1.2)) * inside
-    noise = np.random.default_rng(0).normal(0, 0.02, discs.shape)
-    plane = (discs + noise).astype(np.float32)
-    return plane if channels == 1 else np.stack([plane] * channels, axis=-1)
-
-
-if __name__ == "__main__":
-    sys.exit(run(argparse.Namespace()))

@@ -1,0 +1,67 @@
+"""Accuracy of a model with its default settings, in the CellProfiler environment, on labelled images.
+
+PYTHONPATH=plugins .venv/cellprofiler/bin/python -m benchmarks.accuracy DATA/bbbc039 DATA/dsb2018 --modality fluorescence
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Dict, List, Sequence
+
+from benchmarks.labelled_images import labelled_images
+from cpunet.image_files import written_beside
+from cpunet.matching import SetScores, pool_scores, score_image
+from cpunet.model_files import DEFAULT_MODEL, find_model
+from cpunet.onnx_file import sha256
+from cpunet.segment import segment_image
+from cpunet.session import load_model
+
+HEADER = ("set", "images", "mean F1", "F1 at 0.5", "F1 at 0.7", "F1 at 0.9", "mAP", "PQ", "over / under", "count error")
+
+
+def table(scores: Dict[str, SetScores]) -> List[str]:
+    """Lay out scores as Markdown, a row a set."""
+    lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
+    for name, score in scores.items():
+        cells = [
+            name,
+            str(score.images),
+            f"{score.mean_f1:.3f}",
+            *[f"{score.f1[threshold]:.3f}" for threshold in (0.5, 0.7, 0.9)],
+            f"{score.mean_average_precision:.3f}",
+            f"{score.panoptic_quality:.3f}",
+            f"{score.over_segmented} / {score.under_segmented}",
+            f"{score.count_error:.2f}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the table, and write it where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="data sets: images/ labels/ index.csv")
+    parser.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME|FILE")
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--modality", default="")
+    parser.add_argument("--output", type=Path, metavar="FILE.md")
+    options = parser.parse_args(arguments)
+    path = find_model(options.model)
+    model = load_model(path)
+    scores = {}
+    for folder in options.folders:
+        found = [
+            score_image(truth.labels, segment_image(truth.image, model).labels)
+            for truth in labelled_images(folder, options.split, options.modality)
+        ]
+        scores[f"{folder.name} {options.split}"] = pool_scores(found)
+    lines = [f"{model.card.name} {model.card.version}, sha256 {sha256(path)}", "", *table(scores)]
+    print("\n".join(lines))
+    if options.output:
+        with written_beside(options.output) as beside:
+            beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
