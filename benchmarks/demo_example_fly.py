@@ -1,7 +1,8 @@
 """The ExampleFly pipeline that comes with CellProfiler, as it is and with IdentifyObjectsUNet in it.
 
 Runs CellProfiler headless twice on the same images, then draws both modules' nuclei over each field and sums up counts
-and times. Both runs get three modules at the end that save the nuclei's labels and their image; nothing else is touched.
+and times. Both runs get three modules at the end that save the nuclei's labels and their image; nothing else is
+touched.
 """
 
 import argparse

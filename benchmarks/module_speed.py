@@ -78,9 +78,8 @@ def main(arguments: Sequence[str]) -> int:
                 taken[module.module_name].append(seconds_of(module, image))
     medians = {name: statistics.median(values) for name, values in taken.items()}
     kind = options.data.name if options.data else "drawn"
-    print(
-        f"{len(images)} {kind} fields of {images[0].shape[0]}x{images[0].shape[1]}, {options.rounds} rounds, median seconds"
-    )
+    size = "x".join(map(str, images[0].shape))
+    print(f"{len(images)} {kind} fields of {size}, {options.rounds} rounds, median seconds")
     for name, median in medians.items():
         print(f"    {name:24} {median:.3f}")
     print(f"    ratio                    {medians[unet.module_name] / medians[primary.module_name]:.2f}")

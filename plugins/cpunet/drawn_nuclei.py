@@ -52,7 +52,7 @@ def draw_field(
     """
     rng = np.random.default_rng(seed)
     spacing = shape[1] / columns
-    rows = int(shape[0] // spacing)
+    rows = shape[0] * columns // shape[1]
     y, x = np.mgrid[: shape[0], : shape[1]]
     labels = np.zeros(shape, np.int32)
     brightness = np.zeros(shape)

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+
+from cpunet.filters import area_of_disc, fill_holes, filter_objects, relabel, touching_border
+
+EMPTY = np.zeros((12, 12), np.int32)
+
+
+def field(*boxes, shape=(40, 40)):
+    labels = np.zeros(shape, np.int32)
+    for number, (top, bottom, left, right) in enumerate(boxes, start=1):
+        labels[top:bottom, left:right] = number
+    return labels
+
+
+AT_FRAME, SMALL, MIDDLE, LARGE = (0, 6, 10, 16), (10, 12, 10, 12), (10, 18, 20, 28), (22, 38, 5, 30)
+FIELD = field(AT_FRAME, SMALL, MIDDLE, LARGE)
+
+
+def test_defaults_discard_nothing():
+    kept = filter_objects(FIELD)
+    np.testing.assert_array_equal(kept.labels, FIELD)
+    np.testing.assert_array_equal(kept.small_removed, FIELD)
+    assert not kept.discarded_by_size.any()
+    assert not kept.discarded_by_border.any()
+
+
+def test_order_is_border_small_large():
+    kept = filter_objects(FIELD, diameter_range_px=(4, 12), discard_border=True)
+    assert np.unique(kept.labels).tolist() == [0, 1]
+    np.testing.assert_array_equal(kept.labels > 0, FIELD == 3)
+    assert np.unique(kept.small_removed).tolist() == [0, 3, 4]
+    assert np.unique(kept.discarded_by_border).tolist() == [0, 1]
+    assert np.unique(kept.discarded_by_size).tolist() == [0, 2, 4]
+
+
+def test_the_input_is_not_changed():
+    before = FIELD.copy()
+    filter_objects(FIELD, (4, 12), True, np.ones(FIELD.shape, bool))
+    np.testing.assert_array_equal(FIELD, before)
+
+
+def test_an_object_at_the_limit_is_kept():
+    # an area of exactly pi d^2 / 4 cannot be had in pixels; just above the one and just below the other limit can
+    labels = field((5, 9, 5, 9))
+    assert filter_objects(labels, (4, 5)).labels.max() == 1
+    assert filter_objects(labels, (1, 4.4)).labels.max() == 0
+    assert filter_objects(labels, (4.6, 9)).labels.max() == 0
+    assert area_of_disc(4) == pytest.approx(np.pi * 4)
+
+
+def test_mask_edge_counts_only_if_nothing_touches_the_frame():
+    mask = np.zeros(FIELD.shape, bool)
+    mask[:, 8:30] = True
+    at_mask = field((10, 14, 8, 12), (20, 24, 15, 19))
+    assert touching_border(at_mask, mask).tolist() == [False, True, False]
+    assert touching_border(at_mask).tolist() == [False, False, False]
+    both = field((10, 14, 8, 12), (0, 4, 15, 19))
+    assert touching_border(both, mask).tolist() == [False, False, True]
+
+
+def test_holes_are_filled_by_their_object_only():
+    labels = field((2, 9, 2, 9), (12, 20, 2, 10))
+    labels[4:6, 4:6] = 0
+    labels[14:16, 9:11] = 0  # a bay, open to the background
+    filled = fill_holes(labels)
+    assert (filled[4:6, 4:6] == 1).all()
+    assert (filled[14:16, 9:11] == 0).all()
+
+
+def test_a_gap_between_two_objects_is_no_hole():
+    labels = field((2, 10, 2, 6), (2, 10, 6, 10))
+    labels[5:7, 5:7] = 0
+    np.testing.assert_array_equal(fill_holes(labels), labels)
+
+
+@pytest.mark.parametrize(
+    "labels", [EMPTY, np.zeros((1, 1), np.int32), np.ones((1, 1), np.int32), np.ones((3, 1), np.int32)]
+)
+def test_empty_and_tiny_images(labels):
+    kept = filter_objects(labels, (0.5, 100), discard_border=False)
+    np.testing.assert_array_equal(kept.labels, labels)
+    assert filter_objects(labels, (0.5, 100), discard_border=True).labels.max() == 0
+
+
+def test_relabel_closes_gaps_in_order():
+    np.testing.assert_array_equal(relabel(np.array([[7, 0, 3, 9]], np.int32)), [[2, 0, 1, 3]])
+
+
+def test_a_range_the_wrong_way_round_is_refused():
+    with pytest.raises(ValueError, match="larger than its maximum"):
+        filter_objects(FIELD, (20, 10))

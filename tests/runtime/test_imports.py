@@ -1,0 +1,44 @@
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+RUNTIME = sorted((PLUGINS / "cpunet").glob("*.py"))
+FORBIDDEN = ("torch", "onnx", "onnxruntime", "lightning", "monai", "cellprofiler", "cellprofiler_core")
+
+
+@pytest.mark.parametrize("path", [*RUNTIME, PLUGINS / "identifyobjectsunet.py"], ids=lambda path: path.name)
+def test_runtime_code_parses_on_python_3_8(path):
+    ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
+
+
+def test_importing_the_runtime_pulls_in_nothing_heavy():
+    modules = [f"cpunet.{path.stem}" for path in RUNTIME if not path.stem.startswith("__")]
+    code = (
+        f"import importlib, sys; sys.path.insert(0, {str(PLUGINS)!r})\n"
+        f"for name in {modules!r}: importlib.import_module(name)\n"
+        f"found = [name for name in {FORBIDDEN!r} if name in sys.modules]\n"
+        "sys.exit(f'imported: {found}' if found else 0)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_an_ended_run_leaves_no_half_written_file(tmp_path):
+    from cpunet.image_files import written_beside
+
+    target = tmp_path / "result.tif"
+    target.write_text("before")
+
+    def write_half():
+        with written_beside(target) as beside:
+            beside.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert target.read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["result.tif"]

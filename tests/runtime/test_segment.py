@@ -1,0 +1,162 @@
+import numpy as np
+import pytest
+
+from cpunet.drawn_nuclei import draw_field
+from cpunet.matching import pool_scores, score_image
+from cpunet.segment import Options, scale_factor, segment_image
+from cpunet.session import load_model
+from tests.tiny_onnx import changed_card, tiny_onnx
+
+FIELD = draw_field((120, 150), columns=4, diameter_px=20)
+
+
+@pytest.fixture
+def model(tiny_model):
+    return load_model(tiny_model)
+
+
+def test_drawn_nuclei_are_found(model):
+    found = segment_image(FIELD.image, model)
+    assert found.labels.dtype == np.int32
+    assert found.labels.shape == FIELD.image.shape
+    assert found.probabilities.shape == (1, *FIELD.image.shape)
+    assert found.probabilities.dtype == np.float32
+    assert score_image(FIELD.labels, found.labels).tp[0] == FIELD.labels.max()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float16, np.float32, np.float64])
+def test_any_real_type_gives_the_same_objects(model, dtype):
+    scaled = FIELD.image * 250 if np.issubdtype(dtype, np.integer) else FIELD.image
+    labels = segment_image(scaled.astype(dtype), model).labels
+    expected = segment_image(FIELD.image, model).labels
+    assert labels.max() == expected.max()
+    assert (labels == expected).mean() > 0.99
+
+
+def test_a_12_bit_camera_gives_the_same_objects_as_8_bits(model):
+    np.testing.assert_array_equal(
+        segment_image(FIELD.image * 0.0625, model).labels, segment_image(FIELD.image, model).labels
+    )
+
+
+def test_the_image_is_not_changed(model):
+    before = FIELD.image.copy()
+    segment_image(FIELD.image, model, Options(diameter_px=60, mask=FIELD.image > 0.1))
+    np.testing.assert_array_equal(FIELD.image, before)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((30, 20)),
+        np.full((30, 20), 0.7),
+        np.full((30, 20), np.nan),
+        np.full((30, 20), np.inf),
+        np.ones((1, 1)),
+        np.zeros((1, 1), np.uint8),
+        np.ones((30, 20), bool),
+    ],
+    ids=["black", "constant", "all NaN", "all infinite", "1x1", "1x1 uint8", "constant bool"],
+)
+def test_images_with_nothing_in_them_give_no_object(model, image):
+    found = segment_image(image, model)
+    assert found.labels.shape == image.shape
+    assert not found.labels.any()
+    assert not found.probabilities.any()
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (1, 40), (3, 3), (7, 5)])
+def test_tiny_images_work(model, shape):
+    image = np.zeros(shape)
+    image[0, 0] = 1
+    assert segment_image(image, model).labels.shape == shape
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((20, 20, 3)), "3 channels, and the model takes 1 channel .nuclei.*ColorToGray"),
+        (np.zeros((9, 20, 20)), "3-D stack"),
+        (np.zeros((2, 3, 20, 20)), "4 dimensions"),
+        (np.zeros(20), "1 dimensions"),
+        (np.zeros((0, 20)), "no pixels"),
+        (np.zeros((20, 20), complex), "real numbers"),
+        (np.full((20, 20), "a"), "real numbers"),
+    ],
+    ids=["colour", "3-D", "4-D", "1-D", "no pixels", "complex", "text"],
+)
+def test_images_that_do_not_fit_are_refused_in_plain_words(model, image, message):
+    with pytest.raises(ValueError, match=message):
+        segment_image(image, model)
+
+
+def test_one_channel_may_have_its_axis(model):
+    np.testing.assert_array_equal(
+        segment_image(FIELD.image[..., np.newaxis], model).labels, segment_image(FIELD.image, model).labels
+    )
+
+
+def test_nan_pixels_count_as_masked_out(model):
+    image = FIELD.image.copy()
+    image[:, 75:] = np.nan
+    labels = segment_image(image, model).labels
+    assert labels[:, :75].any()
+    assert not labels[:, 75:].any()
+
+
+def test_masked_out_pixels_belong_to_no_object_and_set_no_contrast(model):
+    mask = np.zeros(FIELD.image.shape, bool)
+    mask[:, :75] = True
+    image = FIELD.image.copy()
+    image[:, 75:] = 1000
+    labels = segment_image(image, model, Options(mask=mask)).labels
+    assert labels[:, :75].any()
+    assert not labels[:, 75:].any()
+    assert not segment_image(image, model, Options(mask=np.zeros_like(mask))).labels.any()
+
+
+def test_a_mask_of_another_shape_is_refused(model):
+    with pytest.raises(ValueError, match="mask has the shape"):
+        segment_image(FIELD.image, model, Options(mask=np.ones((3, 3), bool)))
+
+
+def test_the_threshold_makes_objects_larger_or_smaller(model):
+    low, high = (segment_image(FIELD.image, model, Options(foreground_threshold=value)).labels for value in (0.2, 0.8))
+    assert (low > 0).sum() > (high > 0).sum() > 0
+
+
+@pytest.mark.parametrize("option", [{"diameter_px": 0}, {"diameter_px": float("nan")}, {"foreground_threshold": 1.0}])
+def test_impossible_options_are_refused(model, option):
+    with pytest.raises(ValueError, match="must"):
+        segment_image(FIELD.image, model, Options(**option))
+
+
+@pytest.mark.parametrize(
+    ("diameter", "scale"), [(None, 1), (10, 1), (25, 1), (40, 1), (80, 0.25), (5, 4), (1e6, 1 / 16), (0.01, 4)]
+)
+def test_the_image_is_rescaled_only_if_the_model_does_not_know_the_size(model, diameter, scale):
+    assert scale_factor(model.card.input, diameter) == pytest.approx(scale)
+
+
+@pytest.mark.parametrize("zoom", [3, 1 / 3])
+def test_labels_of_a_rescaled_image_come_back_to_its_own_grid(model, zoom):
+    field = draw_field((int(120 * zoom), int(150 * zoom)), columns=4, diameter_px=20 * zoom)
+    found = segment_image(field.image, model, Options(diameter_px=20 * zoom))
+    assert found.labels.shape == field.labels.shape
+    scores = pool_scores([score_image(field.labels, found.labels)])
+    assert scores.prediction_count == scores.truth_count
+    assert scores.f1[0.5] > 0.9
+
+
+def test_tiles_change_nothing(model):
+    whole = segment_image(FIELD.image, model)
+    tiled = segment_image(FIELD.image, model, Options(tile_shape=(32, 48), batch_size=3))
+    np.testing.assert_array_equal(tiled.labels, whole.labels)
+
+
+def test_a_colour_model_takes_colour(tmp_path):
+    path = tmp_path / "colour.onnx"
+    card = changed_card(input={"channels": ["red", "green", "blue"]})
+    path.write_bytes(tiny_onnx(card, channels=3))
+    labels = segment_image(np.stack([FIELD.image] * 3, axis=-1), load_model(path)).labels
+    assert labels.max() == FIELD.labels.max()
