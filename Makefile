@@ -7,7 +7,8 @@ CELLPROFILER := .venv/cellprofiler
 TRAINING := .venv/training
 RUNTIME38 := .venv/runtime38
 # The packages that CellProfiler pins are old, and cannot even be imported with deprecations as errors.
-OLD_PYTEST := -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning
+OLD_PYTEST := -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning \
+	-W "ignore:numpy.ndarray size changed"
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .PHONY: demo test test-cellprofiler test-training test-runtime38 lint bench clean

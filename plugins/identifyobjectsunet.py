@@ -451,6 +451,11 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
                 f"{self.x_name.value} is a 3-D stack, and IdentifyObjectsUNet works on 2-D images. Set 'Process as "
                 "3D?' to No in NamesAndTypes."
             )
+        if min(image.pixel_data.shape[:2]) < 2:
+            raise ValueError(
+                f"{self.x_name.value} has the shape {image.pixel_data.shape[:2]}: CellProfiler cannot hold objects of an "
+                "image that is only one pixel high or wide. Check how the image was loaded or cropped."
+            )
         mask = image.mask if image.has_mask else None
         device = DEVICES[self.device.value] if self.advanced.value else "automatic"
         model = load_model(self.model_path(), device, threads_for_this_process())

@@ -1,0 +1,159 @@
+import io
+import re
+
+import pytest
+from cellprofiler_core.pipeline import Pipeline
+from cellprofiler_core.setting import ValidationError
+from identifyobjectsunet import MODEL_FROM_FILE, IdentifyObjectsUNet
+
+from benchmarks.pipeline_text import module_block, unet_settings
+from tests.tiny_onnx import tiny_onnx
+
+HEADER = "CellProfiler Pipeline: http://www.cellprofiler.org\nVersion:5\nDateRevision:400\nGitHash:\nModuleCount:1\n"
+
+
+def load(text):
+    pipeline = Pipeline()
+    pipeline.load(io.StringIO(text))
+    return pipeline
+
+
+def values(module):
+    return [setting.value_text for setting in module.settings()]
+
+
+def test_every_setting_has_help_and_appears_once():
+    module = IdentifyObjectsUNet()
+    settings = module.settings()
+    assert len({id(setting) for setting in settings}) == len(settings) == 16
+    for setting in settings:
+        assert len(setting.doc.strip()) > 20, setting.text
+    assert module.module_name.lower() == "identifyobjectsunet"
+    assert module.category == "Object Processing"
+
+
+def test_the_help_is_sound_rest():
+    import docutils.core
+    import identifyobjectsunet
+
+    module = IdentifyObjectsUNet()
+    texts = [identifyobjectsunet.__doc__, *[setting.doc for setting in module.settings()]]
+    for text in texts:
+        docutils.core.publish_string(text, writer_name="null", settings_overrides={"halt_level": 2, "report_level": 5})
+    assert re.search(r"Supports 2D\? Supports 3D\? Respects masks\?", identifyobjectsunet.__doc__)
+
+
+def test_defaults_discard_nothing_and_choose_the_shipped_model():
+    module = IdentifyObjectsUNet()
+    assert module.model_name.value == "nuclei_fluorescence"
+    assert not module.exclude_size.value
+    assert not module.exclude_border_objects.value
+    assert not module.save_probability.value
+
+
+def test_settings_survive_saving_and_loading(module):
+    module.size_range.value = (7, 33)
+    module.exclude_size.value = module.advanced.value = module.save_probability.value = True
+    module.want_declump.value = module.use_model_threshold.value = False
+    module.foreground_threshold.value = 0.37
+    module.rescale.value = "Off"
+    module.device.value = "CPU"
+    pipeline = Pipeline()
+    pipeline.add_module(module)
+    text = io.StringIO()
+    pipeline.dump(text)
+    loaded = load(text.getvalue()).modules()[0]
+    assert values(loaded) == values(module)
+    assert loaded.size_range.value == (7, 33)
+
+
+def test_a_pipeline_saved_by_revision_1_loads(pipelines):
+    module = load((pipelines / "revision_1.cppipe").read_text(encoding="utf-8")).modules()[0]
+    assert module.variable_revision_number == 1
+    assert (module.x_name.value, module.y_name.value) == ("OrigBlue", "Kerne")
+    assert module.model_name.value == "nuclei_fluorescence"
+    assert module.size_range.value == (12, 34)
+    assert [module.exclude_size.value, module.exclude_border_objects.value] == [True, False]
+    assert module.rescale.value == "Off"
+    assert [module.advanced.value, module.use_model_threshold.value] == [True, False]
+    assert module.foreground_threshold.value == 0.42
+    assert [module.want_declump.value, module.device.value] == [False, "CPU"]
+    assert [module.save_probability.value, module.probability_name.value] == [True, "KerneP"]
+
+
+def test_the_text_that_the_benchmark_writes_names_the_settings_as_the_module_does():
+    written = module_block("IdentifyObjectsUNet", 1, 1, unet_settings("DNA", "Nuclei"))
+    module = load(HEADER + "HasImagePlaneDetails:False\n\n" + written).modules()[0]
+    assert [setting.text for setting in module.settings()] == list(unet_settings("DNA", "Nuclei"))
+    assert values(module)[2:] == values(IdentifyObjectsUNet())[2:]
+
+
+def test_only_settings_with_a_meaning_are_shown(module):
+    def shown():
+        return [setting.text for setting in module.visible_settings()]
+
+    assert "Name of the model file" in shown()
+    module.model_name.value = "nuclei_fluorescence"
+    assert "Name of the model file" not in shown()
+    assert "Foreground threshold" not in shown()
+    module.advanced.value = True
+    assert "Select the device" in shown()
+    assert "Foreground threshold" not in shown()
+    module.use_model_threshold.value = False
+    assert "Foreground threshold" in shown()
+    module.save_probability.value = True
+    assert "Name the probability image" in shown()
+
+
+def test_a_sound_module_is_valid_and_validation_opens_no_session(module, monkeypatch):
+    monkeypatch.setattr("identifyobjectsunet.load_model", lambda *_: pytest.fail("a session was opened"))
+    module.validate_module(Pipeline())
+
+
+def test_validation_refuses_a_range_the_wrong_way_round(module):
+    module.size_range.value = (40, 10)
+    with pytest.raises(ValidationError, match="Swap") as caught:
+        module.validate_module(Pipeline())
+    assert caught.value.get_setting() is module.size_range
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such model file"),
+        (b"", "empty"),
+        (b"text", "no ONNX model"),
+        (tiny_onnx()[:-9], "cut short"),
+        (tiny_onnx(card=None), "no cpunet model card"),
+    ],
+    ids=["missing", "empty", "not ONNX", "truncated", "no card"],
+)
+def test_validation_names_the_model_file_and_what_is_wrong_with_it(module, tiny_model, content, message):
+    if content is None:
+        tiny_model.unlink()
+    else:
+        tiny_model.write_bytes(content)
+    with pytest.raises(ValidationError, match=message) as caught:
+        module.validate_module(Pipeline())
+    assert caught.value.get_setting() is module.model_file
+
+
+def test_a_pipeline_that_reads_threshold_measurements_is_warned(module):
+    import cellprofiler.modules.flagimage
+
+    flag = cellprofiler.modules.flagimage.FlagImage()
+    flag.flags[0].measurement_settings[0].measurement.value = "Threshold_FinalThreshold_Nuclei"
+    pipeline = Pipeline()
+    for number, each in enumerate((module, flag), start=1):
+        each.set_module_num(number)
+        pipeline.add_module(each)
+    with pytest.raises(ValidationError, match=r"FlagImage.*Threshold_FinalThreshold_Nuclei"):
+        module.validate_module_warnings(pipeline)
+    flag.flags[0].measurement_settings[0].measurement.value = "Threshold_FinalThreshold_Cells"
+    module.validate_module_warnings(pipeline)
+
+
+def test_the_model_folder_is_remapped_for_a_cluster(module):
+    module.prepare_to_create_batch(None, lambda path, **_: "/cluster/models")
+    assert module.model_directory.get_absolute_path() == "/cluster/models"
+    assert module.model_name.value == MODEL_FROM_FILE
