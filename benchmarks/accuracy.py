@@ -1,7 +1,7 @@
 """Accuracy of a model with its default settings, in the CellProfiler environment, on labelled images.
 
-    export PYTHONPATH=plugins
-    .venv/cellprofiler/bin/python -m benchmarks.accuracy data/bbbc039 data/dsb2018 --modality fluorescence
+export PYTHONPATH=plugins
+.venv/cellprofiler/bin/python -m benchmarks.accuracy data/bbbc039 data/dsb2018 --modality fluorescence
 """
 
 import argparse

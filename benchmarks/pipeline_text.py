@@ -33,7 +33,7 @@ def module_settings(block: str) -> Dict[str, str]:
     return settings
 
 
-def module_block(name: str, number: int, revision: int, settings: Dict[str, str]) -> str:
+def module_block(name: str, number: int, revision: int, settings: Dict[str, str], show_window: bool = False) -> str:
     """Write a module's block.
 
     Parameters
@@ -46,13 +46,15 @@ def module_block(name: str, number: int, revision: int, settings: Dict[str, str]
         Its variable_revision_number.
     settings : dict of str to str
         In the order of the module's ``settings()``.
+    show_window : bool
+        Whether CellProfiler's window shows the module's figure.
 
     Returns
     -------
     str
     """
     head = (
-        f"{name}:[module_num:{number}|svn_version:'Unknown'|variable_revision_number:{revision}|show_window:False|"
+        f"{name}:[module_num:{number}|svn_version:'Unknown'|variable_revision_number:{revision}|show_window:{show_window}|"
         "notes:[]|batch_state:array([], dtype=uint8)|enabled:True|wants_pause:False]"
     )
     return "\n".join([head, *[f"    {text}:{value}" for text, value in settings.items()]]) + "\n\n"
@@ -139,7 +141,7 @@ def replace_primary_objects(pipeline: str, **changed: str) -> str:
                 **changed,
             },
         )
-        replaced.append(module_block(UNET, int(start.group(2)), 1, settings))
+        replaced.append(module_block(UNET, int(start.group(2)), 1, settings, show_window=True))
     if replaced == blocks:
         raise ValueError(f"The pipeline has no module {PRIMARY}.")
     return "".join(replaced)

@@ -4,6 +4,7 @@ import importlib.util
 import math
 import os
 import sys
+from pathlib import Path
 
 import cellprofiler_core.module.image_segmentation
 import numpy
@@ -49,7 +50,7 @@ YES          NO           YES
 See also
 ^^^^^^^^
 
-See also **IdentifyPrimaryObjects**, **IdentifySecondaryObjects**,
+**IdentifyPrimaryObjects**, **IdentifySecondaryObjects**,
 **FilterObjects** and **MeasureObjectSizeShape**.
 
 When should I use this module?
@@ -119,9 +120,8 @@ References
 """
 
 
-class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegmentation):
-    """Identify objects with a U-Net; stands in for IdentifyPrimaryObjects."""
-
+# No docstring: CellProfiler shows the file's as the module's help only if the class has none.
+class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegmentation):  # noqa: D101
     category = "Object Processing"
 
     module_name = "IdentifyObjectsUNet"
@@ -196,7 +196,7 @@ round, the diameter is that of a circle of the same area.
 The range has two uses: objects outside it can be discarded (next setting),
 and its middle (the geometric mean: 20 for the range 10 to 40) tells whether the image must be
 rescaled for the model (*Rescale the image for the model?*). To measure a nucleus, use
-*Measure length* in the tools of an image window.""",
+*Measure Length* in the toolbar of an image window.""",
         )
 
         self.exclude_size = Binary(
@@ -366,26 +366,22 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         Raises
         ------
         ModelError
-            If no model has the chosen name.
+            If no model has the chosen name, or no file is chosen.
         """
-        if self.model_name.value == MODEL_FROM_FILE:
-            return find_model(os.path.join(self.model_directory.get_absolute_path(), self.model_file.value))
-        return find_model(self.model_name.value)
+        if self.model_name.value != MODEL_FROM_FILE:
+            return find_model(self.model_name.value)
+        if not self.model_file.value.strip():
+            raise ModelError("No model file is chosen. Enter its name, or browse for the .onnx file.")
+        return Path(self.model_directory.get_absolute_path()) / self.model_file.value
 
     def validate_module(self, pipeline):
-        """Check what can be checked at once: the package, the model's card, the diameter range.
+        """Check what can be checked at once: the model's card, and that onnxruntime is there.
 
         Raises
         ------
         ValidationError
             Names the setting at fault. Opens no session: this runs whenever a setting is edited.
         """
-        if self.size_range.min > self.size_range.max:
-            raise ValidationError(
-                f"The minimum diameter ({self.size_range.min}) is larger than the maximum ({self.size_range.max}). "
-                "Swap the two.",
-                self.size_range,
-            )
         from_file = self.model_name.value == MODEL_FROM_FILE
         try:
             read_card(self.model_path())
@@ -453,8 +449,8 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
             )
         if min(image.pixel_data.shape[:2]) < 2:
             raise ValueError(
-                f"{self.x_name.value} has the shape {image.pixel_data.shape[:2]}: CellProfiler cannot hold objects of an "
-                "image that is only one pixel high or wide. Check how the image was loaded or cropped."
+                f"{self.x_name.value} has the shape {image.pixel_data.shape[:2]}: CellProfiler cannot hold objects of "
+                "an image that is only one pixel high or wide. Check how the image was loaded or cropped."
             )
         mask = image.mask if image.has_mask else None
         device = DEVICES[self.device.value] if self.advanced.value else "automatic"
@@ -482,24 +478,28 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
 
         if self.show_window:
             display_data = workspace.display_data
+            display_data.cycle = workspace.measurements.image_set_number
             display_data.image = image.pixel_data
             display_data.labels = kept.labels
             display_data.discarded_by_size = kept.discarded_by_size
             display_data.discarded_by_border = kept.discarded_by_border
+            # Nine rows fit into the figure's first size.
             display_data.statistics = [
                 *statistics_of_objects(kept.labels),
-                ["Discarded by size", str(len(numpy.unique(kept.discarded_by_size)) - 1)],
-                ["Discarded at the border", str(len(numpy.unique(kept.discarded_by_border)) - 1)],
-                ["Model", f"{model.card.name} {model.card.version}"],
-                ["Rescaled by", f"{scale_factor(model.card.input, options.diameter_px):.2f}"],
+                ["Discarded by size", str(count_objects(kept.discarded_by_size))],
+                ["Discarded at the border", str(count_objects(kept.discarded_by_border))],
+                ["Model", model.card.name],
                 ["Runs on", model.provider.replace("ExecutionProvider", "")],
             ]
+            scale = scale_factor(model.card.input, options.diameter_px)
+            if scale != 1:
+                display_data.statistics.append(["Rescaled by", f"{scale:.2f}"])
 
     def display(self, workspace, figure):
         """Draw the 2x2 figure from the display data alone."""
         display_data = workspace.display_data
         figure.set_subplots((2, 2))
-        title = f"Input image, cycle #{workspace.measurements.image_number}"
+        title = f"Input image, cycle #{display_data.cycle}"
         image = display_data.image if display_data.image.ndim == 2 else display_data.image.mean(axis=2)
         axes = figure.subplot_imshow_grayscale(0, 0, image, title)
         figure.subplot_imshow_labels(1, 0, display_data.labels, self.y_name.value, sharexy=axes)
@@ -525,6 +525,11 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
     def is_object_identification_module(self):
         """Say that this module makes objects."""
         return True
+
+
+def count_objects(labels):
+    """Return how many objects a label image holds; its numbers may have gaps."""
+    return len(numpy.unique(labels[labels > 0]))
 
 
 def statistics_of_objects(labels):

@@ -124,8 +124,8 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
     root : Path
         The folder that holds the data sets.
     run_folder : Path
-        Gets checkpoints, logs/metrics.csv and weights.safetensors. If it holds last.ckpt, the run goes
-        on from there.
+        Gets checkpoints, logs/version_N/metrics.csv and weights.safetensors. If it holds last.ckpt, the run goes
+        on from there; if it holds weights.safetensors too, there is nothing left to do.
 
     Returns
     -------
@@ -139,9 +139,11 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
     DataError
         If a data set cannot be used.
     """
-    last = run_folder / "last.ckpt"
+    last, weights = run_folder / "last.ckpt", run_folder / "weights.safetensors"
     if last.exists():
         check_same_run(config, last)
+        if weights.exists():
+            return weights
     lightning.seed_everything(config.seed, workers=True)
     rows = rows_of_split(config.data, root, "train")
     sources = [[normalized_patch(read_labelled_image(row), config) for row in source] for source in rows]
@@ -154,7 +156,7 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
         max_steps=config.steps,
         reload_dataloaders_every_n_epochs=1,
         log_every_n_steps=20,
-        logger=CSVLogger(run_folder, name="", version="logs"),
+        logger=CSVLogger(run_folder, name="logs"),  # a folder for each start: a resumed run keeps its past
         callbacks=[
             ValidationScores(config, validation_sample(config, root)),
             ModelCheckpoint(run_folder, filename="{step}", save_last=True, save_on_train_epoch_end=True),
@@ -164,7 +166,6 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
         num_sanity_val_steps=0,
     )
     trainer.fit(task, PatchData(config, sources), ckpt_path=last if last.exists() else None, weights_only=True)
-    weights = run_folder / "weights.safetensors"
     save_trained(weights, TrainedNetwork(task.network.cpu().eval(), config, facts))
     return weights
 

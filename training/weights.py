@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from cpunet.image_files import written_beside
@@ -67,15 +67,7 @@ def load_trained(path: Path) -> TrainedNetwork:
         raise WeightsError(f"{path}: there is no such file.")
     try:
         config, facts, weights = _read_safetensors(path) if path.suffix == ".safetensors" else _read_checkpoint(path)
-    except (
-        KeyError,
-        SafetensorError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        OSError,
-        torch.serialization.pickle.UnpicklingError,
-    ) as error:
+    except Exception as error:  # torch's reader meets a broken file with almost any exception
         raise WeightsError(f"{path}: this holds no weights that `cpunet train` wrote ({error}).") from None
     network = UNet(config.architecture)
     network.load_state_dict(weights)

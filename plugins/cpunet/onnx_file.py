@@ -70,7 +70,7 @@ def read_metadata(path: Path) -> Dict[str, str]:
     """
     path = Path(path)
     if not path.is_file():
-        raise ModelError(f"{path}: there is no such model file. `cpunet models` lists those that are there.")
+        raise ModelError(f"{path}: there is no such model file. Check its folder and its name.")
     size = path.stat().st_size
     if size == 0:
         raise ModelError(f"{path}: the model file is empty. Copy or download it again.")

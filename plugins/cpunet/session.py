@@ -17,9 +17,17 @@ DEVICES = ("automatic", "cpu", "cuda")
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
+PLUGINS_FOLDER = Path(__file__).resolve().parents[1]
+PYTHON_VERSION = "{}.{}".format(*sys.version_info)
+INSTALL_COMMAND = (
+    # The installed application is no Python that could install anything, but it looks in its plugins folder.
+    f'python{PYTHON_VERSION} -m pip install --no-deps --target "{PLUGINS_FOLDER}" onnxruntime'
+    if getattr(sys, "frozen", False)
+    else f'"{sys.executable}" -m pip install onnxruntime   (or onnxruntime-gpu for an NVIDIA GPU)'
+)
 INSTALL_HELP = (
-    "onnxruntime, the package that runs the network, cannot be loaded by this Python. Install it with: "
-    f'"{sys.executable}" -m pip install onnxruntime   (or onnxruntime-gpu for an NVIDIA GPU), then start again.'
+    "onnxruntime, the package that runs the network, cannot be loaded. Install it, then start CellProfiler again: "
+    + INSTALL_COMMAND
 )
 
 

@@ -6,7 +6,6 @@ PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 cellprofiler_core.preferences.set_headless()
 cellprofiler_core.preferences.set_plugin_directory(str(PLUGINS), globally=False)
 
-import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from cellprofiler_core.image import Image, ImageSetList  # noqa: E402
 from cellprofiler_core.measurement import Measurements  # noqa: E402

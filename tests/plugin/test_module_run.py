@@ -206,7 +206,8 @@ def test_the_figure_is_drawn_from_display_data_alone(module, run, field):
     assert sum(fates.values()) == everything
     table = drawn[-1][2]
     assert table["# of accepted objects"] == str(done.objects.count)
-    assert table["Model"] == "tiny 1.0.0"
+    assert table["Model"] == "tiny"
+    assert len(table) <= 9
     assert table["Runs on"] == "CPU"
 
 

@@ -112,9 +112,21 @@ def test_a_sound_module_is_valid_and_validation_opens_no_session(module, monkeyp
 
 def test_validation_refuses_a_range_the_wrong_way_round(module):
     module.size_range.value = (40, 10)
-    with pytest.raises(ValidationError, match="Swap") as caught:
-        module.validate_module(Pipeline())
+    with pytest.raises(ValidationError, match="40 is greater than 10") as caught:
+        module.size_range.test_valid(Pipeline())
     assert caught.value.get_setting() is module.size_range
+
+
+def test_validation_asks_for_a_file_where_none_is_chosen(module):
+    module.model_file.value = ""
+    with pytest.raises(ValidationError, match="browse for the"):
+        module.validate_module(Pipeline())
+
+
+def test_the_window_shows_the_whole_help(module):
+    help_text = module.get_help()
+    for words in ("Supports 2D?", "What do I need as input?", "Location", "Foreground threshold", "Caicedo"):
+        assert words in help_text
 
 
 @pytest.mark.parametrize(
