@@ -23,8 +23,14 @@ setup(
     long_description_content_type="text/markdown",
     license="BSD-3-Clause",
     python_requires=">=3.8",
-    packages=["cpunet", "cpunet.training", "cpunet.export"],
-    package_dir={"cpunet": "plugins/cpunet", "cpunet.training": "training", "cpunet.export": "export"},
+    packages=["cpunet", "cpunet.training", "cpunet.export", "cpunet.models"],
+    package_dir={
+        "cpunet": "plugins/cpunet",
+        "cpunet.training": "training",
+        "cpunet.export": "export",
+        "cpunet.models": "models",
+    },
+    package_data={"cpunet.models": ["*/model.onnx", "*/README.md"]},
     install_requires=["numpy", "scipy", "scikit-image"],
     extras_require={
         "plugin": PLUGIN,

@@ -40,7 +40,10 @@ def card_from_training(trained: TrainedNetwork, command: str) -> ModelCard:
         ),
         output=replace(draft.output, halo=halo),
         provenance={
-            "data": facts["data"],
+            "data": [
+                {**found, "licence": source.licence, "source": source.source}
+                for found, source in zip(facts["data"], trained.config.data, strict=True)
+            ],
             "seed": trained.config.seed,
             "steps": trained.config.steps,
             "commit": facts.get("commit", ""),

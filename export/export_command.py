@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from cpunet.export.card import card_from_training, scores_for_card
-from cpunet.export.onnx_export import ExportError, write_onnx
+from cpunet.export.onnx_export import ATOL, RTOL, ExportError, write_onnx
+from cpunet.export.readme import write_readme
 from cpunet.matching import pool_scores
 from cpunet.model_card import ModelError
 from cpunet.model_files import MODEL_FILE
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def export(weights: Path, output: Path, data: Path | None, rebuild: str) -> None:
-    """Write the ONNX file, and beside it weights.safetensors to fine-tune from.
+    """Write the ONNX file, and beside it weights.safetensors to fine-tune from and a README.
 
     Parameters
     ----------
@@ -86,6 +87,9 @@ def export(weights: Path, output: Path, data: Path | None, rebuild: str) -> None
     beside = output.with_name("weights.safetensors")
     if weights.resolve() != beside.resolve():
         save_trained(beside, trained)
+    sums = {path.name: sha256(path) for path in (output, beside)}
     for path in (output, beside):
-        print(f"{path}  {path.stat().st_size / 1e6:.2f} MB  sha256 {sha256(path)}")
-    print("onnxruntime and torch agree to rtol 1e-3, atol 1e-3; halo measured:", card.output.halo)
+        print(f"{path}  {path.stat().st_size / 1e6:.2f} MB  sha256 {sums[path.name]}")
+    print(f"onnxruntime and torch agree to rtol {RTOL}, atol {ATOL}; halo measured: {card.output.halo} pixels")
+    if not write_readme(output.parent, card, sums):
+        print(f"{output.parent / 'README.md'} was written by hand and is left as it is; check the sums in it")

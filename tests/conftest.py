@@ -1,5 +1,6 @@
 import pytest
 
+from tests.drawn_data_set import write_data_set
 from tests.tiny_onnx import tiny_onnx
 
 
@@ -9,3 +10,11 @@ def tiny_model(tmp_path):
     path = tmp_path / "tiny.onnx"
     path.write_bytes(tiny_onnx())
     return path
+
+
+@pytest.fixture(scope="session")
+def data_root(tmp_path_factory):
+    """A folder with one small data set, `drawn`."""
+    root = tmp_path_factory.mktemp("data")
+    write_data_set(root / "drawn", ["train"] * 6 + ["val"] * 3)
+    return root

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,11 +30,15 @@ class DataSource:
         How often its images are drawn, relative to the other sets.
     modalities : tuple of str
         Which of the index's modalities are used; all if empty.
+    licence, source : str
+        For the model's README: under what terms, and from where, the images come.
     """
 
     folder: str
     share: float = 1.0
     modalities: tuple[str, ...] = ()
+    licence: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -218,6 +222,21 @@ def read_config(path: Path) -> TrainingConfig:
         return config_from_dict(content)
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None
+
+
+def without_description(config: TrainingConfig) -> TrainingConfig:
+    """Return a configuration with only what decides the weights; what merely describes the model is emptied."""
+    return replace(
+        config,
+        name="",
+        version="",
+        description="",
+        licence="",
+        authors=(),
+        citation="",
+        modality="",
+        data=tuple(replace(source, licence="", source="") for source in config.data),
+    )
 
 
 def config_to_dict(config: TrainingConfig) -> dict[str, Any]:

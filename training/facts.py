@@ -52,7 +52,7 @@ def training_facts(
         weights += [source.share / len(found)] * len(found)
         data.append(
             {
-                "folder": source.folder,
+                "name": source.folder,
                 "images": len(patches),
                 "objects": int(sum(len(values) for values in diameters)),
                 "sha256": data_sum(source_rows),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from cpunet.matching import pool_scores
 from cpunet.training.augmentation import Patch
-from cpunet.training.config import ConfigError, TrainingConfig, config_to_dict
+from cpunet.training.config import ConfigError, TrainingConfig, config_to_dict, without_description
 from cpunet.training.data import IndexRow, read_labelled_image, rows_of_split
 from cpunet.training.dataset import PatchStream, normalized_patch
 from cpunet.training.evaluation import TorchModel, card_for_training, score_images
@@ -143,6 +143,7 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
     if last.exists():
         check_same_run(config, last)
         if weights.exists():
+            save_trained(weights, replace(load_trained(weights), config=config))  # its description may have changed
             return weights
     lightning.seed_everything(config.seed, workers=True)
     rows = rows_of_split(config.data, root, "train")
@@ -172,11 +173,9 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
 
 def check_same_run(config: TrainingConfig, checkpoint: Path) -> None:
     """Raise ConfigError if a checkpoint belongs to a run of another configuration."""
-    before = load_trained(checkpoint).config
-    if before != config:
-        different = [
-            field.name for field in fields(config) if getattr(before, field.name) != getattr(config, field.name)
-        ]
+    before, now = without_description(load_trained(checkpoint).config), without_description(config)
+    if before != now:
+        different = [field.name for field in fields(now) if getattr(before, field.name) != getattr(now, field.name)]
         raise ConfigError(
             f"{checkpoint} is of a run with another {', '.join(different)}. To go on with it, use its configuration; "
             "to begin anew, give another --run folder or move that one away."

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from cpunet.training.config import ConfigError, config_from_dict, config_to_dict, read_config
-from tests.training.conftest import SMALL
+from tests.drawn_data_set import SMALL
 
 
 def test_a_configuration_survives_json():

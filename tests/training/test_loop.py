@@ -20,14 +20,6 @@ from cpunet.training.evaluation import TorchModel, card_for_training, score_imag
 from cpunet.training.loop import train
 from cpunet.training.weights import WeightsError, load_trained, save_trained
 
-# lightning's own, on a machine of few cores, and for a run of few steps
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*does not have many workers",
-    "ignore:Checkpoint directory .* exists",
-    "ignore:.*The number of training batches",
-    "ignore:.*isinstance.treespec",
-)
-
 
 def weights_of(path):
     return load_trained(path).network.state_dict()
@@ -66,6 +58,13 @@ def test_a_finished_run_is_not_begun_anew(data_root, tmp_path, small_config):
     first = weights_of(train(config, data_root, tmp_path))
     again = weights_of(train(config, data_root, tmp_path))
     assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_a_finished_model_may_be_described_anew(data_root, tmp_path, small_config):
+    config = replace(small_config, steps=4, validate_every=4)
+    train(config, data_root, tmp_path)
+    again = load_trained(train(replace(config, description="Other words."), data_root, tmp_path))
+    assert again.config.description == "Other words."
 
 
 def test_a_run_of_another_configuration_is_not_gone_on_with(data_root, tmp_path, small_config):

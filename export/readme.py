@@ -1,0 +1,113 @@
+"""The README of a model's folder, written from its card, so that the two cannot disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cpunet.image_files import written_beside
+from cpunet.model_card import ModelCard
+
+MARK = "<!-- written by `cpunet export` from the model card; remove this line to keep your own text -->"
+
+
+def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
+    """Write what a user must know of a model: purpose, data, licence, scores, sums, and how to rebuild it.
+
+    Parameters
+    ----------
+    card : ModelCard
+    sums : mapping of str to str
+        SHA-256 by file name.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    given = card.input
+    lines = [
+        f"# {card.name} {card.version}",
+        "",
+        MARK,
+        "",
+        card.description,
+        "",
+        f"- **Input:** {', '.join(given.channels)} ({given.modality}), one image of any size and bit depth. Each "
+        f"image is normalised by its own percentiles {given.normalization.percentile_low:g} and "
+        f"{given.normalization.percentile_high:g}.",
+        f"- **Objects:** {given.diameter_low_px:.0f} to {given.diameter_high_px:.0f} pixels in diameter without "
+        f"rescaling; trained at {given.diameter_px:.0f}.",
+        f"- **Output:** {', '.join(card.output.roles)}, each 0 to 1. Tiles need a halo of {card.output.halo} pixels "
+        "(measured by an impulse).",
+        f"- **Thresholds** (tuned on validation): foreground {card.postprocessing.foreground_threshold:g}, markers "
+        f"{card.postprocessing.marker_threshold:g}, smallest object {card.postprocessing.min_size_px} pixels.",
+        f"- **Licence of the weights:** {card.licence}. **Authors:** {', '.join(card.authors) or 'not given'}.",
+        *([f"- **Cite:** {card.citation}"] if card.citation else []),
+        "",
+        "## Training data",
+        "",
+        "| set | images | objects | licence | source | SHA-256 of the files |",
+        "|---|---|---|---|---|---|",
+        *[
+            f"| {data['name']} train | {data['images']} | {data['objects']} | {data['licence']} | {data['source']} | "
+            f"`{data['sha256']}` |"
+            for data in card.provenance.get("data", [])
+        ],
+        "",
+        "Training images whose twin stands in a validation or test split, under whatever name, are left out.",
+        "",
+        "## Scores on validation images",
+        "",
+        "Default settings, the same for all sets; pooled over all objects. Mean F1 is over IoU 0.50 to 0.90, mAP over",
+        "0.50 to 0.95. Over- and under-segmented objects are counted as `cpunet.matching` defines them.",
+        "",
+        "| set | images | objects | mean F1 | F1 at 0.5 | F1 at 0.7 | F1 at 0.9 | mAP | over / under |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *[
+            f"| {name} val | {score['images']} | {score['objects']} | {score['mean_f1']:.3f} | "
+            f"{score['f1_at_0.5']:.3f} | {score['f1_at_0.7']:.3f} | {score['f1_at_0.9']:.3f} | "
+            f"{score['mean_average_precision']:.3f} | {score['over_segmented']} / {score['under_segmented']} |"
+            for name, score in card.scores.items()
+        ],
+        "",
+        "## Files",
+        "",
+        "| file | SHA-256 |",
+        "|---|---|",
+        *[f"| {name} | `{total}` |" for name, total in sums.items()],
+        "",
+        "## Rebuild",
+        "",
+        f"From commit `{card.provenance.get('commit') or 'unknown'}`, seed {card.provenance.get('seed')}, "
+        f"{card.provenance.get('steps')} steps:",
+        "",
+        "```",
+        *card.provenance.get("command", "").split(" && "),
+        "```",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def write_readme(folder: Path, card: ModelCard, sums: Mapping[str, str]) -> bool:
+    """Write README.md, unless there is one that somebody wrote by hand.
+
+    Parameters
+    ----------
+    folder : Path
+    card : ModelCard
+    sums : mapping of str to str
+        SHA-256 by file name.
+
+    Returns
+    -------
+    bool
+        Whether it was written.
+    """
+    path = folder / "README.md"
+    if path.exists() and MARK not in path.read_text(encoding="utf-8"):
+        return False
+    with written_beside(path) as beside:
+        beside.write_text(model_readme(card, sums), encoding="utf-8")
+    return True

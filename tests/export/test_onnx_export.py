@@ -1,0 +1,157 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from cpunet.__main__ import main
+from cpunet.export.card import card_from_training
+from cpunet.export.halo import measure_halo
+from cpunet.export.onnx_export import ExportError, check_close, onnx_bytes, write_onnx
+from cpunet.matching import pool_scores
+from cpunet.onnx_file import read_card, sha256
+from cpunet.session import load_model
+from cpunet.tiling import predict_tiled
+from cpunet.training.config import DataSource
+from cpunet.training.data import rows_of_split
+from cpunet.training.evaluation import score_images
+from cpunet.training.unet import Probabilities
+from cpunet.training.weights import load_trained
+
+
+@pytest.fixture
+def exported(trained, tmp_path):
+    path = tmp_path / "models" / "small" / "model.onnx"
+    write_onnx(path, trained.network, card_from_training(trained, "make it"))
+    return path
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 16, 16), (3, 1, 20, 44)])
+def test_onnxruntime_computes_what_torch_computes(exported, trained, shape):
+    image = np.random.default_rng(0).random(shape).astype(np.float32)
+    with torch.inference_mode():
+        expected = Probabilities(trained.network)(torch.from_numpy(image)).numpy()
+    assert expected.std() > 0.01
+    np.testing.assert_allclose(load_model(exported).predict(image), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_the_file_is_one_self_contained_old_enough_onnx_file(exported):
+    content = onnx.load(exported, load_external_data=False)
+    assert content.ir_version <= 8
+    assert [entry.version for entry in content.opset_import] == [17]
+    assert not any(tensor.external_data for tensor in content.graph.initializer)
+    assert [path.name for path in exported.parent.iterdir()] == ["model.onnx"]
+    kinds = {node.op_type for node in content.graph.node}
+    assert "BatchNormalization" not in kinds
+    assert "Sigmoid" in kinds
+    for value in (*content.graph.input, *content.graph.output):
+        dims = [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        assert [dims[0], *dims[2:]] == ["N", "Y", "X"]
+
+
+def test_the_card_travels_in_the_file(exported, trained):
+    card = read_card(exported)
+    assert card.name == "small"
+    assert card.output.roles == ("foreground", "border", "distance")
+    assert (card.input.diameter_low_px, card.input.diameter_px, card.input.diameter_high_px) == (8, 20, 50)
+    assert card.input.divisible_by == 4
+    assert card.provenance["command"] == "make it"
+    assert card.provenance["data"][0]["sha256"] == trained.facts["data"][0]["sha256"]
+    assert card.provenance["data"][0]["licence"] == "CC0-1.0"
+
+
+def test_the_same_weights_give_the_same_bytes(trained):
+    card = card_from_training(trained, "")
+    assert onnx_bytes(Probabilities(trained.network).eval(), card) == onnx_bytes(
+        Probabilities(trained.network).eval(), card
+    )
+
+
+def test_an_export_that_computes_something_else_is_not_written(trained, tmp_path, monkeypatch):
+    other = Probabilities(type(trained.network)(trained.config.architecture)).eval()
+    right = onnx_bytes
+    monkeypatch.setattr("cpunet.export.onnx_export.onnx_bytes", lambda _, card: right(other, card))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"the model before")
+    with pytest.raises(ExportError, match=r"disagree at \d+ elements a million"):
+        write_onnx(path, trained.network, card_from_training(trained, ""))
+    assert path.read_bytes() == b"the model before"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
+
+
+@pytest.mark.parametrize(("difference", "passes"), [(0.0009, True), (0.0021, False)])
+def test_the_tolerance_is_a_thousandth(difference, passes):
+    expected = np.full((1, 1, 4, 4), 1.0, np.float32)
+    found = expected.copy()
+    found[0, 0, 2, 3] += difference
+    if passes:
+        check_close(found, expected)
+    else:
+        with pytest.raises(ExportError, match=r"\(0, 0, 2, 3\): 1.0021.* against 1.0000"):
+            check_close(found, expected)
+
+
+def test_the_halo_covers_what_an_impulse_reaches(trained, exported):
+    halo = read_card(exported).output.halo
+    # two halvings, eight 3x3 convolutions: no pixel further than 21 away has any influence
+    assert 4 <= halo <= 24
+    assert halo == measure_halo(Probabilities(trained.network).eval(), 1, 4, seed=1)
+    model = load_model(exported)
+    image = np.random.default_rng(0).random((1, 96, 96)).astype(np.float32)
+    whole = predict_tiled(image, model.predict, 3, (96, 96), halo, 4, 4)
+    tiled = predict_tiled(image, model.predict, 3, (64, 64), halo, 4, 4)
+    np.testing.assert_allclose(tiled, whole, atol=2e-3)
+
+
+def test_the_command_writes_model_and_weights(weights, tmp_path, capsys):
+    path = tmp_path / "models" / "new" / "model.onnx"
+    assert main(["export", str(weights), "-o", str(path), "--command", "cpunet train"]) == 0
+    assert "sha256" in capsys.readouterr().out
+    assert read_card(path).provenance["command"] == "cpunet train"
+    beside = load_trained(path.with_name("weights.safetensors"))
+    assert beside.config == load_trained(weights).config
+
+
+def test_the_readme_says_what_the_card_says_and_leaves_a_hand_written_one_alone(weights, tmp_path, capsys):
+    path = tmp_path / "models" / "new" / "model.onnx"
+    assert main(["export", str(weights), "-o", str(path), "--command", "cpunet train && cpunet export"]) == 0
+    readme = path.with_name("README.md")
+    text = readme.read_text()
+    assert sha256(path) in text
+    assert "| drawn train | 1 | 9 | CC0-1.0 | drawn by the tests |" in text
+    assert "cpunet train\ncpunet export\n" in text
+    readme.write_text("My own words.")
+    assert main(["export", str(weights), "-o", str(path)]) == 0
+    assert readme.read_text() == "My own words."
+    assert "written by hand" in capsys.readouterr().out
+
+
+def test_tuning_and_scores_go_into_the_card(data_root, weights_of_drawn, tmp_path):
+    path = tmp_path / "models" / "drawn" / "model.onnx"
+    assert main(["export", str(weights_of_drawn), "-o", str(path), "--data", str(data_root)]) == 0
+    card = read_card(path)
+    assert 0.5 < card.scores["drawn"]["mean_f1"] <= 1
+    rows = rows_of_split([DataSource("drawn")], data_root, "val")[0]
+    again = pool_scores(score_images(load_model(path), rows))
+    assert again.mean_f1 == pytest.approx(card.scores["drawn"]["mean_f1"], abs=1e-4)
+
+
+def test_the_command_says_what_is_wrong(weights, tmp_path, capsys):
+    assert main(["export", str(tmp_path / "absent.ckpt"), "-o", str(tmp_path / "m.onnx")]) == 1
+    assert "no such file" in capsys.readouterr().err
+    assert main(["export", str(weights), "-o", str(tmp_path / "model.pt")]) == 1
+    assert "must end in .onnx" in capsys.readouterr().err
+    assert main(["export", str(weights), "-o", str(tmp_path / "m.onnx"), "--data", str(tmp_path)]) == 1
+    assert "index.csv" in capsys.readouterr().err
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_the_installed_command_runs(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-m", "cpunet", "models"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert "nuclei_fluorescence" in result.stdout, result.stderr
+    assert json.dumps(result.returncode) == "0"
