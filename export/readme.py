@@ -40,8 +40,9 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         f"rescaling; trained at {given.diameter_px:.0f}.",
         f"- **Output:** {', '.join(card.output.roles)}, each 0 to 1. Tiles need a halo of {card.output.halo} pixels "
         "(measured by an impulse).",
-        f"- **Thresholds** (tuned on validation): foreground {card.postprocessing.foreground_threshold:g}, markers "
-        f"{card.postprocessing.marker_threshold:g}, smallest object {card.postprocessing.min_size_px} pixels.",
+        f"- **Decoding** (tuned on validation): foreground above {card.postprocessing.foreground_threshold:g}, markers "
+        f"above {card.postprocessing.marker_threshold:g}; markers of at least "
+        f"{card.postprocessing.marker_min_size_px:g} pixels, objects of at least {card.postprocessing.min_size_px:g}.",
         f"- **Licence of the weights:** {card.licence}. **Authors:** {', '.join(card.authors) or 'not given'}.",
         *([f"- **Cite:** {card.citation}"] if card.citation else []),
         "",

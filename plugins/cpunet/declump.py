@@ -10,6 +10,7 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from cpunet.filters import relabel
+from cpunet.model_card import Postprocessing
 
 Planes = Mapping[str, npt.NDArray[np.float32]]
 
@@ -78,9 +79,7 @@ def marker_score(planes: Planes) -> npt.NDArray[np.float32]:
 def declump(
     probabilities: npt.NDArray[np.float32],
     roles: Sequence[str],
-    foreground_threshold: float,
-    marker_threshold: float,
-    min_size_px: float = 0,
+    settings: Postprocessing,
     split: bool = True,
 ) -> npt.NDArray[np.int32]:
     """Turn probabilities into an instance label image.
@@ -91,12 +90,10 @@ def declump(
         0..1.
     roles : sequence of str
         One a channel, from the model card.
-    foreground_threshold : float
-        0..1; pixels above it belong to objects.
-    marker_threshold : float
-        0..1; each connected region whose `marker_score` lies above it seeds one object.
-    min_size_px : float
-        Smaller objects are dropped, pixels of area.
+    settings : Postprocessing
+        Pixels above the foreground threshold belong to objects. Each connected region whose
+        `marker_score` lies above the marker threshold, and which is not too small, seeds one object.
+        Objects that are too small are dropped.
     split : bool
         If false, each connected region of the mask is one object.
 
@@ -112,28 +109,26 @@ def declump(
     scikit-image), which runs on the marker score, from the seeds outwards and never leaves the mask.
     """
     planes = planes_by_role(probabilities, roles)
-    mask = foreground_probability(planes) > foreground_threshold
+    mask = foreground_probability(planes) > settings.foreground_threshold
     regions, _ = ndimage.label(mask)
     if split:
         score = marker_score(planes)
-        regions = split_regions(regions, mask & (score > marker_threshold), score)
-    areas = np.bincount(regions.ravel())
-    dropped = areas < min_size_px
-    dropped[0] = True
-    return relabel(regions, dropped)
+        markers, _ = ndimage.label(mask & (score > settings.marker_threshold))
+        regions = split_regions(regions, relabel(markers, settings.marker_min_size_px), score)
+    return relabel(regions, settings.min_size_px)
 
 
 def split_regions(
-    regions: npt.NDArray[np.int32], seeds: npt.NDArray[np.bool_], score: npt.NDArray[np.float32]
+    regions: npt.NDArray[np.int32], markers: npt.NDArray[np.int32], score: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.int32]:
-    """Divide each region that holds two seeds or more among them.
+    """Divide each region that holds two markers or more among them.
 
     Parameters
     ----------
     regions : ndarray of shape (Y, X), int32
         Connected regions, 0 is background.
-    seeds : ndarray of shape (Y, X), bool
-        Lies within the regions.
+    markers : ndarray of shape (Y, X), int32
+        Seeds of the objects, 1..n without gaps; they lie within the regions.
     score : ndarray of shape (Y, X), float32
         High in the middle of objects, low where two meet.
 
@@ -142,9 +137,8 @@ def split_regions(
     ndarray of shape (Y, X), int32
         Labels, not numbered without gaps.
     """
-    markers, marker_count = ndimage.label(seeds)
-    region_of_marker = np.zeros(marker_count + 1, np.intp)
-    region_of_marker[markers[seeds]] = regions[seeds]
+    region_of_marker = np.zeros(int(markers.max()) + 1, np.intp)
+    region_of_marker[markers] = regions
     markers_in_region = np.bincount(region_of_marker[1:], minlength=int(regions.max()) + 1)
     clumped = (markers_in_region > 1)[regions]
     if not clumped.any():

@@ -48,25 +48,33 @@ def area_of_disc(diameter_px: float) -> float:
     return float(np.pi * diameter_px * diameter_px / 4)
 
 
-def relabel(labels: Labels, dropped: Optional[npt.NDArray[np.bool_]] = None) -> Labels:
-    """Renumber objects 1..n without gaps, keeping their order.
+def relabel(labels: Labels, min_size_px: float = 1) -> Labels:
+    """Renumber objects 1..n without gaps, keeping their order, and drop the smallest.
 
     Parameters
     ----------
     labels : ndarray of shape (Y, X), int32
         0 is background.
-    dropped : ndarray of shape (labels.max() + 1,), bool, optional
-        Objects that become background.
+    min_size_px : float
+        Objects of fewer pixels become background.
 
     Returns
     -------
     ndarray of shape (Y, X), int32
     """
-    kept = np.bincount(labels.ravel()) > 0
+    kept = np.bincount(labels.ravel()) >= max(min_size_px, 1)
     kept[0] = False
-    if dropped is not None:
-        kept &= ~dropped
     return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[labels]
+
+
+def without(labels: Labels, discarded: npt.NDArray[np.bool_]) -> Labels:
+    """Return a copy in which the objects flagged by their number are background."""
+    return np.where(discarded[labels], 0, labels) if discarded.any() else labels.copy()
+
+
+def only(labels: Labels, chosen: npt.NDArray[np.bool_]) -> Labels:
+    """Return a copy with nothing but the objects flagged by their number."""
+    return np.where(chosen[labels], labels, 0) if chosen.any() else np.zeros_like(labels)
 
 
 def touching_border(labels: Labels, mask: Optional[npt.NDArray[np.bool_]] = None) -> npt.NDArray[np.bool_]:
@@ -171,11 +179,11 @@ def filter_objects(
         small = areas < area_of_disc(diameter_range_px[0])
         large = areas > area_of_disc(diameter_range_px[1])
         small[0] = large[0] = False
-    small_removed = np.where((at_border | small)[labels], 0, labels)
-    kept = np.where(large[labels], 0, small_removed)
+    by_size = (small | large) & ~at_border
+    small_removed = without(labels, at_border | small)
     return FilteredLabels(
-        labels=relabel(fill_holes(kept)),
+        labels=relabel(fill_holes(without(small_removed, large))),
         small_removed=small_removed,
-        discarded_by_border=np.where(at_border[labels], labels, 0),
-        discarded_by_size=np.where(((small | large) & ~at_border)[labels], labels, 0),
+        discarded_by_border=only(labels, at_border),
+        discarded_by_size=only(labels, by_size),
     )

@@ -143,20 +143,24 @@ class Postprocessing:
         0..1; a pixel above it belongs to an object.
     marker_threshold : float
         0..1; regions whose marker score lies above it become one seed each.
-    min_size_px : int
+    marker_min_size_px : float
+        Smaller seed regions are taken for texture inside an object; pixels of area.
+    min_size_px : float
         Smaller objects are taken for noise; pixels of area.
     """
 
     foreground_threshold: float = 0.5
     marker_threshold: float = 0.5
-    min_size_px: int = 0
+    marker_min_size_px: float = 0
+    min_size_px: float = 0
 
     def __post_init__(self) -> None:
         for name in ("foreground_threshold", "marker_threshold"):
             if not 0 < getattr(self, name) < 1:
                 raise ModelError(f"The model card's {name} must lie between 0 and 1; it is {getattr(self, name)}.")
-        if self.min_size_px < 0:
-            raise ModelError(f"The model card's min_size_px must be 0 or more; it is {self.min_size_px}.")
+        for name in ("marker_min_size_px", "min_size_px"):
+            if getattr(self, name) < 0:
+                raise ModelError(f"The model card's {name} must be 0 or more; it is {getattr(self, name)}.")
 
 
 @dataclass(frozen=True)

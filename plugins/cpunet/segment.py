@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
@@ -118,15 +118,13 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
     probabilities = resize_planes(probabilities, image.shape[:2])
     if usable is not None:
         probabilities[:, ~usable] = 0
-    labels = declump(
-        probabilities,
-        card.output.roles,
-        options.foreground_threshold or card.postprocessing.foreground_threshold,
-        card.postprocessing.marker_threshold,
-        card.postprocessing.min_size_px / scale**2,
-        options.declump,
+    settings = replace(
+        card.postprocessing,
+        foreground_threshold=options.foreground_threshold or card.postprocessing.foreground_threshold,
+        marker_min_size_px=card.postprocessing.marker_min_size_px / scale**2,
+        min_size_px=card.postprocessing.min_size_px / scale**2,
     )
-    return Segmentation(labels, probabilities)
+    return Segmentation(declump(probabilities, card.output.roles, settings, options.declump), probabilities)
 
 
 def check_options(options: Options) -> None:

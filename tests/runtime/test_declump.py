@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
 
-from cpunet.declump import declump, foreground_probability, marker_score, planes_by_role
+from cpunet.declump import declump as declump_with
+from cpunet.declump import foreground_probability, marker_score, planes_by_role
 from cpunet.drawn_nuclei import draw_field
+from cpunet.model_card import Postprocessing
+
+
+def declump(probabilities, roles, foreground, marker, split=True, **sizes):
+    return declump_with(probabilities, roles, Postprocessing(foreground, marker, **sizes), split)
+
 
 ROLES = ("foreground", "border", "distance")
 
@@ -44,6 +51,13 @@ def test_a_region_without_a_seed_is_kept_whole():
     probabilities = discs((30, 30))
     probabilities[2] = 0
     assert declump(probabilities, ROLES, 0.5, 0.3).max() == 1
+
+
+def test_a_tiny_marker_is_texture_and_splits_nothing():
+    probabilities = discs((30, 30))
+    probabilities[2, 30, 38] = 0.9
+    assert declump(probabilities, ROLES, 0.5, 0.5).max() == 2
+    assert declump(probabilities, ROLES, 0.5, 0.5, marker_min_size_px=2).max() == 1
 
 
 def test_small_objects_are_dropped_and_numbers_have_no_gap():
