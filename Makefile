@@ -1,6 +1,11 @@
 # Two worlds, an environment each, in .venv/ (git-ignored). Each target sets up what it needs; repeating it is quick.
-#   make demo    the module in real CellProfiler, beside IdentifyPrimaryObjects      make test    all tests
-#   make lint    ruff and mypy      make bench    speed and accuracy side by side    make clean   remove what was made
+#   make demo    the module in real CellProfiler, beside IdentifyPrimaryObjects
+#   make test    all tests
+#   make lint    ruff and mypy
+#   make bench   speed, side by side with IdentifyPrimaryObjects
+#   make clean   remove what was made
+# On a machine without an NVIDIA GPU, torch's CPU build saves 4 GB:
+#   make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
 SHELL := /bin/sh
 CELLPROFILER := .venv/cellprofiler
@@ -14,13 +19,14 @@ PIP := -m pip --disable-pip-version-check install --quiet
 .PHONY: demo test test-cellprofiler test-training test-runtime38 lint bench clean
 
 demo: $(CELLPROFILER)/.ready
-	JAVA_HOME="$$(scripts/need_jdk_and_compiler.sh)" $(CELLPROFILER)/bin/python benchmarks/demo_example_fly.py --output demo-output
+	@jdk=$$(scripts/need_jdk_and_compiler.sh) && \
+	JAVA_HOME="$$jdk" $(CELLPROFILER)/bin/python benchmarks/demo_example_fly.py --output demo-output
 
 test: test-training test-cellprofiler test-runtime38
 
 # The plugin in its host: Python 3.9 or 3.8, no torch.
 test-cellprofiler: $(CELLPROFILER)/.ready
-	JAVA_HOME="$$(scripts/need_jdk_and_compiler.sh)" PYTHONPATH=plugins \
+	jdk=$$(scripts/need_jdk_and_compiler.sh) && JAVA_HOME="$$jdk" PYTHONPATH=plugins \
 		$(CELLPROFILER)/bin/python $(OLD_PYTEST) tests/runtime tests/plugin
 
 test-training: $(TRAINING)/.ready
@@ -61,7 +67,7 @@ $(TRAINING)/.ready: requirements/training.txt setup.py
 	@python=$$(scripts/need_python.sh 3.11) && \
 	echo "setting up the training environment in $(TRAINING) with $$python (some minutes, once)" && \
 	rm -rf $(TRAINING) && "$$python" -m venv $(TRAINING) && \
-	$(TRAINING)/bin/python $(PIP) -r requirements/training.txt && \
+	$(TRAINING)/bin/python $(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements/training.txt && \
 	$(TRAINING)/bin/python $(PIP) --no-deps --editable . && \
 	touch $@
 

@@ -42,6 +42,7 @@ from cpunet.overlay import grey_picture
 
 COLOURS = {PRIMARY: "#ff9d2e", UNET: "#27d3f5"}
 ZOOM = 4
+MARK = "made-by-demo.txt"
 
 
 def example_folder() -> Path:
@@ -162,8 +163,13 @@ def main(arguments: Sequence[str]) -> int:
     plain = (example / "ExampleFly.cppipe").read_text(encoding="utf-8")
     extra = save_nuclei_blocks(first_number=len(split_modules(plain)))
     pipelines = {PRIMARY: plain, UNET: replace_primary_objects(plain)}
-    shutil.rmtree(output, ignore_errors=True)
+    if output.exists() and not (output / MARK).is_file():
+        print(f"{output} is there already and is not of an earlier demonstration; choose another --output.")
+        return 1
+    if output.exists():
+        shutil.rmtree(output)
     output.mkdir(parents=True)
+    (output / MARK).write_text("Made by the demonstration, which removes this folder before it runs again.\n")
     runs = {module: output / module for module in pipelines}
     for module, pipeline in pipelines.items():
         path = output / f"ExampleFly_{module}.cppipe"

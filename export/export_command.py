@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,12 +75,15 @@ def export(weights: Path, output: Path, data: Path | None, rebuild: str) -> None
         print(f"tuning thresholds on {sum(len(rows) for rows in sets)} validation images")
         card = replace(card, postprocessing=tune_postprocessing(TorchModel(trained.network, card), sets))
         print(f"    {card.postprocessing}")
-        write_onnx(output, trained.network, card)
-        model = load_model(output, device="cpu")
-        scores = {
-            source.folder: scores_for_card(pool_scores(score_images(model, rows)))
-            for source, rows in zip(trained.config.data, sets, strict=True)
-        }
+        # Scored on a draft, so that the model before stays in its place until all is known of the new one.
+        with tempfile.TemporaryDirectory() as folder:
+            draft = Path(folder) / MODEL_FILE
+            write_onnx(draft, trained.network, card)
+            model = load_model(draft, device="cpu")
+            scores = {
+                source.folder: scores_for_card(pool_scores(score_images(model, rows)))
+                for source, rows in zip(trained.config.data, sets, strict=True)
+            }
         card = replace(card, scores=scores)
         for name, values in scores.items():
             print(f"    {name} val: {values}")

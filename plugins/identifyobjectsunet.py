@@ -3,6 +3,7 @@
 import importlib.util
 import math
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import cellprofiler_core.module.image_segmentation
 import numpy
 from cellprofiler_core.image import Image
 from cellprofiler_core.object import Objects
-from cellprofiler_core.preferences import get_max_workers
+from cellprofiler_core.preferences import MAX_WORKERS, config_read, get_max_workers
 from cellprofiler_core.setting import Binary, ValidationError
 from cellprofiler_core.setting.choice import Choice
 from cellprofiler_core.setting.range import IntegerRange
@@ -21,7 +22,7 @@ from cpunet.filters import filter_objects
 from cpunet.model_card import ModelError
 from cpunet.model_files import DEFAULT_MODEL, find_model, list_models
 from cpunet.onnx_file import read_card
-from cpunet.segment import Options, scale_factor, segment_image
+from cpunet.segment import Options, scale_factor, segment_image, usable_pixels
 from cpunet.session import INSTALL_HELP, load_model
 
 MODEL_FROM_FILE = "A model file of your own"
@@ -283,7 +284,7 @@ or colonies.""",
 -  *{DEVICE_CUDA}:* the GPU, or an error that says what is missing. Needs the
    package onnxruntime-gpu.
 
-``python -m cpunet doctor`` says which device is really used.""",
+``cpunet doctor``, on the command line, says which device is really used.""",
         )
 
         self.save_probability = Binary(
@@ -398,13 +399,13 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         ValidationError
             Shown as a warning.
         """
-        suffix = f"_{self.y_name.value}"
+        threshold = re.compile(rf"\bThreshold_\w+_{re.escape(self.y_name.value)}\b")
         for module in pipeline.modules():
             for setting in module.settings():
-                value = str(setting.value)
-                if value.startswith("Threshold_") and value.endswith(suffix):
+                found = threshold.search(setting.value_text)
+                if found and module.module_num > self.module_num:
                     raise ValidationError(
-                        f"{module.module_name} (module {module.module_num}) asks for the measurement {value}, which "
+                        f"{module.module_name} (module {module.module_num}) asks for the measurement {found[0]}, which "
                         "IdentifyPrimaryObjects writes and this module does not. Choose another measurement there.",
                         self.y_name,
                     )
@@ -452,7 +453,7 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
                 f"{self.x_name.value} has the shape {image.pixel_data.shape[:2]}: CellProfiler cannot hold objects of "
                 "an image that is only one pixel high or wide. Check how the image was loaded or cropped."
             )
-        mask = image.mask if image.has_mask else None
+        mask = usable_pixels(image.pixel_data, image.mask if image.has_mask else None)
         device = DEVICES[self.device.value] if self.advanced.value else "automatic"
         model = load_model(self.model_path(), device, threads_for_this_process())
         options = self.options(mask)
@@ -566,4 +567,6 @@ def threads_for_this_process():
     """
     if not any(argument.startswith("--work-announce") for argument in sys.argv):
         return 0
-    return max(1, (os.cpu_count() or 1) // max(1, get_max_workers()))
+    # get_max_workers() forgets, in a worker, what the user chose; what the window sent it does not.
+    workers = int(config_read(MAX_WORKERS) or 0) or get_max_workers()
+    return max(1, (os.cpu_count() or 1) // max(1, workers))

@@ -6,7 +6,7 @@ if ! command -v cc >/dev/null 2>&1; then
     exit 1
 fi
 home="$JAVA_HOME"
-if [ -z "$home" ] && command -v javac >/dev/null 2>&1; then
+if [ ! -x "$home/bin/javac" ] && command -v javac >/dev/null 2>&1; then
     home="$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")"
 fi
 if [ ! -x "$home/bin/javac" ]; then

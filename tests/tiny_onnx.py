@@ -47,8 +47,9 @@ def tensor(name, shape, values):
     return dims + field(2, FLOAT) + field(8, name) + field(9, struct.pack(f"<{len(values)}f", *values))
 
 
-def value_info(name, channels):
-    dims = [field(2, "N"), field(1, channels), field(2, "Y"), field(2, "X")]
+def value_info(name, channels, size):
+    wanted = ["N", channels, size or "Y", size or "X"]
+    dims = [field(1 if isinstance(dim, int) else 2, dim) for dim in wanted]
     shape = b"".join(field(1, dim) for dim in dims)
     return field(1, name) + field(2, field(1, field(1, FLOAT) + field(2, shape)))
 
@@ -57,7 +58,7 @@ def node(kind, inputs, outputs):
     return b"".join(field(1, name) for name in inputs) + b"".join(field(2, name) for name in outputs) + field(4, kind)
 
 
-def tiny_onnx(card=CARD, channels=1, out_channels=1, gain=14.0, offset=-4.0):
+def tiny_onnx(card=CARD, channels=1, out_channels=1, gain=14.0, offset=-4.0, size=None):
     """Return an ONNX file: sigmoid(gain * intensity + offset) in every output channel.
 
     Parameters
@@ -67,6 +68,8 @@ def tiny_onnx(card=CARD, channels=1, out_channels=1, gain=14.0, offset=-4.0):
     channels, out_channels : int
         Of the network, whatever the card says.
     gain, offset : float
+    size : int, optional
+        A fixed height and width; free by default.
     """
     weights = [gain / channels] * (channels * out_channels)
     graph = b"".join(
@@ -76,8 +79,8 @@ def tiny_onnx(card=CARD, channels=1, out_channels=1, gain=14.0, offset=-4.0):
             field(2, "tiny"),
             field(5, tensor("weight", [out_channels, channels, 1, 1], weights)),
             field(5, tensor("bias", [out_channels], [offset] * out_channels)),
-            field(11, value_info("image", channels)),
-            field(12, value_info("probabilities", out_channels)),
+            field(11, value_info("image", channels, size)),
+            field(12, value_info("probabilities", out_channels, size)),
         ]
     )
     model = field(1, 8) + field(7, graph) + field(8, field(2, 17))

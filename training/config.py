@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import yaml
 
 from cpunet.model_card import Normalization
+from cpunet.training.targets import ROLES
 from cpunet.training.unet import Architecture
 
 Part = TypeVar("Part")
@@ -156,6 +157,15 @@ class TrainingConfig:
             raise ConfigError(
                 f"architecture.in_channels is {self.architecture.in_channels}, but channels names {len(self.channels)}."
             )
+        if self.architecture.out_channels != len(ROLES):
+            raise ConfigError(
+                f"architecture.out_channels: must be {len(ROLES)}, one each for {', '.join(ROLES)}; it is "
+                f"{self.architecture.out_channels}."
+            )
+        if self.seed < 0:
+            raise ConfigError(f"seed: must be 0 or more; it is {self.seed}.")
+        if any(source.share <= 0 for source in self.data):
+            raise ConfigError("data: each share must be larger than 0.")
         for name in ("batch_size", "steps", "validate_every", "validation_images"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: must be 1 or more; it is {getattr(self, name)}.")
@@ -251,8 +261,26 @@ def _part(kind: type[Part], content: object, name: str) -> Part:
     unknown = [key for key in content if key not in known]
     if unknown:
         raise ConfigError(f"{name}: there is no field {unknown[0]!r}; the fields are {', '.join(known)}.")
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+    values = {
+        f.name: _value(content[f.name], str(f.type), f"{name}: {f.name}") for f in fields(kind) if f.name in content
+    }  # type: ignore[arg-type]
     try:
         return kind(**values)
     except TypeError as error:
         raise ConfigError(f"{name}: {error}") from None
+
+
+def _value(value: object, wanted: str, name: str) -> object:
+    """Check a field's type; a number such as 1e-3, which YAML takes for a text, becomes one."""
+    if wanted == "float" and isinstance(value, (int, str)) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except ValueError:
+            raise ConfigError(f"{name} should be a number; it is {value!r}.") from None
+    if wanted in ("int", "str") and (
+        not isinstance(value, {"int": int, "str": str}[wanted]) or isinstance(value, bool)
+    ):
+        raise ConfigError(f"{name} should be a {'whole number' if wanted == 'int' else 'text'}; it is {value!r}.")
+    if wanted.startswith("tuple") and not isinstance(value, (list, tuple)):
+        raise ConfigError(f"{name} should be a list; it is {value!r}.")
+    return tuple(value) if isinstance(value, list) else value

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.io import imread
 
+from cpunet.image_files import ImageFileError, grey_of_equal_colours, read_image
 from cpunet.training.config import DataSource
 
 TESTED_SPLITS = {"val", "test"}
@@ -40,6 +40,11 @@ class IndexRow:
     modality: str
     split: str
     duplicate_of: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The set's name and the id, by which an image is told from all others."""
+        return self.folder.name, self.id
 
     @property
     def image_path(self) -> Path:
@@ -125,7 +130,7 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
     either direction: the index's `duplicate_of` is followed both ways.
     """
     indices = [read_index(root / source.folder) for source in sources]
-    leaks = leaking_ids(row for index in indices for row in index)
+    leaks = leaking_images(row for index in indices for row in index)
     chosen = []
     for source, index in zip(sources, indices, strict=True):
         rows = [
@@ -133,7 +138,7 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
             for row in index
             if row.split == split
             and (not source.modalities or row.modality in source.modalities)
-            and not (split == "train" and row.id in leaks)
+            and not (split == "train" and row.key in leaks)
         ]
         if not rows:
             raise DataError(f"{root / source.folder}: no image has the split {split!r} and a wanted modality.")
@@ -141,7 +146,7 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
     return chosen
 
 
-def leaking_ids(rows: Iterable[IndexRow]) -> set[str]:
+def leaking_images(rows: Iterable[IndexRow]) -> set[tuple[str, str]]:
     """Find the images that must not be trained on, because the same pixels are tested on elsewhere.
 
     Parameters
@@ -151,28 +156,28 @@ def leaking_ids(rows: Iterable[IndexRow]) -> set[str]:
 
     Returns
     -------
-    set of str
-        Ids of images of which one copy, under this or another id, has a split of `TESTED_SPLITS`.
+    set of (set, id)
+        Images of which one copy, under this or another id, has a split of `TESTED_SPLITS`.
 
     Notes
     -----
-    `duplicate_of` may be longer than the other set's id: BBBC039 calls IXMtest_K12_s7 by the name of its file,
-    IXMtest_K12_s7_w1 and a random suffix.
+    `duplicate_of` is an id, or <set>/<id>. It may be the name of the publisher's file: BBBC039 calls
+    IXMtest_K12_s7 by IXMtest_K12_s7_w1 and a random suffix. A twin in a set that is not given cannot be followed.
     """
     rows = list(rows)
-    split_of = {row.id: row.split for row in rows}
+    split_of = {row.key: row.split for row in rows}
+    sets = {row.folder.name for row in rows}
     leaks = set()
     for row in rows:
-        name = Path(row.duplicate_of).name
-        twin = next((name[:end] for end in _ends_of_words(name) if name[:end] in split_of), None)
-        if twin is not None and {row.split, split_of[twin]} & TESTED_SPLITS:
-            leaks |= {row.id, twin}
+        if not row.duplicate_of:
+            continue
+        folder, _, name = row.duplicate_of.rpartition("/")
+        names = (name, name.partition("_w1")[0])
+        twins = {(other, each) for other in ({folder} if folder else sets) for each in names} & split_of.keys()
+        for twin in twins - {row.key}:
+            if {row.split, split_of[twin]} & TESTED_SPLITS:
+                leaks |= {row.key, twin}
     return leaks
-
-
-def _ends_of_words(name: str) -> list[int]:
-    """Return where the words of a name end, longest first: a_b_c gives 5, 3, 1."""
-    return [len(name)] + [index for index in range(len(name) - 1, 0, -1) if name[index] == "_"]
 
 
 def read_labelled_image(row: IndexRow) -> LabelledImage:
@@ -192,12 +197,12 @@ def read_labelled_image(row: IndexRow) -> LabelledImage:
         If a file is missing or unreadable, or the two differ in size.
     """
     try:
-        image, labels = imread(row.image_path), imread(row.labels_path)
-    except (OSError, ValueError) as error:
+        image, labels = read_image(row.image_path), read_image(row.labels_path)
+    except ImageFileError as error:
         raise DataError(f"{row.id}: the image or its labels cannot be read: {error}") from error
     if labels.shape != image.shape[:2]:
         raise DataError(f"{row.id}: the image has the shape {image.shape[:2]} and its labels {labels.shape}.")
-    return LabelledImage(row.id, image, labels.astype(np.int32))
+    return LabelledImage(row.id, grey_of_equal_colours(image), labels.astype(np.int32))
 
 
 def object_diameters(labels: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from cpunet.normalize import normalize
 from cpunet.segment import prepare_image
 from cpunet.training.augmentation import Patch, augment
 from cpunet.training.config import TrainingConfig
-from cpunet.training.data import LabelledImage
+from cpunet.training.data import DataError, LabelledImage
 from cpunet.training.targets import make_targets
 
 
@@ -29,7 +29,10 @@ def normalized_patch(image: LabelledImage, config: TrainingConfig) -> Patch:
     -------
     Patch
     """
-    channels, usable = prepare_image(image.image, config.channels)
+    try:
+        channels, usable = prepare_image(image.image, config.channels)
+    except ValueError as error:
+        raise DataError(f"{image.id}: {error}") from error
     return Patch(normalize(channels, config.normalization, usable), image.labels)
 
 

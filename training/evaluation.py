@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,8 +15,6 @@ from cpunet.training.config import TrainingConfig
 from cpunet.training.data import IndexRow, read_labelled_image
 from cpunet.training.targets import ROLES
 from cpunet.training.unet import Probabilities, UNet
-
-Progress = Callable[[int, int], None]
 
 # Before a model is exported nobody has measured its halo; images up to a tile's size need none.
 HALO_BEFORE_EXPORT = 96
@@ -38,7 +36,7 @@ class TorchModel:
     def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn (N, C, Y, X) into probabilities (N, roles, Y, X)."""
         device = next(self.network.parameters()).device
-        training = self.network.training
+        training = self.network.network.training
         self.network.eval()
         with torch.inference_mode():
             result = self.network(torch.from_numpy(batch).to(device)).cpu().numpy()
@@ -75,7 +73,6 @@ def score_images(
     model: Model,
     rows: Sequence[IndexRow],
     options: Options | None = None,
-    progress: Progress | None = None,
 ) -> list[ImageScores]:
     """Segment labelled images and compare each with its truth.
 
@@ -85,8 +82,6 @@ def score_images(
     rows : sequence of IndexRow
     options : Options, optional
         The defaults, as a user gets them, if not given.
-    progress : callable, optional
-        Told how many of how many images are done.
 
     Returns
     -------
@@ -94,9 +89,7 @@ def score_images(
         In the order of `rows`.
     """
     scores = []
-    for done, row in enumerate(rows, start=1):
+    for row in rows:
         truth = read_labelled_image(row)
         scores.append(score_image(truth.labels, segment_image(truth.image, model, options).labels))
-        if progress is not None:
-            progress(done, len(rows))
     return scores

@@ -12,7 +12,7 @@ import numpy as np
 
 from cpunet.training.augmentation import Patch
 from cpunet.training.config import TrainingConfig
-from cpunet.training.data import IndexRow, object_diameters
+from cpunet.training.data import DataError, IndexRow, object_diameters
 
 
 def data_sum(rows: Sequence[IndexRow]) -> str:
@@ -48,6 +48,8 @@ def training_facts(
     for source, source_rows, patches in zip(config.data, rows, sources, strict=True):
         diameters = [object_diameters(patch.labels) for patch in patches]
         found = [float(np.median(values)) for values in diameters if len(values)]
+        if not found:
+            raise DataError(f"{source.folder}: its training images hold no object at all.")
         medians += found
         weights += [source.share / len(found)] * len(found)
         data.append(

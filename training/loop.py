@@ -23,7 +23,7 @@ from cpunet.training.evaluation import TorchModel, card_for_training, score_imag
 from cpunet.training.facts import current_commit, training_facts
 from cpunet.training.losses import SegmentationLoss
 from cpunet.training.unet import UNet
-from cpunet.training.weights import CONFIG_KEY, TrainedNetwork, load_trained, save_trained
+from cpunet.training.weights import CONFIG_KEY, FACTS_KEY, TrainedNetwork, load_trained, save_trained
 
 
 class SegmentationTask(lightning.LightningModule):
@@ -32,11 +32,14 @@ class SegmentationTask(lightning.LightningModule):
     Parameters
     ----------
     config : TrainingConfig
+    facts : dict
+        See `cpunet.training.facts`.
     """
 
-    def __init__(self, config: TrainingConfig) -> None:
+    def __init__(self, config: TrainingConfig, facts: dict[str, Any]) -> None:
         super().__init__()
         self.config = config
+        self.facts = facts
         self.network = UNet(config.architecture).to(memory_format=torch.channels_last)
         self.loss = SegmentationLoss(config.loss)
 
@@ -58,7 +61,8 @@ class SegmentationTask(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the configuration as plain content beside the weights."""
+        """Store configuration and facts as plain content beside the weights."""
+        checkpoint[FACTS_KEY] = self.facts
         checkpoint[CONFIG_KEY] = config_to_dict(self.config)
 
 
@@ -148,8 +152,10 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
     lightning.seed_everything(config.seed, workers=True)
     rows = rows_of_split(config.data, root, "train")
     sources = [[normalized_patch(read_labelled_image(row), config) for row in source] for source in rows]
-    facts = {**training_facts(config, rows, sources), "commit": current_commit(Path(__file__).parent)}
-    task = SegmentationTask(config)
+    begun = load_trained(last).facts if last.exists() else {}
+    commit = begun.get("commit") or current_commit(Path(__file__).parent)
+    facts = {**training_facts(config, rows, sources), "commit": commit}
+    task = SegmentationTask(config, facts)
     trainer = lightning.Trainer(
         accelerator="auto",
         devices=1,

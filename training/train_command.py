@@ -6,8 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from cpunet.training.config import ConfigError, read_config
-from cpunet.training.data import DataError
+from cpunet.training.config import read_config
 from cpunet.training.loop import train
 
 
@@ -26,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
         config = read_config(arguments.config)
         run_folder = arguments.run or Path("runs") / config.name
         weights = train(config, arguments.data, run_folder)
-    except (ConfigError, DataError) as error:
+    except ValueError as error:  # ConfigError, DataError, WeightsError, and an image that does not fit
         print(f"cpunet train: {error}", file=sys.stderr)
         return 2
     print(f"trained weights: {weights}\nnext: cpunet export {weights} -o models/{config.name}/model.onnx --data ROOT")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -44,10 +44,6 @@ class Architecture:
     def divisible_by(self) -> int:
         """What height and width must be multiples of."""
         return 2**self.depth
-
-    def as_dict(self) -> dict[str, int]:
-        """Return the numbers as plain JSON."""
-        return asdict(self)
 
 
 def convolution_block(in_channels: int, out_channels: int, convolutions: int) -> nn.Sequential:

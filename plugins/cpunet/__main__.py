@@ -45,9 +45,10 @@ def main(arguments: Optional[List[str]] = None) -> int:
             try:
                 command = importlib.import_module(module)
             except ImportError as error:
+                extra = "training" if name in ("train", "export") else "plugin"
                 print(
-                    f"cpunet {name}: {error}. This command needs packages that are not installed here: "
-                    f'"{sys.executable}" -m pip install "cpunet[training]"',
+                    f"cpunet {name}: {error}. Packages that this command needs are not installed here. In the folder "
+                    f'of the repository: "{sys.executable}" -m pip install --editable ".[{extra}]"',
                     file=sys.stderr,
                 )
                 return 2

@@ -100,7 +100,7 @@ def declump(
     Returns
     -------
     ndarray of shape (Y, X), int32
-        0 is background, objects are 1..n in the order of their first pixel, row by row.
+        0 is background, objects are 1..n without gaps.
 
     Notes
     -----

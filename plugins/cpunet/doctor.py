@@ -35,13 +35,15 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"    {package:16} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
             print(f"    {package:16} not installed")
+    models = list_models()
+    for name, path in models.items():
+        print(f"model {name}\n    file      {path}\n    sha256    {sha256(path)}")
     try:
         onnxruntime = import_onnxruntime()
     except RuntimeMissingError as error:
         print(f"PROBLEM: {error}")
         return 1
     print(f"onnxruntime offers {', '.join(onnxruntime.get_available_providers())}")
-    models = list_models()
     if not models:
         print("PROBLEM: no model was found; see `cpunet models`.")
         return 1
@@ -49,12 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
     for name, path in models.items():
         try:
             model = load_model(path)
-            print(f"model {name}\n    file      {path}\n    sha256    {sha256(path)}")
-            print("\n".join(f"    {line}" for line in measure(model)))
+            print("\n".join([f"model {name}", *(f"    {line}" for line in measure(model))]))
         except (ModelError, DeviceError, ValueError) as error:
             problems += 1
             print(f"PROBLEM: model {name}: {error}")
-    print("Everything works." if not problems else f"{problems} problems.")
+    print("Everything works." if not problems else f"Models with a problem: {problems}.")
     return 1 if problems else 0
 
 

@@ -181,8 +181,10 @@ def filter_objects(
         small[0] = large[0] = False
     by_size = (small | large) & ~at_border
     small_removed = without(labels, at_border | small)
+    # A hole in the mask is no hole in an object: masked-out pixels belong to none.
+    filled = fill_holes(without(small_removed, large))
     return FilteredLabels(
-        labels=relabel(fill_holes(without(small_removed, large))),
+        labels=relabel(filled if mask is None else np.where(mask, filled, 0)),
         small_removed=small_removed,
         discarded_by_border=only(labels, at_border),
         discarded_by_size=only(labels, by_size),

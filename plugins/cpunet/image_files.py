@@ -10,6 +10,7 @@ from typing import Any, Iterator
 
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 import tifffile
 from skimage.io import imread, imsave
 
@@ -31,7 +32,7 @@ def read_image(path: Path) -> npt.NDArray[Any]:
     Returns
     -------
     ndarray of shape (Y, X) or (Y, X, C)
-        In the file's own type. A grey image that was saved as RGB, its colours all equal, becomes (Y, X).
+        In the file's own type.
 
     Raises
     ------
@@ -44,9 +45,29 @@ def read_image(path: Path) -> npt.NDArray[Any]:
     if path.stat().st_size == 0:
         raise ImageFileError(f"{path}: the file is empty.")
     try:
-        image = np.asarray(imread(str(path)))
+        return np.asarray(imread(str(path)))
     except Exception as error:  # each image format brings exceptions of its own
+        try:
+            # tifffile leaves some compressions, LZW among them, to a package that CellProfiler does not have.
+            with PIL.Image.open(path) as picture:
+                if getattr(picture, "n_frames", 1) == 1:
+                    return np.asarray(picture)
+        except OSError:
+            pass
         raise ImageFileError(f"{path}: this cannot be read as an image: {error}") from error
+
+
+def grey_of_equal_colours(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return one channel of a grey image that was saved as RGB; any other image as it is.
+
+    Parameters
+    ----------
+    image : ndarray of shape (Y, X) or (Y, X, C)
+
+    Returns
+    -------
+    ndarray of shape (Y, X) or (Y, X, C)
+    """
     if image.ndim == 3 and image.shape[2] in (3, 4) and (image[..., :3] == image[..., :1]).all():
         return image[..., 0]
     return image

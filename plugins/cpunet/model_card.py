@@ -44,6 +44,8 @@ class Normalization:
                 f"The model asks for the normalisation {self.kind!r}; this version knows "
                 f"{', '.join(NORMALIZATIONS)}. Update the plugin, or export the model again."
             )
+        if not self.clip_high > 0:
+            raise ModelError(f"The model card's clip_high must be larger than 0; it is {self.clip_high}.")
         if not 0 <= self.percentile_low < self.percentile_high <= 100:
             raise ModelError(
                 "The model card's percentiles must satisfy 0 <= percentile_low < percentile_high <= 100; "
@@ -159,7 +161,7 @@ class Postprocessing:
             if not 0 < getattr(self, name) < 1:
                 raise ModelError(f"The model card's {name} must lie between 0 and 1; it is {getattr(self, name)}.")
         for name in ("marker_min_size_px", "min_size_px"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:  # so that NaN is refused too
                 raise ModelError(f"The model card's {name} must be 0 or more; it is {getattr(self, name)}.")
 
 
@@ -180,7 +182,7 @@ class ModelCard:
     scores : dict
         Validation scores by data set.
     extra : dict
-        Fields of a newer minor version, kept as they came.
+        Fields of a newer minor version, kept as they came; those of a section under its name.
     """
 
     name: str
@@ -197,6 +199,9 @@ class ModelCard:
     extra: Dict[str, Any] = field(default_factory=dict)
 
 
+SECTIONS: Dict[str, Type[Any]] = {"input": InputCard, "output": OutputCard, "postprocessing": Postprocessing}
+
+
 def card_to_json(card: ModelCard) -> str:
     """Write a card as the JSON text that stands in the ONNX file's metadata.
 
@@ -210,7 +215,8 @@ def card_to_json(card: ModelCard) -> str:
         Sorted keys, so that the same card gives the same bytes.
     """
     content = asdict(card)
-    content.update(content.pop("extra"))
+    for name, value in content.pop("extra").items():
+        content[name] = {**content[name], **value} if name in SECTIONS else value
     content["card_version"] = CARD_VERSION
     return json.dumps(content, sort_keys=True)
 
@@ -240,7 +246,7 @@ def card_from_json(text: str) -> ModelCard:
     if not isinstance(content, dict):
         raise ModelError("The model card is not a JSON object.")
     check_card_version(content.pop("card_version", None))
-    normalization = _section(Normalization, _mapping(content, "input").pop("normalization", {}), "normalization")
+    normalization = _section(Normalization, _mapping(content, "input").get("normalization", {}), "normalization")
     sections = {
         "input": _section(InputCard, {**content["input"], "normalization": normalization}, "input"),
         "output": _section(OutputCard, _mapping(content, "output"), "output"),
@@ -248,6 +254,10 @@ def card_from_json(text: str) -> ModelCard:
     }
     known = {f.name for f in fields(ModelCard)} - {"extra"}
     extra = {key: value for key, value in content.items() if key not in known}
+    for name, kind in SECTIONS.items():
+        unknown = {k: v for k, v in content.get(name, {}).items() if k not in {f.name for f in fields(kind)}}
+        if unknown:
+            extra[name] = unknown
     top = {key: value for key, value in content.items() if key in known}
     card = _section(ModelCard, {**top, **sections, "extra": extra}, "card")
     return card
@@ -267,7 +277,7 @@ def check_card_version(version: object) -> None:
         If it is no version, or of a newer major version.
     """
     major = str(version).split(".")[0]
-    if not major.isdigit():
+    if not (major.isascii() and major.isdecimal()):
         raise ModelError(f"The model card's version is {version!r}; it should be a text such as {CARD_VERSION!r}.")
     if int(major) > int(CARD_VERSION.split(".")[0]):
         raise ModelError(

@@ -180,11 +180,33 @@ def prepare_image(
     channels = np.ascontiguousarray(
         image[np.newaxis] if image.ndim == 2 else np.moveaxis(image, -1, 0), dtype=np.float32
     )
-    finite: npt.NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(channels), axis=0)
-    if finite.all():
+    usable = usable_pixels(image, mask)
+    if usable is mask:
         return channels, mask
-    usable = finite if mask is None else np.logical_and(finite, mask)
-    return np.where(finite, channels, np.float32(0)), usable
+    return np.where(np.isfinite(channels), channels, np.float32(0)), usable
+
+
+def usable_pixels(
+    image: npt.NDArray[Any], mask: Optional[npt.NDArray[np.bool_]] = None
+) -> Optional[npt.NDArray[np.bool_]]:
+    """Return the mask without the pixels that are not finite; None if every pixel counts.
+
+    Parameters
+    ----------
+    image : ndarray of shape (Y, X) or (Y, X, C), any real dtype
+    mask : ndarray of shape (Y, X), bool, optional
+
+    Returns
+    -------
+    ndarray of shape (Y, X), bool, or None
+        `mask` itself if all values are finite.
+    """
+    finite: npt.NDArray[np.bool_] = np.isfinite(image)
+    if finite.all():
+        return mask
+    if finite.ndim == 3:
+        finite = np.logical_and.reduce(finite, axis=2)
+    return finite if mask is None else np.logical_and(finite, mask)
 
 
 def has_contrast(channels: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]]) -> bool:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Dict, Tuple
 
 from cpunet.filters import filter_objects
-from cpunet.image_files import read_image, write_labels, write_picture
+from cpunet.image_files import grey_of_equal_colours, read_image, write_labels, write_picture
 from cpunet.model_card import ModelError
 from cpunet.model_files import DEFAULT_MODEL, find_model
 from cpunet.overlay import draw_outlines, grey_picture
-from cpunet.segment import Model, Options, check_options, segment_image
+from cpunet.segment import Model, Options, check_options, segment_image, usable_pixels
 from cpunet.session import DEVICES, DeviceError, RuntimeMissingError, load_model
 
 BAR_WIDTH = 30
@@ -45,19 +45,23 @@ def run(arguments: argparse.Namespace) -> int:
     diameter_range = tuple(arguments.diameter_range) if arguments.diameter_range else None
     try:
         check_options(options)
-        if diameter_range and diameter_range[0] > diameter_range[1]:
+        if diameter_range and not 0 < diameter_range[0] <= diameter_range[1]:
             raise ValueError(
-                f"--diameter-range {diameter_range[0]:g} {diameter_range[1]:g}: the minimum is larger than the maximum."
+                f"--diameter-range {diameter_range[0]:g} {diameter_range[1]:g}: the minimum is larger than the "
+                "maximum, or not above 0."
             )
         model = load_model(find_model(arguments.model), arguments.device)
+        if arguments.output.exists() and not arguments.output.is_dir():
+            raise ValueError(f"{arguments.output}: this is a file; -o needs a folder.")
         arguments.output.mkdir(parents=True, exist_ok=True)
     except (ModelError, RuntimeMissingError, DeviceError, OSError, ValueError) as error:
         print(f"cpunet segment: {error}", file=sys.stderr)
         return 2
+    paths = list({path.resolve(): path for path in arguments.images}.values())  # each file once
     failed = 0
     written: Dict[str, Path] = {}
-    for done, path in enumerate(arguments.images):
-        show_progress(done, len(arguments.images), path.name)
+    for done, path in enumerate(paths):
+        show_progress(done, len(paths), path.name)
         try:
             if path.stem in written:
                 raise ValueError(
@@ -71,8 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
             failed += 1
             reason = str(error) if str(path) in str(error) else f"{path}: {error}"
             report(f"FAILED {reason}", sys.stderr)
-    show_progress(len(arguments.images), len(arguments.images), "done")
-    print(f"\n{len(arguments.images) - failed} images done, {failed} failed; results in {arguments.output}")
+    show_progress(len(paths), len(paths), "done")
+    print(f"\n{len(paths) - failed} images done, {failed} failed; results in {arguments.output}")
     return 1 if failed else 0
 
 
@@ -104,8 +108,10 @@ def segment_file(
         How many objects were kept.
     """
     image = read_image(path)
+    if len(model.card.input.channels) == 1:
+        image = grey_of_equal_colours(image)
     found = segment_image(image, model, options)
-    labels = filter_objects(found.labels, diameter_range_px, discard_border).labels
+    labels = filter_objects(found.labels, diameter_range_px, discard_border, usable_pixels(image)).labels
     write_picture(output / f"{path.stem}_overlay.png", draw_outlines(grey_picture(image), labels))
     write_labels(output / f"{path.stem}_labels.tif", labels)
     return int(labels.max())

@@ -21,7 +21,8 @@ PLUGINS_FOLDER = Path(__file__).resolve().parents[1]
 PYTHON_VERSION = "{}.{}".format(*sys.version_info)
 INSTALL_COMMAND = (
     # The installed application is no Python that could install anything, but it looks in its plugins folder.
-    f'python{PYTHON_VERSION} -m pip install --no-deps --target "{PLUGINS_FOLDER}" onnxruntime'
+    f"with a Python {PYTHON_VERSION} of your own: python -m pip install --no-deps --target "
+    f'"{PLUGINS_FOLDER}" onnxruntime==1.19.2'
     if getattr(sys, "frozen", False)
     else f'"{sys.executable}" -m pip install onnxruntime   (or onnxruntime-gpu for an NVIDIA GPU)'
 )
@@ -47,15 +48,18 @@ class OnnxModel:
     ----------
     path : Path
     card : ModelCard
-    provider : str
-        The onnxruntime provider that the session really got, not the one it was asked for.
     """
 
     path: Path
     card: ModelCard
-    provider: str
     _session: Any
     _input_name: str
+
+    @property
+    def provider(self) -> str:
+        """The onnxruntime provider that the session really runs on, not the one it was asked for."""
+        name: str = self._session.get_providers()[0]
+        return name
 
     def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Run the network.
@@ -167,13 +171,16 @@ def _open(path: Path, card: ModelCard, device: str, threads: int) -> OnnxModel:
         )
     except Exception as error:  # onnxruntime's exceptions share no base class but Exception
         raise ModelError(f"{path}: onnxruntime {onnxruntime.__version__} cannot open this model: {error}") from error
-    provider = session.get_providers()[0]
-    if device == "cuda" and provider != CUDA:
+    if device == "cuda":
+        session.disable_fallback()  # onnxruntime would go on, unasked, on the CPU
+    model = OnnxModel(path, card, session, _check_fits_card(path, card, session))
+    if device == "cuda" and model.provider != CUDA:
         raise DeviceError(
-            f"CUDA was asked for, but the session runs on {provider}: the CUDA or cuDNN libraries that onnxruntime "
-            f"{onnxruntime.__version__} needs were not found. Choose the device Automatic or CPU, or install them."
+            f"CUDA was asked for, but the session runs on {model.provider}: the CUDA or cuDNN libraries that "
+            f"onnxruntime {onnxruntime.__version__} needs were not found. Choose the device Automatic or CPU, or "
+            "install them."
         )
-    return OnnxModel(path, card, provider, session, _check_fits_card(path, card, session))
+    return model
 
 
 def _check_fits_card(path: Path, card: ModelCard, session: Any) -> str:
@@ -191,6 +198,11 @@ def _check_fits_card(path: Path, card: ModelCard, session: Any) -> str:
             raise ModelError(
                 f"{path}: the network's {what} is a {value.type} of shape {value.shape}; a float32 tensor "
                 "(N, C, Y, X) is needed."
+            )
+        if any(isinstance(size, int) for size in (value.shape[0], *value.shape[2:])):
+            raise ModelError(
+                f"{path}: the network's {what} has the fixed shape {value.shape}; its batch, height and width must "
+                "be free, so that images of any size fit. Export the model again with dynamic axes."
             )
         if isinstance(value.shape[1], int) and value.shape[1] != channels:
             raise ModelError(

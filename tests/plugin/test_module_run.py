@@ -1,3 +1,5 @@
+import cellprofiler_core.preferences
+import identifyobjectsunet
 import numpy as np
 import pytest
 from cellprofiler.modules.identifyprimaryobjects import IdentifyPrimaryObjects
@@ -6,6 +8,7 @@ from cellprofiler_core.constants.measurement import COLTYPE_FLOAT, COLTYPE_INTEG
 from cpunet import session
 from cpunet.matching import score_image
 from cpunet.segment import segment_image
+from tests.tiny_onnx import changed_card, tiny_onnx
 
 
 def objects_in(labels):
@@ -82,6 +85,9 @@ def test_masked_out_pixels_belong_to_no_object(module, run, field):
     image, _ = field
     mask = np.zeros(image.shape, bool)
     mask[:, :90] = True
+    middle = run(module, image).measurements.get_current_measurement("Nuclei", "Location_Center_Y")[0]
+    across = int(run(module, image).measurements.get_current_measurement("Nuclei", "Location_Center_X")[0])
+    mask[int(middle) - 2 : int(middle) + 2, across - 2 : across + 2] = False
     done = run(module, image, mask)
     assert done.objects.segmented.max() > 0
     for labels in (done.objects.segmented, done.objects.unedited_segmented, done.objects.small_removed_segmented):
@@ -146,15 +152,15 @@ def test_advanced_settings_count_only_if_they_are_shown(module, run, field):
     assert 0 < (shown.objects.segmented > 0).sum() < (hidden.objects.segmented > 0).sum()
 
 
-def test_declumping_off_keeps_touching_objects_as_one(module, run):
+def test_declumping_off_keeps_touching_objects_as_one(module, run, tiny_model):
     touching = np.zeros((60, 80))
     y, x = np.mgrid[:60, :80]
     for middle in (30, 48):
         touching = np.maximum(touching, np.clip(1.2 - np.hypot(y - 30, x - middle) / 13, 0, 1))
-    separate = run(module, touching).objects.count
+    tiny_model.write_bytes(tiny_onnx(changed_card(postprocessing={"marker_threshold": 0.98})))
+    assert run(module, touching).objects.count == 2
     module.advanced.value, module.want_declump.value = True, False
     assert run(module, touching).objects.count == 1
-    assert separate >= 1
 
 
 def test_the_image_is_rescaled_for_the_model_unless_that_is_off(module, field):
@@ -171,6 +177,23 @@ def test_the_session_is_opened_once_for_many_images(module, run, field, monkeypa
     for _ in range(3):
         run(module, field[0])
     assert len(opened) == 1
+
+
+@pytest.mark.parametrize(("workers", "threads"), [(1, 8), (3, 2), (8, 1), (20, 1)])
+def test_workers_of_an_analysis_share_the_cores(monkeypatch, workers, threads):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert identifyobjectsunet.threads_for_this_process() == 0
+    monkeypatch.setattr("sys.argv", ["worker", "--work-announce=tcp://127.0.0.1:1"])
+    cellprofiler_core.preferences.set_preferences_from_dict({cellprofiler_core.preferences.MAX_WORKERS: workers})
+    assert identifyobjectsunet.threads_for_this_process() == threads
+
+
+def test_nan_pixels_belong_to_no_object(module, run, field):
+    image = field[0].copy()
+    image[:, 100:] = np.nan
+    labels = run(module, image).objects.segmented
+    assert labels[:, :100].any()
+    assert not labels[:, 100:].any()
 
 
 def test_the_figure_is_drawn_from_display_data_alone(module, run, field):

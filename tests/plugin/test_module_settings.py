@@ -151,6 +151,7 @@ def test_validation_names_the_model_file_and_what_is_wrong_with_it(module, tiny_
 
 
 def test_a_pipeline_that_reads_threshold_measurements_is_warned(module):
+    import cellprofiler.modules.exporttospreadsheet
     import cellprofiler.modules.flagimage
 
     flag = cellprofiler.modules.flagimage.FlagImage()
@@ -163,6 +164,12 @@ def test_a_pipeline_that_reads_threshold_measurements_is_warned(module):
         module.validate_module_warnings(pipeline)
     flag.flags[0].measurement_settings[0].measurement.value = "Threshold_FinalThreshold_Cells"
     module.validate_module_warnings(pipeline)
+    export = cellprofiler.modules.exporttospreadsheet.ExportToSpreadsheet()
+    export.columns.value = "Image|Count_Nuclei,Image|Threshold_OrigThreshold_Nuclei"
+    export.set_module_num(3)
+    pipeline.add_module(export)
+    with pytest.raises(ValidationError, match=r"ExportToSpreadsheet.*Threshold_OrigThreshold_Nuclei"):
+        module.validate_module_warnings(pipeline)
 
 
 def test_the_model_folder_is_remapped_for_a_cluster(module):

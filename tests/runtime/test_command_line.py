@@ -1,11 +1,14 @@
+import sys
+
 import numpy as np
+import PIL.Image
 import pytest
 import tifffile
 from skimage.io import imread, imsave
 
 from cpunet.__main__ import main
 from cpunet.drawn_nuclei import draw_field
-from tests.tiny_onnx import tiny_onnx
+from tests.tiny_onnx import changed_card, tiny_onnx
 
 FIELD = draw_field((120, 150), columns=4, diameter_px=20)
 
@@ -91,6 +94,7 @@ def test_filters(images, own_models, tmp_path):
         (["--model", "lion"], "no model 'lion'"),
         (["--model", "absent.onnx"], "no such model file"),
         (["--diameter-range", "30", "10"], "minimum is larger"),
+        (["--diameter-range", "0", "10"], "not above 0"),
         (["--diameter", "-3"], "larger than 0"),
         (["--foreground-threshold", "7"], "between 0 and 1"),
     ],
@@ -107,6 +111,42 @@ def test_a_model_file_that_is_broken_says_so(images, own_models, tmp_path, capsy
     broken.write_bytes(tiny_onnx()[:100])
     assert segment(images / "a.tif", "-o", tmp_path / "out") == 2
     assert "cut short" in capsys.readouterr().err
+
+
+def test_a_model_of_a_newer_major_version_says_so(images, own_models, tmp_path, capsys):
+    newer = own_models / "nuclei_fluorescence" / "model.onnx"
+    newer.write_bytes(tiny_onnx(changed_card(card_version="2.0")))
+    assert segment(images / "a.tif", "-o", tmp_path / "out") == 2
+    assert "Update the plugin" in capsys.readouterr().err
+
+
+def test_missing_onnxruntime_is_said_before_anything_is_written(images, own_models, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert segment(images / "a.tif", "-o", tmp_path / "out") == 2
+    assert "pip install onnxruntime" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert "PROBLEM: onnxruntime" in said
+    assert "sha256" in said
+
+
+def test_a_compression_that_tifffile_cannot_read_is_read(images, own_models, tmp_path):
+    pixels = (FIELD.image * 4095).astype(np.uint16)
+    PIL.Image.fromarray(pixels).save(images / "lzw.tif", compression="tiff_lzw")
+    assert segment(images / "lzw.tif", images / "a.tif", "-o", tmp_path) == 0
+    found = [tifffile.imread(str(tmp_path / f"{name}_labels.tif")) for name in ("lzw", "a")]
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_grey_image_saved_as_rgb_is_grey(images, own_models, tmp_path):
+    imsave(str(images / "rgb.png"), np.stack([(FIELD.image * 255).astype(np.uint8)] * 3, axis=-1))
+    assert segment(images / "rgb.png", "-o", tmp_path) == 0
+
+
+def test_the_same_file_twice_is_done_once(images, own_models, tmp_path, capsys):
+    assert segment(images / "a.tif", images / ".." / "images" / "a.tif", "-o", tmp_path) == 0
+    assert "1 images done, 0 failed" in capsys.readouterr().out
 
 
 def test_models_lists_cards(own_models, capsys):
@@ -142,9 +182,9 @@ def test_doctor_names_a_broken_model(own_models, capsys):
 
 
 def test_a_command_whose_packages_are_missing_says_what_to_install(monkeypatch, capsys):
-    monkeypatch.setitem(__import__("sys").modules, "cpunet.training.train_command", None)
+    monkeypatch.setitem(sys.modules, "cpunet.training.train_command", None)
     assert main(["train", "x.yaml"]) == 2
-    assert 'pip install "cpunet[training]"' in capsys.readouterr().err
+    assert 'pip install --editable ".[training]"' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["--help"], ["segment", "--help"], ["models", "--help"]])

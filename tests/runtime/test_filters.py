@@ -68,6 +68,15 @@ def test_holes_are_filled_by_their_object_only():
     assert (filled[14:16, 9:11] == 0).all()
 
 
+def test_a_hole_in_the_mask_is_no_hole_in_the_object():
+    labels = field((5, 25, 5, 25))
+    mask = np.ones(labels.shape, bool)
+    mask[10:15, 10:15] = False
+    kept = filter_objects(np.where(mask, labels, 0), mask=mask).labels
+    assert not kept[~mask].any()
+    assert kept[labels > 0][mask[labels > 0]].all()
+
+
 def test_a_gap_between_two_objects_is_no_hole():
     labels = field((2, 10, 2, 6), (2, 10, 6, 10))
     labels[5:7, 5:7] = 0

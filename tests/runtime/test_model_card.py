@@ -22,9 +22,12 @@ def test_the_same_card_gives_the_same_text():
 
 
 def test_unknown_fields_of_a_newer_minor_version_are_kept():
-    card = read(changed_card(card_version="1.7", mood="good"))
-    assert card.extra == {"mood": "good"}
-    assert json.loads(card_to_json(card))["mood"] == "good"
+    card = read(changed_card(card_version="1.7", mood="good", output={"colour": "red"}))
+    assert card.extra == {"mood": "good", "output": {"colour": "red"}}
+    again = json.loads(card_to_json(card))
+    assert again["mood"] == "good"
+    assert again["output"]["colour"] == "red"
+    assert card_from_json(card_to_json(card)) == card
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,9 @@ def test_unknown_fields_of_a_newer_minor_version_are_kept():
         (changed_card(input={"normalization": {"kind": "zscore"}}), "'zscore'"),
         (changed_card(postprocessing={"foreground_threshold": 1.5}), "between 0 and 1"),
         (changed_card(postprocessing={"min_size_px": -1}), "min_size_px"),
+        (changed_card(postprocessing={"min_size_px": float("nan")}), "min_size_px"),
+        (changed_card(input={"normalization": {"kind": "percentile", "clip_high": -5}}), "clip_high"),
+        (changed_card(card_version="²"), "should be a text such as"),
         ([], "not a JSON object"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "card",

@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,13 +43,24 @@ def test_the_provider_is_the_one_that_the_session_got(tiny_model):
     [
         (tiny_onnx(channels=3), "input has 3 channels and its card names 1"),
         (tiny_onnx(out_channels=2), "output has 2 channels and its card names 1"),
+        (tiny_onnx(size=16), "fixed shape"),
         (tiny_onnx().replace(b"Sigmoid", b"Sigmold"), "cannot open this model"),
     ],
-    ids=["input does not fit", "output does not fit", "unknown operator"],
+    ids=["input does not fit", "output does not fit", "fixed size", "unknown operator"],
 )
 def test_a_network_that_does_not_fit_its_card_is_refused(tmp_path, content, message):
     with pytest.raises(ModelError, match=message):
         load_model(written(tmp_path, content))
+
+
+def test_an_output_that_breaks_its_promise_is_refused(tiny_model):
+    class Session:
+        def run(self, names, inputs):
+            return [np.zeros((1, 2, 8, 8), np.float32)]
+
+    model = replace(load_model(tiny_model), _session=Session())
+    with pytest.raises(ModelError, match=r"returned the shape \(1, 2, 8, 8\); its card promises \(1, 1, 8, 8\)"):
+        model.predict(np.zeros((1, 1, 8, 8), np.float32))
 
 
 def test_missing_onnxruntime_is_said_with_the_command_that_installs_it(tiny_model, monkeypatch):

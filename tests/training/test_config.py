@@ -21,11 +21,21 @@ def test_a_configuration_survives_json():
         ({"patch_size": 66}, "66 is no multiple of 4"),
         ({"steps": 0}, "steps: must be 1 or more"),
         ({"channels": ["red", "green"]}, "channels names 2"),
+        ({"architecture": {"out_channels": 2}}, "out_channels: must be 3"),
+        ({"seed": -1}, "seed"),
+        ({"data": [{"folder": "drawn", "share": 0}]}, "share"),
+        ({"data": [{"folder": "drawn", "modalities": "fluorescence"}]}, "modalities should be a list"),
+        ({"learning_rate": "fast"}, "learning_rate should be a number"),
+        ({"steps": 1.5}, "steps should be a whole number"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(change, message):
     with pytest.raises(ConfigError, match=message):
         config_from_dict({**SMALL, **change})
+
+
+def test_a_number_that_yaml_takes_for_a_text_is_a_number():
+    assert config_from_dict({**SMALL, "learning_rate": "1e-3"}).learning_rate == 0.001
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from skimage.io import imsave
 
 from cpunet.__main__ import main
 from cpunet.matching import pool_scores
@@ -19,6 +20,7 @@ from cpunet.training.dataset import PatchStream, normalized_patch
 from cpunet.training.evaluation import TorchModel, card_for_training, score_images
 from cpunet.training.loop import train
 from cpunet.training.weights import WeightsError, load_trained, save_trained
+from tests.drawn_data_set import write_data_set
 
 
 def weights_of(path):
@@ -108,6 +110,14 @@ def test_files_of_strangers_are_refused_and_never_run(tmp_path, monkeypatch, suf
     with pytest.raises(WeightsError, match="no weights"):
         load_trained(path)
     assert not (tmp_path / "exploded").exists()
+
+
+def test_an_image_that_does_not_fit_is_named(tmp_path, capsys, small_yaml):
+    write_data_set(tmp_path / "drawn", ["train", "val"])
+    colour = np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8)
+    imsave(str(tmp_path / "drawn" / "images" / "f0.png"), colour, check_contrast=False)
+    assert main(["train", str(small_yaml), "--data", str(tmp_path), "--run", str(tmp_path / "run")]) == 2
+    assert "f0: The image has the shape (96, 96, 3)" in capsys.readouterr().err
 
 
 def test_the_command_line_says_what_is_wrong(tmp_path, capsys, small_yaml):
