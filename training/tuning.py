@@ -15,7 +15,7 @@ from cpunet.segment import Model, segment_image
 from cpunet.training.data import IndexRow, read_labelled_image
 
 CANDIDATES = {
-    "marker_threshold": (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
+    "marker_threshold": (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
     "marker_min_size_px": (0, 5, 10, 15, 20, 30),
     "min_size_px": (0, 10, 20, 30, 40, 50),
     "foreground_threshold": (0.4, 0.45, 0.5, 0.55, 0.6),

@@ -62,9 +62,10 @@ def relabel(labels: Labels, min_size_px: float = 1) -> Labels:
     -------
     ndarray of shape (Y, X), int32
     """
-    kept = np.bincount(labels.ravel()) >= max(min_size_px, 1)
+    index = labels.astype(np.intp)  # once, instead of in each of the two steps
+    kept = np.bincount(index.ravel()) >= max(min_size_px, 1)
     kept[0] = False
-    return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[labels]
+    return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[index]
 
 
 def without(labels: Labels, discarded: npt.NDArray[np.bool_]) -> Labels:

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from scipy import ndimage
+from skimage.segmentation import watershed
 
 from cpunet.declump import declump as declump_with
-from cpunet.declump import foreground_probability, marker_score, planes_by_role
+from cpunet.declump import foreground_probability, marker_score, planes_by_role, split_regions
 from cpunet.drawn_nuclei import draw_field
 from cpunet.model_card import Postprocessing
 
@@ -77,6 +79,20 @@ def test_empty_full_and_one_pixel(shape, value):
     labels = declump(np.full((3, *shape), value, np.float32), ROLES, 0.5, 0.5)
     assert labels.shape == shape
     assert labels.max() == int(value)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_leaving_out_inner_pixels_of_markers_changes_nothing(seed):
+    rng = np.random.default_rng(seed)
+    score = ndimage.gaussian_filter(rng.standard_normal((80, 90)), 3).astype(np.float32)
+    mask = score > np.percentile(score, 30)
+    markers, _ = ndimage.label(score > np.percentile(score, 70))
+    regions, _ = ndimage.label(mask)
+    clumped = np.isin(regions, [n for n in range(1, regions.max() + 1) if len(np.unique(markers[regions == n])) > 2])
+    assert clumped.any()
+    expected = watershed(-score, np.where(clumped, markers, 0), mask=clumped)
+    found = split_regions(regions, markers, score)
+    np.testing.assert_array_equal(np.where(clumped, found - regions.max(), 0), expected)
 
 
 def test_drawn_pairs_are_split_with_perfect_probabilities():

@@ -52,18 +52,18 @@ def test_an_image_whose_twin_is_tested_on_is_never_trained_on(tmp_path, twin, te
 
 
 @pytest.mark.parametrize("tested", ["val", "test"])
+def test_the_same_the_other_way_round(tmp_path, tested):
+    write_index(tmp_path / "first", ("plate_A1", "f", tested, ""), ("plate_B1", "f", "train", ""))
+    write_index(tmp_path / "second", ("x", "f", "train", "plate_A1_w1FF"), ("y", "f", "train", "plate_B1_w1"))
+    assert ids([DataSource("first"), DataSource("second")], tmp_path, "train") == [["plate_B1"], ["y"]]
+
+
 def test_twins_are_told_apart_by_their_set(tmp_path):
     write_index(tmp_path / "first", ("1", "f", "val", ""))
     write_index(tmp_path / "second", ("1", "f", "train", ""), ("img", "f", "train", ""))
     write_index(tmp_path / "third", ("9", "f", "train", "first/1"), ("8", "f", "val", "second/img_2"))
     rows = [row for name in ("first", "second", "third") for row in read_index(tmp_path / name)]
     assert leaking_images(rows) == {("first", "1"), ("third", "9")}
-
-
-def test_the_same_the_other_way_round(tmp_path, tested):
-    write_index(tmp_path / "first", ("plate_A1", "f", tested, ""), ("plate_B1", "f", "train", ""))
-    write_index(tmp_path / "second", ("x", "f", "train", "plate_A1_w1FF"), ("y", "f", "train", "plate_B1_w1"))
-    assert ids([DataSource("first"), DataSource("second")], tmp_path, "train") == [["plate_B1"], ["y"]]
 
 
 def test_a_missing_index_column_or_split_is_named(tmp_path):
