@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Sequence
 
+import numpy as np
+
 from benchmarks.labelled_images import labelled_images
+from benchmarks.run_module import primary_objects, primary_objects_tuned, run_module
 from cpunet.image_files import written_beside
-from cpunet.matching import SetScores, pool_scores, score_image
+from cpunet.matching import ImageScores, SetScores, pool_scores, score_image
 from cpunet.model_files import DEFAULT_MODEL, find_model
 from cpunet.onnx_file import sha256
 from cpunet.segment import segment_image
@@ -38,6 +41,11 @@ def table(scores: Dict[str, SetScores]) -> List[str]:
     return lines
 
 
+def zero_to_one(image: np.ndarray) -> np.ndarray:
+    """Scale an image by its bit depth, as CellProfiler loads it."""
+    return image.astype(np.float32) / np.iinfo(image.dtype).max
+
+
 def main(arguments: Sequence[str]) -> int:
     """Print the table, and write it where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -45,17 +53,29 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--model", default=DEFAULT_MODEL, metavar="NAME|FILE")
     parser.add_argument("--split", default="val")
     parser.add_argument("--modality", default="")
+    parser.add_argument(
+        "--beside",
+        type=int,
+        nargs=2,
+        metavar=("MIN", "MAX"),
+        help="also score IdentifyPrimaryObjects, as it comes and set to this diameter range (see run_module.py)",
+    )
     parser.add_argument("--output", type=Path, metavar="FILE.md")
     options = parser.parse_args(arguments)
     path = find_model(options.model)
     model = load_model(path)
+    methods = {model.card.name: lambda image: segment_image(image, model).labels}
+    if options.beside:
+        plain, tuned = primary_objects(), primary_objects_tuned(*options.beside)
+        methods["IdentifyPrimaryObjects"] = lambda image: run_module(plain, zero_to_one(image)).labels
+        methods["IdentifyPrimaryObjects, set"] = lambda image: run_module(tuned, zero_to_one(image)).labels
     scores = {}
     for folder in options.folders:
-        found = [
-            score_image(truth.labels, segment_image(truth.image, model).labels)
-            for truth in labelled_images(folder, options.split, options.modality)
-        ]
-        scores[f"{folder.name} {options.split}"] = pool_scores(found)
+        found: Dict[str, List[ImageScores]] = {name: [] for name in methods}
+        for truth in labelled_images(folder, options.split, options.modality):
+            for name, method in methods.items():
+                found[name].append(score_image(truth.labels, method(truth.image)))
+        scores.update({f"{folder.name} {options.split}, {name}": pool_scores(each) for name, each in found.items()})
     lines = [f"{model.card.name} {model.card.version}, sha256 {sha256(path)}", "", *table(scores)]
     print("\n".join(lines))
     if options.output:

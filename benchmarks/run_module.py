@@ -1,0 +1,87 @@
+"""Run one CellProfiler module on one image, in this process, without a window."""
+
+import time
+from typing import Any, NamedTuple
+
+import cellprofiler_core.preferences
+
+cellprofiler_core.preferences.set_headless()
+
+import numpy as np
+from cellprofiler_core.image import Image, ImageSetList
+from cellprofiler_core.measurement import Measurements
+from cellprofiler_core.object import ObjectSet
+from cellprofiler_core.pipeline import Pipeline
+from cellprofiler_core.workspace import Workspace
+
+
+class ModuleRun(NamedTuple):
+    """The labels that a module made, and the seconds that its run() took."""
+
+    labels: np.ndarray
+    seconds: float
+
+
+def primary_objects() -> Any:
+    """Return IdentifyPrimaryObjects as it comes, but that it discards nothing."""
+    from cellprofiler.modules.identifyprimaryobjects import IdentifyPrimaryObjects
+
+    return named(IdentifyPrimaryObjects())
+
+
+def primary_objects_tuned(diameter_low_px: int, diameter_high_px: int) -> Any:
+    """Return IdentifyPrimaryObjects with Otsu in three classes, the middle one foreground, declumping by shape."""
+    from cellprofiler.modules import identifyprimaryobjects as primary
+    from cellprofiler.modules import threshold
+
+    module = primary_objects()
+    module.size_range.value = (diameter_low_px, diameter_high_px)
+    module.use_advanced.value = True
+    module.threshold.threshold_scope.value = threshold.TS_GLOBAL
+    module.threshold.global_operation.value = threshold.TM_OTSU
+    module.threshold.two_class_otsu.value = threshold.O_THREE_CLASS
+    module.threshold.assign_middle_to_foreground.value = threshold.O_FOREGROUND
+    module.unclump_method.value = primary.UN_SHAPE
+    module.watershed_method.value = primary.WA_SHAPE
+    return module
+
+
+def objects_unet() -> Any:
+    """Return IdentifyObjectsUNet as it comes."""
+    from identifyobjectsunet import IdentifyObjectsUNet
+
+    return named(IdentifyObjectsUNet())
+
+
+def named(module: Any) -> Any:
+    """Give a module the names that `run_module` uses, and turn off what would discard objects or draw."""
+    module.set_module_num(1)
+    module.x_name.value, module.y_name.value = "DNA", "Nuclei"
+    module.exclude_size.value = module.exclude_border_objects.value = False
+    module.show_window = False
+    return module
+
+
+def run_module(module: Any, pixels: np.ndarray) -> ModuleRun:
+    """Run a module in a fresh workspace.
+
+    Parameters
+    ----------
+    module : cellprofiler_core.module.Module
+        From one of the functions above.
+    pixels : ndarray of shape (Y, X), float
+        0..1, as CellProfiler loads images.
+
+    Returns
+    -------
+    ModuleRun
+    """
+    image_set = ImageSetList().get_image_set(0)
+    image_set.add("DNA", Image(pixels))
+    pipeline = Pipeline()
+    pipeline.add_module(module)
+    workspace = Workspace(pipeline, module, image_set, ObjectSet(), Measurements(), None)
+    start = time.perf_counter()
+    module.run(workspace)
+    seconds = time.perf_counter() - start
+    return ModuleRun(workspace.object_set.get_objects("Nuclei").segmented, seconds)
