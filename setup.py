@@ -31,7 +31,7 @@ setup(
         "cpunet.models": "models",
     },
     package_data={"cpunet.models": ["*/model.onnx", "*/README.md"]},
-    install_requires=["numpy", "scipy", "scikit-image"],
+    install_requires=["numpy", "scipy", "scikit-image", "tifffile", "Pillow"],
     extras_require={
         "plugin": PLUGIN,
         "gpu": GPU,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator
@@ -12,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import PIL.Image
 import tifffile
-from skimage.io import imread, imsave
 
+TIFF_SUFFIXES = (".tif", ".tiff")
 LARGEST_UINT16 = np.iinfo(np.uint16).max
 
 
@@ -27,7 +26,7 @@ def read_image(path: Path) -> npt.NDArray[Any]:
     Parameters
     ----------
     path : Path
-        TIFF, PNG, JPEG or another format that scikit-image reads.
+        TIFF, PNG, JPEG or another format that Pillow reads.
 
     Returns
     -------
@@ -45,16 +44,28 @@ def read_image(path: Path) -> npt.NDArray[Any]:
     if path.stat().st_size == 0:
         raise ImageFileError(f"{path}: the file is empty.")
     try:
-        return np.asarray(imread(str(path)))
+        return _read_tiff(path) if path.suffix.lower() in TIFF_SUFFIXES else _read_with_pillow(path)
     except Exception as error:  # each image format brings exceptions of its own
-        try:
-            # tifffile leaves some compressions, LZW among them, to a package that CellProfiler does not have.
-            with PIL.Image.open(path) as picture:
-                if getattr(picture, "n_frames", 1) == 1:
-                    return np.asarray(picture)
-        except OSError:
-            pass
         raise ImageFileError(f"{path}: this cannot be read as an image: {error}") from error
+
+
+def _read_tiff(path: Path) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(tifffile.imread(str(path)))
+    except ValueError:
+        # tifffile leaves some compressions, LZW among them, to a package that CellProfiler does not have.
+        return _read_with_pillow(path)
+
+
+def _read_with_pillow(path: Path) -> npt.NDArray[Any]:
+    with PIL.Image.open(path) as picture:
+        if getattr(picture, "n_frames", 1) > 1:
+            raise ValueError("it holds several pictures; save each as a file of its own")
+        if picture.mode == "LA":
+            return np.array(picture.getchannel("L"))
+        if picture.mode in ("P", "PA", "CMYK", "YCbCr", "HSV", "LAB"):
+            return np.array(picture.convert("RGB"))
+        return np.array(picture)
 
 
 def grey_of_equal_colours(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -117,6 +128,5 @@ def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
         Its suffix says the format.
     picture : ndarray of shape (Y, X, 3), uint8
     """
-    with written_beside(path) as beside, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scikit-image warns of a picture that is dark
-        imsave(str(beside), picture, check_contrast=False)
+    with written_beside(path) as beside:
+        PIL.Image.fromarray(picture).save(beside)

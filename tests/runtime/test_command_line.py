@@ -53,7 +53,6 @@ def test_segment_writes_labels_and_an_overlay_for_each_image(images, own_models,
     assert "2 images done, 0 failed" in capsys.readouterr().out
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # imageio's
 def test_a_bad_file_costs_only_itself(images, own_models, tmp_path, capsys):
     (images / "empty.tif").touch()
     (images / "text.png").write_text("no picture")
@@ -142,6 +141,18 @@ def test_a_compression_that_tifffile_cannot_read_is_read(images, own_models, tmp
 def test_a_grey_image_saved_as_rgb_is_grey(images, own_models, tmp_path):
     imsave(str(images / "rgb.png"), np.stack([(FIELD.image * 255).astype(np.uint8)] * 3, axis=-1))
     assert segment(images / "rgb.png", "-o", tmp_path) == 0
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "I;16", "RGBA"])
+def test_the_kinds_of_png_that_programs_write_are_read(images, own_models, tmp_path, mode):
+    eight_bits = PIL.Image.fromarray((FIELD.image * 255).astype(np.uint8))
+    if mode == "I;16":
+        picture = PIL.Image.fromarray((FIELD.image * 65535).astype(np.uint16))
+    else:
+        picture = eight_bits.convert("RGB").convert(mode) if mode == "RGBA" else eight_bits.convert(mode)
+    picture.save(images / "kind.png")
+    assert segment(images / "kind.png", "-o", tmp_path) == 0
+    assert tifffile.imread(str(tmp_path / "kind_labels.tif")).max() >= FIELD.labels.max() - 1
 
 
 def test_the_same_file_twice_is_done_once(images, own_models, tmp_path, capsys):
