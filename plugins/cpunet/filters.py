@@ -172,11 +172,11 @@ def filter_objects(
             f"The diameter range runs from {diameter_range_px[0]:g} to {diameter_range_px[1]:g} pixels: its minimum is "
             "larger than its maximum. Swap the two."
         )
-    areas = np.bincount(labels.ravel())
-    none = np.zeros(len(areas), bool)
+    none = np.zeros(int(labels.max()) + 1, bool)
     at_border = touching_border(labels, mask) if discard_border else none
     small = large = none
     if diameter_range_px is not None:
+        areas = np.bincount(labels.ravel())
         small = areas < area_of_disc(diameter_range_px[0])
         large = areas > area_of_disc(diameter_range_px[1])
         small[0] = large[0] = False
