@@ -9,6 +9,14 @@ from pathlib import Path
 
 import cellprofiler_core.module.image_segmentation
 import numpy
+from cellprofiler_core.constants.measurement import (
+    FF_COUNT,
+    IMAGE,
+    M_LOCATION_CENTER_X,
+    M_LOCATION_CENTER_Y,
+    M_LOCATION_CENTER_Z,
+    M_NUMBER_OBJECT_NUMBER,
+)
 from cellprofiler_core.image import Image
 from cellprofiler_core.object import Objects
 from cellprofiler_core.preferences import MAX_WORKERS, config_read, get_max_workers
@@ -496,6 +504,20 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
             if scale != 1:
                 display_data.statistics.append(["Rescaled by", f"{scale:.2f}"])
 
+    def add_measurements(self, workspace, object_name=None):
+        """Write the standard measurements: the same numbers as CellProfiler's own method, in less time."""
+        name = object_name or self.y_name.value
+        center_y, center_x = centers_of_objects(workspace.object_set.get_objects(name).segmented)
+        count = len(center_x)
+        for feature, values in (
+            (M_LOCATION_CENTER_X, center_x),
+            (M_LOCATION_CENTER_Y, center_y),
+            (M_LOCATION_CENTER_Z, numpy.zeros(count)),
+            (M_NUMBER_OBJECT_NUMBER, numpy.arange(1, count + 1)),
+        ):
+            workspace.measurements.add_measurement(name, feature, values)
+        workspace.measurements.add_measurement(IMAGE, FF_COUNT % name, numpy.array([count], dtype=float))
+
     def display(self, workspace, figure):
         """Draw the 2x2 figure from the display data alone."""
         display_data = workspace.display_data
@@ -526,6 +548,26 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
     def is_object_identification_module(self):
         """Say that this module makes objects."""
         return True
+
+
+def centers_of_objects(labels):
+    """Return the mean row and the mean column of each object.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Y, X), int32
+        1..n without gaps.
+
+    Returns
+    -------
+    center_y, center_x : ndarray of shape (n,), float64
+        Pixels, 0 at the middle of the first.
+    """
+    inside = numpy.flatnonzero(labels)
+    number = labels.ravel()[inside] - 1
+    areas = numpy.bincount(number)
+    y, x = numpy.divmod(inside, labels.shape[1])
+    return numpy.bincount(number, weights=y) / areas, numpy.bincount(number, weights=x) / areas
 
 
 def count_objects(labels):

@@ -34,6 +34,21 @@ def test_objects_and_measurements(module, run, field):
     assert not measured.get_current_measurement("Nuclei", "Location_Center_Z").any()
 
 
+@pytest.mark.parametrize("pixels", ["field", "black"])
+def test_measurements_are_those_that_cellprofiler_would_write(module, run, field, pixels):
+    done = run(module, field[0] if pixels == "field" else np.zeros((40, 50)))
+    ours = {
+        (name, feature): done.measurements.get_current_measurement(name, feature)
+        for name, feature, _ in module.get_measurement_columns(None)
+    }
+    super(type(module), module).add_measurements(done.workspace)
+    assert len(ours) == 5
+    for (name, feature), value in ours.items():
+        theirs = done.measurements.get_current_measurement(name, feature)
+        np.testing.assert_allclose(value, theirs)
+        assert np.shape(value) == np.shape(theirs)
+
+
 def test_measurement_columns_are_those_of_identify_primary_objects_without_threshold(module):
     primary = IdentifyPrimaryObjects()
     primary.x_name.value, primary.y_name.value = "DNA", "Nuclei"
