@@ -357,14 +357,6 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
                 visible += [self.probability_name]
         return visible
 
-    def help_settings(self):
-        """Return all settings for the help, each once."""
-        return self.settings()
-
-    def upgrade_settings(self, setting_values, variable_revision_number, module_name):
-        """Return saved values in the present order; revision 1 is the first."""
-        return setting_values, variable_revision_number
-
     def model_path(self):
         """Return the path of the chosen model file.
 

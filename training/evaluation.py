@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cpunet.matching import ImageScores, score_image
 from cpunet.model_card import InputCard, ModelCard, OutputCard, Postprocessing
-from cpunet.segment import Model, Options, segment_image
+from cpunet.segment import Model, segment_image
 from cpunet.training.config import TrainingConfig
 from cpunet.training.data import IndexRow, read_labelled_image
 from cpunet.training.targets import ROLES
@@ -69,19 +69,13 @@ def card_for_training(config: TrainingConfig) -> ModelCard:
     )
 
 
-def score_images(
-    model: Model,
-    rows: Sequence[IndexRow],
-    options: Options | None = None,
-) -> list[ImageScores]:
-    """Segment labelled images and compare each with its truth.
+def score_images(model: Model, rows: Sequence[IndexRow]) -> list[ImageScores]:
+    """Segment labelled images, with the defaults that a user gets, and compare each with its truth.
 
     Parameters
     ----------
     model : Model
     rows : sequence of IndexRow
-    options : Options, optional
-        The defaults, as a user gets them, if not given.
 
     Returns
     -------
@@ -91,5 +85,5 @@ def score_images(
     scores = []
     for row in rows:
         truth = read_labelled_image(row)
-        scores.append(score_image(truth.labels, segment_image(truth.image, model, options).labels))
+        scores.append(score_image(truth.labels, segment_image(truth.image, model).labels))
     return scores

@@ -144,16 +144,16 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
         If a data set cannot be used.
     """
     last, weights = run_folder / "last.ckpt", run_folder / "weights.safetensors"
-    if last.exists():
-        check_same_run(config, last)
+    begun = load_trained(last) if last.exists() else None
+    if begun is not None:
+        check_same_run(config, begun.config, last)
         if weights.exists():
             save_trained(weights, replace(load_trained(weights), config=config))  # its description may have changed
             return weights
     lightning.seed_everything(config.seed, workers=True)
     rows = rows_of_split(config.data, root, "train")
     sources = [[normalized_patch(read_labelled_image(row), config) for row in source] for source in rows]
-    begun = load_trained(last).facts if last.exists() else {}
-    commit = begun.get("commit") or current_commit(Path(__file__).parent)
+    commit = (begun.facts.get("commit") if begun else None) or current_commit(Path(__file__).parent)
     facts = {**training_facts(config, rows, sources), "commit": commit}
     task = SegmentationTask(config, facts)
     trainer = lightning.Trainer(
@@ -172,14 +172,14 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
-    trainer.fit(task, PatchData(config, sources), ckpt_path=last if last.exists() else None, weights_only=True)
+    trainer.fit(task, PatchData(config, sources), ckpt_path=last if begun else None, weights_only=True)
     save_trained(weights, TrainedNetwork(task.network.cpu().eval(), config, facts))
     return weights
 
 
-def check_same_run(config: TrainingConfig, checkpoint: Path) -> None:
+def check_same_run(config: TrainingConfig, config_of_checkpoint: TrainingConfig, checkpoint: Path) -> None:
     """Raise ConfigError if a checkpoint belongs to a run of another configuration."""
-    before, now = without_description(load_trained(checkpoint).config), without_description(config)
+    before, now = without_description(config_of_checkpoint), without_description(config)
     if before != now:
         different = [field.name for field in fields(now) if getattr(before, field.name) != getattr(now, field.name)]
         raise ConfigError(

@@ -121,11 +121,6 @@ class UNet(nn.Module):
         return logits
 
 
-def count_parameters(network: nn.Module) -> int:
-    """Return the number of trained weights."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
 class Probabilities(nn.Module):
     """A network with its activation: what is exported, and what validation runs.
 
