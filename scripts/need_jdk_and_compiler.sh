@@ -5,7 +5,8 @@ if ! command -v cc >/dev/null 2>&1; then
     echo "No C compiler was found. Install one: sudo apt-get install build-essential" >&2
     exit 1
 fi
-home="$JAVA_HOME"
+# Without JAVA_HOME the first test would find /bin/javac, a link where /bin is /usr/bin, and give an empty folder.
+home="${JAVA_HOME:-/nonexistent}"
 if [ ! -x "$home/bin/javac" ] && command -v javac >/dev/null 2>&1; then
     home="$(dirname "$(dirname "$(readlink -f "$(command -v javac)")")")"
 fi
