@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Sequence
+from typing import Mapping, Optional, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage.segmentation import watershed
+from skimage.segmentation import expand_labels, watershed
 
-from cpunet.filters import relabel
+from cpunet.filters import fill_holes, relabel
 from cpunet.model_card import Postprocessing
 
 Planes = Mapping[str, npt.NDArray[np.float32]]
@@ -38,18 +38,19 @@ def foreground_probability(planes: Planes) -> npt.NDArray[np.float32]:
     Parameters
     ----------
     planes : dict of str to ndarray of shape (Y, X)
-        By role; ``foreground``, or ``interior`` with or without ``boundary``.
+        By role; ``foreground``, or ``interior`` with or without ``boundary``, or ``boundary`` alone.
 
     Returns
     -------
     ndarray of shape (Y, X), float32
-        A boundary is part of its object, as in Caicedo et al. 2019, doi:10.1002/cyto.a.23863.
+        A boundary is part of its object, as in Caicedo et al. 2019, doi:10.1002/cyto.a.23863. A model of
+        boundaries alone knows no such probability: its boundary is returned as it is.
     """
     if "foreground" in planes:
         return planes["foreground"]
-    if "boundary" in planes:
+    if "interior" in planes and "boundary" in planes:
         return planes["interior"] + planes["boundary"]
-    return planes["interior"]
+    return planes["interior"] if "interior" in planes else planes["boundary"]
 
 
 def marker_score(planes: Planes) -> npt.NDArray[np.float32]:
@@ -81,6 +82,7 @@ def declump(
     roles: Sequence[str],
     settings: Postprocessing,
     split: bool = True,
+    usable: Optional[npt.NDArray[np.bool_]] = None,
 ) -> npt.NDArray[np.int32]:
     """Turn probabilities into an instance label image.
 
@@ -92,10 +94,13 @@ def declump(
         One a channel, from the model card.
     settings : Postprocessing
         Pixels above the foreground threshold belong to objects. Each connected region whose
-        `marker_score` lies above the marker threshold, and which is not too small, seeds one object.
-        Objects that are too small are dropped.
+        `marker_score` lies above the marker threshold, and which is not too small, seeds one object. With
+        boundaries alone, objects are what `regions_between_boundaries` finds. Objects that are too small are
+        dropped; the others are grown and their holes filled where the settings say so.
     split : bool
-        If false, each connected region of the mask is one object.
+        If false, each connected region of all objects' pixels is one object.
+    usable : ndarray of shape (Y, X), bool, optional
+        No object has a pixel outside.
 
     Returns
     -------
@@ -109,13 +114,76 @@ def declump(
     scikit-image), which runs on the marker score, from the seeds outwards and never leaves the mask.
     """
     planes = planes_by_role(probabilities, roles)
-    mask = foreground_probability(planes) > settings.foreground_threshold
-    regions, _ = ndimage.label(mask)
-    if split:
-        score = marker_score(planes)
-        markers, _ = ndimage.label(mask & (score > settings.marker_threshold))
-        regions = split_regions(regions, relabel(markers, settings.marker_min_size_px), score)
+    if "foreground" in planes or "interior" in planes:
+        regions = regions_of_mask(planes, settings, usable)
+    else:
+        regions = regions_between_boundaries(planes["boundary"], settings.boundary_threshold, usable)
+    if settings.dilation_px:
+        regions = expand_labels(regions, settings.dilation_px).astype(np.int32)
+        if usable is not None:
+            regions[~usable] = 0
+    if settings.fill_holes:
+        regions = fill_holes(regions)
+    if not split:
+        regions, _ = ndimage.label(regions > 0, output=np.int32)
     return relabel(regions, settings.min_size_px)
+
+
+def regions_of_mask(
+    planes: Planes, settings: Postprocessing, usable: Optional[npt.NDArray[np.bool_]] = None
+) -> npt.NDArray[np.int32]:
+    """Cut the mask of all objects into one region an object.
+
+    Parameters
+    ----------
+    planes : dict of str to ndarray of shape (Y, X)
+        By role.
+    settings : Postprocessing
+    usable : ndarray of shape (Y, X), bool, optional
+        The mask has no pixel outside.
+
+    Returns
+    -------
+    ndarray of shape (Y, X), int32
+        0 is background; not numbered without gaps.
+    """
+    mask = foreground_probability(planes) > settings.foreground_threshold
+    if usable is not None:
+        mask &= usable
+    regions, _ = ndimage.label(mask)
+    score = marker_score(planes)
+    markers, _ = ndimage.label(mask & (score > settings.marker_threshold))
+    return split_regions(regions, relabel(markers, settings.marker_min_size_px), score)
+
+
+def regions_between_boundaries(
+    boundary: npt.NDArray[np.float32], threshold: float, usable: Optional[npt.NDArray[np.bool_]] = None
+) -> npt.NDArray[np.int32]:
+    """Find objects by their boundaries alone: what they enclose, except for the largest region, the background.
+
+    Parameters
+    ----------
+    boundary : ndarray of shape (Y, X), float32
+        Probability of a boundary, 0..1.
+    threshold : float
+        0..1; pixels above it lie on a boundary.
+    usable : ndarray of shape (Y, X), bool, optional
+        No region has a pixel outside.
+
+    Returns
+    -------
+    ndarray of shape (Y, X), int32
+        0 is background and boundary. A gap of one pixel in an outline loses its object to the background, and a
+        field without any background loses its largest object: no other rule tells the two apart.
+    """
+    between = boundary <= threshold
+    if usable is not None:
+        between &= usable
+    regions: npt.NDArray[np.int32] = np.zeros(boundary.shape, np.int32)
+    if ndimage.label(between, output=regions):
+        background = 1 + int(np.argmax(np.bincount(regions.ravel())[1:]))
+        regions[regions == background] = 0
+    return regions
 
 
 def split_regions(

@@ -126,10 +126,10 @@ class OutputCard:
             )
         if len(set(self.roles)) != len(self.roles):
             raise ModelError(f"The model card names a role twice: {', '.join(self.roles)}.")
-        if not {"foreground", "interior"} & set(self.roles):
+        if not {"foreground", "interior", "boundary"} & set(self.roles):
             raise ModelError(
                 "The model has no channel that says where objects are: one must have the role "
-                f"foreground or interior, and the card names {', '.join(self.roles) or 'none'}."
+                f"foreground, interior or boundary, and the card names {', '.join(self.roles) or 'none'}."
             )
         if self.halo < 0:
             raise ModelError(f"The model card's halo must be 0 or more; it is {self.halo}.")
@@ -149,18 +149,27 @@ class Postprocessing:
         Smaller seed regions are taken for texture inside an object; pixels of area.
     min_size_px : float
         Smaller objects are taken for noise; pixels of area.
+    boundary_threshold : float
+        0..1; only for a model that predicts boundaries alone: objects lie where it is not above this.
+    dilation_px : float
+        By how far objects are grown at last, as half a boundary that ran over their rim was taken from them.
+    fill_holes : bool
+        Whether a hole that lies in one object becomes part of it.
     """
 
     foreground_threshold: float = 0.5
     marker_threshold: float = 0.5
     marker_min_size_px: float = 0
     min_size_px: float = 0
+    boundary_threshold: float = 0.5
+    dilation_px: float = 0
+    fill_holes: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("foreground_threshold", "marker_threshold"):
+        for name in ("foreground_threshold", "marker_threshold", "boundary_threshold"):
             if not 0 < getattr(self, name) < 1:
                 raise ModelError(f"The model card's {name} must lie between 0 and 1; it is {getattr(self, name)}.")
-        for name in ("marker_min_size_px", "min_size_px"):
+        for name in ("marker_min_size_px", "min_size_px", "dilation_px"):
             if not getattr(self, name) >= 0:  # so that NaN is refused too
                 raise ModelError(f"The model card's {name} must be 0 or more; it is {getattr(self, name)}.")
 
@@ -297,6 +306,7 @@ _WANTED: Dict[str, Tuple[Tuple[Type[Any], ...], str]] = {
     "str": ((str,), "a text"),
     "int": ((int,), "a whole number"),
     "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
     "Optional[float]": ((int, float, type(None)), "a number or null"),
     "Tuple[str, ...]": ((list, tuple), "a list of texts"),
     "Dict[str, Any]": ((dict,), "an object"),
@@ -314,7 +324,7 @@ def _section(kind: Type[Section], content: Any, name: str) -> Section:
         value = content[wanted.name]
         types, words = _WANTED.get(str(wanted.type), ((object,), ""))
         texts = not isinstance(value, (list, tuple)) or all(isinstance(item, str) for item in value)
-        if not isinstance(value, types) or isinstance(value, bool) or not texts:
+        if not isinstance(value, types) or (isinstance(value, bool) and types != (bool,)) or not texts:
             raise ModelError(f"The model card's {name}.{wanted.name} should be {words}; it is {value!r}.")
         values[wanted.name] = tuple(value) if isinstance(value, list) else value
     try:

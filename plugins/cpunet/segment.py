@@ -10,7 +10,7 @@ import numpy.typing as npt
 from skimage.transform import resize
 
 from cpunet.declump import declump
-from cpunet.model_card import InputCard, ModelCard
+from cpunet.model_card import InputCard, ModelCard, Postprocessing
 from cpunet.normalize import normalize
 from cpunet.tiling import predict_tiled
 
@@ -118,13 +118,11 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
     probabilities = resize_planes(probabilities, image.shape[:2])
     if usable is not None:
         probabilities[:, ~usable] = 0
-    settings = replace(
-        card.postprocessing,
-        foreground_threshold=options.foreground_threshold or card.postprocessing.foreground_threshold,
-        marker_min_size_px=card.postprocessing.marker_min_size_px / scale**2,
-        min_size_px=card.postprocessing.min_size_px / scale**2,
-    )
-    return Segmentation(declump(probabilities, card.output.roles, settings, options.declump), probabilities)
+    settings = postprocessing_at_scale(card.postprocessing, scale)
+    if options.foreground_threshold:
+        settings = replace(settings, foreground_threshold=options.foreground_threshold)
+    labels = declump(probabilities, card.output.roles, settings, options.declump, usable)
+    return Segmentation(labels, probabilities)
 
 
 def check_options(options: Options) -> None:
@@ -233,6 +231,16 @@ def scale_factor(card: InputCard, diameter_px: Optional[float]) -> float:
     if diameter_px is None or card.diameter_low_px <= diameter_px <= card.diameter_high_px:
         return 1.0
     return float(np.clip(card.diameter_px / diameter_px, SMALLEST_SCALE, LARGEST_SCALE))
+
+
+def postprocessing_at_scale(settings: Postprocessing, scale: float) -> Postprocessing:
+    """Return settings for the image's own grid, given those for an image enlarged by `scale`."""
+    return replace(
+        settings,
+        marker_min_size_px=settings.marker_min_size_px / scale**2,
+        min_size_px=settings.min_size_px / scale**2,
+        dilation_px=settings.dilation_px / scale,
+    )
 
 
 def rescale(image: npt.NDArray[np.float32], scale: float) -> npt.NDArray[np.float32]:

@@ -4,7 +4,13 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from cpunet.declump import declump as declump_with
-from cpunet.declump import foreground_probability, marker_score, planes_by_role, split_regions
+from cpunet.declump import (
+    foreground_probability,
+    marker_score,
+    planes_by_role,
+    regions_between_boundaries,
+    split_regions,
+)
 from cpunet.drawn_nuclei import draw_field
 from cpunet.model_card import Postprocessing
 
@@ -117,3 +123,101 @@ def test_roles_of_other_models():
     np.testing.assert_allclose(marker_score(planes), 0.375)
     np.testing.assert_allclose(foreground_probability({"interior": value}), 0.25)
     np.testing.assert_allclose(marker_score({"foreground": value, "border": 2 * value}), 0.125)
+    np.testing.assert_allclose(foreground_probability({"boundary": value}), 0.25)
+
+
+def rings(shape=(40, 60)):
+    """Perfect boundaries of two squares of 12 pixels that share a side: two pixels wide, one to each side."""
+    truth = np.zeros(shape, np.int32)
+    truth[10:22, 10:22], truth[10:22, 22:34] = 1, 2
+    rim = np.zeros(shape, bool)
+    for axis in (0, 1):
+        differs = np.diff(truth, axis=axis) != 0
+        before, after = (np.pad(differs, [pad if a == axis else (0, 0) for a in (0, 1)]) for pad in ((0, 1), (1, 0)))
+        rim |= before | after
+    return truth, rim.astype(np.float32)
+
+
+def brute_force_between(boundary, threshold):
+    """Flood from each pixel that is no boundary; the largest flood is the background."""
+    found = np.zeros(boundary.shape, int)
+    for start in zip(*np.nonzero(boundary <= threshold)):
+        if found[start]:
+            continue
+        number, front = found.max() + 1, [start]
+        found[start] = number
+        while front:
+            y, x = front.pop()
+            for ny, nx in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+                inside = 0 <= ny < boundary.shape[0] and 0 <= nx < boundary.shape[1]
+                if inside and boundary[ny, nx] <= threshold and not found[ny, nx]:
+                    found[ny, nx] = number
+                    front.append((ny, nx))
+    sizes = [(found == number).sum() for number in range(1, found.max() + 1)]
+    found[found == 1 + int(np.argmax(sizes))] = 0
+    return found
+
+
+def test_regions_between_boundaries_equal_brute_force():
+    rng = np.random.default_rng(1)
+    boundary = ndimage.gaussian_filter(rng.random((40, 50)), 1.5).astype(np.float32)
+    threshold = float(np.median(boundary))
+    found, expected = regions_between_boundaries(boundary, threshold), brute_force_between(boundary, threshold)
+    assert expected.max() > 3
+    np.testing.assert_array_equal(found > 0, expected > 0)
+    pairs = set(zip(found.ravel().tolist(), expected.ravel().tolist()))
+    assert len(pairs) == len(np.unique(expected))
+
+
+def test_boundaries_alone_give_objects_grown_back_by_half_the_width():
+    truth, rim = rings()
+    settings = Postprocessing(dilation_px=1)
+    labels = declump_with(rim[np.newaxis], ("boundary",), settings)
+    assert labels.max() == 2
+    np.testing.assert_array_equal(labels > 0, ndimage.binary_dilation(truth_without_rim(truth, rim)))
+    without = declump_with(rim[np.newaxis], ("boundary",), Postprocessing())
+    np.testing.assert_array_equal(without > 0, truth_without_rim(truth, rim))
+
+
+def truth_without_rim(truth, rim):
+    return (truth > 0) & (rim == 0)
+
+
+def test_holes_are_filled_only_where_asked_for():
+    _, rim = rings()
+    speck = rim.copy()
+    speck[15, 15] = 1  # as a bright nucleolus that the network takes for a boundary
+    filled = declump_with(speck[np.newaxis], ("boundary",), Postprocessing(fill_holes=True))
+    holed = declump_with(speck[np.newaxis], ("boundary",), Postprocessing())
+    assert filled[15, 15] == filled[15, 14] > 0
+    assert holed[15, 15] == 0
+
+
+def test_the_smallest_area_counts_after_growing():
+    _, rim = rings()
+    area = np.bincount(declump_with(rim[np.newaxis], ("boundary",), Postprocessing(dilation_px=1)).ravel())[1]
+    kept = Postprocessing(dilation_px=1, min_size_px=int(area))
+    dropped = Postprocessing(dilation_px=1, min_size_px=int(area) + 1)
+    assert declump_with(rim[np.newaxis], ("boundary",), kept).max() == 2
+    assert declump_with(rim[np.newaxis], ("boundary",), dropped).max() == 0
+
+
+def test_boundaries_alone_without_declumping_are_one_object():
+    _, rim = rings()
+    assert declump_with(rim[np.newaxis], ("boundary",), Postprocessing(dilation_px=1), split=False).max() == 1
+
+
+def test_a_field_without_a_boundary_holds_no_object():
+    assert not declump_with(np.zeros((1, 9, 9), np.float32), ("boundary",), Postprocessing()).any()
+    assert not declump_with(np.ones((1, 9, 9), np.float32), ("boundary",), Postprocessing()).any()
+
+
+@pytest.mark.parametrize("roles", [("foreground",), ("boundary",)])
+def test_no_object_reaches_where_nothing_is_usable(roles):
+    _, rim = rings()
+    usable = np.ones(rim.shape, bool)
+    usable[:, 18:] = False
+    plane = rim if roles == ("boundary",) else ndimage.binary_fill_holes(rim).astype(np.float32)
+    labels = declump_with(plane[np.newaxis], roles, Postprocessing(dilation_px=3), usable=usable)
+    assert labels[:, :18].any()
+    assert not labels[:, 18:].any()
