@@ -1,0 +1,98 @@
+"""A piece of an image with its labels, and how one is cut, renumbered or drawn empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A piece of an image with its labels.
+
+    Attributes
+    ----------
+    image : ndarray of shape (C, Y, X), float32
+        Normalised.
+    labels : ndarray of shape (Y, X), int32
+        0 is background.
+    """
+
+    image: NDArray[np.float32]
+    labels: NDArray[np.int32]
+
+
+def crop_at_random(patch: Patch, size: int, rng: np.random.Generator) -> Patch:
+    """Cut a square out of an image, mirroring it first where it is too small.
+
+    Parameters
+    ----------
+    patch : Patch
+        The whole image.
+    size : int
+        Height and width of the result, pixels.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Patch
+        Of shape (C, size, size). A mirrored object keeps the number of its original; where the two do not touch they
+        count as one object in two pieces, which `renumber` separates.
+    """
+    height, width = patch.labels.shape
+    pad = [(0, max(0, size - height)), (0, max(0, size - width))]
+    image, labels = patch.image, patch.labels
+    if any(after for _, after in pad):
+        image = np.pad(image, [(0, 0), *pad], mode="reflect")
+        labels = np.pad(labels, pad, mode="reflect")
+    top = rng.integers(0, labels.shape[0] - size + 1)
+    left = rng.integers(0, labels.shape[1] - size + 1)
+    window = (slice(top, top + size), slice(left, left + size))
+    return Patch(image[(slice(None), *window)], labels[window])
+
+
+def renumber(labels: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Give each connected piece of each object a number of its own, 1..n.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Y, X), integer
+        0 is background.
+
+    Returns
+    -------
+    ndarray of shape (Y, X), int32
+        A crop or a mirrored border can leave one object in two pieces; as targets they are two.
+    """
+    result = np.zeros(labels.shape, np.int32)
+    count = 0
+    for index, window in enumerate(ndimage.find_objects(labels), start=1):
+        if window is None:
+            continue
+        pieces, found = ndimage.label(labels[window] == index)
+        result[window][pieces > 0] = pieces[pieces > 0] + count
+        count += found
+    return result
+
+
+def empty_patch(channels: int, patch_size: int, rng: np.random.Generator) -> Patch:
+    """Draw a field without an object: smoothed noise, stretched to the contrast of a real image.
+
+    Parameters
+    ----------
+    channels, patch_size : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Patch
+        Of shape (channels, patch_size, patch_size); labels all 0.
+    """
+    noise = rng.standard_normal((channels, patch_size, patch_size))
+    smooth = ndimage.gaussian_filter(noise, (0, *[rng.choice([0.0, 0.7, 1.5])] * 2))
+    low, high = np.percentile(smooth, (1, 99.8))
+    image = ((smooth - low) / (high - low)).astype(np.float32)
+    return Patch(image, np.zeros((patch_size, patch_size), np.int32))
