@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +11,11 @@ from numpy.typing import NDArray
 
 from cpunet.image_files import ImageFileError, grey_of_equal_colours, read_image
 from cpunet.training.config import DataSource
+from cpunet.training.index_file import INDEX, DataError, id_fault, read_table
+from cpunet.training.twins import Key, leaking_images
 
-TESTED_SPLITS = {"val", "test"}
-INDEX_FIELDS = ("id", "modality", "split", "duplicate_of")
-
-
-class DataError(ValueError):
-    """A data set that cannot be used; the message names the file."""
+SUFFIXES = (".png", ".tif", ".tiff")
+LARGEST_NUMBER = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True)
@@ -33,6 +30,8 @@ class IndexRow:
         The file name without its suffix, in images/ and in labels/.
     modality, split, duplicate_of : str
         As in index.csv; `duplicate_of` is ``<set>/<id>`` or an id, empty if there is none.
+    group : str
+        Images of one group, such as a plate or a field, must stay on one side of a split; empty if there is none.
     """
 
     folder: Path
@@ -40,21 +39,27 @@ class IndexRow:
     modality: str
     split: str
     duplicate_of: str
+    group: str = ""
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         """The set's name and the id, by which an image is told from all others."""
         return self.folder.name, self.id
 
     @property
     def image_path(self) -> Path:
-        """Where the image lies."""
-        return self.folder / "images" / f"{self.id}.png"
+        """Where the image lies, as PNG or TIFF; where it should lie, if it does not."""
+        return _with_its_suffix(self.folder / "images", self.id)
 
     @property
     def labels_path(self) -> Path:
-        """Where its labels lie."""
-        return self.folder / "labels" / f"{self.id}.png"
+        """Where its labels lie, as PNG or TIFF; where they should lie, if they do not."""
+        return _with_its_suffix(self.folder / "labels", self.id)
+
+
+def _with_its_suffix(folder: Path, name: str) -> Path:
+    candidates = [folder / f"{name}{suffix}" for suffix in SUFFIXES]
+    return next((path for path in candidates if path.is_file()), candidates[0])
 
 
 @dataclass(frozen=True)
@@ -90,17 +95,37 @@ def read_index(folder: Path) -> list[IndexRow]:
     Raises
     ------
     DataError
-        If index.csv is missing or lacks a column.
+        If index.csv is missing, lacks a column, or holds an id that is no file name.
+
+    Notes
+    -----
+    An id that stands there twice is one image, which `leaking_images` and `rows_of_split` see to; `cpunet data check`
+    calls it an error.
     """
-    path = Path(folder) / "index.csv"
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file. A data set is a folder with images/, labels/ and index.csv.")
-    with path.open(newline="", encoding="utf-8") as stream:
-        reader = csv.DictReader(stream)
-        missing = [name for name in INDEX_FIELDS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise DataError(f"{path}: the column {missing[0]!r} is missing.")
-        return [IndexRow(Path(folder), *(row[name] for name in INDEX_FIELDS)) for row in reader]
+    table = read_table(folder)
+    for cells in table.rows:
+        fault = id_fault(cells["id"])
+        if fault:
+            raise DataError(f"{Path(folder) / INDEX}: the id {cells['id']!r} {fault}.")
+    return [row_of(folder, row) for row in table.rows]
+
+
+def row_of(folder: Path, cells: dict[str, str]) -> IndexRow:
+    """Make one row of a table into an IndexRow.
+
+    Parameters
+    ----------
+    folder : Path
+        The data set's.
+    cells : dict of str to str
+        From `cpunet.training.index_file.read_table`.
+
+    Returns
+    -------
+    IndexRow
+    """
+    named = (cells[name] for name in ("id", "modality", "split", "duplicate_of"))
+    return IndexRow(Path(folder), *named, cells.get("group", ""))
 
 
 def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list[list[IndexRow]]:
@@ -142,42 +167,8 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
         ]
         if not rows:
             raise DataError(f"{root / source.folder}: no image has the split {split!r} and a wanted modality.")
-        chosen.append(rows)
+        chosen.append(list({row.key: row for row in rows}.values()))
     return chosen
-
-
-def leaking_images(rows: Iterable[IndexRow]) -> set[tuple[str, str]]:
-    """Find the images that must not be trained on, because the same pixels are tested on elsewhere.
-
-    Parameters
-    ----------
-    rows : iterable of IndexRow
-        Of all sets together.
-
-    Returns
-    -------
-    set of (set, id)
-        Images of which one copy, under this or another id, has a split of `TESTED_SPLITS`.
-
-    Notes
-    -----
-    `duplicate_of` is an id, or <set>/<id>. It may be the name of the publisher's file: BBBC039 calls
-    IXMtest_K12_s7 by IXMtest_K12_s7_w1 and a random suffix. A twin in a set that is not given cannot be followed.
-    """
-    rows = list(rows)
-    split_of = {row.key: row.split for row in rows}
-    sets = {row.folder.name for row in rows}
-    leaks = set()
-    for row in rows:
-        if not row.duplicate_of:
-            continue
-        folder, _, name = row.duplicate_of.rpartition("/")
-        names = (name, name.partition("_w1")[0])
-        twins = {(other, each) for other in ({folder} if folder else sets) for each in names} & split_of.keys()
-        for twin in twins - {row.key}:
-            if {row.split, split_of[twin]} & TESTED_SPLITS:
-                leaks |= {row.key, twin}
-    return leaks
 
 
 def read_labelled_image(row: IndexRow) -> LabelledImage:
@@ -194,18 +185,44 @@ def read_labelled_image(row: IndexRow) -> LabelledImage:
     Raises
     ------
     DataError
-        If a file is missing or unreadable, or the two differ in size.
+        If a file is missing or unreadable, the two differ in size, or the labels are not whole numbers from 0 on.
     """
     try:
         image, labels = read_image(row.image_path), read_image(row.labels_path)
     except ImageFileError as error:
         raise DataError(f"{row.id}: the image or its labels cannot be read: {error}") from error
-    if labels.shape != image.shape[:2]:
-        raise DataError(f"{row.id}: the image has the shape {image.shape[:2]} and its labels {labels.shape}.")
+    problem = check_labels(labels, image)
+    if problem:
+        raise DataError(f"{row.id}: {problem}")
     return LabelledImage(row.id, grey_of_equal_colours(image), labels.astype(np.int32))
+
+
+def check_labels(labels: NDArray[np.generic], image: NDArray[np.generic]) -> str:
+    """Say why an array cannot be the labels of an image, or return an empty text.
+
+    Parameters
+    ----------
+    labels, image : ndarray
+        As their files hold them.
+
+    Returns
+    -------
+    str
+    """
+    if labels.shape != image.shape[:2]:
+        return f"the image has the shape {image.shape[:2]} and its labels {labels.shape}."
+    if not np.issubdtype(labels.dtype, np.integer):
+        return (
+            f"its labels hold {labels.dtype} values; whole numbers are needed, 0 for background and one number an "
+            "object. `cpunet data import` reads other kinds of labels."
+        )
+    if labels.size and not 0 <= labels.min() <= labels.max() <= LARGEST_NUMBER:
+        return f"its labels hold numbers from {labels.min()} to {labels.max()}; 0 to {LARGEST_NUMBER} are possible."
+    return ""
 
 
 def object_diameters(labels: NDArray[np.integer]) -> NDArray[np.float64]:
     """Return the diameter, in pixels, of a disc of the same area, for each object."""
-    area = np.bincount(labels.ravel())[1:]
-    return 2 * np.sqrt(area[area > 0] / np.pi)
+    # Not bincount(): one large number in a broken file would take all memory.
+    _, area = np.unique(labels[labels > 0], return_counts=True)
+    return 2 * np.sqrt(area / np.pi)

@@ -2,17 +2,19 @@ import csv
 
 import numpy as np
 import pytest
+import tifffile
 from skimage.io import imsave
 
 from cpunet.training.config import DataSource
 from cpunet.training.data import (
     DataError,
-    leaking_images,
     object_diameters,
     read_index,
     read_labelled_image,
     rows_of_split,
 )
+from cpunet.training.index_file import index_problems, write_table
+from cpunet.training.twins import leaking_images, pixel_sum
 
 FIELDS = ["id", "modality", "split", "duplicate_of"]
 
@@ -94,3 +96,94 @@ def test_diameters_are_those_of_discs_of_the_same_area():
     labels[:10, :10] = 2
     labels[20:, 20:] = 5
     np.testing.assert_allclose(object_diameters(labels), 2 * np.sqrt(np.array([100, 400]) / np.pi))
+
+
+def test_tiff_files_are_found_beside_png_files(tmp_path):
+    write_index(tmp_path / "set", ("a", "f", "train", ""), ("b", "f", "train", ""))
+    for folder in ("images", "labels"):
+        (tmp_path / "set" / folder).mkdir()
+    tifffile.imwrite(tmp_path / "set/images/a.tiff", np.full((6, 7), 1.5, np.float32))
+    tifffile.imwrite(tmp_path / "set/labels/a.tif", np.ones((6, 7), np.uint32))
+    found, missing = read_index(tmp_path / "set")
+    read = read_labelled_image(found)
+    assert read.image.dtype == np.float32
+    assert read.labels.max() == 1
+    assert missing.image_path.name == "b.png"
+
+
+@pytest.mark.parametrize("name", ["../a", "a/b", "a\\b", "..", "", "C:a"])
+def test_an_id_that_leads_out_of_the_folder_is_refused(tmp_path, name):
+    write_index(tmp_path / "set", (name, "f", "train", ""))
+    with pytest.raises(DataError, match=r"index\.csv: the id"):
+        read_index(tmp_path / "set")
+
+
+def test_an_id_listed_twice_is_one_image_and_never_trained_on_if_it_is_tested(tmp_path):
+    write_index(tmp_path / "set", ("a", "f", "train", ""), ("a", "f", "val", ""), *[("b", "f", "train", "")] * 2)
+    assert ids([DataSource("set")], tmp_path, "train") == [["b"]]
+    assert ids([DataSource("set")], tmp_path, "val") == [["a"]]
+    assert index_problems([{"id": "A"}, {"id": "a"}, {"id": "b"}]) == [
+        "the id 'A' stands in index.csv twice.",
+        "the id 'a' stands in index.csv twice.",
+    ]
+
+
+def test_two_twins_of_a_third_are_twins(tmp_path):
+    write_index(tmp_path / "first", ("x", "f", "train", ""))
+    write_index(tmp_path / "second", ("y", "f", "train", "first/x"), ("z", "f", "val", "first/x"))
+    rows = [row for name in ("first", "second") for row in read_index(tmp_path / name)]
+    assert leaking_images(rows) == {("first", "x"), ("second", "y"), ("second", "z")}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("id;modality;split;duplicate_of\na;f;train;\n", "semicolons"),
+        ("id,modality,split,duplicate_of\na,f,train\n", "line 2 has another number of cells"),
+        ("id,modality,split,duplicate_of\na,f,train,,x,y\n", "line 2 has another number of cells"),
+        (b"id,modality,split,duplicate_of\n\xff,f,train,\n", "UTF-8"),
+    ],
+    ids=["semicolons", "too few", "too many", "other encoding"],
+)
+def test_a_broken_index_is_named(tmp_path, content, message):
+    (tmp_path / "index.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DataError, match=message):
+        read_index(tmp_path)
+
+
+def test_an_index_from_a_spreadsheet_is_read(tmp_path):
+    (tmp_path / "index.csv").write_bytes(
+        b"\xef\xbb\xbfid, modality ,split,duplicate_of,plate,group\na , f,train,,P1,g\n"
+    )
+    (row,) = read_index(tmp_path)
+    assert (row.id, row.modality, row.group) == ("a", "f", "g")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [(np.full((8, 8), 0.5, np.float32), "float32 values"), (np.full((8, 8), -1, np.int16), "numbers from -1 to -1")],
+)
+def test_labels_that_are_no_numbers_of_objects_are_refused(tmp_path, labels, message):
+    write_index(tmp_path / "set", ("a", "f", "train", ""))
+    for folder, array in (("images", np.zeros((8, 8), np.uint8)), ("labels", labels)):
+        (tmp_path / "set" / folder).mkdir()
+        tifffile.imwrite(tmp_path / "set" / folder / "a.tif", array)
+    with pytest.raises(DataError, match=message):
+        read_labelled_image(read_index(tmp_path / "set")[0])
+
+
+def test_the_sum_of_pixels_knows_values_and_shape_alone():
+    image = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    same = [image.astype(np.float32), image.astype(np.uint16), np.repeat(image[..., None], 3, axis=2)]
+    assert {pixel_sum(each) for each in same} == {pixel_sum(image)}
+    assert pixel_sum(image.reshape(4, 3)) != pixel_sum(image)
+    assert pixel_sum(image + 1) != pixel_sum(image)
+
+
+def test_an_index_that_cannot_be_written_whole_is_left_as_it_was(tmp_path):
+    write_index(tmp_path / "set", ("a", "f", "train", ""))
+    before = (tmp_path / "set/index.csv").read_bytes()
+    with pytest.raises(ValueError, match="fields"):
+        write_table(tmp_path / "set", FIELDS, [dict.fromkeys(FIELDS, "x"), {"unknown": "y"}])
+    assert (tmp_path / "set/index.csv").read_bytes() == before
+    assert [path.name for path in (tmp_path / "set").iterdir()] == ["index.csv"]

@@ -1,0 +1,82 @@
+"""HTML pages that open offline: one file, with every picture inside."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import PIL.Image
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from cpunet.image_files import written_beside
+
+TEMPLATES = "templates"
+
+
+def picture_uri(picture: NDArray[np.uint8]) -> str:
+    """Return a picture as text for an ``img`` element.
+
+    Parameters
+    ----------
+    picture : ndarray of shape (Y, X) or (Y, X, 3), uint8
+
+    Returns
+    -------
+    str
+        A data URI that holds a PNG.
+    """
+    stream = io.BytesIO()
+    PIL.Image.fromarray(picture).save(stream, "PNG", optimize=True)
+    return _data_uri("image/png", stream.getvalue())
+
+
+def figure_uri(figure: Figure) -> str:
+    """Return a matplotlib figure as text for an ``img`` element.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Made by ``Figure(...)``, not by pyplot, which would keep it in memory and look for a screen.
+
+    Returns
+    -------
+    str
+        A data URI that holds an SVG.
+    """
+    stream = io.BytesIO()
+    # Without a date, and with names that are not drawn at random, the same figures give the same page.
+    with matplotlib.rc_context({"svg.hashsalt": "cpunet"}):
+        figure.savefig(stream, format="svg", bbox_inches="tight", metadata={"Date": None})
+    return _data_uri("image/svg+xml", stream.getvalue())
+
+
+def write_page(path: Path, template: str, content: Mapping[str, Any]) -> None:
+    """Fill in a template of training/templates and write the page whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.html``; its folder is made.
+    template : str
+        File name, such as ``evaluation.html``; it may extend ``page.html``, which brings the style.
+    content : mapping of str to object
+        The template's variables. Texts are escaped: a file name cannot become markup.
+    """
+    environment = Environment(
+        loader=PackageLoader("cpunet.training", TEMPLATES), autoescape=True, undefined=StrictUndefined
+    )
+    text = environment.get_template(template).render(content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_beside(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
