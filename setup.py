@@ -13,7 +13,21 @@ VERSION = re.search(
 PLUGIN = ["numpy", "scipy", "scikit-image", "onnxruntime"]
 GPU = ["numpy", "scipy", "scikit-image", "onnxruntime-gpu"]
 EXPORT = ["onnx", "onnxscript", "onnxruntime", "safetensors"]
-TRAINING = ["torch", "lightning", "monai", "scikit-image", "tifffile", "safetensors", "pyyaml", *EXPORT]
+TRAINING = [
+    "torch",
+    "lightning",
+    "monai",
+    "scikit-image",
+    "tifffile",
+    "safetensors",
+    "pyyaml",
+    "matplotlib",
+    "jinja2",
+    "psutil",
+    "tensorboard",
+    "tqdm",
+    *EXPORT,
+]
 
 setup(
     name="cpunet",
@@ -30,7 +44,7 @@ setup(
         "cpunet.export": "export",
         "cpunet.models": "models",
     },
-    package_data={"cpunet.models": ["*/model.onnx", "*/README.md"]},
+    package_data={"cpunet.models": ["*/model.onnx", "*/README.md"], "cpunet.training": ["templates/*.html"]},
     install_requires=["numpy", "scipy", "scikit-image", "tifffile", "Pillow"],
     extras_require={
         "plugin": PLUGIN,

@@ -28,8 +28,9 @@ def card_from_training(trained: TrainedNetwork, command: str) -> ModelCard:
         Its halo is measured here.
     """
     draft = card_for_training(trained.config)
-    architecture, facts = trained.config.architecture, trained.facts
-    halo = measure_halo(Probabilities(trained.network).eval(), architecture.in_channels, architecture.divisible_by)
+    config, facts = trained.config, trained.facts
+    network = Probabilities(trained.network, config.targets.activation).eval()
+    halo = measure_halo(network, len(config.channels), config.architecture.divisible_by)
     return replace(
         draft,
         input=replace(
@@ -42,12 +43,13 @@ def card_from_training(trained: TrainedNetwork, command: str) -> ModelCard:
         provenance={
             "data": [
                 {**found, "licence": source.licence, "source": source.source}
-                for found, source in zip(facts["data"], trained.config.data, strict=True)
+                for found, source in zip(facts["data"], config.data, strict=True)
             ],
-            "seed": trained.config.seed,
-            "steps": trained.config.steps,
+            "seed": config.seed,
+            "steps": config.steps,
             "commit": facts.get("commit", ""),
             "command": command,
+            **({"start_from": facts["start_from"]} if "start_from" in facts else {}),
         },
     )
 

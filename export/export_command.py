@@ -15,10 +15,13 @@ from cpunet.matching import pool_scores
 from cpunet.model_card import ModelError
 from cpunet.model_files import MODEL_FILE
 from cpunet.onnx_file import sha256
+from cpunet.segment import Model
 from cpunet.session import RuntimeMissingError, load_model
 from cpunet.training.data import DataError, rows_of_split
 from cpunet.training.evaluation import TorchModel, score_images
+from cpunet.training.facts import set_diameters
 from cpunet.training.tuning import tune_postprocessing
+from cpunet.training.unet import Probabilities
 from cpunet.training.weights import WeightsError, load_trained, save_trained
 
 
@@ -70,24 +73,27 @@ def export(weights: Path, output: Path, data: Path | None, rebuild: str) -> None
     if "diameter_px" not in trained.facts:
         raise WeightsError(f"{weights}: its training has not finished: finish it with `cpunet train` first.")
     card = card_from_training(trained, rebuild)
+    network = Probabilities(trained.network, trained.config.targets.activation).eval()
     if data is not None:
         sets = rows_of_split(trained.config.data, data, "val")
         print(f"tuning thresholds on {sum(len(rows) for rows in sets)} validation images")
-        card = replace(card, postprocessing=tune_postprocessing(TorchModel(trained.network, card), sets))
+        diameters = set_diameters(trained.config, trained.facts)
+        model: Model = TorchModel(trained.network, trained.config.targets.activation, card)
+        card = replace(card, postprocessing=tune_postprocessing(model, sets, diameters))
         print(f"    {card.postprocessing}")
         # Scored on a draft, so that the model before stays in its place until all is known of the new one.
         with tempfile.TemporaryDirectory() as folder:
             draft = Path(folder) / MODEL_FILE
-            write_onnx(draft, trained.network, card)
+            write_onnx(draft, network, card)
             model = load_model(draft, device="cpu")
             scores = {
-                source.folder: scores_for_card(pool_scores(score_images(model, rows)))
-                for source, rows in zip(trained.config.data, sets, strict=True)
+                source.folder: scores_for_card(pool_scores(score_images(model, rows, diameter)))
+                for source, rows, diameter in zip(trained.config.data, sets, diameters, strict=True)
             }
         card = replace(card, scores=scores)
         for name, values in scores.items():
             print(f"    {name} val: {values}")
-    write_onnx(output, trained.network, card)
+    write_onnx(output, network, card)
     beside = output.with_name("weights.safetensors")
     if weights.resolve() != beside.resolve():
         save_trained(beside, trained)

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from cpunet.image_files import written_beside
 from cpunet.model_card import METADATA_KEY, ModelCard, card_to_json
 from cpunet.session import load_model
-from cpunet.training.unet import Probabilities, UNet
 
 # The newest onnxruntime for CellProfiler's Python loads more; these are old enough for every release in use.
 OPSET, LARGEST_IR = 17, 8
@@ -26,15 +25,15 @@ class ExportError(RuntimeError):
     """The exported file does not do what the network does; nothing was written."""
 
 
-def write_onnx(path: Path, network: UNet, card: ModelCard) -> None:
-    """Export a network, verify the file, and only then put it in its place.
+def write_onnx(path: Path, model: torch.nn.Module, card: ModelCard) -> None:
+    """Export a model, verify the file, and only then put it in its place.
 
     Parameters
     ----------
     path : Path
         Ends in ``.onnx``; its folder is made.
-    network : UNet
-        In evaluation mode, on the CPU.
+    model : Module
+        Turns (N, C, Y, X) into probabilities; in evaluation mode, on the CPU.
     card : ModelCard
 
     Raises
@@ -45,7 +44,6 @@ def write_onnx(path: Path, network: UNet, card: ModelCard) -> None:
         If onnxruntime refuses the file, or the file its card.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    model = Probabilities(network).eval()
     with written_beside(path) as beside:
         beside.write_bytes(onnx_bytes(model, card))
         verify(beside, model, card)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,7 +10,9 @@ from typing import Any, TypeVar
 import yaml
 
 from cpunet.model_card import Normalization
-from cpunet.training.targets import ROLES
+from cpunet.training.augmentation import PRESETS, Augmentation
+from cpunet.training.losses import Loss
+from cpunet.training.targets import Targets
 from cpunet.training.unet import Architecture
 
 Part = TypeVar("Part")
@@ -42,57 +45,10 @@ class DataSource:
     source: str = ""
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """How far training images are changed.
-
-    Attributes
-    ----------
-    scale_low, scale_high : float
-        Range of the zoom, drawn evenly on a logarithmic scale.
-    shear : float
-        Largest shear.
-    gamma_low, gamma_high : float
-        Exponent on the normalised intensities; below 1 lifts dim objects.
-    noise : float
-        Largest standard deviation of added Gaussian noise, in normalised intensity.
-    blur_px : float
-        Largest standard deviation of a Gaussian blur.
-    empty_fraction : float
-        Share of patches that are pure noise without an object: what an empty well looks like once
-        its contrast has been stretched.
-    """
-
-    scale_low: float = 0.6
-    scale_high: float = 1.7
-    shear: float = 0.15
-    gamma_low: float = 0.6
-    gamma_high: float = 1.6
-    noise: float = 0.08
-    blur_px: float = 1.0
-    empty_fraction: float = 0.01
-
-
-@dataclass(frozen=True)
-class Loss:
-    """Weights of the loss's parts.
-
-    Attributes
-    ----------
-    border_reach_px : int
-        See `cpunet.training.targets.border_between_objects`.
-    border_weight : float
-        How much more a pixel between close objects counts in the cross-entropy.
-    distance_weight : float
-        Weight of the distance channel's cross-entropy; foreground and border have 1.
-    dice_weight : float
-        Weight of the Dice loss of foreground and border.
-    """
-
-    border_reach_px: int = 2
-    border_weight: float = 4.0
-    distance_weight: float = 1.0
-    dice_weight: float = 0.5
+OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
+SCHEDULES = ("one_cycle", "cosine", "plateau", "constant")
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+FROZEN = ("nothing", "encoder")
 
 
 @dataclass(frozen=True)
@@ -104,20 +60,45 @@ class TrainingConfig:
     name, version, description, licence, authors, citation, modality
         Go to the model card.
     data : tuple of DataSource
+    targets : Targets
+        What the network is asked to predict.
+    architecture : Architecture
+    normalization : Normalization
+    augmentation : Augmentation
+        In YAML also the name of a preset, or a mapping with ``preset`` and what differs from it.
+    loss : Loss
+    diameter_px : float
+        Each set's images are scaled so that the median diameter of its objects becomes this; 0 leaves them as
+        they are.
     patch_size : int
         Height and width of a training patch, pixels.
     batch_size, steps : int
-        Patches a step, and optimiser steps in all.
-    learning_rate, weight_decay : float
-        Peak of the one-cycle schedule, and AdamW's decay.
+        Patches a step, over all devices, and optimiser steps in all.
+    optimizer : str
+        ``adamw``, ``adam``, ``rmsprop`` or ``sgd``.
+    learning_rate, weight_decay, momentum : float
+        The schedule's highest rate; the decay; and momentum, of sgd and rmsprop alone.
+    schedule : str
+        ``one_cycle``, ``cosine``, ``plateau`` or ``constant``.
+    plateau_patience : int
+        Validations without a better mean F1 before ``plateau`` halves the rate.
     precision : str
-        lightning's word: ``32-true`` or ``bf16-mixed``.
+        lightning's word: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+    devices : int
+        GPUs, or processes on a CPU; each gets an equal part of a batch.
     workers : int
-        Processes that prepare patches.
+        Processes a device that prepare patches.
     validate_every : int
         Steps between validations; a checkpoint is written at each.
     validation_images : int
         How many images of each set a validation during training looks at.
+    early_stopping_patience : int
+        Validations without a better mean F1 after which training stops and returns to the best weights; 0
+        trains all steps and keeps the last.
+    start_from : str
+        A model's folder or name, or a file of weights, to fine-tune; empty to begin at random.
+    frozen : str
+        ``nothing`` or ``encoder``: what keeps its weights while the rest learns.
     seed : int
     """
 
@@ -130,19 +111,29 @@ class TrainingConfig:
     citation: str = ""
     modality: str = "fluorescence"
     channels: tuple[str, ...] = ("nuclei",)
+    targets: Targets = field(default_factory=Targets)
     architecture: Architecture = field(default_factory=Architecture)
     normalization: Normalization = field(default_factory=Normalization)
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: Augmentation = PRESETS["standard"]
     loss: Loss = field(default_factory=Loss)
+    diameter_px: float = 0.0
     patch_size: int = 192
     batch_size: int = 8
     steps: int = 12000
+    optimizer: str = "adamw"
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
+    momentum: float = 0.9
+    schedule: str = "one_cycle"
+    plateau_patience: int = 5
     precision: str = "bf16-mixed"
+    devices: int = 1
     workers: int = 2
     validate_every: int = 500
     validation_images: int = 12
+    early_stopping_patience: int = 0
+    start_from: str = ""
+    frozen: str = "nothing"
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -151,32 +142,41 @@ class TrainingConfig:
         if self.patch_size % self.architecture.divisible_by:
             raise ConfigError(
                 f"patch_size: {self.patch_size} is no multiple of {self.architecture.divisible_by}, which a network "
-                f"of depth {self.architecture.depth} needs."
+                f"of depth {self.architecture.depth} and stem {self.architecture.stem!r} needs."
             )
-        if self.architecture.in_channels != len(self.channels):
+        if self.patch_size < self.architecture.min_size:
             raise ConfigError(
-                f"architecture.in_channels is {self.architecture.in_channels}, but channels names {len(self.channels)}."
+                f"patch_size: must be at least {self.architecture.min_size} with padding "
+                f"{self.architecture.padding!r}; it is {self.patch_size}."
             )
-        if self.architecture.out_channels != len(ROLES):
-            raise ConfigError(
-                f"architecture.out_channels: must be {len(ROLES)}, one each for {', '.join(ROLES)}; it is "
-                f"{self.architecture.out_channels}."
-            )
-        if self.seed < 0:
-            raise ConfigError(f"seed: must be 0 or more; it is {self.seed}.")
+        if not self.channels:
+            raise ConfigError("channels: name at least one.")
+        for name, choices in (
+            ("optimizer", OPTIMIZERS),
+            ("schedule", SCHEDULES),
+            ("precision", PRECISIONS),
+            ("frozen", FROZEN),
+        ):
+            if getattr(self, name) not in choices:
+                raise ConfigError(f"{name}: must be one of {', '.join(choices)}; it is {getattr(self, name)!r}.")
+        if self.frozen != "nothing" and not self.start_from:
+            raise ConfigError("frozen: an encoder with random weights cannot be kept; give start_from a model as well.")
         if any(source.share <= 0 for source in self.data):
             raise ConfigError("data: each share must be larger than 0.")
-        for name in ("batch_size", "steps", "validate_every", "validation_images"):
+        for name in ("batch_size", "steps", "validate_every", "validation_images", "devices", "plateau_patience"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: must be 1 or more; it is {getattr(self, name)}.")
+        for name in ("seed", "workers", "early_stopping_patience", "diameter_px", "weight_decay", "momentum"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"{name}: must be 0 or more; it is {getattr(self, name)}.")
+        if not self.learning_rate > 0:
+            raise ConfigError(f"learning_rate: must be larger than 0; it is {self.learning_rate}.")
+        if self.batch_size % self.devices:
+            raise ConfigError(f"batch_size: {self.batch_size} cannot be divided among {self.devices} devices.")
+        self.loss.check(self.targets)
 
 
-_PARTS = {
-    "architecture": Architecture,
-    "normalization": Normalization,
-    "augmentation": Augmentation,
-    "loss": Loss,
-}
+_PARTS = {"targets": Targets, "architecture": Architecture, "normalization": Normalization, "loss": Loss}
 
 
 def config_from_dict(content: object) -> TrainingConfig:
@@ -203,6 +203,8 @@ def config_from_dict(content: object) -> TrainingConfig:
     for name, kind in _PARTS.items():
         if name in values:
             values[name] = _part(kind, values[name], name)
+    if "augmentation" in values:
+        values["augmentation"] = _augmentation(values["augmentation"])
     return _part(TrainingConfig, values, "the file")
 
 
@@ -254,33 +256,61 @@ def config_to_dict(config: TrainingConfig) -> dict[str, Any]:
     return asdict(config)
 
 
+def _augmentation(content: object) -> Augmentation:
+    """Build the augmentation from a preset's name, or from a mapping that may name one under ``preset``."""
+    given = {"preset": content} if isinstance(content, str) else content
+    changes = dict(given) if isinstance(given, dict) else given
+    name = changes.pop("preset", "standard") if isinstance(changes, dict) else "standard"
+    if name not in PRESETS:
+        raise ConfigError(f"augmentation: there is no preset {name!r}; the presets are {', '.join(PRESETS)}.")
+    values = _values(Augmentation, changes, "augmentation")
+    return _checked(lambda: replace(PRESETS[name], **values), "augmentation")
+
+
 def _part(kind: type[Part], content: object, name: str) -> Part:
+    values = _values(kind, content, name)
+    return _checked(lambda: kind(**values), name)
+
+
+def _checked(make: Callable[[], Part], name: str) -> Part:
+    """Make a part, with its name before what is wrong with it."""
+    try:
+        return make()
+    except ConfigError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{name}: {error}") from None
+
+
+def _values(kind: type[Any], content: object, name: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"{name}: should be a mapping of field names to values; it is {content!r}.")
-    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-    unknown = [key for key in content if key not in known]
+    types = {f.name: str(f.type) for f in fields(kind)}
+    unknown = [key for key in content if key not in types]
     if unknown:
-        raise ConfigError(f"{name}: there is no field {unknown[0]!r}; the fields are {', '.join(known)}.")
-    values = {
-        f.name: _value(content[f.name], str(f.type), f"{name}: {f.name}") for f in fields(kind) if f.name in content
-    }  # type: ignore[arg-type]
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ConfigError(f"{name}: {error}") from None
+        raise ConfigError(f"{name}: there is no field {unknown[0]!r}; the fields are {', '.join(types)}.")
+    return {key: _value(value, types[key], f"{name}: {key}") for key, value in content.items()}
+
+
+_WORDS = {"int": (int, "a whole number"), "str": (str, "a text"), "bool": (bool, "true or false")}
 
 
 def _value(value: object, wanted: str, name: str) -> object:
     """Check a field's type; a number such as 1e-3, which YAML takes for a text, becomes one."""
-    if wanted == "float" and isinstance(value, (int, str)) and not isinstance(value, bool):
+    if wanted == "float":
         try:
-            return float(value)
-        except ValueError:
+            if isinstance(value, bool):
+                raise ValueError
+            return float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
             raise ConfigError(f"{name} should be a number; it is {value!r}.") from None
-    if wanted in ("int", "str") and (
-        not isinstance(value, {"int": int, "str": str}[wanted]) or isinstance(value, bool)
-    ):
-        raise ConfigError(f"{name} should be a {'whole number' if wanted == 'int' else 'text'}; it is {value!r}.")
-    if wanted.startswith("tuple") and not isinstance(value, (list, tuple)):
-        raise ConfigError(f"{name} should be a list; it is {value!r}.")
-    return tuple(value) if isinstance(value, list) else value
+    if wanted in _WORDS:
+        kind, words = _WORDS[wanted]
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise ConfigError(f"{name} should be {words}; it is {value!r}.")
+    if wanted.startswith("tuple"):
+        if not isinstance(value, (list, tuple)):
+            raise ConfigError(f"{name} should be a list; it is {value!r}.")
+        item = wanted.removeprefix("tuple[").partition(",")[0]
+        return tuple(_value(each, item, name) for each in value)
+    return value

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from cpunet.matching import ImageScores, score_image
-from cpunet.model_card import InputCard, ModelCard, OutputCard, Postprocessing
-from cpunet.segment import Model, segment_image
+from cpunet.model_card import InputCard, ModelCard, OutputCard
+from cpunet.segment import Model, Options, segment_image
 from cpunet.training.config import TrainingConfig
 from cpunet.training.data import IndexRow, read_labelled_image
-from cpunet.training.targets import ROLES
 from cpunet.training.unet import Probabilities, UNet
+from cpunet.training.weights import TrainedNetwork
 
 # Before a model is exported nobody has measured its halo; images up to a tile's size need none.
 HALO_BEFORE_EXPORT = 96
@@ -26,11 +26,13 @@ class TorchModel:
     Parameters
     ----------
     network : UNet
+    activation : str
+        See `cpunet.training.unet.Probabilities`.
     card : ModelCard
     """
 
-    def __init__(self, network: UNet, card: ModelCard) -> None:
-        self.network = Probabilities(network)
+    def __init__(self, network: UNet, activation: str, card: ModelCard) -> None:
+        self.network = Probabilities(network, activation)
         self.card = card
 
     def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -44,9 +46,15 @@ class TorchModel:
         return result
 
 
+def torch_model(trained: TrainedNetwork) -> TorchModel:
+    """Give trained weights the face of an exported model, with the card of one that is still in training."""
+    return TorchModel(trained.network, trained.config.targets.activation, card_for_training(trained.config))
+
+
 def card_for_training(config: TrainingConfig) -> ModelCard:
-    """Return the card of a model that is still in training: its contract, without sizes or scores."""
-    diameter_px = 1.0  # unknown, and unused: nothing is rescaled in training
+    """Return the card of a model that is still in training: its contract, without a range of sizes or scores."""
+    # The one size to which images are scaled, or, if they are not, anything: it is never used then.
+    diameter_px = config.diameter_px or 1.0
     return ModelCard(
         name=config.name,
         version=config.version,
@@ -57,33 +65,36 @@ def card_for_training(config: TrainingConfig) -> ModelCard:
         input=InputCard(
             channels=config.channels,
             divisible_by=config.architecture.divisible_by,
-            min_size=config.architecture.divisible_by,
+            min_size=config.architecture.min_size,
             normalization=config.normalization,
             diameter_px=diameter_px,
             diameter_low_px=diameter_px,
             diameter_high_px=diameter_px,
             modality=config.modality,
         ),
-        output=OutputCard(roles=ROLES, halo=HALO_BEFORE_EXPORT),
-        postprocessing=Postprocessing(),
+        output=OutputCard(roles=config.targets.roles, halo=HALO_BEFORE_EXPORT),
+        postprocessing=config.targets.decoding,
     )
 
 
-def score_images(model: Model, rows: Sequence[IndexRow]) -> list[ImageScores]:
+def score_images(model: Model, rows: Sequence[IndexRow], diameter_px: float | None = None) -> list[ImageScores]:
     """Segment labelled images, with the defaults that a user gets, and compare each with its truth.
 
     Parameters
     ----------
     model : Model
     rows : sequence of IndexRow
+    diameter_px : float, optional
+        Typical diameter of the objects, as a user would give it.
 
     Returns
     -------
     list of ImageScores
         In the order of `rows`.
     """
+    options = Options(diameter_px=diameter_px)
     scores = []
     for row in rows:
         truth = read_labelled_image(row)
-        scores.append(score_image(truth.labels, segment_image(truth.image, model).labels))
+        scores.append(score_image(truth.labels, segment_image(truth.image, model, options).labels))
     return scores

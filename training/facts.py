@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cpunet.training.augmentation import Patch
 from cpunet.training.config import TrainingConfig
-from cpunet.training.data import DataError, IndexRow, object_diameters
+from cpunet.training.data import DataError, IndexRow, LabelledImage, object_diameters
+from cpunet.training.patches import Patch
 
 
 def data_sum(rows: Sequence[IndexRow]) -> str:
@@ -25,8 +25,53 @@ def data_sum(rows: Sequence[IndexRow]) -> str:
     return digest.hexdigest()
 
 
+def median_diameter(images: Sequence[LabelledImage], name: str) -> float:
+    """Return the median over the images of the median diameter of their objects.
+
+    Parameters
+    ----------
+    images : sequence of LabelledImage
+    name : str
+        Of their set, for the error.
+
+    Returns
+    -------
+    float
+        Pixels.
+
+    Raises
+    ------
+    DataError
+        If no image holds an object.
+    """
+    medians = [np.median(found) for image in images if len(found := object_diameters(image.labels))]
+    if not medians:
+        raise DataError(f"{name}: its training images hold no object at all.")
+    return float(np.median(medians))
+
+
+def set_diameters(config: TrainingConfig, facts: Mapping[str, Any]) -> list[float | None]:
+    """Return what a user would give as the typical diameter in each set's images.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    facts : mapping
+        See `training_facts`.
+
+    Returns
+    -------
+    list of float or None
+        None where training left the images as they are.
+    """
+    return [data["image_diameter_px"] if config.diameter_px else None for data in facts["data"]]
+
+
 def training_facts(
-    config: TrainingConfig, rows: Sequence[Sequence[IndexRow]], sources: Sequence[Sequence[Patch]]
+    config: TrainingConfig,
+    rows: Sequence[Sequence[IndexRow]],
+    sources: Sequence[Sequence[Patch]],
+    image_diameters: Sequence[float],
 ) -> dict[str, Any]:
     """Collect what a model card says of the data that a model was trained on.
 
@@ -35,21 +80,21 @@ def training_facts(
     config : TrainingConfig
     rows, sources : sequence of sequence
         The images of each source, as rows of the index and as they are in memory.
+    image_diameters : sequence of float
+        The `median_diameter` of each source before its images were scaled.
 
     Returns
     -------
     dict
-        ``data``: for each source its images, objects and SHA-256. ``diameter_px``: median over the
-        images of their median object diameter, each source counted by its share; ``diameter_low_px`` and
+        ``data``: for each source its images, objects, SHA-256 and ``image_diameter_px``. ``diameter_px``: median
+        over the images of their median object diameter, each source counted by its share; ``diameter_low_px`` and
         ``diameter_high_px``: the 5th and 95th percentile of the same, widened by the zoom of the
         augmentation. Only sizes within these were ever seen.
     """
     data, medians, weights = [], [], []
-    for source, source_rows, patches in zip(config.data, rows, sources, strict=True):
+    for source, source_rows, patches, diameter in zip(config.data, rows, sources, image_diameters, strict=True):
         diameters = [object_diameters(patch.labels) for patch in patches]
         found = [float(np.median(values)) for values in diameters if len(values)]
-        if not found:
-            raise DataError(f"{source.folder}: its training images hold no object at all.")
         medians += found
         weights += [source.share / len(found)] * len(found)
         data.append(
@@ -58,6 +103,7 @@ def training_facts(
                 "images": len(patches),
                 "objects": int(sum(len(values) for values in diameters)),
                 "sha256": data_sum(source_rows),
+                "image_diameter_px": round(diameter, 1),
             }
         )
     low, middle, high = np.percentile(np.array(medians), (5, 50, 95), weights=np.array(weights), method="inverted_cdf")

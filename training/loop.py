@@ -1,4 +1,4 @@
-"""The training loop: a LightningModule, its data, and a run that can be stopped and resumed."""
+"""The training loop: a LightningModule, and a run that can be stopped and resumed."""
 
 from __future__ import annotations
 
@@ -9,21 +9,32 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from cpunet.matching import pool_scores
-from cpunet.training.augmentation import Patch
+from cpunet.onnx_file import sha256
 from cpunet.training.config import ConfigError, TrainingConfig, config_to_dict, without_description
 from cpunet.training.data import IndexRow, read_labelled_image, rows_of_split
-from cpunet.training.dataset import PatchStream, normalized_patch
+from cpunet.training.dataset import Item, PatchData, normalized_patch
 from cpunet.training.evaluation import TorchModel, card_for_training, score_images
-from cpunet.training.facts import current_commit, training_facts
+from cpunet.training.facts import current_commit, median_diameter, set_diameters, training_facts
 from cpunet.training.losses import SegmentationLoss
-from cpunet.training.unet import UNet
-from cpunet.training.weights import CONFIG_KEY, FACTS_KEY, TrainedNetwork, load_trained, save_trained
+from cpunet.training.optimizers import VALIDATION_SCORE, build_optimizer, build_schedule
+from cpunet.training.patches import Patch
+from cpunet.training.run_log import Curves, WaitingTime
+from cpunet.training.start_from import find_weights, freeze_encoder, keep_statistics, learning, load_start, take_over
+from cpunet.training.weights import (
+    CONFIG_KEY,
+    FACTS_KEY,
+    TrainedNetwork,
+    build_network,
+    load_trained,
+    save_trained,
+)
+
+LAST, BEST, WEIGHTS = "last.ckpt", "best.ckpt", "weights.safetensors"
 
 
 class SegmentationTask(lightning.LightningModule):
@@ -40,61 +51,41 @@ class SegmentationTask(lightning.LightningModule):
         super().__init__()
         self.config = config
         self.facts = facts
-        self.network = UNet(config.architecture).to(memory_format=torch.channels_last)
-        self.loss = SegmentationLoss(config.loss)
+        self.network = build_network(config)
+        if config.start_from:
+            print(f"starting from {config.start_from}: {take_over(self.network, config, load_start(config))}")
+        if config.frozen == "encoder":
+            freeze_encoder(self.network)
+        self.network = self.network.to(memory_format=torch.channels_last)
+        self.loss = SegmentationLoss(config.loss, config.targets)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
+    def on_train_epoch_start(self) -> None:
+        """Keep a frozen encoder's statistics, which every return to training mode would set free."""
+        if self.config.frozen == "encoder":
+            keep_statistics(self.network)
+
+    def training_step(self, batch: Item, batch_index: int) -> Tensor:
         """Return the loss of one batch."""
-        image, targets = batch
-        loss: Tensor = self.loss(self.network(image.to(memory_format=torch.channels_last)), targets)
+        image, targets, weights = batch
+        loss: Tensor = self.loss(self.network(image.to(memory_format=torch.channels_last)), targets, weights)
         self.log("loss", loss, prog_bar=True)
         return loss
 
     def configure_optimizers(self) -> Any:
-        """AdamW (doi:10.48550/arXiv.1711.05101) under a one-cycle schedule (doi:10.1117/12.2520589)."""
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=self.config.learning_rate, total_steps=self.config.steps, pct_start=0.1
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        """Return the optimiser and the schedule of the configuration."""
+        optimizer = build_optimizer(learning(self.network), self.config)
+        schedule = build_schedule(optimizer, self.config)
+        return {"optimizer": optimizer, "lr_scheduler": schedule} if schedule else optimizer
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Move a schedule on; not one that waits for a plateau: lightning would do so only after the checkpoint."""
+        if metric is None:
+            scheduler.step()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store configuration and facts as plain content beside the weights."""
         checkpoint[FACTS_KEY] = self.facts
         checkpoint[CONFIG_KEY] = config_to_dict(self.config)
-
-
-class PatchData(lightning.LightningDataModule):
-    """Training patches, cut from images that are held in memory.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-    sources : sequence of sequence of Patch
-        Whole normalised images, by data set.
-    """
-
-    def __init__(self, config: TrainingConfig, sources: Sequence[Sequence[Patch]]) -> None:
-        super().__init__()
-        self.config = config
-        self.sources = sources
-
-    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        """Return the patches from the trainer's present step to its next validation."""
-        assert self.trainer is not None
-        done = self.trainer.global_step
-        steps = min(self.config.validate_every, self.config.steps - done)
-        batch_size, workers = self.config.batch_size, self.config.workers
-        return DataLoader(
-            PatchStream(self.sources, self.config, done * batch_size, steps * batch_size),
-            batch_size=batch_size,
-            num_workers=workers,
-            # Forked workers share the images in memory with this process instead of copying them.
-            multiprocessing_context="fork" if workers else None,
-            prefetch_factor=4 if workers else None,
-        )
 
 
 class ValidationScores(lightning.Callback):
@@ -103,20 +94,35 @@ class ValidationScores(lightning.Callback):
     Parameters
     ----------
     config : TrainingConfig
-    rows : sequence of IndexRow
-        Validation images.
+    sets : sequence of sequence of IndexRow
+        Validation images of each data set.
+    diameters : sequence of float or None
+        The typical diameter in each set's images, where they are scaled.
     """
 
-    def __init__(self, config: TrainingConfig, rows: Sequence[IndexRow]) -> None:
+    def __init__(
+        self, config: TrainingConfig, sets: Sequence[Sequence[IndexRow]], diameters: Sequence[float | None]
+    ) -> None:
         self.card = card_for_training(config)
-        self.rows = rows
+        self.activation = config.targets.activation
+        self.sets = sets
+        self.diameters = diameters
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Log the pooled scores."""
         assert isinstance(pl_module, SegmentationTask)
-        scores = pool_scores(score_images(TorchModel(pl_module.network, self.card), self.rows))
-        pl_module.log("val_mean_f1", scores.mean_f1, prog_bar=True)
+        model = TorchModel(pl_module.network, self.activation, self.card)
+        images = [
+            score
+            for rows, diameter in zip(self.sets, self.diameters, strict=True)
+            for score in score_images(model, rows, diameter)
+        ]
+        scores = pool_scores(images)
+        pl_module.log(VALIDATION_SCORE, scores.mean_f1, prog_bar=True)
         pl_module.log("val_mean_average_precision", scores.mean_average_precision)
+        for schedule in trainer.lr_scheduler_configs:
+            if schedule.reduce_on_plateau:
+                schedule.scheduler.step(scores.mean_f1)
 
 
 def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
@@ -128,8 +134,8 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
     root : Path
         The folder that holds the data sets.
     run_folder : Path
-        Gets checkpoints, logs/version_N/metrics.csv and weights.safetensors. If it holds last.ckpt, the run goes
-        on from there; if it holds weights.safetensors too, there is nothing left to do.
+        Gets checkpoints, logs/version_N/metrics.csv, tensorboard/, curves.png and weights.safetensors. If it holds
+        last.ckpt, the run goes on from there; if it holds weights.safetensors too, there is nothing left to do.
 
     Returns
     -------
@@ -139,11 +145,11 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
     Raises
     ------
     ConfigError
-        If the folder holds a run of another configuration.
+        If the folder holds a run of another configuration, or the start does not fit.
     DataError
         If a data set cannot be used.
     """
-    last, weights = run_folder / "last.ckpt", run_folder / "weights.safetensors"
+    last, weights = run_folder / LAST, run_folder / WEIGHTS
     begun = load_trained(last) if last.exists() else None
     if begun is not None:
         check_same_run(config, begun.config, last)
@@ -151,30 +157,118 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
             save_trained(weights, replace(load_trained(weights), config=config))  # its description may have changed
             return weights
     lightning.seed_everything(config.seed, workers=True)
-    rows = rows_of_split(config.data, root, "train")
-    sources = [[normalized_patch(read_labelled_image(row), config) for row in source] for source in rows]
-    commit = (begun.facts.get("commit") if begun else None) or current_commit(Path(__file__).parent)
-    facts = {**training_facts(config, rows, sources), "commit": commit}
+    rows, sources, image_diameters = read_sources(config, root)
+    facts = training_facts(config, rows, sources, image_diameters)
+    facts["commit"] = (begun.facts.get("commit") if begun else None) or current_commit(Path(__file__).parent)
+    if config.start_from:
+        facts["start_from"] = {"name": config.start_from, "sha256": sha256(find_weights(config.start_from))}
     task = SegmentationTask(config, facts)
-    trainer = lightning.Trainer(
+    waiting = WaitingTime()
+    sample = validation_sample(config, root)
+    trainer = build_trainer(
+        config,
+        run_folder,
+        [ValidationScores(config, sample, set_diameters(config, facts)), *early_stopping(config), waiting],
+    )
+    trainer.fit(task, PatchData(config, sources), ckpt_path=last if begun else None, weights_only=True)
+    if trainer.is_global_zero:
+        network = task.network.cpu().eval()
+        if config.early_stopping_patience:
+            network = load_trained(run_folder / BEST).network
+        save_trained(weights, TrainedNetwork(network, config, facts))
+        print(
+            f"{waiting.share:.1%} of the training time was spent waiting for patches ({config.workers} workers, "
+            f"{waiting.waiting_s:.0f} of {waiting.waiting_s + waiting.working_s:.0f} s)"
+        )
+    return weights
+
+
+def read_sources(config: TrainingConfig, root: Path) -> tuple[list[list[IndexRow]], list[list[Patch]], list[float]]:
+    """Read all training images, normalised and scaled.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    root : Path
+        The folder that holds the data sets.
+
+    Returns
+    -------
+    rows, sources : list of list
+        By data set: the images' rows in the index, and the images themselves.
+    image_diameters : list of float
+        The median diameter of each set's objects before scaling, pixels.
+    """
+    rows = rows_of_split(config.data, root, "train")
+    sources, image_diameters = [], []
+    for source, source_rows in zip(config.data, rows, strict=True):
+        images = [read_labelled_image(row) for row in source_rows]
+        diameter = median_diameter(images, source.folder)
+        scale = config.diameter_px / diameter if config.diameter_px else 1.0
+        sources.append([normalized_patch(image, config, scale) for image in images])
+        image_diameters.append(diameter)
+    return rows, sources, image_diameters
+
+
+def build_trainer(
+    config: TrainingConfig, run_folder: Path, callbacks: Sequence[lightning.Callback]
+) -> lightning.Trainer:
+    """Make lightning's trainer for a run.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    run_folder : Path
+    callbacks : sequence of Callback
+        What comes before the checkpoint, the logs and the progress bar.
+
+    Returns
+    -------
+    lightning.Trainer
+    """
+    return lightning.Trainer(
         accelerator="auto",
-        devices=1,
+        devices=config.devices,
+        strategy="ddp" if config.devices > 1 else "auto",
         precision=config.precision,  # type: ignore[arg-type]
-        max_steps=config.steps,
+        # An epoch is what lies between two validations. Counted in steps, lightning would begin a resumed run inside
+        # the epoch that had just ended, and validate once more.
+        max_epochs=-(-config.steps // config.validate_every),
         reload_dataloaders_every_n_epochs=1,
+        use_distributed_sampler=False,
         log_every_n_steps=20,
-        logger=CSVLogger(run_folder, name="logs"),  # a folder for each start: a resumed run keeps its past
+        # Each start logs into a folder of its own: a resumed run keeps its past.
+        logger=[CSVLogger(run_folder, name="logs"), TensorBoardLogger(run_folder, name="tensorboard")],
         callbacks=[
-            ValidationScores(config, validation_sample(config, root)),
-            ModelCheckpoint(run_folder, filename="{step}", save_last=True, save_on_train_epoch_end=True),
+            *callbacks,
+            LearningRateMonitor("step"),
+            # Lightning saves last, after all that is logged at the end of an epoch.
+            ModelCheckpoint(
+                run_folder,
+                filename=Path(BEST).stem,
+                monitor=VALIDATION_SCORE,
+                mode="max",
+                save_last=True,
+                save_on_train_epoch_end=True,
+                enable_version_counter=False,
+            ),
+            Curves(run_folder),
             TQDMProgressBar(refresh_rate=20),
         ],
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
-    trainer.fit(task, PatchData(config, sources), ckpt_path=last if begun else None, weights_only=True)
-    save_trained(weights, TrainedNetwork(task.network.cpu().eval(), config, facts))
-    return weights
+
+
+def early_stopping(config: TrainingConfig) -> list[lightning.Callback]:
+    """Return lightning's early stopping on the validation score, or nothing if the configuration has no patience."""
+    if not config.early_stopping_patience:
+        return []
+    return [
+        EarlyStopping(
+            VALIDATION_SCORE, mode="max", patience=config.early_stopping_patience, check_on_train_epoch_end=True
+        )
+    ]
 
 
 def check_same_run(config: TrainingConfig, config_of_checkpoint: TrainingConfig, checkpoint: Path) -> None:
@@ -188,10 +282,7 @@ def check_same_run(config: TrainingConfig, config_of_checkpoint: TrainingConfig,
         )
 
 
-def validation_sample(config: TrainingConfig, root: Path) -> list[IndexRow]:
+def validation_sample(config: TrainingConfig, root: Path) -> list[list[IndexRow]]:
     """Choose the same few validation images of each set at every validation, evenly over their index."""
-    sample = []
-    for rows in rows_of_split(config.data, root, "val"):
-        stride = -(-len(rows) // config.validation_images)
-        sample += rows[::stride]
-    return sample
+    sets = rows_of_split(config.data, root, "val")
+    return [rows[:: -(-len(rows) // config.validation_images)] for rows in sets]

@@ -3,31 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cpunet.declump import declump
-from cpunet.matching import pool_scores, score_image
+from cpunet.matching import ImageScores, pool_scores, score_image
 from cpunet.model_card import Postprocessing
-from cpunet.segment import Model, segment_image
+from cpunet.segment import Model, Options, postprocessing_at_scale, scale_factor, segment_image
 from cpunet.training.data import IndexRow, read_labelled_image
+
+Candidates = dict[str, tuple[float, ...]]
 
 # A marker threshold below 0.25 may gain some thousandths of F1 on validation, since a marker then fills nearly all of
 # its object and texture splits nothing; but clumps of a kind that was not trained on stay merged.
-CANDIDATES = {
+MASK_CANDIDATES: Candidates = {
     "marker_threshold": (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
     "marker_min_size_px": (0, 5, 10, 15, 20, 30),
     "min_size_px": (0, 10, 20, 30, 40, 50),
     "foreground_threshold": (0.4, 0.45, 0.5, 0.55, 0.6),
 }
+BOUNDARY_CANDIDATES: Candidates = {
+    "boundary_threshold": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
+    "dilation_px": (0, 1, 2, 3, 4, 5),
+    "min_size_px": (0, 10, 20, 30, 40, 50, 80),
+}
 ROUNDS = 2
 
-Predicted = tuple[NDArray[np.float32], NDArray[np.int32]]
+
+@dataclass(frozen=True)
+class Predicted:
+    """A validation image as a model sees it.
+
+    Attributes
+    ----------
+    probabilities : ndarray of shape (C, Y, X), float32
+    truth : ndarray of shape (Y, X), int32
+    scale : float
+        By how much the image was enlarged for the network.
+    """
+
+    probabilities: NDArray[np.float32]
+    truth: NDArray[np.int32]
+    scale: float
 
 
-def tune_postprocessing(model: Model, sets: Sequence[Sequence[IndexRow]]) -> Postprocessing:
+def tune_postprocessing(
+    model: Model, sets: Sequence[Sequence[IndexRow]], diameters: Sequence[float | None]
+) -> Postprocessing:
     """Find the settings with the best mean F1 on validation images.
 
     Parameters
@@ -36,6 +60,8 @@ def tune_postprocessing(model: Model, sets: Sequence[Sequence[IndexRow]]) -> Pos
     sets : sequence of sequence of IndexRow
         Validation images by data set. Each set counts the same, however many objects it holds, so that
         one choice serves all.
+    diameters : sequence of float or None
+        The typical diameter in each set, as a user would give it.
 
     Returns
     -------
@@ -43,30 +69,35 @@ def tune_postprocessing(model: Model, sets: Sequence[Sequence[IndexRow]]) -> Pos
 
     Notes
     -----
-    Each image is predicted once. The settings are then searched one after the other, twice round, each over
-    `CANDIDATES` with the others held.
+    Each image is predicted once. The settings are then searched one after the other, twice round, each over its
+    candidates with the others held, from those of the card on.
     """
-    predicted = [[_predict(model, row) for row in rows] for rows in sets]
-    best = Postprocessing()
+    predicted = [
+        [_predict(model, row, diameter) for row in rows] for rows, diameter in zip(sets, diameters, strict=True)
+    ]
+    roles = model.card.output.roles
+    candidates = BOUNDARY_CANDIDATES if set(roles) == {"boundary"} else MASK_CANDIDATES
+    best = model.card.postprocessing
     for _ in range(ROUNDS):
-        for name, values in CANDIDATES.items():
+        for name, values in candidates.items():
             trials = [replace(best, **{name: value}) for value in values]
-            best = max(trials, key=lambda trial: mean_f1_of_sets(predicted, model.card.output.roles, trial))
+            best = max(trials, key=lambda trial: mean_f1_of_sets(predicted, roles, trial))
     return best
 
 
 def mean_f1_of_sets(predicted: Sequence[Sequence[Predicted]], roles: Sequence[str], settings: Postprocessing) -> float:
     """Return the mean over the sets of their mean F1, 0..1."""
     return float(
-        np.mean(
-            [
-                pool_scores([score_image(truth, declump(planes, roles, settings)) for planes, truth in images]).mean_f1
-                for images in predicted
-            ]
-        )
+        np.mean([pool_scores([_score(one, roles, settings) for one in images]).mean_f1 for images in predicted])
     )
 
 
-def _predict(model: Model, row: IndexRow) -> Predicted:
+def _score(predicted: Predicted, roles: Sequence[str], settings: Postprocessing) -> ImageScores:
+    labels = declump(predicted.probabilities, roles, postprocessing_at_scale(settings, predicted.scale))
+    return score_image(predicted.truth, labels)
+
+
+def _predict(model: Model, row: IndexRow, diameter_px: float | None) -> Predicted:
     truth = read_labelled_image(row)
-    return segment_image(truth.image, model).probabilities, truth.labels
+    probabilities = segment_image(truth.image, model, Options(diameter_px=diameter_px)).probabilities
+    return Predicted(probabilities, truth.labels, scale_factor(model.card.input, diameter_px))

@@ -41,6 +41,11 @@ class TrainedNetwork:
     facts: dict[str, Any]
 
 
+def build_network(config: TrainingConfig) -> UNet:
+    """Return the network that a configuration describes, with random weights."""
+    return UNet(config.architecture, len(config.channels), len(config.targets.roles))
+
+
 def load_trained(path: Path) -> TrainedNetwork:
     """Read a checkpoint of a run, or a safetensors file.
 
@@ -69,7 +74,7 @@ def load_trained(path: Path) -> TrainedNetwork:
         config, facts, weights = _read_safetensors(path) if path.suffix == ".safetensors" else _read_checkpoint(path)
     except Exception as error:  # torch's reader meets a broken file with almost any exception
         raise WeightsError(f"{path}: this holds no weights that `cpunet train` wrote ({error}).") from None
-    network = UNet(config.architecture)
+    network = build_network(config)
     network.load_state_dict(weights)
     return TrainedNetwork(network.eval(), config, facts)
 

@@ -15,7 +15,15 @@ COMMANDS = {
     "segment": ("cpunet.segment_command", "find objects in image files"),
     "models": ("cpunet.models_command", "list the models that are there, with their cards"),
     "doctor": ("cpunet.doctor", "say what is installed, which device is really used, and how fast it is"),
+    "data": (
+        "cpunet.training.data_command",
+        "import, download, check and split labelled images (needs cpunet[training])",
+    ),
     "train": ("cpunet.training.train_command", "train a model from images and labels (needs cpunet[training])"),
+    "evaluate": (
+        "cpunet.training.evaluate_command",
+        "score a model, and label images beside it, on labelled images (needs cpunet[training])",
+    ),
     "export": ("cpunet.export.export_command", "write trained weights as an ONNX file (needs cpunet[training])"),
 }
 
@@ -45,7 +53,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
             try:
                 command = importlib.import_module(module)
             except ImportError as error:
-                extra = "training" if name in ("train", "export") else "plugin"
+                extra = "training" if module.startswith(("cpunet.training", "cpunet.export")) else "plugin"
                 print(
                     f"cpunet {name}: {error}. Packages that this command needs are not installed here. In the folder "
                     f'of the repository: "{sys.executable}" -m pip install --editable ".[{extra}]"',

@@ -18,13 +18,13 @@ from cpunet.training.config import DataSource
 from cpunet.training.data import DataError, rows_of_split
 from cpunet.training.evaluation import score_images
 from cpunet.training.unet import Probabilities
-from cpunet.training.weights import load_trained
+from cpunet.training.weights import build_network, load_trained
 
 
 @pytest.fixture
 def exported(trained, tmp_path):
     path = tmp_path / "models" / "small" / "model.onnx"
-    write_onnx(path, trained.network, card_from_training(trained, "make it"))
+    write_onnx(path, Probabilities(trained.network, "sigmoid").eval(), card_from_training(trained, "make it"))
     return path
 
 
@@ -32,7 +32,7 @@ def exported(trained, tmp_path):
 def test_onnxruntime_computes_what_torch_computes(exported, trained, shape):
     image = np.random.default_rng(0).random(shape).astype(np.float32)
     with torch.inference_mode():
-        expected = Probabilities(trained.network)(torch.from_numpy(image)).numpy()
+        expected = Probabilities(trained.network, "sigmoid")(torch.from_numpy(image)).numpy()
     assert expected.std() > 0.01
     np.testing.assert_allclose(load_model(exported).predict(image), expected, rtol=1e-3, atol=1e-4)
 
@@ -64,19 +64,19 @@ def test_the_card_travels_in_the_file(exported, trained):
 
 def test_the_same_weights_give_the_same_bytes(trained):
     card = card_from_training(trained, "")
-    assert onnx_bytes(Probabilities(trained.network).eval(), card) == onnx_bytes(
-        Probabilities(trained.network).eval(), card
+    assert onnx_bytes(Probabilities(trained.network, "sigmoid").eval(), card) == onnx_bytes(
+        Probabilities(trained.network, "sigmoid").eval(), card
     )
 
 
 def test_an_export_that_computes_something_else_is_not_written(trained, tmp_path, monkeypatch):
-    other = Probabilities(type(trained.network)(trained.config.architecture)).eval()
+    other = Probabilities(build_network(trained.config), "sigmoid").eval()
     right = onnx_bytes
     monkeypatch.setattr("cpunet.export.onnx_export.onnx_bytes", lambda _, card: right(other, card))
     path = tmp_path / "model.onnx"
     path.write_bytes(b"the model before")
     with pytest.raises(ExportError, match=r"disagree at \d+ elements a million"):
-        write_onnx(path, trained.network, card_from_training(trained, ""))
+        write_onnx(path, Probabilities(trained.network, "sigmoid").eval(), card_from_training(trained, ""))
     assert path.read_bytes() == b"the model before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
 
@@ -97,7 +97,7 @@ def test_the_halo_covers_what_an_impulse_reaches(trained, exported):
     halo = read_card(exported).output.halo
     # two halvings, eight 3x3 convolutions: no pixel further than 21 away has any influence
     assert 4 <= halo <= 24
-    assert halo == measure_halo(Probabilities(trained.network).eval(), 1, 4, seed=1)
+    assert halo == measure_halo(Probabilities(trained.network, "sigmoid").eval(), 1, 4, seed=1)
     model = load_model(exported)
     image = np.random.default_rng(0).random((1, 96, 96)).astype(np.float32)
     whole = predict_tiled(image, model.predict, 3, (96, 96), halo, 4, 4)

@@ -1,9 +1,16 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from cpunet.training.config import config_from_dict
 from tests.drawn_data_set import SMALL
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Small networks are quicker on one thread, and a test run beside others far quicker."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -1,7 +1,10 @@
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from cpunet.training.augmentation import PRESETS
 from cpunet.training.config import ConfigError, config_from_dict, config_to_dict, read_config
 from tests.drawn_data_set import SMALL
 
@@ -15,13 +18,31 @@ def test_a_configuration_survives_json():
     ("change", "message"),
     [
         ({"colour": 1}, "no field 'colour'"),
-        ({"loss": {"dice": 1}}, "loss: there is no field 'dice'"),
+        ({"loss": {"jaccard": 1}}, "loss: there is no field 'jaccard'"),
         ({"data": []}, "at least one data set"),
         ({"data": ["drawn"]}, "data: should be a mapping"),
         ({"patch_size": 66}, "66 is no multiple of 4"),
         ({"steps": 0}, "steps: must be 1 or more"),
-        ({"channels": ["red", "green"]}, "channels names 2"),
-        ({"architecture": {"out_channels": 2}}, "out_channels: must be 3"),
+        ({"channels": []}, "channels: name at least one"),
+        ({"architecture": {"depth": 0}}, "architecture: depth: must be 1 to 6"),
+        ({"architecture": {"batch_normalization": 1}}, "batch_normalization should be true or false"),
+        (
+            {"architecture": {"depth": 2, "padding": "reflect"}, "patch_size": 4},
+            "at least 8 for padding|at least 8 with",
+        ),
+        ({"targets": {"kind": "outline"}}, "targets: kind: must be one of"),
+        ({"loss": {"class_weights": [1, 2]}}, "class_weights has 2 numbers"),
+        ({"loss": {"class_weights": ["a", 1, 1]}}, "class_weights should be a number"),
+        ({"augmentation": "wild"}, "no preset 'wild'; the presets are gentle"),
+        ({"augmentation": {"preset": "heavy", "shear": -1}}, "augmentation: shear"),
+        ({"optimizer": "lion"}, "optimizer: must be one of adamw"),
+        ({"schedule": "step"}, "schedule: must be one of"),
+        ({"precision": "8"}, "precision: must be one of"),
+        ({"devices": 3}, "batch_size: 4 cannot be divided among 3"),
+        ({"frozen": "encoder"}, "start_from"),
+        ({"frozen": "decoder", "start_from": "x"}, "frozen: must be one of"),
+        ({"early_stopping_patience": -1}, "early_stopping_patience"),
+        ({"learning_rate": 0}, "learning_rate: must be larger than 0"),
         ({"seed": -1}, "seed"),
         ({"data": [{"folder": "drawn", "share": 0}]}, "share"),
         ({"data": [{"folder": "drawn", "modalities": "fluorescence"}]}, "modalities should be a list"),
@@ -32,6 +53,20 @@ def test_a_configuration_survives_json():
 def test_what_cannot_be_is_refused_by_name(change, message):
     with pytest.raises(ConfigError, match=message):
         config_from_dict({**SMALL, **change})
+
+
+def test_an_augmentation_is_a_preset_and_what_differs_from_it():
+    assert config_from_dict({**SMALL, "augmentation": "heavy"}).augmentation == PRESETS["heavy"]
+    assert config_from_dict({**SMALL, "augmentation": {"shear": 0.3}}).augmentation == replace(
+        PRESETS["standard"], shear=0.3
+    )
+    mixed = config_from_dict({**SMALL, "augmentation": {"preset": "gentle", "noise": 0.2}}).augmentation
+    assert mixed == replace(PRESETS["gentle"], noise=0.2)
+
+
+def test_the_shipped_configuration_can_be_read():
+    for path in Path(__file__).parents[2].glob("models/*/train.yaml"):
+        assert read_config(path).name == path.parent.name
 
 
 def test_a_number_that_yaml_takes_for_a_text_is_a_number():

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import pickle
 import signal
@@ -6,21 +7,24 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from skimage.io import imsave
 
 from cpunet.__main__ import main
 from cpunet.matching import pool_scores
-from cpunet.training.config import ConfigError
+from cpunet.training.config import ConfigError, config_from_dict
 from cpunet.training.data import read_labelled_image, rows_of_split
 from cpunet.training.dataset import PatchStream, normalized_patch
-from cpunet.training.evaluation import TorchModel, card_for_training, score_images
-from cpunet.training.loop import train
+from cpunet.training.evaluation import score_images, torch_model
+from cpunet.training.loop import SegmentationTask, read_sources, train
+from cpunet.training.run_log import read_metrics
 from cpunet.training.weights import WeightsError, load_trained, save_trained
-from tests.drawn_data_set import write_data_set
+from tests.drawn_data_set import SMALL, write_data_set
 
 
 def weights_of(path):
@@ -31,7 +35,7 @@ def test_training_learns_to_find_drawn_nuclei(data_root, tmp_path, small_config)
     weights = train(replace(small_config, steps=300, validate_every=150), data_root, tmp_path)
     trained = load_trained(weights)
     rows = rows_of_split(small_config.data, data_root, "val")[0]
-    scores = pool_scores(score_images(TorchModel(trained.network, card_for_training(trained.config)), rows))
+    scores = pool_scores(score_images(torch_model(trained), rows))
     assert scores.f1[0.5] > 0.75
     assert trained.facts["data"][0]["images"] == 6
     assert 12 < trained.facts["diameter_px"] < 22
@@ -43,7 +47,9 @@ def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(data_root, tmp_path
     undisturbed = train(small_config, data_root, tmp_path / "whole")
     killed = tmp_path / "killed"
     command = [sys.executable, "-m", "cpunet", "train", str(small_yaml), "--data", str(data_root), "--run", str(killed)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # As many threads as here: another order of additions moves the last digits, and training multiplies that.
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=one_thread)
     deadline = time.monotonic() + 120
     while not (killed / "last.ckpt").exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -53,6 +59,119 @@ def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(data_root, tmp_path
     assert main(command[3:]) == 0
     for name, expected in weights_of(undisturbed).items():
         torch.testing.assert_close(weights_of(killed / "weights.safetensors")[name], expected, rtol=1e-3, atol=1e-4)
+    rows = rows_of_split(small_config.data, data_root, "val")[0]
+    ends = [load_trained(path) for path in (undisturbed, killed / "weights.safetensors")]
+    first, second = (pool_scores(score_images(torch_model(end), rows)).mean_f1 for end in ends)
+    assert abs(first - second) < 0.005
+    # no validation twice, none left out
+    assert [step for step, _ in read_metrics(killed)["val_mean_f1"]] == [19, 39]
+
+
+@pytest.mark.parametrize("schedule", ["plateau", "cosine"])
+def test_a_run_stopped_at_a_random_step_goes_on_with_its_schedule_and_patience(
+    data_root, tmp_path, small_config, monkeypatch, schedule
+):
+    config = replace(
+        small_config,
+        schedule=schedule,
+        plateau_patience=1,
+        early_stopping_patience=3,
+        validate_every=4,
+        steps=30,
+        learning_rate=1e-3,
+    )
+    whole = train(config, data_root, tmp_path / "whole")
+    stop_at = int(np.random.default_rng().integers(5, 25))
+
+    class KilledError(Exception):
+        """Stands for whatever ends a process."""
+
+    def step(task, batch, index):
+        if task.trainer.global_step == stop_at:
+            raise KilledError
+        return training_step(task, batch, index)
+
+    training_step = SegmentationTask.training_step
+    monkeypatch.setattr(SegmentationTask, "training_step", step)
+    with contextlib.suppress(KilledError):  # early stopping may have come first
+        train(config, data_root, tmp_path / "parts")
+    monkeypatch.setattr(SegmentationTask, "training_step", training_step)
+    parts = train(config, data_root, tmp_path / "parts")
+    for name, expected in weights_of(whole).items():
+        torch.testing.assert_close(weights_of(parts)[name], expected, rtol=1e-3, atol=1e-4, msg=f"stopped at {stop_at}")
+    logged, expected_log = (read_metrics(tmp_path / name)["val_mean_f1"] for name in ("parts", "whole"))
+    assert logged == pytest.approx(np.array(expected_log), abs=1e-3)
+
+
+def test_training_stops_early_and_returns_to_the_best_weights(data_root, tmp_path, small_config, monkeypatch):
+    scores = iter([0.2, 0.8, 0.5, 0.6, 0.7])
+    kept = []
+
+    def scored(model, rows, diameter_px=None):
+        kept.append({name: value.clone() for name, value in model.network.network.state_dict().items()})
+        return [next(scores)]
+
+    monkeypatch.setattr("cpunet.training.loop.score_images", scored)
+    monkeypatch.setattr(
+        "cpunet.training.loop.pool_scores", lambda found: SimpleNamespace(mean_f1=found[0], mean_average_precision=0.0)
+    )
+    config = replace(small_config, steps=40, validate_every=4, early_stopping_patience=2)
+    best = weights_of(train(config, data_root, tmp_path))
+    assert len(kept) == 4  # two validations without a better score after the second
+    assert all(torch.equal(best[name], value) for name, value in kept[1].items())
+    assert not torch.equal(best["head.weight"], kept[3]["head.weight"])
+
+
+def test_a_run_leaves_logs_for_csv_and_tensorboard_and_a_picture(data_root, tmp_path, small_config, capsys):
+    train(replace(small_config, steps=8, validate_every=4), data_root, tmp_path)
+    assert "val_mean_f1" in (tmp_path / "logs" / "version_0" / "metrics.csv").read_text()
+    assert list((tmp_path / "tensorboard").glob("version_0/events.out.tfevents.*"))
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert "% of the training time was spent waiting for patches" in capsys.readouterr().out
+
+
+def test_a_run_killed_after_its_last_step_only_writes_its_weights(data_root, tmp_path, small_config):
+    config = replace(small_config, steps=4, validate_every=4)
+    weights = train(config, data_root, tmp_path)
+    before = weights_of(weights)
+    weights.unlink()
+    again = weights_of(train(config, data_root, tmp_path))
+    assert all(torch.equal(before[name], again[name]) for name in before)
+
+
+def test_two_processes_take_the_steps_of_one(data_root, tmp_path, small_yaml, small_config):
+    """As on two GPUs: each has half of a batch, and gradients are averaged."""
+    # Dice and batch normalisation look at a whole batch, which no device then sees; AdamW blows up rounding.
+    alike = {
+        "optimizer": "sgd",
+        "architecture": {**SMALL["architecture"], "batch_normalization": False},
+        "loss": {"dice": 0.0},
+        "steps": 6,
+        "validate_every": 3,
+        "learning_rate": 0.001,
+    }
+    one = train(config_from_dict({**SMALL, **alike}), data_root, tmp_path / "one")
+    small_yaml.write_text(yaml.safe_dump({**SMALL, **alike, "devices": 2}))
+    command = [sys.executable, "-m", "cpunet", "train", str(small_yaml), "--data", str(data_root)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, "--run", str(tmp_path / "two")], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    for name, expected in weights_of(one).items():
+        found = weights_of(tmp_path / "two" / "weights.safetensors")[name]
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_images_are_scaled_to_the_trained_diameter(data_root, tmp_path, small_config):
+    config = replace(small_config, diameter_px=9.0, steps=2, validate_every=2)
+    _, sources, diameters = read_sources(config, data_root)
+    scale = 9 / diameters[0]
+    assert sources[0][0].labels.shape == (round(96 * scale),) * 2
+    assert len(np.unique(sources[0][0].labels)) > 3
+    facts = load_trained(train(config, data_root, tmp_path)).facts
+    assert facts["diameter_px"] == pytest.approx(9, rel=0.15)
+    assert facts["data"][0]["image_diameter_px"] == pytest.approx(diameters[0], abs=0.1)
 
 
 def test_a_finished_run_is_not_begun_anew(data_root, tmp_path, small_config):

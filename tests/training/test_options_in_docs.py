@@ -1,0 +1,55 @@
+"""docs/training.md names each option of the code, and nothing else."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from cpunet.training.augmentation import PRESETS, Augmentation
+from cpunet.training.config import FROZEN, OPTIMIZERS, PRECISIONS, SCHEDULES, DataSource, TrainingConfig
+from cpunet.training.losses import WEIGHT_MAPS, Loss
+from cpunet.training.targets import KINDS, Targets
+from cpunet.training.unet import DECODERS, ENCODERS, INITIALIZATIONS, PADDINGS, STEMS, Architecture
+
+TEXT = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+ROWS = [line.split("|")[1:-1] for line in TEXT.splitlines() if line.startswith("|") and not line.startswith("|-")]
+OPTIONS = " ".join(cell for row in ROWS for cell in re.findall(r"`[^`]*`", row[0] + row[1] + row[-1]))
+# What only describes a model; the first section's example has it.
+DESCRIPTION = {"name", "version", "description", "licence", "authors", "citation"}
+SECTIONS = {"targets", "architecture", "normalization", "augmentation", "loss"}
+
+
+@pytest.mark.parametrize("kind", [Augmentation, TrainingConfig, Loss, Targets, Architecture, DataSource])
+def test_every_field_stands_in_a_table(kind):
+    missing = [
+        field.name
+        for field in fields(kind)
+        if field.name not in DESCRIPTION | SECTIONS | {"source"} and not re.search(rf"\b{field.name}\b", OPTIONS)
+    ]
+    assert not missing
+
+
+CHOICES = {
+    "kinds": KINDS,
+    "presets": PRESETS,
+    "weight maps": WEIGHT_MAPS,
+    "optimizers": OPTIMIZERS,
+    "schedules": SCHEDULES,
+    "precisions": PRECISIONS,
+    "frozen": FROZEN[1:],
+    "encoders": ENCODERS,
+    "decoders": DECODERS,
+    "stems": STEMS,
+    "paddings": PADDINGS,
+    "initializations": INITIALIZATIONS,
+}
+
+
+@pytest.mark.parametrize("choices", CHOICES.values(), ids=CHOICES)
+def test_every_choice_stands_in_a_table(choices):
+    assert not [name for name in choices if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", OPTIONS)]
+
+
+def test_every_row_of_an_option_has_four_cells():
+    assert {len(row) for row in ROWS if row[0].strip().startswith("`")} == {4}

@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cpunet.model_card import Postprocessing
+from cpunet.training.config import config_from_dict
+from cpunet.training.data import read_index, read_labelled_image
+from cpunet.training.evaluation import card_for_training, score_images
+from cpunet.training.targets import Targets, make_targets
+from cpunet.training.tuning import tune_postprocessing
+from tests.drawn_data_set import SMALL
+
+
+class KnowingModel:
+    """Knows the truth of each image by its pixels, and blunts it."""
+
+    def __init__(self, rows, targets, scale):
+        self.card = replace(
+            card_for_training(config_from_dict({**SMALL, "targets": {"kind": targets.kind}})),
+            postprocessing=targets.decoding,
+        )
+        self.answers = {}
+        self.targets, self.scale = targets, scale
+        self.rows = iter(rows)
+
+    def predict(self, batch):
+        truth = read_labelled_image(next(self.rows)).labels
+        planes = self.scale * make_targets(truth, self.targets)
+        result = np.zeros((1, len(planes), *batch.shape[2:]), np.float32)
+        result[0, :, : truth.shape[0], : truth.shape[1]] = planes
+        return result
+
+
+@pytest.fixture
+def rows(data_root):
+    return [row for row in read_index(data_root / "drawn") if row.split == "val"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "scale", "field"),
+    [
+        (Targets(), 0.45, "foreground_threshold"),
+        (Targets("boundary"), 0.45, "boundary_threshold"),
+        (Targets("boundary_gaussian"), 0.45, "boundary_threshold"),
+    ],
+    ids=["foreground", "boundary", "gaussian"],
+)
+def test_thresholds_follow_a_model_that_is_too_timid(rows, targets, scale, field):
+    def scored(settings):
+        model = KnowingModel(rows, targets, scale)
+        model.card = replace(model.card, postprocessing=settings)
+        return np.mean([score.tp[0] / score.truth_count for score in score_images(model, rows)])
+
+    tuned = tune_postprocessing(KnowingModel(rows, targets, scale), [rows], [None])
+    assert getattr(tuned, field) < scale
+    assert scored(targets.decoding) < 0.1 < 0.9 < scored(tuned)
+    if field == "boundary_threshold":
+        assert tuned.foreground_threshold == Postprocessing().foreground_threshold
+    else:
+        assert tuned.boundary_threshold == Postprocessing().boundary_threshold

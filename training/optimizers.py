@@ -1,0 +1,84 @@
+"""Optimisers and learning-rate schedules, by the names of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch.nn import Parameter
+from torch.optim import Optimizer, lr_scheduler
+
+from cpunet.training.config import TrainingConfig
+
+VALIDATION_SCORE = "val_mean_f1"
+# By how much a plateau lowers the rate, and the part of a one-cycle run in which it rises.
+PLATEAU_FACTOR, RISING = 0.5, 0.1
+
+
+def build_optimizer(parameters: Iterable[Parameter], config: TrainingConfig) -> Optimizer:
+    """Make the optimiser that a configuration names.
+
+    Parameters
+    ----------
+    parameters : iterable of Parameter
+        Those that learn.
+    config : TrainingConfig
+
+    Returns
+    -------
+    torch.optim.Optimizer
+
+    Notes
+    -----
+    AdamW: Loshchilov, Hutter 2019, doi:10.48550/arXiv.1711.05101. Adam: Kingma, Ba 2015,
+    doi:10.48550/arXiv.1412.6980. RMSprop: Hinton's lecture 6e, 2012. SGD with momentum: Sutskever et al. 2013.
+    """
+    rate, decay = config.learning_rate, config.weight_decay
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+    if config.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay)
+    if config.optimizer == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=rate, weight_decay=decay, momentum=config.momentum)
+    return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=config.momentum)
+
+
+def build_schedule(optimizer: Optimizer, config: TrainingConfig) -> dict[str, Any] | None:
+    """Make the schedule that a configuration names, as lightning takes it.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+    config : TrainingConfig
+
+    Returns
+    -------
+    dict or None
+        None keeps the rate as it is.
+
+    Notes
+    -----
+    One cycle: Smith, Topin 2019, doi:10.1117/12.2520589. Cosine: Loshchilov, Hutter 2017,
+    doi:10.48550/arXiv.1608.03983, without restarts. Plateau: the rate is halved when the mean F1 on validation
+    images has not risen for `plateau_patience` validations.
+    """
+    if config.schedule == "one_cycle":
+        # An optimiser without momentum has none to cycle.
+        cycles = config.optimizer in ("adam", "adamw") or config.momentum > 0
+        one_cycle = lr_scheduler.OneCycleLR(
+            optimizer,
+            max_lr=config.learning_rate,
+            total_steps=config.steps,
+            pct_start=RISING,
+            cycle_momentum=cycles,
+        )
+        return {"scheduler": one_cycle, "interval": "step"}
+    if config.schedule == "cosine":
+        return {"scheduler": lr_scheduler.CosineAnnealingLR(optimizer, config.steps), "interval": "step"}
+    if config.schedule == "plateau":
+        plateau = lr_scheduler.ReduceLROnPlateau(
+            optimizer, mode="max", factor=PLATEAU_FACTOR, patience=config.plateau_patience
+        )
+        return {"scheduler": plateau, "interval": "epoch", "monitor": VALIDATION_SCORE}
+    return None
