@@ -52,8 +52,8 @@ def main() -> None:
         found = [values[name] / values["default"] for values in (step_s, prediction_s, macs)]
         print(f"| `{name}` | {found[0]:.2f} | {found[1]:.2f} | {found[2]:.2f} |")
     print(
-        f"\nThe default takes {step_s['default'] * 1000:.0f} ms for a step of {PATCHES} patches of {PATCH_SIZE} pixels a "
-        f"side in bf16, and {prediction_s['default'] * 1000:.0f} ms for a field of {FIELD[0]}x{FIELD[1]}, on "
+        f"\nThe default takes {step_s['default'] * 1000:.0f} ms for a step of {PATCHES} patches of {PATCH_SIZE} "
+        f"pixels a side in bf16, and {prediction_s['default'] * 1000:.0f} ms for a field of {FIELD[0]}x{FIELD[1]}, on "
         f"{torch.get_num_threads()} threads."
     )
 
