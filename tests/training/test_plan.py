@@ -119,9 +119,13 @@ def test_fine_tuning_is_planned_around_the_model(folder, tmp_path, small_config)
     assert planned.architecture == config.architecture
     assert planned.targets == config.targets
     assert planned.diameter_px == pytest.approx((40 * 60) ** 0.5, abs=0.1)  # 18 pixels are far from what it knows
-    assert planned.learning_rate < usual.learning_rate
     assert planned.steps < usual.steps
     assert planned.start_from == start
+
+
+def test_a_short_run_has_a_higher_rate(folder):
+    short, long = (make_plan("mine", [folder], MACHINE, given={"steps": steps}).config for steps in (200, 5000))
+    assert short.learning_rate > long.learning_rate
 
 
 def test_sets_of_different_kinds_are_not_planned_together(folder, tmp_path):
