@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpunet.declump import declump
+from cpunet.filters import area_of_disc
 from cpunet.matching import ImageScores, pool_scores, score_image
 from cpunet.model_card import Postprocessing
 from cpunet.segment import Model, Options, postprocessing_at_scale, scale_factor, segment_image
@@ -18,17 +19,17 @@ Candidates = dict[str, tuple[float, ...]]
 
 # A marker threshold below 0.25 may gain some thousandths of F1 on validation, since a marker then fills nearly all of
 # its object and texture splits nothing; but clumps of a kind that was not trained on stay merged.
-MASK_CANDIDATES: Candidates = {
+MASK_THRESHOLDS: Candidates = {
     "marker_threshold": (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
-    "marker_min_size_px": (0, 5, 10, 15, 20, 30),
-    "min_size_px": (0, 10, 20, 30, 40, 50),
     "foreground_threshold": (0.4, 0.45, 0.5, 0.55, 0.6),
 }
-BOUNDARY_CANDIDATES: Candidates = {
+BOUNDARY_THRESHOLDS: Candidates = {
     "boundary_threshold": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
     "dilation_px": (0, 1, 2, 3, 4, 5),
-    "min_size_px": (0, 10, 20, 30, 40, 50, 80),
 }
+# Areas, as shares of that of a disc of the trained diameter: what is smaller is texture, or noise.
+MARKER_SHARES = (0, 0.01, 0.02, 0.03, 0.05, 0.08)
+OBJECT_SHARES = (0, 0.02, 0.04, 0.06, 0.1, 0.15)
 ROUNDS = 2
 
 
@@ -47,6 +48,29 @@ class Predicted:
     probabilities: NDArray[np.float32]
     truth: NDArray[np.int32]
     scale: float
+
+
+def candidates(roles: Sequence[str], diameter_px: float) -> Candidates:
+    """Return what is tried for each setting of a model.
+
+    Parameters
+    ----------
+    roles : sequence of str
+        Of the model's output.
+    diameter_px : float
+        That it was trained at.
+
+    Returns
+    -------
+    dict of str to tuple of float
+    """
+    area = area_of_disc(diameter_px)
+    markers, objects = (
+        tuple(float(round(share * area)) for share in shares) for shares in (MARKER_SHARES, OBJECT_SHARES)
+    )
+    if set(roles) == {"boundary"}:
+        return {**BOUNDARY_THRESHOLDS, "min_size_px": objects}
+    return {**MASK_THRESHOLDS, "marker_min_size_px": markers, "min_size_px": objects}
 
 
 def tune_postprocessing(
@@ -76,10 +100,10 @@ def tune_postprocessing(
         [_predict(model, row, diameter) for row in rows] for rows, diameter in zip(sets, diameters, strict=True)
     ]
     roles = model.card.output.roles
-    candidates = BOUNDARY_CANDIDATES if set(roles) == {"boundary"} else MASK_CANDIDATES
+    tried = candidates(roles, model.card.input.diameter_px)
     best = model.card.postprocessing
     for _ in range(ROUNDS):
-        for name, values in candidates.items():
+        for name, values in tried.items():
             trials = [replace(best, **{name: value}) for value in values]
             best = max(trials, key=lambda trial: mean_f1_of_sets(predicted, roles, trial))
     return best

@@ -8,7 +8,7 @@ from cpunet.training.config import config_from_dict
 from cpunet.training.data import read_index, read_labelled_image
 from cpunet.training.evaluation import card_for_training, score_images
 from cpunet.training.targets import Targets, make_targets
-from cpunet.training.tuning import tune_postprocessing
+from cpunet.training.tuning import candidates, tune_postprocessing
 from tests.drawn_data_set import SMALL
 
 
@@ -59,3 +59,11 @@ def test_thresholds_follow_a_model_that_is_too_timid(rows, targets, scale, field
         assert tuned.foreground_threshold == Postprocessing().foreground_threshold
     else:
         assert tuned.boundary_threshold == Postprocessing().boundary_threshold
+
+
+def test_sizes_are_tried_in_shares_of_the_trained_objects_area():
+    small, large = (candidates(Targets().roles, diameter) for diameter in (10.0, 100.0))
+    for name in ("marker_min_size_px", "min_size_px"):
+        assert small[name][0] == large[name][0] == 0
+        assert large[name][-1] == pytest.approx(100 * small[name][-1], rel=0.1)
+    assert small["foreground_threshold"] == large["foreground_threshold"]
