@@ -46,7 +46,7 @@ def card_from_training(trained: TrainedNetwork, command: str) -> ModelCard:
                 for found, source in zip(facts["data"], config.data, strict=True)
             ],
             "seed": config.seed,
-            "steps": config.steps,
+            "steps": facts.get("steps", config.steps),
             "commit": facts.get("commit", ""),
             "command": command,
             **({"start_from": facts["start_from"]} if "start_from" in facts else {}),

@@ -26,6 +26,7 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         Markdown.
     """
     given = card.input
+    start = card.provenance.get("start_from")
     lines = [
         f"# {card.name} {card.version}",
         "",
@@ -40,10 +41,9 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         f"rescaling; trained at {given.diameter_px:.0f}.",
         f"- **Output:** {', '.join(card.output.roles)}, each 0 to 1. Tiles need a halo of {card.output.halo} pixels "
         "(measured by an impulse).",
-        f"- **Decoding** (tuned on validation): foreground above {card.postprocessing.foreground_threshold:g}, markers "
-        f"above {card.postprocessing.marker_threshold:g}; markers of at least "
-        f"{card.postprocessing.marker_min_size_px:g} pixels, objects of at least {card.postprocessing.min_size_px:g}.",
+        f"- **Decoding**{' (tuned on validation)' if card.scores else ''}: {decoding(card)}.",
         f"- **Licence of the weights:** {card.licence}. **Authors:** {', '.join(card.authors) or 'not given'}.",
+        *([f"- **Fine-tuned from:** {start['name']}, SHA-256 `{start['sha256']}`"] if start else []),
         *([f"- **Cite:** {card.citation}"] if card.citation else []),
         "",
         "## Training data",
@@ -89,6 +89,19 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def decoding(card: ModelCard) -> str:
+    """Say how a model's probabilities become objects."""
+    settings = card.postprocessing
+    if set(card.output.roles) == {"boundary"}:
+        how = f"boundaries above {settings.boundary_threshold:g}, objects grown by {settings.dilation_px:g} pixels"
+    else:
+        how = (
+            f"foreground above {settings.foreground_threshold:g}, markers above {settings.marker_threshold:g}; markers "
+            f"of at least {settings.marker_min_size_px:g} pixels"
+        )
+    return f"{how}; objects of at least {settings.min_size_px:g}"
 
 
 def write_readme(folder: Path, card: ModelCard, sums: Mapping[str, str]) -> bool:

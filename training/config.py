@@ -237,7 +237,7 @@ def read_config(path: Path) -> TrainingConfig:
 
 
 def without_description(config: TrainingConfig) -> TrainingConfig:
-    """Return a configuration with only what decides the weights; what merely describes the model is emptied."""
+    """Return a configuration with only what decides the weights; the model's description and the workers are not."""
     return replace(
         config,
         name="",
@@ -247,6 +247,7 @@ def without_description(config: TrainingConfig) -> TrainingConfig:
         authors=(),
         citation="",
         modality="",
+        workers=0,
         data=tuple(replace(source, licence="", source="") for source in config.data),
     )
 

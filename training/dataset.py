@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Sequence
 
 import lightning
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from skimage.segmentation import relabel_sequential
 from skimage.transform import resize
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -21,6 +23,7 @@ from cpunet.training.patches import Patch
 from cpunet.training.targets import make_targets
 from cpunet.training.weight_maps import pixel_weights
 
+FORKS = "fork" in multiprocessing.get_all_start_methods()
 # Image, targets and pixel weights; without or with a first axis for the batch.
 Item = tuple[Tensor, Tensor, Tensor]
 
@@ -49,7 +52,9 @@ def normalized_patch(image: LabelledImage, config: TrainingConfig, scale: float 
     except ValueError as error:
         raise DataError(f"{image.id}: {error}") from error
     normalized = rescale(normalize(channels, config.normalization, usable), scale)
-    return Patch(normalized, resize_labels(image.labels, normalized.shape[1:]))
+    # Numbers without gaps: large ones would cost time in each patch, and exactness in the warp.
+    labels, _, _ = relabel_sequential(image.labels)
+    return Patch(normalized, resize_labels(labels, normalized.shape[1:]))
 
 
 def resize_labels(labels: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:
@@ -136,7 +141,8 @@ class PatchData(lightning.LightningDataModule):
             sampler=range(self.trainer.global_rank, len(stream), self.trainer.world_size),
             batch_size=batch_size // self.config.devices,
             num_workers=workers,
-            # Forked workers share the images in memory with this process instead of copying them.
-            multiprocessing_context="fork" if workers else None,
+            # Forked workers share the images in memory with this process instead of copying them; Windows has none.
+            multiprocessing_context="fork" if workers and FORKS else None,
+            pin_memory=torch.cuda.is_available(),
             prefetch_factor=4 if workers else None,
         )

@@ -11,8 +11,10 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
+from cpunet.image_files import written_beside
 from cpunet.matching import pool_scores
 from cpunet.onnx_file import sha256
 from cpunet.training.config import ConfigError, TrainingConfig, config_to_dict, without_description
@@ -35,6 +37,8 @@ from cpunet.training.weights import (
 )
 
 LAST, BEST, WEIGHTS = "last.ckpt", "best.ckpt", "weights.safetensors"
+# More than any run has steps, so that no two devices ever draw alike.
+DEVICE_SEEDS = 10**8
 
 
 class SegmentationTask(lightning.LightningModule):
@@ -53,7 +57,13 @@ class SegmentationTask(lightning.LightningModule):
         self.facts = facts
         self.network = build_network(config)
         if config.start_from:
-            print(f"starting from {config.start_from}: {take_over(self.network, config, load_start(config))}")
+            transfer = take_over(self.network, config, load_start(config))
+            if transfer.new_input and config.frozen == "encoder":
+                raise ConfigError(
+                    f"frozen: {config.start_from} has another number of image channels, so that the first convolution "
+                    "begins at random and must learn. Leave frozen out."
+                )
+            print(f"starting from {config.start_from}: {transfer}")
         if config.frozen == "encoder":
             freeze_encoder(self.network)
         self.network = self.network.to(memory_format=torch.channels_last)
@@ -63,6 +73,10 @@ class SegmentationTask(lightning.LightningModule):
         """Keep a frozen encoder's statistics, which every return to training mode would set free."""
         if self.config.frozen == "encoder":
             keep_statistics(self.network)
+
+    def on_train_batch_start(self, batch: Item, batch_index: int) -> None:
+        """Let dropout leave out the same features in a resumed run."""
+        torch.manual_seed(self.config.seed + self.trainer.global_step + DEVICE_SEEDS * self.trainer.global_rank)
 
     def training_step(self, batch: Item, batch_index: int) -> Tensor:
         """Return the loss of one batch."""
@@ -117,12 +131,38 @@ class ValidationScores(lightning.Callback):
             for rows, diameter in zip(self.sets, self.diameters, strict=True)
             for score in score_images(model, rows, diameter)
         ]
-        scores = pool_scores(images)
+        # Batch normalisation's statistics differ a little between devices, and all must decide alike.
+        scores = trainer.strategy.broadcast(pool_scores(images))
         pl_module.log(VALIDATION_SCORE, scores.mean_f1, prog_bar=True)
         pl_module.log("val_mean_average_precision", scores.mean_average_precision)
         for schedule in trainer.lr_scheduler_configs:
             if schedule.reduce_on_plateau:
                 schedule.scheduler.step(scores.mean_f1)
+
+
+class LastingStop(EarlyStopping):
+    """Early stopping that a resumed run remembers."""
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Stop at once if the run had stopped before it was killed."""
+        trainer.should_stop = self.wait_count >= self.patience
+
+
+class MovableCheckpoint(ModelCheckpoint):
+    """Knows the best score again although the run's folder was moved."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the state of a run that was stopped."""
+        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+
+
+class CheckpointsWrittenBeside(TorchCheckpointIO):
+    """Writes in the run's folder and renames: lightning writes in /tmp, and a move from there may be cut short."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint, whole or not at all."""
+        with written_beside(Path(path)) as beside:
+            torch.save(checkpoint, beside)
 
 
 def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
@@ -155,13 +195,20 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
         check_same_run(config, begun.config, last)
         if weights.exists():
             save_trained(weights, replace(load_trained(weights), config=config))  # its description may have changed
+            print(f"{weights}: this run is finished, nothing is trained. To train anew, give another --run folder.")
             return weights
     lightning.seed_everything(config.seed, workers=True)
     rows, sources, image_diameters = read_sources(config, root)
     facts = training_facts(config, rows, sources, image_diameters)
+    if begun is not None and begun.facts.get("data") != facts["data"]:
+        raise ConfigError(
+            f"{last} was trained on other images or labels than {root} holds now. To train on these, give another "
+            "--run folder or move that one away."
+        )
     facts["commit"] = (begun.facts.get("commit") if begun else None) or current_commit(Path(__file__).parent)
     if config.start_from:
         facts["start_from"] = {"name": config.start_from, "sha256": sha256(find_weights(config.start_from))}
+    run_folder.mkdir(parents=True, exist_ok=True)
     task = SegmentationTask(config, facts)
     waiting = WaitingTime()
     sample = validation_sample(config, root)
@@ -175,7 +222,7 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
         network = task.network.cpu().eval()
         if config.early_stopping_patience:
             network = load_trained(run_folder / BEST).network
-        save_trained(weights, TrainedNetwork(network, config, facts))
+        save_trained(weights, TrainedNetwork(network, config, {**facts, "steps": trainer.global_step}))
         print(
             f"{waiting.share:.1%} of the training time was spent waiting for patches ({config.workers} workers, "
             f"{waiting.waiting_s:.0f} of {waiting.waiting_s + waiting.working_s:.0f} s)"
@@ -236,6 +283,7 @@ def build_trainer(
         max_epochs=-(-config.steps // config.validate_every),
         reload_dataloaders_every_n_epochs=1,
         use_distributed_sampler=False,
+        plugins=[CheckpointsWrittenBeside()],
         log_every_n_steps=20,
         # Each start logs into a folder of its own: a resumed run keeps its past.
         logger=[CSVLogger(run_folder, name="logs"), TensorBoardLogger(run_folder, name="tensorboard")],
@@ -243,14 +291,17 @@ def build_trainer(
             *callbacks,
             LearningRateMonitor("step"),
             # Lightning saves last, after all that is logged at the end of an epoch.
-            ModelCheckpoint(
+            MovableCheckpoint(
                 run_folder,
                 filename=Path(BEST).stem,
                 monitor=VALIDATION_SCORE,
                 mode="max",
-                save_last=True,
                 save_on_train_epoch_end=True,
                 enable_version_counter=False,
+            ),
+            # One of its own: with `save_last` lightning writes the last only where it is also the best.
+            MovableCheckpoint(
+                run_folder, filename=Path(LAST).stem, save_on_train_epoch_end=True, enable_version_counter=False
             ),
             Curves(run_folder),
             TQDMProgressBar(refresh_rate=20),
@@ -265,7 +316,7 @@ def early_stopping(config: TrainingConfig) -> list[lightning.Callback]:
     if not config.early_stopping_patience:
         return []
     return [
-        EarlyStopping(
+        LastingStop(
             VALIDATION_SCORE, mode="max", patience=config.early_stopping_patience, check_on_train_epoch_end=True
         )
     ]

@@ -14,6 +14,7 @@ from cpunet.training.unet import probabilities_of
 
 TERMS = ("cross_entropy", "dice", "focal", "mean_squared_error")
 WEIGHT_MAPS = ("border", "unet", "none")
+SMALLEST_ERROR = 1e-6
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,10 @@ class Loss:
                 f"loss: class_weights has {len(self.class_weights)} numbers, and the targets have "
                 f"{len(targets.roles)} channels: {', '.join(targets.roles)}."
             )
-        if all(targets.graded) and not self.cross_entropy and not self.mean_squared_error:
+        if any(targets.graded) and not self.cross_entropy and not self.mean_squared_error:
             raise ValueError(
-                f"loss: Dice and focal loss need targets of 0 or 1, and {targets.kind} has values between; give "
-                "mean_squared_error or cross_entropy a weight."
+                f"loss: Dice and focal loss leave out channels with values between 0 and 1, and {targets.kind} has "
+                "one: nothing would train it. Give mean_squared_error or cross_entropy a weight."
             )
 
 
@@ -135,7 +136,8 @@ class SegmentationLoss(nn.Module):
 
     def cross_entropy(self, logits: Tensor, targets: Tensor, pixel_weights: Tensor) -> Tensor:
         """Return the weighted cross-entropy: a mean over pixels, and with sigmoid a sum over channels."""
-        return (self.entropies(logits, targets) * pixel_weights).mean(dim=(0, 2, 3)) @ self.class_weights
+        # Not a matrix product, which mixed precision would compute in 16 bits.
+        return ((self.entropies(logits, targets) * pixel_weights).mean(dim=(0, 2, 3)) * self.class_weights).sum()
 
     def focal(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the cross-entropy in which well-predicted pixels count little, of the channels of 0 or 1."""
@@ -143,13 +145,15 @@ class SegmentationLoss(nn.Module):
         right = targets * probabilities + (1 - targets) * (1 - probabilities)
         alpha = self.settings.focal_alpha
         balance = alpha if self.softmax else targets * alpha + (1 - targets) * (1 - alpha)
-        values = balance * (1 - right) ** self.settings.focal_gamma * self.entropies(logits, targets)
+        # A power below 1 has no slope at 0.
+        wrong = (1 - right).clamp(min=SMALLEST_ERROR)
+        values = balance * wrong**self.settings.focal_gamma * self.entropies(logits, targets)
         return (values.mean(dim=(0, 2, 3)) * self.class_weights)[self.distinct].sum()
 
     def mean_squared_error(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the mean squared difference of the probabilities, summed over the channels."""
         squares = (probabilities_of(logits, self.activation) - targets) ** 2
-        return squares.mean(dim=(0, 2, 3)) @ self.class_weights
+        return (squares.mean(dim=(0, 2, 3)) * self.class_weights).sum()
 
     def entropies(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return the cross-entropy of each pixel and channel, (N, C, Y, X); with softmax, of the true class alone."""

@@ -13,7 +13,8 @@ from cpunet.training.config import TrainingConfig
 
 VALIDATION_SCORE = "val_mean_f1"
 # By how much a plateau lowers the rate, and the part of a one-cycle run in which it rises.
-PLATEAU_FACTOR, RISING = 0.5, 0.1
+# Not quite a tenth: of ten steps that would be one, for which torch divides by 0.
+PLATEAU_FACTOR, RISING = 0.5, 0.1 + 1e-6
 
 
 def build_optimizer(parameters: Iterable[Parameter], config: TrainingConfig) -> Optimizer:
@@ -64,8 +65,8 @@ def build_schedule(optimizer: Optimizer, config: TrainingConfig) -> dict[str, An
     images has not risen for `plateau_patience` validations.
     """
     if config.schedule == "one_cycle":
-        # An optimiser without momentum has none to cycle.
-        cycles = config.optimizer in ("adam", "adamw") or config.momentum > 0
+        # The configuration says what momentum the others have.
+        cycles = config.optimizer in ("adam", "adamw")
         one_cycle = lr_scheduler.OneCycleLR(
             optimizer,
             max_lr=config.learning_rate,

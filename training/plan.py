@@ -93,7 +93,9 @@ def this_machine() -> Machine:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if torch.cuda.is_available():
         free, _ = torch.cuda.mem_get_info()
-        return Machine(free, torch.cuda.get_device_name(), cores, torch.cuda.is_bf16_supported())
+        return Machine(
+            free, torch.cuda.get_device_name(), cores, torch.cuda.is_bf16_supported(including_emulation=False)
+        )
     # Without instructions for them, a processor converts 16-bit numbers back and forth.
     fast = any(getattr(torch.cpu, name, bool)() for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
     return Machine(psutil.virtual_memory().available, "", cores, fast)
@@ -146,9 +148,9 @@ def make_plan(
     decide("modality", sets[0].modalities[0], "as the index says; it goes to the model card")
     decide("channels", *_channels(sets[0].channels, start))
     decide("data", *_data(sets))
+    if "frozen" in given:
+        decide("frozen", given["frozen"], "")
     if start:
-        if "frozen" in given:
-            decide("frozen", given["frozen"], "")
         decide("start_from", start_from, "its weights are the beginning, instead of random ones")
         decide(
             "targets", asdict(start.config.targets), "those of the model that this starts from, so its output is kept"
@@ -310,7 +312,7 @@ def _augmentation(sets: Sequence[SetFacts]) -> tuple[dict[str, Any], str]:
     few = images < FEW_IMAGES
     content: dict[str, Any] = {"preset": "heavy" if few else "standard"}
     reason = f"{images} images are {'few, so they are changed much' if few else 'enough for moderate changes'}"
-    if touching < 0.1:
+    if touching < 0.1 and not few:  # heavy pastes more already
         content["clump_fraction"] = 0.2
         reason += f"; only {touching:.0%} of the objects touch another, so some are pasted side by side"
     return content, reason

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
 from matplotlib.figure import Figure
 
 from cpunet.image_files import written_beside
@@ -49,6 +50,8 @@ class WaitingTime(lightning.Callback):
 
     def on_train_batch_end(self, *_: Any) -> None:
         """End working, begin to wait."""
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()  # a step that is still on the GPU is work, not waiting
         now = time.perf_counter()
         self.working_s += now - self._since
         self._since = now
@@ -74,8 +77,6 @@ class Curves(lightning.Callback):
     def on_train_epoch_start(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
         """Draw what there is so far."""
         if trainer.is_global_zero and trainer.global_step:
-            for logger in trainer.loggers:
-                logger.save()
             draw_curves(self.folder)
 
 
@@ -99,7 +100,7 @@ def read_metrics(folder: Path) -> dict[str, list[tuple[int, float]]]:
         with path.open(newline="", encoding="utf-8") as stream:
             for row in csv.DictReader(stream):
                 for name, value in row.items():
-                    if name not in ("step", "epoch") and value:
+                    if name not in ("step", "epoch") and value and row["step"]:  # a full disk cuts the last line
                         found.setdefault(name, {})[int(row["step"])] = float(value)
     return {name: sorted(values.items()) for name, values in found.items()}
 

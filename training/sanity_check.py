@@ -73,7 +73,7 @@ def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[Fin
     """
     torch.manual_seed(config.seed)
     _, sources, _ = read_sources(config, root)
-    validation = sum(len(rows) for rows in validation_sample(config, root))
+    validation_sample(config, root)  # raises if there is none
     stream = PatchStream(sources, config, 0, max(PATCHES_SHOWN, config.batch_size))
     patches = [stream.patch(index) for index in range(PATCHES_SHOWN)]
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,6 @@ def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[Fin
     task = SegmentationTask(config, {})
     batch = default_collate([stream[index] for index in range(config.batch_size)])
     return [
-        Finding(validation > 0, f"{validation} validation images are looked at during training"),
         check_objects(patches),
         check_initial_loss(task, batch, expected=not config.start_from),
         check_overfitting(task, default_collate([stream[index] for index in range(OVERFIT_PATCHES)])),

@@ -7,6 +7,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
 from cpunet.training.config import TrainingConfig, read_config
 from cpunet.training.loop import train
 from cpunet.training.network_summary import summarize
@@ -54,7 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.check:
             return check(config, arguments.data, run_folder)
         weights = train(config, arguments.data, run_folder)
-    except ValueError as error:  # ConfigError, DataError, WeightsError, and an image that does not fit
+    except torch.OutOfMemoryError:
+        print("cpunet train: the GPU's memory is too small: lower batch_size or patch_size.", file=sys.stderr)
+        return 1
+    # ConfigError, DataError, WeightsError, an image that does not fit; a full disk; more devices than there are
+    except (ValueError, OSError, MisconfigurationException) as error:
         print(f"cpunet train: {error}", file=sys.stderr)
         return 2
     print(f"trained weights: {weights}\nnext: cpunet export {weights} -o models/{config.name}/model.onnx --data ROOT")
@@ -64,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 def with_choices(config: TrainingConfig, arguments: argparse.Namespace) -> TrainingConfig:
     """Return a configuration with what the command line says; what it leaves out stays."""
     given = {"start_from": arguments.start_from, "frozen": arguments.freeze, "steps": arguments.steps}
-    return replace(config, **{name: value for name, value in given.items() if value})
+    return replace(config, **{name: value for name, value in given.items() if value not in (None, "")})
 
 
 def plan(arguments: argparse.Namespace) -> int:
@@ -76,7 +83,7 @@ def plan(arguments: argparse.Namespace) -> int:
         folders,
         this_machine(),
         arguments.start_from,
-        {name: value for name, value in given.items() if value},
+        {name: value for name, value in given.items() if value is not None},
     )
     write_plan(arguments.config, planned)
     for name, reason in planned.reasons.items():

@@ -36,7 +36,7 @@ class SetFacts:
     foreground : float
         Share of pixels in objects, 0..1; the 5th percentile over the images that hold any.
     touching : float
-        Share of objects with another one within two pixels, 0..1.
+        Share of objects that touch another, by a corner too, 0..1.
     dark_background : bool
         Whether the background is darker than the objects, in most images.
     """
@@ -124,7 +124,7 @@ def commonest_channels(images: Sequence[tuple[IndexRow, LabelledImage]]) -> tupl
 
 
 def objects_near_others(image: LabelledImage) -> int:
-    """Count the objects that have another one within two pixels."""
+    """Count the objects that touch another, by a corner too."""
     border = border_between_objects(image.labels, 1)
     return len(np.setdiff1d(image.labels[border], [0]))
 

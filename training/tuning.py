@@ -104,7 +104,7 @@ def tune_postprocessing(
     best = model.card.postprocessing
     for _ in range(ROUNDS):
         for name, values in tried.items():
-            trials = [replace(best, **{name: value}) for value in values]
+            trials = [replace(best, **{name: value}) for value in (getattr(best, name), *values)]
             best = max(trials, key=lambda trial: mean_f1_of_sets(predicted, roles, trial))
     return best
 

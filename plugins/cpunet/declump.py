@@ -95,8 +95,8 @@ def declump(
     settings : Postprocessing
         Pixels above the foreground threshold belong to objects. Each connected region whose
         `marker_score` lies above the marker threshold, and which is not too small, seeds one object. With
-        boundaries alone, objects are what `regions_between_boundaries` finds. Objects that are too small are
-        dropped; the others are grown and their holes filled where the settings say so.
+        boundaries alone, objects are what `regions_between_boundaries` finds. Objects are grown and their holes
+        filled where the settings say so; then those that are too small are dropped.
     split : bool
         If false, each connected region of all objects' pixels is one object.
     usable : ndarray of shape (Y, X), bool, optional
@@ -114,23 +114,24 @@ def declump(
     scikit-image), which runs on the marker score, from the seeds outwards and never leaves the mask.
     """
     planes = planes_by_role(probabilities, roles)
-    if "foreground" in planes or "interior" in planes:
-        regions = regions_of_mask(planes, settings, usable)
-    else:
+    only_boundaries = "foreground" not in planes and "interior" not in planes
+    if only_boundaries:
         regions = regions_between_boundaries(planes["boundary"], settings.boundary_threshold, usable)
+    else:
+        regions = regions_of_mask(planes, settings, split, usable)
     if settings.dilation_px:
         regions = expand_labels(regions, settings.dilation_px).astype(np.int32)
-        if usable is not None:
-            regions[~usable] = 0
     if settings.fill_holes:
         regions = fill_holes(regions)
-    if not split:
+    if usable is not None:
+        regions = np.where(usable, regions, 0)
+    if not split and only_boundaries:
         regions, _ = ndimage.label(regions > 0, output=np.int32)
     return relabel(regions, settings.min_size_px)
 
 
 def regions_of_mask(
-    planes: Planes, settings: Postprocessing, usable: Optional[npt.NDArray[np.bool_]] = None
+    planes: Planes, settings: Postprocessing, split: bool = True, usable: Optional[npt.NDArray[np.bool_]] = None
 ) -> npt.NDArray[np.int32]:
     """Cut the mask of all objects into one region an object.
 
@@ -139,6 +140,8 @@ def regions_of_mask(
     planes : dict of str to ndarray of shape (Y, X)
         By role.
     settings : Postprocessing
+    split : bool
+        If false, each connected region is one object.
     usable : ndarray of shape (Y, X), bool, optional
         The mask has no pixel outside.
 
@@ -151,6 +154,8 @@ def regions_of_mask(
     if usable is not None:
         mask &= usable
     regions, _ = ndimage.label(mask)
+    if not split:
+        return regions
     score = marker_score(planes)
     markers, _ = ndimage.label(mask & (score > settings.marker_threshold))
     return split_regions(regions, relabel(markers, settings.marker_min_size_px), score)

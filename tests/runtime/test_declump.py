@@ -221,3 +221,16 @@ def test_no_object_reaches_where_nothing_is_usable(roles):
     labels = declump_with(plane[np.newaxis], roles, Postprocessing(dilation_px=3), usable=usable)
     assert labels[:, :18].any()
     assert not labels[:, 18:].any()
+
+
+def test_a_hole_where_nothing_is_usable_is_not_filled():
+    mask = np.zeros((1, 20, 20), np.float32)
+    mask[:, 4:16, 4:16] = 1
+    usable = np.ones((20, 20), bool)
+    usable[9:11, 9:11] = False
+    for dilation in (0, 2):
+        labels = declump_with(
+            mask, ("foreground",), Postprocessing(dilation_px=dilation, fill_holes=True), usable=usable
+        )
+        assert labels.max() == 1
+        assert not labels[~usable].any()

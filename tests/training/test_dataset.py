@@ -43,6 +43,21 @@ def test_an_item_is_image_targets_and_weights_of_one_patch(small_config, data_ro
     np.testing.assert_array_equal(weights[0], pixel_weights(patch.labels, config.loss, config.targets))
 
 
+def test_another_seed_gives_other_patches(small_config, data_root):
+    _, sources, _ = read_sources(small_config, data_root)
+    first, same, other = (
+        PatchStream(sources, replace(small_config, seed=seed), 0, 1)[0][0].numpy() for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
+
+
+def test_large_numbers_of_objects_become_small_ones(small_config):
+    far = np.where(DRAWN.labels > 0, 2**31 - 50 + DRAWN.labels, 0).astype(np.int32)
+    patch = normalized_patch(LabelledImage("a", DRAWN.image, far), small_config)
+    np.testing.assert_array_equal(patch.labels, DRAWN.labels)
+
+
 def batches(config, sources, workers, rank=0, devices=1):
     data = PatchData(replace(config, workers=workers, devices=devices), sources)
     data.trainer = SimpleNamespace(global_step=3, global_rank=rank, world_size=devices)

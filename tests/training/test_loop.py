@@ -79,6 +79,7 @@ def test_a_run_stopped_at_a_random_step_goes_on_with_its_schedule_and_patience(
         validate_every=4,
         steps=30,
         learning_rate=1e-3,
+        architecture=replace(small_config.architecture, dropout=0.2),
     )
     whole = train(config, data_root, tmp_path / "whole")
     stop_at = int(np.random.default_rng().integers(5, 25))
@@ -120,6 +121,50 @@ def test_training_stops_early_and_returns_to_the_best_weights(data_root, tmp_pat
     assert len(kept) == 4  # two validations without a better score after the second
     assert all(torch.equal(best[name], value) for name, value in kept[1].items())
     assert not torch.equal(best["head.weight"], kept[3]["head.weight"])
+    # the last checkpoint is that of the last validation, though it was not the best
+    last = load_trained(tmp_path / "last.ckpt").network.state_dict()
+    assert all(torch.equal(last[name], value) for name, value in kept[3].items())
+    # killed before the weights were written, the run does not go on beyond its stop
+    (tmp_path / "weights.safetensors").unlink()
+    again = weights_of(train(config, data_root, tmp_path))
+    assert len(kept) == 4
+    assert all(torch.equal(again[name], value) for name, value in best.items())
+
+
+def test_a_run_that_was_moved_still_knows_its_best_weights(data_root, tmp_path, small_config, monkeypatch):
+    config = replace(small_config, steps=12, validate_every=4, early_stopping_patience=9)
+
+    def scored_as(values):
+        left = list(values)
+        monkeypatch.setattr("cpunet.training.loop.score_images", lambda model, rows, diameter_px=None: [left.pop(0)])
+        monkeypatch.setattr(
+            "cpunet.training.loop.pool_scores",
+            lambda found: SimpleNamespace(mean_f1=found[0], mean_average_precision=0.0),
+        )
+
+    scored_as([0.9, 0.5])  # nothing is left to score with at the third validation
+    with pytest.raises(IndexError):
+        train(config, data_root, tmp_path / "before")
+    (tmp_path / "before").rename(tmp_path / "after")
+    best = load_trained(tmp_path / "after" / "best.ckpt").network.state_dict()
+    scored_as([0.6])
+    kept = weights_of(train(config, data_root, tmp_path / "after"))
+    assert all(torch.equal(kept[name], value) for name, value in best.items())
+
+
+def test_images_that_changed_are_noticed(tmp_path, small_config):
+    write_data_set(tmp_path / "drawn", ["train"] * 3 + ["val"])
+    config = replace(small_config, steps=4, validate_every=4)
+    train(config, tmp_path, tmp_path / "run").unlink()
+    path = tmp_path / "drawn" / "labels" / "f0.png"
+    path.write_bytes((tmp_path / "drawn" / "labels" / "f1.png").read_bytes())
+    with pytest.raises(ConfigError, match="other images or labels"):
+        train(config, tmp_path, tmp_path / "run")
+
+
+@pytest.mark.parametrize("steps", [1, 10])
+def test_a_very_short_run_ends_well(data_root, tmp_path, small_config, steps):
+    assert train(replace(small_config, steps=steps), data_root, tmp_path).exists()
 
 
 def test_a_run_leaves_logs_for_csv_and_tensorboard_and_a_picture(data_root, tmp_path, small_config, capsys):

@@ -108,6 +108,22 @@ def test_a_missed_gap_costs_more_where_its_pixels_weigh_more():
     assert loss(logits, truth, 3 * even).item() == pytest.approx(3 * loss(logits, truth, even).item(), rel=1e-5)
 
 
+@pytest.mark.parametrize("term", TERMS)
+def test_mixed_precision_does_not_round_the_loss(term):
+    exact = value(only(term), SIGMOID)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert value(only(term), SIGMOID) == pytest.approx(exact, rel=1e-5)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_a_pixel_that_is_surely_right_leaves_a_finite_slope(gamma):
+    targets = Targets("foreground_border")
+    logits = torch.full((1, 2, 2, 2), 40.0, requires_grad=True)
+    ones = torch.ones(1, 2, 2, 2)
+    SegmentationLoss(only("focal", focal_gamma=gamma), targets)(logits, ones, ones[:, :1]).backward()
+    assert torch.isfinite(logits.grad).all()
+
+
 @pytest.mark.parametrize("targets", [SIGMOID, SOFTMAX], ids=["sigmoid", "softmax"])
 @pytest.mark.parametrize("term", TERMS)
 def test_perfect_predictions_cost_less_than_undecided_and_wrong_ones(term, targets):
@@ -138,6 +154,7 @@ def test_a_batch_without_any_object_gives_a_finite_loss(term):
         ({"class_weights": (1.0, -1.0, 1.0)}, SIGMOID, "class_weights"),
         ({"class_weights": (1.0,)}, SIGMOID, "class_weights has 1 numbers"),
         ({**NOTHING, "dice": 1.0}, RIDGE, "values between"),
+        ({**NOTHING, "focal": 1.0}, SIGMOID, "values between"),
     ],
 )
 def test_what_cannot_be_is_refused(settings, targets, message):

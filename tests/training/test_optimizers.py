@@ -55,6 +55,22 @@ def test_one_cycle_rises_for_a_tenth_and_falls_to_nearly_nothing(small_config, o
     assert found[-1] < 1e-5
 
 
+@pytest.mark.parametrize("steps", [1, 2, 10, 11])
+def test_one_cycle_takes_any_number_of_steps(small_config, steps):
+    assert len(rates(replace(small_config, schedule="one_cycle", steps=steps))) == steps
+
+
+@pytest.mark.parametrize("name", ["rmsprop", "sgd"])
+def test_one_cycle_leaves_the_momentum_that_was_asked_for(small_config, name):
+    config = replace(small_config, schedule="one_cycle", optimizer=name, momentum=0.7)
+    optimizer = build_optimizer([weight()], config)
+    schedule = build_schedule(optimizer, config)["scheduler"]
+    for _ in range(5):
+        optimizer.step()
+        schedule.step()
+    assert optimizer.param_groups[0]["momentum"] == 0.7
+
+
 def test_cosine_falls_from_the_start(small_config):
     found = rates(replace(small_config, schedule="cosine", steps=100, learning_rate=0.1))
     assert found[0] == 0.1

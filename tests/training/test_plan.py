@@ -7,6 +7,7 @@ from skimage.io import imsave
 
 from cpunet.__main__ import main
 from cpunet.image_files import read_image
+from cpunet.training.augmentation import PRESETS
 from cpunet.training.config import read_config
 from cpunet.training.data import DataError
 from cpunet.training.network_summary import measure_receptive_field
@@ -108,6 +109,13 @@ def test_few_images_are_changed_much(folder, tmp_path):
     write_data_set(tmp_path / "many", ["train"] * 24 + ["val"])
     few, enough = (make_plan("mine", [path], MACHINE).content["augmentation"] for path in (folder, tmp_path / "many"))
     assert (few["preset"], enough["preset"]) == ("heavy", "standard")
+
+
+@pytest.mark.parametrize(("images", "fraction"), [(5, PRESETS["heavy"].clump_fraction), (50, 0.2)])
+def test_where_few_objects_touch_some_are_pasted_side_by_side(folder, monkeypatch, images, fraction):
+    facts = replace(look_at_set(folder), images=images, touching=0.02)
+    monkeypatch.setattr("cpunet.training.plan.look_at_set", lambda _: facts)
+    assert make_plan("mine", [folder], MACHINE).config.augmentation.clump_fraction == fraction
 
 
 def test_fine_tuning_is_planned_around_the_model(folder, tmp_path, small_config):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cpunet.training.config import ConfigError
-from cpunet.training.loop import train
+from cpunet.training.loop import SegmentationTask, train
 from cpunet.training.start_from import find_weights, load_start, take_over
 from cpunet.training.targets import Targets
 from cpunet.training.unet import Architecture
@@ -70,6 +70,12 @@ def test_another_number_of_image_channels_begins_with_a_new_first_convolution(ba
     transfer = take_over(network, config, load_start(config))
     assert transfer.new_input
     assert transfer.taken == len(network.state_dict()) - 1
+
+
+def test_a_first_convolution_that_begins_at_random_cannot_be_frozen(base, small_config):
+    config = replace(small_config, start_from=str(base), channels=("a", "b"), frozen="encoder")
+    with pytest.raises(ConfigError, match="another number of image channels"):
+        SegmentationTask(config, {})
 
 
 def test_another_architecture_is_refused_with_the_line_to_write(base, small_config):

@@ -61,6 +61,13 @@ def test_thresholds_follow_a_model_that_is_too_timid(rows, targets, scale, field
         assert tuned.boundary_threshold == Postprocessing().boundary_threshold
 
 
+def test_a_setting_of_the_card_is_kept_where_nothing_else_is_better(rows):
+    model = KnowingModel([], Targets(), 1.0)
+    model.card = replace(model.card, postprocessing=Postprocessing(0.52, 0.43, 3, 7))
+    model.rows = iter(rows)
+    assert tune_postprocessing(model, [rows], [None]) == model.card.postprocessing
+
+
 def test_sizes_are_tried_in_shares_of_the_trained_objects_area():
     small, large = (candidates(Targets().roles, diameter) for diameter in (10.0, 100.0))
     for name in ("marker_min_size_px", "min_size_px"):
