@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from cpunet.drawn_nuclei import draw_field
 from cpunet.model_card import Normalization
@@ -109,6 +110,9 @@ def test_validation_looks_at_as_many_images_as_asked_for(small_config, data_root
         assert len(sample[0]) == found
 
 
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="16-mixed needs a GPU, and there is none here")
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", pytest.param("16-mixed", marks=NO_GPU)])
 def test_the_trainer_computes_in_the_precision_asked_for(small_config, tmp_path, precision):
     assert build_trainer(replace(small_config, precision=precision), tmp_path, []).precision == precision
