@@ -33,7 +33,7 @@ def f1(path, field, **options):
 
 @every_model
 def test_the_folder_is_complete_and_small(path):
-    assert path.stat().st_size < 10e6
+    assert path.stat().st_size < 15e6
     card = read_card(path)
     assert card.name == path.parent.name
     assert card.scores
@@ -76,7 +76,9 @@ def test_tiles_change_next_to_nothing(path):
     field = draw_field((400, 480), columns=8, diameter_px=28, touching=True)
     model = load_model(path)
     whole = segment_image(field.image, model)
-    tiled = segment_image(field.image, model, Options(tile_shape=(256, 256)))
+    side = 2 * model.card.output.halo + 64  # of which the halo is dropped on each side
+    assert side < min(field.image.shape)
+    tiled = segment_image(field.image, model, Options(tile_shape=(side, side)))
     assert np.abs(tiled.probabilities - whole.probabilities).max() < 0.02
     assert (tiled.labels > 0).sum() == pytest.approx((whole.labels > 0).sum(), rel=1e-3)
 
