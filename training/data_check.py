@@ -17,7 +17,7 @@ from cpunet.training.data_facts import ERROR, WARNING, Finding, ImageFacts, look
 from cpunet.training.import_pairs import image_files
 from cpunet.training.index_file import INDEX, DataError, id_fault, index_problems, read_table
 from cpunet.training.splits import KEPT_SPLIT
-from cpunet.training.twins import TESTED_SPLITS, leaking_images
+from cpunet.training.twins import SAME_PICTURE, TESTED_SPLITS, leaking_images
 
 USED_SPLITS = {"train", *TESTED_SPLITS}
 NEAR_TWIN = 0.95
@@ -156,7 +156,7 @@ def _twin_findings(rows: Sequence[IndexRow], facts: Sequence[ImageFacts]) -> Ite
             if trained.row.key in known:
                 what += "; the index says so, and it is left out of training."
             else:
-                severity = ERROR if same else WARNING
+                severity = ERROR if likeness > SAME_PICTURE else WARNING
                 what += "; so that is tested which was trained on. Name its twin in duplicate_of, or exclude one."
         elif "test" in splits and len(splits) > 1:
             what += "; settings chosen on one are tested on the other."
@@ -176,8 +176,9 @@ def near_twins(facts: Sequence[ImageFacts]) -> list[tuple[ImageFacts, ImageFacts
     -------
     list of (ImageFacts, ImageFacts, float)
         Pairs, and the correlation of their fine structure, `NEAR_TWIN`..1; 1 for the same pixels. A turned or mirrored
-        copy is not found.
+        copy is not found. Even images show nothing, and are nobody's twins.
     """
+    facts = [seen for seen in facts if seen.thumbnail.any()]
     if not facts:
         return []
     thumbnails = np.stack([seen.thumbnail.ravel() for seen in facts])
@@ -186,7 +187,6 @@ def near_twins(facts: Sequence[ImageFacts]) -> list[tuple[ImageFacts, ImageFacts
     for position, seen in enumerate(facts[:-1]):
         likeness = np.minimum(thumbnails[position + 1 :] @ thumbnails[position], 1.0)
         same = pixels[position + 1 :] == seen.pixels
-        # Even images have no fine structure to compare.
         found += [
             (seen, facts[position + 1 + offset], 1.0 if same[offset] else float(likeness[offset]))
             for offset in np.flatnonzero(same | (likeness > NEAR_TWIN))

@@ -93,13 +93,18 @@ def _add_split(parser: argparse.ArgumentParser) -> None:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    pairings = [pair_source(source) for source in arguments.sources]
+    if arguments.images is None and arguments.label_format is not None:
+        raise DataError("--label-format goes with --images and --labels; of other sources it is known.")
+    suffixes = arguments.image_suffix, arguments.labels_suffix
+    if arguments.cellprofiler is None and suffixes != (None, None):
+        raise DataError("--image-suffix and --labels-suffix go with --cellprofiler.")
+    sets = {source.resolve().name for source in arguments.sources}
+    pairings = [pair_source(source, sets) for source in arguments.sources]
     if (arguments.images is None) != (arguments.labels is None):
         raise DataError("--images and --labels belong together: give both.")
     if arguments.images is not None:
         pairings.append(pair_by_name(arguments.images, arguments.labels, arguments.label_format))
     if arguments.cellprofiler is not None:
-        suffixes = arguments.image_suffix, arguments.labels_suffix
         pairings.append(pair_cellprofiler(arguments.cellprofiler, *suffixes))
     if not pairings:
         raise DataError("Say what to import: SOURCE, --images and --labels, or --cellprofiler.")
@@ -137,7 +142,22 @@ def _check(arguments: argparse.Namespace) -> int:
     return 1 if report.errors else 0
 
 
+def _refuse_what_does_not_apply(arguments: argparse.Namespace) -> None:
+    """Refuse an option of `data split` that would have no effect."""
+    if arguments.rename and arguments.column is None:
+        raise DataError("--rename goes with --column.")
+    if arguments.fractions is not None and not arguments.random:
+        raise DataError("--fractions goes with --random.")
+    if arguments.validate_on is not None and arguments.folds is None:
+        raise DataError("--validate-on goes with --folds.")
+    if arguments.stratify is not None and arguments.column is not None:
+        raise DataError("--stratify goes with --random or --folds; --column draws nothing.")
+    if arguments.seed < 0:
+        raise DataError(f"--seed {arguments.seed}: a whole number from 0 on is needed.")
+
+
 def _split(arguments: argparse.Namespace) -> int:
+    _refuse_what_does_not_apply(arguments)
     table = read_table(arguments.folder)
     problems = index_problems(table.rows)
     if problems:
@@ -156,6 +176,10 @@ def _split(arguments: argparse.Namespace) -> int:
                 raise DataError(f"--folds {arguments.folds} needs --validate-on, 1 to {arguments.folds}.")
             rows = split_in_folds(before, families, arguments.folds, arguments.validate_on, **drawn)
             fields = (*fields, "fold") if "fold" not in fields else fields
+    if arguments.folds is None and arguments.column != "fold":
+        # Folds of an earlier draw would contradict the new splits.
+        fields = tuple(name for name in fields if name != "fold")
+        rows = [{name: cells[name] for name in fields} for cells in rows]
     write_table(arguments.folder, fields, rows)
     print(f"{arguments.folder}: {counted(rows)} (was: {counted(before)})")
     return 0

@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.transform import resize
 
 from cpunet.image_files import ImageFileError, grey_of_equal_colours, read_image
 from cpunet.training.data import SUFFIXES, IndexRow, check_labels, object_diameters
 from cpunet.training.import_data import OVERLAP_FIELD
 from cpunet.training.label_warnings import Said, label_warnings
-from cpunet.training.twins import pixel_sum
+from cpunet.training.twins import THUMBNAIL_PX, fine_structure, pixel_sum
 
 ERROR, WARNING = "error", "warning"
-THUMBNAIL_PX = 64
 
 
 @dataclass(frozen=True)
@@ -153,32 +151,6 @@ def appearance(image: NDArray[np.generic]) -> NDArray[np.float64]:
     fine = float((plane - ndimage.gaussian_filter(plane, 2)).std() / (plane.std() or 1.0))
     darkest = max(0.0, float(low / high)) if high else 0.0
     return np.array([*np.percentile(plane, (25, 50, 75)), colourfulness, fine, darkest])
-
-
-def fine_structure(image: NDArray[np.generic], size_px: int | None = None) -> NDArray[np.float32]:
-    """Take uneven illumination and contrast away, so that the product of two is their correlation.
-
-    Parameters
-    ----------
-    image : ndarray of shape (Y, X) or (Y, X, C)
-    size_px : int, optional
-        Reduce it to a square of this size first; by default it keeps its own.
-
-    Returns
-    -------
-    ndarray of shape (Y, X), float32
-        Mean 0 and sum of squares 1; all 0 if the image is even.
-    """
-    plane = np.nan_to_num(np.asarray(image, np.float32))
-    plane = plane.mean(axis=2) if plane.ndim == 3 else plane
-    if size_px is not None:
-        plane = resize(plane, (size_px, size_px), anti_aliasing=True, preserve_range=True)
-    fine = plane - ndimage.gaussian_filter(plane, max(plane.shape) / 16)
-    fine -= fine.mean()
-    length = float(np.linalg.norm(fine))
-    return (fine / length if length > 1e-6 * max(1.0, float(np.abs(plane).max())) else np.zeros_like(fine)).astype(
-        np.float32
-    )
 
 
 def _image_problem(image: NDArray[np.generic]) -> str:

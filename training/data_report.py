@@ -14,7 +14,7 @@ from cpunet.image_files import grey_of_equal_colours, read_image
 from cpunet.overlay import draw_outlines, grey_picture
 from cpunet.training.data import IndexRow, read_labelled_image
 from cpunet.training.data_check import DataReport
-from cpunet.training.data_facts import Finding, ImageFacts
+from cpunet.training.data_facts import ERROR, Finding, ImageFacts
 from cpunet.training.html_page import figure_uri, picture_uri, write_page
 
 PICTURE_PX = 256
@@ -69,6 +69,7 @@ def report_text(report: DataReport) -> str:
     Returns
     -------
     str
+        Each error in a line; warnings of one kind and set together.
     """
     lines = []
     for row in set_table(report):
@@ -82,14 +83,20 @@ def report_text(report: DataReport) -> str:
             + f"), such as {'/'.join(cluster.facts[0].row.key)}"
             for number, cluster in enumerate(report.clusters, start=1)
         ]
-    alike: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
+    alike: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for finding in report.findings:
-        alike[finding.severity, finding.kind, finding.where.partition("/")[0]].append(finding)
-    for (severity, kind, name), findings in alike.items():
+        if finding.severity == ERROR:
+            lines.append(f"{finding.severity:<8} {finding.kind}: {finding.where}: {finding.what}")
+        else:
+            alike[finding.kind, finding.where.partition("/")[0]].append(finding)
+    for (kind, name), findings in alike.items():
         first = findings[0]
         many = f"{len(findings)} times in {name}, first " if len(findings) > 1 else ""
-        lines.append(f"{severity:<8} {kind}: {many}{first.where}: {first.what}")
-    return "\n".join([*lines, verdict(report)])
+        lines.append(f"{first.severity:<8} {kind}: {many}{first.where}: {first.what}")
+    lines.append(verdict(report))
+    if any(len(findings) > 1 for findings in alike.values()):
+        lines.append("Give --report FILE.html for all of them.")
+    return "\n".join(lines)
 
 
 def verdict(report: DataReport) -> str:

@@ -27,10 +27,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a model's name, its folder or .onnx file, or .safetensors or .ckpt of a run",
     )
     parser.add_argument(
-        "--data", nargs="+", required=True, type=Path, metavar="FOLDER", help="data sets: images/ labels/ index.csv"
+        "--data",
+        nargs="+",
+        action="extend",
+        required=True,
+        type=Path,
+        metavar="FOLDER",
+        help="data sets: images/ labels/ index.csv",
     )
     parser.add_argument("--split", default="val", help="which images of index.csv are scored (val)")
-    parser.add_argument("--modality", nargs="+", default=[], metavar="M", help="only images of these; all by default")
+    parser.add_argument(
+        "--modality",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="M",
+        help="only images of these; all by default",
+    )
     parser.add_argument(
         "--diameter", type=float, metavar="PX", help="typical diameter; the model rescales where needed"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,15 +16,17 @@ from cpunet.image_files import read_image, write_labels
 from cpunet.model_files import MODEL_FILE, find_model, list_models
 from cpunet.onnx_file import sha256
 from cpunet.segment import Model, Options, check_options, segment_image
+from cpunet.segment_command import report
 from cpunet.session import load_model
 from cpunet.training.data import IndexRow, Key, LabelledImage
 from cpunet.training.evaluation import TorchModel, card_for_training
-from cpunet.training.label_files import read_labels
+from cpunet.training.label_files import ReadLabels, guess_format, read_labels
 from cpunet.training.label_folder import find_label_files
 from cpunet.training.weights import WeightsError, load_trained
 
 WEIGHTS_SUFFIXES = (".safetensors", ".ckpt")
 LABELS_FOLDER = "labels"
+SCALED_TO = (255, 65535)
 
 
 class Method(Protocol):
@@ -60,11 +63,15 @@ class LabelFolder:
     files: Mapping[Key, Path]
 
     def segment(self, row: IndexRow, truth: LabelledImage) -> None:
-        """Do nothing: the file is there."""
+        """Read the file that is there, and say so if its objects may have been lost when it was saved."""
+        path = self.files[row.key]
+        read = read_predicted(path)
+        if read.note and not read.labels.any():
+            report(f"{self.name}: {path}: {read.note}. It is scored as empty.", sys.stderr)
 
     def labels(self, row: IndexRow) -> NDArray[np.integer]:
         """Read the labels of an image, as other programs save them."""
-        return read_labels([self.files[row.key]], "instances").labels
+        return read_predicted(self.files[row.key]).labels
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,34 @@ class ModelMethod:
     def labels(self, row: IndexRow) -> NDArray[np.integer]:
         """Read the labels that were written."""
         return read_image(self.files[row.key])
+
+
+def read_predicted(path: Path) -> ReadLabels:
+    """Read the label image that another program predicted.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    ReadLabels
+
+    Raises
+    ------
+    ValueError
+        If it is no label image.
+
+    Notes
+    -----
+    Whole numbers of 16 bits or more are objects, however bad: refusing specks and torn objects, as the import does,
+    would leave an image out because a method failed on it. Other files may be scaled, coloured or masks, and are
+    looked into.
+    """
+    array = read_image(path)
+    whole = array.ndim == 2 and np.issubdtype(array.dtype, np.integer) and array.dtype.itemsize > 1
+    plain = whole and array.max(initial=0) not in SCALED_TO
+    return read_labels([path], "own" if plain else guess_format(path))
 
 
 def chosen_methods(

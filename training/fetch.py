@@ -37,7 +37,8 @@ def fetch(url: str, target: Path, sha256: str) -> None:
     ------
     DataError
         If the server or the network fails, the disk is too small, or the sum differs. What came over a broken
-        connection is kept, and the next call goes on from there; a file with another sum is removed.
+        connection is kept, and the next call goes on from there; what came with another sum is removed. A file that
+        was there already is left alone.
     """
     if not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise DataError(f"{sha256!r} is no SHA-256: 64 hexadecimal digits are needed.")
@@ -49,8 +50,11 @@ def fetch(url: str, target: Path, sha256: str) -> None:
         _download(url, part)
         _check_sum(part, url, sha256)
         os.replace(part, target)
-    else:
-        _check_sum(target, url, sha256)
+    elif sum_of(target) != sha256.lower():
+        raise DataError(
+            f"{target}: this file is there already, with another SHA-256 than {url} must have; it was left alone. Move "
+            "it away, or choose another --archives."
+        )
 
 
 def sum_of(path: Path) -> str:
@@ -84,10 +88,10 @@ def require_space(folder: Path, needed: int, what: str) -> None:
         )
 
 
-def _check_sum(path: Path, url: str, sha256: str) -> None:
-    found = sum_of(path)
+def _check_sum(part: Path, url: str, sha256: str) -> None:
+    found = sum_of(part)
     if found != sha256.lower():
-        path.unlink()
+        part.unlink()
         raise DataError(
             f"{url}: the file has another SHA-256 than expected, and was removed.\n  expected {sha256.lower()}\n  "
             f"found    {found}\nRun the command again. If the sum is the same then, the file on the server is "

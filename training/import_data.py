@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from cpunet.training.import_pairs import Pair, Pairing, pair_mask_folders
 from cpunet.training.index_file import INDEX, WRITTEN_FIELDS, DataError, index_problems, read_table, write_table
 from cpunet.training.label_files import LabelFileError, read_labels
 from cpunet.training.splits import counted, inseparable, split_at_random
-from cpunet.training.twins import pixel_sum
+from cpunet.training.twins import SeenImages
 
 SHOWN_PROBLEMS = 20
 IMPORT_FRACTIONS, IMPORT_SEED = {"train": 0.85, "val": 0.15}, 1
+# An image without a split takes that of its group or twins: nothing is trained on whose like is tested on.
+KNOWN_FIRST = ("test", "val", "train")
 OVERLAP_FIELD = "overlap_px"
 
 
@@ -45,12 +47,14 @@ class ImportOptions:
     skip_unpaired: bool = False
 
 
-def pair_source(source: Path) -> Pairing:
+def pair_source(source: Path, sets: Collection[str]) -> Pairing:
     """Recognise a folder by what is in it: our own layout, or one mask an object as in the Data Science Bowl 2018.
 
     Parameters
     ----------
     source : Path
+    sets : collection of str
+        Names of all sets that become part of the new one: a twin in one of them is named by its id alone.
 
     Returns
     -------
@@ -64,7 +68,12 @@ def pair_source(source: Path) -> Pairing:
     if (source / INDEX).is_file():
         cells = read_table(source).rows
         pairs = (
-            Pair(row.id, row.image_path, (row.labels_path,), known)
+            Pair(
+                row.id,
+                row.image_path,
+                (row.labels_path,),
+                {**known, "duplicate_of": _within(row.duplicate_of, sets)},
+            )
             for row, known in zip(read_index(source), cells, strict=True)
         )
         return Pairing(tuple(pairs), "own", notes=(f"{source}: a data set in our own layout; its splits stay.",))
@@ -74,6 +83,11 @@ def pair_source(source: Path) -> Pairing:
         f"{source}: this is neither a data set ({INDEX}, images/, labels/) nor a folder of ID/images and ID/masks. "
         "For two folders say --images DIR --labels DIR, for CellProfiler's output --cellprofiler DIR."
     )
+
+
+def _within(twin: str, sets: Collection[str]) -> str:
+    folder, _, name = twin.rpartition("/")
+    return name if folder in sets else twin
 
 
 def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptions) -> list[str]:
@@ -109,9 +123,10 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
         raise DataError("There is no image with labels to import.")
     problems = index_problems({"id": pair.id} for pair in pairs)
     if problems:
-        raise DataError(_listed(problems, "Ids become file names, so that each must be there once:"))
+        way_out = " Rename the files and the ids in one of the sources' index.csv." if len(pairings) > 1 else ""
+        raise DataError(_listed(problems, f"Ids become file names, so that each must be there once.{way_out}"))
     groups = {pair.id: _group(pair.id, options.group_pattern) for pair in pairs}
-    earlier = _sums_of(options.against)
+    earlier = _images_of(options.against)
     with folder_beside(target) as folder:
         for sub in ("images", "labels"):
             (folder / sub).mkdir()
@@ -126,7 +141,7 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
             cells["modality"] = cells.get("modality") or options.modality
             cells["group"] = cells.get("group") or groups[pair.id]
             rows.append(cells)
-            notes += [f"{pair.id}: {sentence}."] if sentence else []
+            notes += [f"{pair.id}: {sentence}{'' if sentence.endswith('?') else '.'}"] if sentence else []
         if problems:
             raise DataError(_listed(problems, "Nothing was imported:"))
         if not any(int(cells["objects"]) for cells in rows):
@@ -137,12 +152,15 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
     notes.append(f"{len(rows)} images, {sum(int(cells['objects']) for cells in rows)} objects: {target}")
     twins = [cells for cells in rows if cells["duplicate_of"]]
     if twins:
-        notes.append(f"{len(twins)} images are there twice; the column duplicate_of names their twins.")
+        notes.append(
+            f"{len(twins)} images are there twice, or nearly the same picture (bit depth, file format); the column "
+            "duplicate_of names their twins."
+        )
     return [*notes, sentence]
 
 
-def _store(pair: Pair, label_format: str, folder: Path, earlier: dict[str, str]) -> tuple[dict[str, str], str]:
-    """Write one image and its labels; return its row of index.csv, and a sentence on what was undone."""
+def _store(pair: Pair, label_format: str, folder: Path, earlier: SeenImages) -> tuple[dict[str, str], str]:
+    """Write one image and its labels; return its row of index.csv, and a sentence on what was undone or found."""
     source = read_source_image(pair.image)
     read = read_labels(pair.labels, label_format)
     image = source.pixels
@@ -152,7 +170,7 @@ def _store(pair: Pair, label_format: str, folder: Path, earlier: dict[str, str])
         )
     store_image(source, folder / "images", pair.id)
     store_labels(read.labels, folder / "labels", pair.id)
-    same = earlier.setdefault(pixel_sum(image), pair.id)
+    twin, difference = earlier.twin_of(image, pair.id)
     cells = {
         "split": "",
         "duplicate_of": "",
@@ -164,11 +182,15 @@ def _store(pair: Pair, label_format: str, folder: Path, earlier: dict[str, str])
         "channels": str(1 if image.ndim == 2 else image.shape[2]),
         "objects": str(read.labels.max(initial=0)),
     }
-    if same != pair.id:
-        cells["duplicate_of"] = same
+    said = [read.note] if read.note else []
+    if twin and not cells["duplicate_of"]:
+        cells["duplicate_of"] = twin
+        said += [f"{difference} as {twin}"] if difference else []
+    elif twin and cells["duplicate_of"] != twin:
+        said.append(f"{difference or 'the same pixels'} as {twin}; its duplicate_of stays {cells['duplicate_of']}")
     if label_format == "masks":
         cells[OVERLAP_FIELD] = str(read.overlap_px)
-    return cells, read.note
+    return cells, "; ".join(said)
 
 
 def _group(name: str, pattern: str | None) -> str:
@@ -187,29 +209,39 @@ def _group(name: str, pattern: str | None) -> str:
     return group
 
 
-def _sums_of(folders: Iterable[Path]) -> dict[str, str]:
-    """Return <set>/<id> of each image of other data sets, by the sum of its pixels."""
-    sums: dict[str, str] = {}
+def _images_of(folders: Iterable[Path]) -> SeenImages:
+    """Look at each image of other data sets, by the name <set>/<id>."""
+    seen = SeenImages()
     for folder in folders:
-        for row in read_index(folder):
-            sums.setdefault(pixel_sum(read_image(row.image_path)), "/".join(row.key))
-    return sums
+        for row in tqdm(read_index(folder), desc=f"look at {folder.name}", unit="image", disable=None):
+            seen.twin_of(read_image(row.image_path), "/".join(row.key))
+    return seen
 
 
 def _with_splits(folder: Path, rows: list[dict[str, str]]) -> tuple[list[dict[str, str]], str]:
-    """Draw splits for the images that have none; return the rows, and a sentence that says so."""
-    without = [cells for cells in rows if not cells["split"]]
-    if not without:
+    """Give splits to the images that have none; return the rows, and a sentence that says so."""
+    if all(cells["split"] for cells in rows):
         return rows, f"splits, as they were: {counted(rows)}."
-    families = inseparable(folder, without)
-    if len(families) < len(IMPORT_FRACTIONS):
-        drawn = [{**cells, "split": "train"} for cells in without]
+    split_of: dict[int, str] = {}
+    free = []
+    for family in inseparable(folder, rows):
+        there = {rows[number]["split"] for number in family}
+        without = [number for number in family if not rows[number]["split"]]
+        known = next((split for split in KNOWN_FIRST if split in there), None)
+        if known is not None:
+            split_of.update(dict.fromkeys(without, known))
+        elif without:
+            free.append(without)
+    if not free:
+        how = "those of their groups and twins"
+    elif len(free) < len(IMPORT_FRACTIONS):
+        split_of.update({number: "train" for family in free for number in family})
         how = "all train, as there is nothing to draw from"
     else:
-        drawn = split_at_random(without, families, IMPORT_FRACTIONS, IMPORT_SEED)
+        drawn = split_at_random(rows, free, IMPORT_FRACTIONS, IMPORT_SEED)
+        split_of.update({number: drawn[number]["split"] for family in free for number in family})
         how = "85 % train, 15 % val, drawn at random with the seed 1"
-    split_of = {cells["id"]: cells["split"] for cells in drawn}
-    rows = [{**cells, "split": split_of.get(cells["id"], cells["split"])} for cells in rows]
+    rows = [{**cells, "split": split_of.get(number, cells["split"])} for number, cells in enumerate(rows)]
     return rows, f"splits: {how} ({counted(rows)}). `cpunet data split` draws others."
 
 

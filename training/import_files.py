@@ -58,6 +58,11 @@ def read_source_image(path: Path) -> SourceImage:
     if path.suffix.lower() == ".png" and _png_loses_bits(path):
         raise DataError(f"{path}: this is a colour PNG of 16 bits, which would be read as 8; save it as TIFF.")
     stored = image = read_image(path)
+    if path.suffix.lower() in TIFF_SUFFIXES and stored.dtype.itemsize < _bytes_of_tiff(path):
+        raise DataError(
+            f"{path}: this is compressed so that only {8 * stored.dtype.itemsize} of its bits can be read; save it as "
+            "TIFF without compression."
+        )
     if image.dtype == bool:
         image = image.astype(np.uint8)
     if np.issubdtype(image.dtype, np.complexfloating):
@@ -78,6 +83,16 @@ def _png_loses_bits(path: Path) -> bool:
         header = stream.read(26)
     grey = 0
     return len(header) == 26 and header[24] == 16 and header[25] != grey
+
+
+def _bytes_of_tiff(path: Path) -> int:
+    """Return how many bytes a TIFF file's values take, which Pillow reduces where tifffile lacks the compression."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            dtype = file.pages.first.dtype
+    except tifffile.TiffFileError:
+        return 0
+    return 0 if dtype is None else dtype.itemsize
 
 
 def store_image(source: SourceImage, folder: Path, name: str) -> None:

@@ -71,7 +71,7 @@ def pair_by_name(images: Path, labels: Path, label_format: str | None) -> Pairin
         Holds a file an image.
     labels : Path
         Holds, for the image NAME, the file NAME with or without one of `LABEL_SUFFIXES`, or the folder NAME with one
-        mask an object.
+        mask an object. If it is the folder of the images, only files with such a suffix are labels.
     label_format : str or None
         None looks into the files.
 
@@ -87,17 +87,22 @@ def pair_by_name(images: Path, labels: Path, label_format: str | None) -> Pairin
     for folder in (images, labels):
         if not folder.is_dir():
             raise DataError(f"{folder}: there is no such folder.")
-    image_of = _by_name(image_files(images), lambda path: path.stem)
+    found, label_files = image_files(images), image_files(labels)
+    if images.resolve() == labels.resolve():
+        # Cellpose writes NAME_cp_masks.tif beside NAME.tif.
+        label_files = [path for path in found if path.stem.endswith(LABEL_SUFFIXES)]
+        found = [path for path in found if path not in label_files]
+    image_of = _by_name(found, lambda path: path.stem)
     if not image_of:
-        raise DataError(f"{images}: there is no PNG or TIFF file.")
-    folders = {path.name: path for path in sorted(labels.iterdir()) if path.is_dir() and path.name in image_of}
-    if label_format == "masks" or (label_format is None and folders):
+        raise DataError(f"{images}: there is no PNG or TIFF file of an image.")
+    folders = {path.name: path for path in sorted(labels.iterdir()) if _may_hold_masks(path, images)}
+    if label_format == "masks" or (label_format is None and folders.keys() & image_of.keys()):
         labels_of = {name: tuple(image_files(folder)) for name, folder in folders.items()}
         labels_of = {name: files for name, files in labels_of.items() if files}
         format_note = "masks, one file an object: there is a folder for each image"
         label_format = "masks"
     else:
-        files = _by_name(image_files(labels), lambda path: _without_label_suffix(path.stem, image_of))
+        files = _by_name(label_files, lambda path: _without_label_suffix(path.stem, image_of))
         labels_of = {name: (path,) for name, path in files.items()}
         label_format, format_note = _known_or_guessed(label_format, [path for _, path in sorted(files.items())])
     return _pairing(image_of, labels_of, label_format, f"labels: {format_note}.")
@@ -146,6 +151,10 @@ def _pairing(
     return Pairing(pairs, label_format, tuple(unpaired), (note,))
 
 
+def _may_hold_masks(path: Path, images: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".") and path.resolve() != images.resolve()
+
+
 def _by_name(paths: Iterable[Path], name_of: Callable[[Path], str]) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for path in paths:
@@ -166,7 +175,8 @@ def _without_label_suffix(stem: str, images: Iterable[str]) -> str:
 def _known_or_guessed(label_format: str | None, files: Sequence[Path]) -> tuple[str, str]:
     """Return the format, and a sentence's end that says how it was found."""
     if label_format is not None:
-        return label_format, f"{label_format}, as you said"
+        read_as = "said-instances" if label_format == "instances" else label_format
+        return read_as, f"{label_format}, as you said"
     guesses = {guess_format(path) for path in files[:LOOKED_AT]}
     if "colours" in guesses:
         return "colours", "colours: label files hold several colours, so an object is what hangs together in one"

@@ -49,7 +49,7 @@ def read_table(folder: Path) -> IndexTable:
     Raises
     ------
     DataError
-        If the file is missing, is no CSV file in UTF-8, or lacks a column.
+        If the file is missing, is no CSV file in UTF-8, lacks a column, or has one twice.
     """
     path = Path(folder) / INDEX
     if not path.is_file():
@@ -66,6 +66,11 @@ def read_table(folder: Path) -> IndexTable:
     if missing:
         hint = " Its columns are parted by semicolons; save it with commas." if ";" in "".join(fields) else ""
         raise DataError(f"{path}: the column {missing[0]!r} is missing.{hint}")
+    twice = [name for name, count in Counter(fields).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"{path}: the column {twice[0]!r} stands in the first line twice. Remove one, or empty columns at the end."
+        )
     for number, row in lines:
         if None in row or None in row.values():
             raise DataError(f"{path}: line {number} has another number of cells than the first line.")

@@ -16,6 +16,8 @@ from cpunet.training.data import check_labels
 # Of a label image that went through a lossy file or is a photograph, nearly every pixel is a piece of its own.
 PIECES_PER_OBJECT, MORE_PIECES, SMALLEST_MEAN_PX = 3, 10, 4
 LARGEST_OFFSET = 1e-9
+# A piece of less than this share of the largest is a stray, and no second object.
+SMALLEST_SHARE = 1 / 5
 SAVE_AS = (
     'In CellProfiler choose "uint16" in ConvertObjectsToImage, and in SaveImages the format "tiff" with the bit depth '
     '"16-bit integer", or "No conversion" with more than 65535 objects.'
@@ -53,7 +55,8 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
     paths : sequence of Path
         One file; for ``masks``, one file an object.
     label_format : str
-        ``instances``: each object has a number of its own. ``masks``: one file an object. ``colours``: an object is
+        ``instances``: each object has a number of its own. ``said-instances``: the same, and the user said so, so that
+        one number in several pieces is taken for one object. ``masks``: one file an object. ``colours``: an object is
         what hangs together in one colour. ``first-channel``: the same, looking at the first channel alone. ``own``:
         instances in a data set of ours, of which nothing need be guessed.
 
@@ -74,7 +77,7 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
     array = read_image(path)
     try:
         if label_format == "colours":
-            return ReadLabels(_connected_colours(array))
+            return ReadLabels(_on_black(_connected_colours(array)))
         if label_format == "first-channel":
             return ReadLabels(_connected_colours(array if array.ndim == 2 else array[..., 0]))
         if label_format == "own":
@@ -82,7 +85,7 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
             if problem:
                 raise LabelFileError(problem)
             return ReadLabels(renumbered(array))
-        return _from_instances(array)
+        return _from_instances(array, one_may_be_in_pieces=label_format == "said-instances")
     except LabelFileError as error:
         raise LabelFileError(f"{path}: {error}") from error
 
@@ -101,7 +104,7 @@ def guess_format(path: Path) -> str:
     return "instances" if grey_of_equal_colours(read_image(path)).ndim == 2 else "colours"
 
 
-def _from_instances(array: NDArray[np.generic]) -> ReadLabels:
+def _from_instances(array: NDArray[np.generic], one_may_be_in_pieces: bool) -> ReadLabels:
     values = grey_of_equal_colours(array)
     if values.ndim != 2:
         raise LabelFileError(
@@ -119,8 +122,13 @@ def _from_instances(array: NDArray[np.generic]) -> ReadLabels:
     labels = labels.reshape(values.shape).astype(np.int32)
     if not len(numbers) or numbers[0] != 0:
         labels += 1  # not one pixel of background
-    _refuse_what_is_no_label_image(labels, values)
-    return ReadLabels(labels, note=_note(values, int(labels.max(initial=0))))
+    pieces = _pieces(labels)
+    if not one_may_be_in_pieces:
+        _refuse_a_mask(labels, pieces)
+    _refuse_what_is_no_label_image(labels, values, pieces)
+    objects = int(labels.max(initial=0))
+    notes = [_note(values, objects), *_doubts(labels, objects, int(pieces.max(initial=0)))]
+    return ReadLabels(labels, note="; ".join(note for note in notes if note))
 
 
 def _without_offset(values: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -155,15 +163,34 @@ def _note(values: NDArray[np.generic], objects: int) -> str:
     return ""
 
 
-def _refuse_what_is_no_label_image(labels: NDArray[np.int32], values: NDArray[np.generic]) -> None:
-    objects = int(labels.max(initial=0))
-    pieces = int(_pieces(labels).max(initial=0))
-    if objects == 1 and pieces > 1:
+def _doubts(labels: NDArray[np.int32], objects: int, pieces: int) -> list[str]:
+    """Ask what may be wrong with labels that can be read."""
+    doubts = []
+    if pieces > objects:
+        numbers = "one number lies" if objects == 1 else f"{objects} numbers lie"
+        doubts.append(f"its {numbers} in {pieces} places; is each object a number of its own?")
+    if labels.size and labels.min() > 0:
+        doubts.append("no pixel is 0, so that none is background; is its lowest number the background?")
+    return doubts
+
+
+def _refuse_a_mask(labels: NDArray[np.int32], pieces: NDArray[np.int32]) -> None:
+    if labels.max(initial=0) != 1:
+        return
+    areas = np.bincount(pieces[pieces > 0])
+    large = int((areas >= SMALLEST_SHARE * areas.max()).sum())
+    if large > 1:
         raise LabelFileError(
-            f"this is a mask: all {pieces} objects have the same value, so that touching ones cannot be told apart. "
-            f"{SAVE_AS}"
+            f"this is a mask: all {large} objects have the same value, so that touching ones cannot be told apart. "
+            f"{SAVE_AS} If it is one object, say --label-format instances with --images and --labels."
         )
-    shattered = pieces > PIECES_PER_OBJECT * objects + MORE_PIECES
+
+
+def _refuse_what_is_no_label_image(
+    labels: NDArray[np.int32], values: NDArray[np.generic], numbered_pieces: NDArray[np.int32]
+) -> None:
+    objects, pieces = int(labels.max(initial=0)), int(numbered_pieces.max(initial=0))
+    shattered = objects > 1 and pieces > PIECES_PER_OBJECT * objects + MORE_PIECES
     if shattered or objects * SMALLEST_MEAN_PX > max(np.count_nonzero(labels), 100):
         raise LabelFileError(
             f"this is no label image: it has {objects} values, in {pieces} pieces. It looks like a photograph, or like "
@@ -217,6 +244,14 @@ def _connected_colours(array: NDArray[np.generic]) -> NDArray[np.int32]:
         raise LabelFileError(
             f"this has {pieces.max()} pieces of one colour each, of a few pixels: it is a photograph, or labels saved "
             f"with loss (JPEG, or resized with smoothing). {SAVE_AS}"
+        )
+    return pieces
+
+
+def _on_black(pieces: NDArray[np.int32]) -> NDArray[np.int32]:
+    if pieces.size and pieces.min() > 0:
+        raise LabelFileError(
+            "no pixel is black, the background, so that background cannot be told from objects. Paint it black."
         )
     return pieces
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from cpunet.image_files import TIFF_SUFFIXES
 from cpunet.training.data import IndexRow, Key
+from cpunet.training.import_pairs import LABEL_SUFFIXES as IMPORTED_ENDINGS
 
 LABEL_SUFFIXES = (*TIFF_SUFFIXES, ".png")
-# What Cellpose, StarDist and this package add to an image's name.
-LABEL_ENDINGS = ("_cp_masks", ".stardist", "_stardist", "_labels", "_label", "_masks")
+# What Cellpose, StarDist and others add to an image's name.
+LABEL_ENDINGS = (*IMPORTED_ENDINGS, ".stardist", "_stardist")
 
 
 class LabelFolderError(ValueError):

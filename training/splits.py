@@ -15,6 +15,7 @@ from cpunet.training.twins import Key, joined, pixel_sum, twin_families
 
 KEPT_SPLIT = "excluded"
 FRACTIONS = {"train": 0.8, "val": 0.1, "test": 0.1}
+ROUNDING = 1e-9
 Cells = dict[str, str]
 
 
@@ -177,7 +178,13 @@ def _share_out(
     seed: int,
     stratify: str | None,
 ) -> dict[int, str]:
-    """Give each family to the share that lacks most, in a drawn order; return the share of each row."""
+    """Give each family to the share that lacks most, in a drawn order; return the share of each row.
+
+    Notes
+    -----
+    In each stratum a share gets as much as goes wholly into its part. What is left goes where the strata so far lack
+    most together: in strata of three images 80 % would otherwise be all three, every time.
+    """
     if stratify is not None and rows and stratify not in rows[0]:
         raise DataError(f"index.csv has no column {stratify!r} to stratify by; it has {', '.join(rows[0])}.")
     used = [[number for number in family if rows[number]["split"] != KEPT_SPLIT] for family in families]
@@ -194,17 +201,21 @@ def _share_out(
         strata[rows[family[0]][stratify] if stratify else ""].append(family)
     total: Counter[str] = Counter()
     drawn: dict[int, str] = {}
-    wanted = sum(len(family) for family in used)
-    for name in sorted(strata):
-        members = strata[name]
+    reached = 0
+    for members in strata.values():  # in the order drawn, so that chance decides which stratum lacks what
         size = sum(len(family) for family in members)
-        here: Counter[str] = Counter()
+        reached += size
+        lack_here = {share: fraction * size for share, fraction in shares.items()}
+        lack = {share: fraction * reached - total[share] for share, fraction in shares.items()}
         # Large families first: they fit least, and what follows evens them out.
         for family in sorted(members, key=len, reverse=True):
-            share = max(
-                shares, key=lambda each: (shares[each] * size - here[each], shares[each] * wanted - total[each])
+            fitting = [share for share in shares if lack_here[share] > len(family) - ROUNDING]
+            open_here = [share for share in shares if lack_here[share] > ROUNDING]
+            share = (
+                max(fitting, key=lack_here.__getitem__) if fitting else max(open_here or shares, key=lack.__getitem__)
             )
-            here[share] += len(family)
+            lack_here[share] -= len(family)
+            lack[share] -= len(family)
             total[share] += len(family)
             drawn.update(dict.fromkeys(family, share))
     for empty in [share for share in shares if not total[share]]:

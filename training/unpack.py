@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import zipfile
 import zlib
@@ -12,7 +13,6 @@ from cpunet.training.index_file import DataError
 
 LARGEST_BYTES = 4 << 30
 MOST_FILES = 200_000
-CHUNK = 1 << 18
 ENCRYPTED = 0x1
 
 
@@ -60,6 +60,8 @@ def _place(info: zipfile.ZipInfo, archive: Path) -> Path | None:
     parts = PurePosixPath(name).parts
     if "\\" in name or "\0" in name or name.startswith("/") or ".." in parts or ":" in name:
         raise DataError(f"{archive}: it holds the path {name!r}, which leads out of the folder; nothing was unpacked.")
+    if not parts:
+        raise DataError(f"{archive}: it holds a file called {name!r}, which names none; nothing was unpacked.")
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
         raise DataError(f"{archive}: {name!r} is a link or a device; nothing was unpacked.")
@@ -72,11 +74,6 @@ def _place(info: zipfile.ZipInfo, archive: Path) -> Path | None:
 
 def _write(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = 0
+    # A bomb may say that it is small: zipfile gives no more than it says, and then finds the sum wrong.
     with opened.open(info) as source, path.open("xb") as stream:
-        while block := source.read(CHUNK):
-            written += len(block)
-            # A bomb may say that it is small.
-            if written > info.file_size:
-                raise zipfile.BadZipFile(f"{info.filename} is larger than it says")
-            stream.write(block)
+        shutil.copyfileobj(source, stream)

@@ -14,7 +14,7 @@ from cpunet.training.data import (
     rows_of_split,
 )
 from cpunet.training.index_file import index_problems, write_table
-from cpunet.training.twins import leaking_images, pixel_sum
+from cpunet.training.twins import SAME_PICTURE, SeenImages, leaking_images, pixel_sum, twin_families
 
 FIELDS = ["id", "modality", "split", "duplicate_of"]
 
@@ -135,6 +135,15 @@ def test_two_twins_of_a_third_are_twins(tmp_path):
     assert leaking_images(rows) == {("first", "x"), ("second", "y"), ("second", "z")}
 
 
+@pytest.mark.parametrize("names", [("first/x", "first/x"), ("first/x", "first/x_w1F"), ("x", "x")])
+def test_two_twins_of_an_image_that_is_not_given_are_twins(tmp_path, names):
+    twins = zip("yz", ("train", "val"), names, strict=True)
+    rows = [(name, "f", split, twin) for name, split, twin in twins]
+    write_index(tmp_path / "second", *rows, ("w", "f", "train", "first/other"))
+    assert twin_families(read_index(tmp_path / "second")) == [{("second", "y"), ("second", "z")}]
+    assert ids([DataSource("second")], tmp_path, "train") == [["w"]]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -187,3 +196,18 @@ def test_an_index_that_cannot_be_written_whole_is_left_as_it_was(tmp_path):
         write_table(tmp_path / "set", FIELDS, [dict.fromkeys(FIELDS, "x"), {"unknown": "y"}])
     assert (tmp_path / "set/index.csv").read_bytes() == before
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["index.csv"]
+
+
+def test_a_twin_is_found_by_its_pixels_or_its_fine_structure():
+    images = np.random.default_rng(0).integers(0, 4095, (150, 70, 80)).astype(np.uint16)
+    seen = SeenImages()
+    for number, image in enumerate(images):
+        assert seen.twin_of(image, f"i{number}") == ("", "")
+    assert seen.twin_of(images[120].astype(np.float32), "same") == ("i120", "")
+    twin, difference = seen.twin_of((images[140] // 16).astype(np.uint8), "near")
+    assert twin == "i140"
+    assert float(difference.removesuffix(")").rpartition(" ")[2]) > SAME_PICTURE
+    noise = np.random.default_rng(1).normal(0, 400, images[0].shape)
+    assert seen.twin_of(images[3] + noise, "another") == ("", "")
+    even = [seen.twin_of(np.full((70, 80), value, np.uint8), f"even{value}") for value in (3, 9)]
+    assert even == [("", "")] * 2

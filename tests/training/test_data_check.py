@@ -1,17 +1,20 @@
 import re
 from html.parser import HTMLParser
 
+import jinja2
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from cpunet.drawn_nuclei import draw_field
+from cpunet.training import html_page
 from cpunet.training.appearance_clusters import cluster_numbers
 from cpunet.training.data_check import NEAR_TWIN, check_data
-from cpunet.training.data_facts import ERROR, WARNING, appearance, fine_structure, used_bits
+from cpunet.training.data_facts import ERROR, WARNING, appearance, used_bits
 from cpunet.training.data_report import report_text, set_table
 from cpunet.training.index_file import WRITTEN_FIELDS, write_table
 from cpunet.training.label_warnings import label_warnings
+from cpunet.training.twins import fine_structure
 from tests.import_sources import data, field, put
 
 
@@ -154,6 +157,15 @@ def test_an_index_that_cannot_be_read_does_not_hide_the_other_sets(tmp_path):
     assert found(tmp_path / "none", good) == [(ERROR, "index", "none"), (ERROR, "file", "good/f1")]
 
 
+def test_columns_of_one_name_are_an_error_that_says_what_to_do(tmp_path):
+    folder = write_set(tmp_path / "set", *good_images())
+    lines = (folder / "index.csv").read_text().splitlines()
+    (folder / "index.csv").write_text("".join(f"{line},,\n" for line in lines))
+    (finding,) = check_data([folder]).findings
+    assert (finding.severity, finding.kind) == (ERROR, "index")
+    assert "the column '' stands in the first line twice. Remove one, or empty columns at the end." in finding.what
+
+
 @pytest.mark.parametrize("name", ["f1", "../f1"])
 def test_ids_that_cannot_be_are_errors(tmp_path, name):
     folder = write_set(tmp_path / "set", *good_images())
@@ -238,23 +250,43 @@ def test_an_excluded_twin_is_none(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "copy",
+    ("copy", "severity"),
     [
-        lambda image: (np.sqrt(image / 65535) * 255).astype(np.uint8),
-        lambda image: image // 16,
-        lambda image: ndimage.zoom(image.astype(float), 2, order=1).astype(np.uint16),
+        (lambda image: (np.sqrt(image / 65535) * 255).astype(np.uint8), WARNING),
+        (lambda image: image // 16, ERROR),
+        (lambda image: (image // 257).astype(np.uint8), ERROR),
+        (lambda image: ndimage.zoom(image.astype(float), 2, order=1).astype(np.uint16), WARNING),
     ],
-    ids=["8 bits, other contrast", "12 bits", "enlarged"],
+    ids=["8 bits, other contrast", "12 bits", "8 bits", "enlarged"],
 )
-def test_nearly_the_same_picture_is_pointed_out(tmp_path, copy):
+def test_nearly_the_same_picture_is_pointed_out(tmp_path, copy, severity):
     here, _ = twins("train", "val", np.copy)
     changed_image = copy(field(50)[0])
     labels = field(50)[1]
     labels = labels if changed_image.shape == labels.shape else np.kron(labels, np.ones((2, 2), labels.dtype))
     there = [("u", "val", changed_image, labels), ("o", "train", *field(70))]
     assert found(write_set(tmp_path / "here", *here), write_set(tmp_path / "there", *there)) == [
-        (WARNING, "near-twin", "here/t")
+        (severity, "near-twin", "here/t")
     ]
+
+
+def test_a_copy_in_another_bit_depth_is_no_error_on_one_side_or_where_the_index_names_it(tmp_path):
+    here, there = twins("train", "val", lambda image: image // 16)
+    here, there = write_set(tmp_path / "here", *here), write_set(tmp_path / "there", *there, ("o", "train", *field(70)))
+    assert found(here, there) == [(ERROR, "near-twin", "here/t")]
+    text = (there / "index.csv").read_text()
+    (there / "index.csv").write_text(re.sub("(?m)^(u,.*fluorescence,val),", r"\1,here/t", text))
+    assert found(here, there) == [(WARNING, "near-twin", "here/t")]
+    (there / "index.csv").write_text(text.replace("fluorescence,val", "fluorescence,train") + "v,,,,,,f,val,,\n")
+    for sub in ("images", "labels"):
+        put(there / sub / "v.tif", dict(zip(("images", "labels"), field(71), strict=True))[sub].astype(np.uint16))
+    assert found(here, there) == [(WARNING, "near-twin", "here/t")]
+
+
+def test_even_images_are_nobodys_twins(tmp_path):
+    even = [(f"e{n}", ("train", "val")[n % 2], np.full((64, 64), n // 2, np.uint8), field(0)[1] * 0) for n in range(8)]
+    kinds = [kind for _, kind, _ in found(write_set(tmp_path / "set", *good_images(), *even))]
+    assert sorted(kinds) == ["empty"] * 8 + ["pixels"] * 8
 
 
 def test_different_fields_are_no_twins_whatever_the_illumination():
@@ -331,11 +363,8 @@ class Page(HTMLParser):
 
 
 def test_the_page_shows_all_and_opens_offline(tmp_path, capsys):
-    images = good_images()
-    images[1] = ("<b>f1", *images[1][1:3], images[1][3] * 0)
-    folder = write_set(
-        tmp_path / "set", *good_images()[2:], images[0], ("x&y", "train", *field(9)[:1], field(9)[1] * 0)
-    )
+    empty = ("x&y", "train", field(9)[0], field(9)[1] * 0)
+    folder = write_set(tmp_path / "set", *good_images(), empty, modality="<b>dim")
     assert data("check", folder, "--report", tmp_path / "pages/check.html") == 0
     text = (tmp_path / "pages/check.html").read_text(encoding="utf-8")
     page = Page(text)
@@ -343,8 +372,22 @@ def test_the_page_shows_all_and_opens_offline(tmp_path, capsys):
     assert sum(source.startswith("data:image/svg") for source in page.sources) == 1
     assert sum(source.startswith("data:image/png") for source in page.sources) >= 5
     assert "set/x&y" in " ".join(page.texts)
+    assert "<b>dim 7" in page.texts
+    assert "<b>" not in text
     assert "Training may start: 0 errors, 1 warnings." in " ".join(page.texts)
     assert "empty" in capsys.readouterr().out
+
+
+def test_without_escaping_a_modality_would_become_markup(tmp_path, monkeypatch):
+    def unescaped(**options):
+        return jinja2.Environment(**(options | {"autoescape": False}))
+
+    folder = write_set(tmp_path / "set", *good_images(), modality="<b>dim")
+    monkeypatch.setattr(html_page, "Environment", unescaped)
+    assert data("check", folder, "--report", tmp_path / "check.html") == 0
+    text = (tmp_path / "check.html").read_text(encoding="utf-8")
+    assert "<b>dim 7" not in Page(text).texts
+    assert "<b>" in text
 
 
 def test_the_text_sums_up_what_is_found_often(tmp_path):
@@ -354,6 +397,9 @@ def test_the_text_sums_up_what_is_found_often(tmp_path):
     ]
     text = report_text(check_data([write_set(tmp_path / "set", *images)]))
     assert "warning  empty: 2 times in set, first set/f0: no object." in text
+    assert text.endswith("Give --report FILE.html for all of them.")
+    alone = [images[0], *good_images()[1:]]
+    assert report_text(check_data([write_set(tmp_path / "alone", *alone)])).endswith("0 errors, 1 warnings.")
 
 
 def test_a_set_without_a_single_good_image_is_reported_too(tmp_path, capsys):
@@ -361,5 +407,6 @@ def test_a_set_without_a_single_good_image_is_reported_too(tmp_path, capsys):
     for path in (folder / "images").iterdir():
         path.unlink()
     assert data("check", folder, "--report", tmp_path / "check.html") == 1
-    assert "6 times in set" in capsys.readouterr().out
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("error    file: ")]
+    assert [line.split(": ")[1] for line in lines] == [f"set/f{number}" for number in range(6)]
     assert (tmp_path / "check.html").is_file()

@@ -16,7 +16,7 @@ from cpunet.training import evaluate_command
 from cpunet.training.config import config_to_dict
 from cpunet.training.data import IndexRow, read_index, read_labelled_image
 from cpunet.training.evaluation import torch_model
-from cpunet.training.label_folder import LABEL_ENDINGS, find_label_files
+from cpunet.training.label_folder import find_label_files
 from cpunet.training.weights import CONFIG_KEY, NETWORK_PREFIX, TrainedNetwork, build_network, save_trained
 from tests.drawn_data_set import write_data_set
 from tests.tiny_onnx import changed_card, tiny_onnx
@@ -136,7 +136,9 @@ def test_one_file_never_serves_two_images(tmp_path, beside, capsys):
     assert str(beside / "second") in error
 
 
-@pytest.mark.parametrize("ending", ["", *LABEL_ENDINGS])
+@pytest.mark.parametrize(
+    "ending", ["", "_mask", "_masks", "_seg", "_cp_masks", "_label", "_labels", ".stardist", "_stardist"]
+)
 @pytest.mark.parametrize("suffix", [".tif", ".TIFF", ".png"])
 def test_names_of_label_files(tmp_path, ending, suffix):
     for name in (f"a{ending}{suffix}", f"ab{ending}{suffix}", "a_notes.txt", f"a{ending}.npy"):
@@ -151,6 +153,79 @@ def test_masks_beside_the_images_are_told_from_them(drawn, beside, output):
         shutil.copy(drawn / "images" / f"{name}.png", beside)
     assert evaluate("--beside", f"Cellpose={beside}", "--data", drawn, "-o", output) == 0
     assert scores_of(output)["Cellpose"]["overall"]["mean_f1"] == 1
+
+
+def shattered(truth):
+    """Noise of specks, each a number of its own."""
+    labels = np.zeros(truth.shape, np.uint16)
+    labels[::2, ::2] = np.arange(1, labels[::2, ::2].size + 1).reshape(labels[::2, ::2].shape)
+    return labels
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [shattered, lambda truth: (truth > 0).astype(np.uint16), lambda truth: np.zeros_like(truth)],
+    ids=["specks", "one number for all", "nothing"],
+)
+def test_a_bad_method_is_scored_and_costs_no_image(drawn, beside, output, spoil, capsys):
+    bad = shutil.copytree(beside, beside.parent / "bad")
+    truth = imread(str(drawn / "labels" / "f7.png")).astype(np.uint16)
+    tifffile.imwrite(str(bad / "f7.tif"), spoil(truth))
+    assert evaluate("--data", drawn, "--beside", f"Bad={bad}", f"Truth={beside}", "-o", output) == 0
+    scores = scores_of(output)
+    expected = score_image(truth, spoil(truth))
+    assert scores["Truth"]["overall"]["images"] == 3
+    assert scores["Bad"]["images"][1]["mean_f1"] == pool_scores([expected]).mean_f1 < 0.1
+    assert scores["Bad"]["overall"]["mean_f1"] < 1 == scores["Truth"]["overall"]["mean_f1"]
+    assert capsys.readouterr().err == ""
+
+
+def as_colours(truth):
+    return np.array([(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)], np.uint8)[
+        np.where(truth, 1 + truth % 4, 0)
+    ]
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        as_colours,
+        lambda truth: np.round(truth * (65535 / truth.max())).astype(np.uint16),
+        lambda truth: (truth / truth.max()).astype(np.float32),
+    ],
+    ids=["colours", "scaled to 16 bits", "floating point"],
+)
+def test_labels_as_other_programs_save_them_are_read(drawn, beside, output, saved):
+    for name in VAL:
+        (beside / f"{name}.tif").unlink()
+        truth = imread(str(drawn / "labels" / f"{name}.png"))
+        imsave(str(beside / f"{name}.tif"), saved(truth), check_contrast=False)
+    assert evaluate("--data", drawn, "--beside", f"A={beside}", "-o", output) == 0
+    assert scores_of(output)["A"]["overall"]["mean_f1"] == 1
+
+
+def test_labels_that_8_bits_may_have_emptied_are_pointed_out_once(drawn, beside, output, capsys):
+    tifffile.imwrite(str(beside / "f7.tif"), np.zeros((96, 96), np.uint8))
+    assert evaluate("--data", drawn, "--beside", f"A={beside}", "-o", output) == 0
+    error = capsys.readouterr().err
+    assert error.count("saved with 8 bits, a label image of more than 255 objects comes out empty") == 1
+    assert str(beside / "f7.tif") in error
+    assert scores_of(output)["A"]["images"][1]["mean_f1"] == 0
+
+
+def test_data_and_modality_may_be_repeated(tmp_path, output):
+    sets = [tmp_path / name for name in ("first", "second")]
+    for folder in sets:
+        write_data_set(folder, ["val"])
+    (sets[1] / "index.csv").write_text((sets[1] / "index.csv").read_text().replace("fluorescence", "phase"))
+    beside = tmp_path / "beside"
+    for folder in sets:
+        shutil.copytree(folder / "labels", beside / folder.name)
+    words = ["--data", sets[0], "--data", sets[1], "--modality", "fluorescence", "--modality", "phase"]
+    assert evaluate(*words, "--beside", f"A={beside}", "-o", output) == 0
+    scores = scores_of(output)["A"]
+    assert list(scores["by_data_set"]) == ["first", "second"]
+    assert list(scores["by_modality"]) == ["fluorescence", "phase"]
 
 
 def remove_two(folder, drawn):

@@ -1,4 +1,5 @@
 import hashlib
+import re
 
 import numpy as np
 import pytest
@@ -6,9 +7,10 @@ import tifffile
 
 from cpunet.image_files import read_image
 from cpunet.training.data import read_index, read_labelled_image
-from cpunet.training.index_file import read_table
+from cpunet.training.index_file import read_table, write_table
+from cpunet.training.twins import leaking_images
 from tests.drawn_data_set import write_data_set
-from tests.import_sources import data, field, put
+from tests.import_sources import data, field, put, put_lzw
 
 RNG = np.random.default_rng(7)
 
@@ -334,7 +336,9 @@ def test_sources_with_the_same_ids_are_refused(tmp_path, capsys):
     for name in ("first", "second"):
         write_data_set(tmp_path / name, ["train", "val"])
     assert data("import", tmp_path / "first", tmp_path / "second", "-o", tmp_path / "new") == 2
-    assert "'f0' stands in index.csv twice" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "'f0' stands in index.csv twice" in printed
+    assert "Rename the files and the ids in one of the sources' index.csv." in printed
     assert not (tmp_path / "new").exists()
 
 
@@ -352,3 +356,190 @@ def test_what_cannot_be_understood_is_said(tmp_path, monkeypatch, words, message
     monkeypatch.chdir(tmp_path)
     assert data("import", *words, "-o", "new") == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_copy_of_another_bit_depth_names_its_twin_in_another_set(tmp_path, capsys):
+    fields(tmp_path)
+    words = ["import", "--images", tmp_path / "images", "--labels", tmp_path / "labels"]
+    assert data(*words, "-o", tmp_path / "one") == 0
+    for path in sorted((tmp_path / "images").iterdir()):
+        put(path, (read_image(path) // 256).astype(np.uint8))
+    put(tmp_path / "images/f3.tif", (field(8)[0] // 256).astype(np.uint8))
+    put(tmp_path / "labels/f3.tif", field(8)[1].astype(np.uint16))
+    capsys.readouterr()
+    assert data(*words, "-o", tmp_path / "two", "--against", tmp_path / "one") == 0
+    twins = {row.id: row.duplicate_of for row in read_index(tmp_path / "two")}
+    assert twins == {"f0": "one/f0", "f1": "one/f1", "f2": "one/f2", "f3": ""}
+    printed = capsys.readouterr().out
+    assert re.search(r"f1: nearly the same picture \(correlation (0\.999\d|1\.0000)\) as one/f1\.", printed)
+    assert "3 images are there twice, or nearly the same picture" in printed
+
+
+def write_small_set(folder, *rows):
+    """Write a data set of drawn fields: (id, split, duplicate_of, seed) and other cells."""
+    fields = ["id", "modality", "split", "duplicate_of", *sorted({name for *_, cells in rows for name in cells})]
+    table = []
+    for name, split, twin, seed, cells in rows:
+        image, labels = field(seed)
+        put(folder / f"images/{name}.tif", image)
+        put(folder / f"labels/{name}.tif", labels.astype(np.uint16))
+        table.append({"id": name, "modality": "f", "split": split, "duplicate_of": twin, **cells})
+    write_table(folder, fields, table)
+
+
+def test_merged_sets_keep_their_twins(tmp_path):
+    write_small_set(
+        tmp_path / "first",
+        ("a1", "val", "", 1, {}),
+        ("a2", "train", "first/a3", 2, {}),
+        ("a3", "test", "", 3, {}),
+    )
+    write_small_set(
+        tmp_path / "second",
+        ("b1", "train", "first/a1", 4, {}),
+        ("b2", "train", "third/c", 5, {}),
+        ("b3", "train", "", 6, {}),
+    )
+    assert data("import", tmp_path / "first", tmp_path / "second", "-o", tmp_path / "merged") == 0
+    rows = read_index(tmp_path / "merged")
+    twins = {row.id: row.duplicate_of for row in rows}
+    assert twins == {"a1": "", "a2": "a3", "a3": "", "b1": "a1", "b2": "third/c", "b3": ""}
+    assert {name for _, name in leaking_images(rows)} == {"a1", "a2", "a3", "b1"}
+
+
+def test_a_twin_that_the_source_names_is_kept(tmp_path, capsys):
+    write_small_set(
+        tmp_path / "old", ("a", "train", "", 1, {}), ("b", "train", "third/c", 1, {}), ("d", "val", "", 2, {})
+    )
+    assert data("import", tmp_path / "old", "-o", tmp_path / "new") == 0
+    assert {row.id: row.duplicate_of for row in read_index(tmp_path / "new")} == {"a": "", "b": "third/c", "d": ""}
+    assert "b: the same pixels as a; its duplicate_of stays third/c." in capsys.readouterr().out
+
+
+def test_an_image_without_a_split_takes_that_of_its_group_or_twins(tmp_path, capsys):
+    write_small_set(
+        tmp_path / "old",
+        ("a", "val", "", 1, {"group": "g"}),
+        ("b", "train", "", 2, {"group": "g"}),
+        ("c", "", "", 3, {"group": "g"}),
+        ("d", "test", "", 4, {"group": ""}),
+        ("e", "", "", 4, {"group": ""}),
+        ("f", "", "e", 5, {"group": ""}),
+        ("g", "excluded", "", 6, {"group": "h"}),
+    )
+    assert data("import", tmp_path / "old", "-o", tmp_path / "new") == 0
+    splits = {row.id: row.split for row in read_index(tmp_path / "new")}
+    assert splits == {"a": "val", "b": "train", "c": "val", "d": "test", "e": "test", "f": "test", "g": "excluded"}
+    assert "splits: those of their groups and twins" in capsys.readouterr().out
+    write_small_set(tmp_path / "more", *((f"m{seed}", "", "", seed, {}) for seed in (10, 11, 12, 13, 14)))
+    assert data("import", tmp_path / "old", tmp_path / "more", "-o", tmp_path / "both") == 0
+    both = {row.id: row.split for row in read_index(tmp_path / "both")}
+    assert splits.items() <= both.items()
+    assert sorted(both[f"m{seed}"] for seed in (10, 11, 12, 13, 14)) == ["train"] * 4 + ["val"]
+
+
+def test_folders_of_masks_without_an_image_are_named(tmp_path, capsys):
+    for name in ("a", "b", "orphan"):
+        put(tmp_path / f"labels/{name}/1.png", (field(0)[1] == 1).astype(np.uint8))
+    for name in ("a", "b"):
+        put(tmp_path / f"images/{name}.tif", field(ord(name))[0])
+    words = ["import", "--images", tmp_path / "images", "--labels", tmp_path / "labels", "-o", tmp_path / "new"]
+    assert data(*words) == 2
+    assert "1.png: there is no image for these labels" in capsys.readouterr().err
+    assert data(*words, "--skip-unpaired") == 0
+    assert contents(tmp_path / "new").keys() == {"a", "b"}
+
+
+def test_labels_beside_their_images_as_cellpose_writes_them(tmp_path, capsys):
+    drawn = {}
+    for seed in range(3):
+        drawn[f"i{seed}"] = field(seed)
+        put(tmp_path / f"both/i{seed}.tif", drawn[f"i{seed}"][0])
+        put(tmp_path / f"both/i{seed}_cp_masks.tif", drawn[f"i{seed}"][1].astype(np.uint16))
+    words = ["import", "--images", tmp_path / "both", "--labels", tmp_path / "both"]
+    assert data(*words, "-o", tmp_path / "new") == 0
+    read = contents(tmp_path / "new")
+    assert read.keys() == drawn.keys()
+    for name, (image, labels) in drawn.items():
+        np.testing.assert_array_equal(read[name].image, image)
+        np.testing.assert_array_equal(read[name].labels, labels)
+    (tmp_path / "both/i1.tif").unlink()
+    (tmp_path / "both/i2_cp_masks.tif").unlink()
+    assert data(*words, "-o", tmp_path / "other") == 2
+    printed = capsys.readouterr().err
+    assert "i1_cp_masks.tif: there is no image for these labels" in printed
+    assert "i2.tif: there are no labels for this image" in printed
+
+
+def test_a_compressed_tiff_that_would_lose_bits_is_refused(tmp_path, capsys):
+    image = RNG.integers(0, 60000, (20, 30, 3), np.uint16)
+    path = put_lzw(tmp_path / "images/a.tif", image)
+    put(tmp_path / "labels/a.png", np.eye(20, 30, dtype=np.uint8))
+    # It is a sound file, of which Pillow keeps the upper 8 bits.
+    np.testing.assert_array_equal(read_image(path), image >> 8)
+    assert data("import", "--images", tmp_path / "images", "--labels", tmp_path / "labels", "-o", tmp_path / "new") == 2
+    assert "a.tif: this is compressed so that only 8 of its bits can be read" in capsys.readouterr().err
+
+
+def test_labels_of_one_number_in_pieces_are_read_if_the_user_says_so(tmp_path, capsys):
+    put(tmp_path / "images/a.tif", field(0)[0])
+    put(tmp_path / "labels/a.tif", (field(0)[1] > 0).astype(np.uint8))
+    words = ["import", "--images", tmp_path / "images", "--labels", tmp_path / "labels", "-o", tmp_path / "new"]
+    assert data(*words) == 2
+    assert "this is a mask" in capsys.readouterr().err
+    assert data(*words, "--label-format", "instances") == 0
+    printed = capsys.readouterr().out
+    assert "a: its one number lies in 9 places; is each object a number of its own?\n" in printed
+    assert "labels: instances, as you said" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        (["--random", "--fractions", "train=0.5", "val=0.5"], False),
+        (["--column", "stage"], False),
+        (["--column", "fold", "--rename", "1=train", "2=val"], True),
+        (["--folds", "2", "--validate-on", "1"], True),
+    ],
+)
+def test_folds_of_an_earlier_draw_go(tmp_path, words, left):
+    rows = ((f"a{seed}", "train", "", seed, {"stage": "val", "fold": str(seed % 2 + 1)}) for seed in range(4))
+    write_small_set(tmp_path / "set", *rows)
+    assert data("split", tmp_path / "set", *words) == 0
+    table = read_table(tmp_path / "set")
+    assert ("fold" in table.fields) is left
+    assert {row["stage"] for row in table.rows} == {"val"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--random", "--rename", "a=b"], "--rename goes with --column"),
+        (["--folds", "2", "--validate-on", "1", "--fractions", "train=1"], "--fractions goes with --random"),
+        (["--column", "split", "--fractions", "train=1"], "--fractions goes with --random"),
+        (["--random", "--validate-on", "1"], "--validate-on goes with --folds"),
+        (["--column", "split", "--stratify", "modality"], "--stratify goes with --random or --folds"),
+        (["--random", "--seed", "-1"], "--seed -1: a whole number from 0 on"),
+    ],
+)
+def test_options_of_split_that_do_not_apply_are_refused(tmp_path, words, message, capsys):
+    write_small_set(tmp_path / "set", *((f"a{seed}", "train", "", seed, {}) for seed in range(20)))
+    before = (tmp_path / "set/index.csv").read_bytes()
+    assert data("split", tmp_path / "set", *words) == 2
+    assert message in capsys.readouterr().err
+    assert (tmp_path / "set/index.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--label-format", "masks"], "--label-format goes with --images and --labels"),
+        (["--image-suffix", "_a", "--labels-suffix", "_b"], "go with --cellprofiler"),
+        (["--labels-suffix", "_b"], "go with --cellprofiler"),
+    ],
+)
+def test_options_of_import_that_do_not_apply_are_refused(tmp_path, words, message, capsys):
+    write_small_set(tmp_path / "set", ("a", "train", "", 0, {}))
+    assert data("import", tmp_path / "set", *words, "-o", tmp_path / "new") == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()

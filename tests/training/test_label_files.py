@@ -142,9 +142,48 @@ def test_the_first_channel_alone_counts_in_the_publishers_masks(tmp_path):
 def test_an_image_without_background_keeps_every_object(tmp_path):
     labels = np.repeat([[3, 8]], 4, axis=0).repeat(4, axis=1).astype(np.uint8)
     assert read_labels([saved(tmp_path / "a.png", labels)], "instances").labels.min() == 1
+    assert "no pixel is 0" in read_labels([tmp_path / "a.png"], "instances").note
+
+
+def test_colours_without_black_are_refused(tmp_path):
     picture = np.zeros((4, 8, 3), np.uint8)
     picture[:, :4, 0], picture[:, 4:, 1] = 9, 9
-    assert sorted(np.unique(read_labels([saved(tmp_path / "b.png", picture)], "colours").labels)) == [1, 2]
+    with pytest.raises(LabelFileError, match=r"b\.png: no pixel is black, the background"):
+        read_labels([saved(tmp_path / "b.png", picture)], "colours")
+
+
+def one_nucleus_with(*others):
+    labels = np.zeros((40, 40), np.uint8)
+    labels[5:15, 5:15] = 255
+    for y, x, size in others:
+        labels[y : y + size, x : x + size] = 255
+    return labels
+
+
+@pytest.mark.parametrize("strays", [[(30, 30, 1)], [(30, 30, 4)], [(2 * n, 38, 1) for n in range(18)]])
+def test_stray_pixels_are_no_second_object(tmp_path, strays):
+    read = read_labels([saved(tmp_path / "a.png", one_nucleus_with(*strays))], "instances")
+    assert read.labels.max() == 1
+    assert f"its one number lies in {1 + len(strays)} places" in read.note
+
+
+def test_one_number_in_large_pieces_is_a_mask_unless_the_user_says_so(tmp_path):
+    path = saved(tmp_path / "a.png", one_nucleus_with((25, 25, 5), (35, 2, 2)))
+    with pytest.raises(LabelFileError, match="this is a mask: all 2 objects"):
+        read_labels([path], "instances")
+    read = read_labels([path], "said-instances")
+    assert read.labels.max() == 1
+    assert "its one number lies in 3 places; is each object a number of its own?" in read.note
+    photograph = np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)
+    with pytest.raises(LabelFileError, match="no label image"):
+        read_labels([saved(tmp_path / "b.png", photograph)], "said-instances")
+
+
+def test_numbers_in_several_places_are_asked_about(tmp_path):
+    labels = many_objects(4).astype(np.uint16)
+    labels[labels == 4] = 1
+    read = read_labels([saved(tmp_path / "a.tif", labels)], "instances")
+    assert read.note == "its 3 numbers lie in 4 places; is each object a number of its own?"
 
 
 def test_a_photograph_is_not_taken_for_colours(tmp_path):

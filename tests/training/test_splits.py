@@ -63,6 +63,32 @@ def test_each_modality_is_shared_out_alike():
     }
 
 
+@pytest.mark.parametrize("together", [False, True], ids=["images apart", "a plate together"])
+@pytest.mark.parametrize("seed", range(4))
+def test_strata_of_few_images_do_not_all_go_to_the_largest_share(seed, together):
+    rows = rows_of(90, modality=lambda number: f"plate{number // 3:02d}")
+    families = [[first, first + 1, first + 2] for first in range(0, 90, 3)] if together else alone(rows)
+    split = split_at_random(rows, families, {"train": 0.8, "val": 0.1, "test": 0.1}, seed, "modality")
+    count = by_split(split)
+    assert abs(count["train"] - 72) <= 3
+    assert abs(count["val"] - 9) <= 3
+    assert abs(count["test"] - 9) <= 3
+
+
+def test_the_seed_decides_which_of_strata_of_one_image_are_validated_on():
+    rows = rows_of(20, modality=lambda number: f"plate{number:02d}")
+    validated = {
+        tuple(
+            row["id"]
+            for row in split_at_random(rows, alone(rows), {"train": 0.8, "val": 0.2}, seed, "modality")
+            if row["split"] == "val"
+        )
+        for seed in range(5)
+    }
+    assert len(validated) == 5
+    assert {len(ids) for ids in validated} == {4}
+
+
 def test_excluded_images_stay_excluded():
     rows = rows_of(20, split=lambda number: "excluded" if number < 5 else "")
     split = split_at_random(rows, alone(rows), {"train": 0.8, "val": 0.2}, seed=1)
