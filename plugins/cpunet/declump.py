@@ -153,7 +153,8 @@ def regions_of_mask(
     mask = foreground_probability(planes) > settings.foreground_threshold
     if usable is not None:
         mask &= usable
-    regions, _ = ndimage.label(mask)
+    regions: npt.NDArray[np.int32] = np.zeros(mask.shape, np.int32)
+    ndimage.label(mask, output=regions)
     if not split:
         return regions
     score = marker_score(planes)
