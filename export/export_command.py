@@ -22,7 +22,7 @@ from cpunet.training.evaluation import TorchModel, score_images
 from cpunet.training.facts import set_diameters
 from cpunet.training.tuning import tune_postprocessing
 from cpunet.training.unet import Probabilities
-from cpunet.training.weights import WeightsError, load_trained, save_trained
+from cpunet.training.weights import WEIGHTS_FILE, WeightsError, load_trained, save_trained
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +94,7 @@ def export(weights: Path, output: Path, data: Path | None, rebuild: str) -> None
         for name, values in scores.items():
             print(f"    {name} val: {values}")
     write_onnx(output, network, card)
-    beside = output.with_name("weights.safetensors")
+    beside = output.with_name(WEIGHTS_FILE)
     if weights.resolve() != beside.resolve():
         save_trained(beside, trained)
     sums = {path.name: sha256(path) for path in (output, beside)}

@@ -9,7 +9,6 @@ import lightning
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skimage.segmentation import relabel_sequential
 from skimage.transform import resize
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -19,6 +18,7 @@ from cpunet.segment import prepare_image, rescale
 from cpunet.training.augmentation import augment
 from cpunet.training.config import TrainingConfig
 from cpunet.training.data import DataError, LabelledImage
+from cpunet.training.label_files import renumbered
 from cpunet.training.patches import Patch
 from cpunet.training.targets import make_targets
 from cpunet.training.weight_maps import pixel_weights
@@ -53,8 +53,7 @@ def normalized_patch(image: LabelledImage, config: TrainingConfig, scale: float 
         raise DataError(f"{image.id}: {error}") from error
     normalized = rescale(normalize(channels, config.normalization, usable), scale)
     # Numbers without gaps: large ones would cost time in each patch, and exactness in the warp.
-    labels, _, _ = relabel_sequential(image.labels)
-    return Patch(normalized, resize_labels(labels, normalized.shape[1:]))
+    return Patch(normalized, resize_labels(renumbered(image.labels), normalized.shape[1:]))
 
 
 def resize_labels(labels: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:

@@ -191,8 +191,7 @@ def score_row(methods: Sequence[Method], row: IndexRow) -> list[ScoredImage]:
     objects = true_objects(truth.labels)
     scored = []
     for method in methods:
-        method.segment(row, truth)
-        labels = method.labels(row)
+        labels = method.segment(row, truth)
         if labels.shape != truth.labels.shape:
             raise ValueError(
                 f"the labels of {method.name} have the shape {labels.shape} and the image {truth.labels.shape}. They "

@@ -19,7 +19,7 @@ from cpunet.segment import Model, Options, check_options, segment_image
 from cpunet.segment_command import report
 from cpunet.session import load_model
 from cpunet.training.data import IndexRow, Key, LabelledImage
-from cpunet.training.evaluation import TorchModel, card_for_training
+from cpunet.training.evaluation import TorchModel, torch_model
 from cpunet.training.label_files import ReadLabels, guess_format, read_labels
 from cpunet.training.label_folder import find_label_files
 from cpunet.training.weights import WeightsError, load_trained
@@ -40,11 +40,11 @@ class Method(Protocol):
     def source(self) -> str:
         """The file or folder behind it."""
 
-    def segment(self, row: IndexRow, truth: LabelledImage) -> None:
-        """See to it that the labels of an image lie in a file."""
+    def segment(self, row: IndexRow, truth: LabelledImage) -> NDArray[np.integer]:
+        """Return the labels of an image, which lie in a file from then on."""
 
     def labels(self, row: IndexRow) -> NDArray[np.integer]:
-        """Read the labels of an image."""
+        """Read the labels of an image again."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,13 @@ class LabelFolder:
     source: str
     files: Mapping[Key, Path]
 
-    def segment(self, row: IndexRow, truth: LabelledImage) -> None:
+    def segment(self, row: IndexRow, truth: LabelledImage) -> NDArray[np.integer]:
         """Read the file that is there, and say so if its objects may have been lost when it was saved."""
         path = self.files[row.key]
         read = read_predicted(path)
         if read.note and not read.labels.any():
             report(f"{self.name}: {path}: {read.note}. It is scored as empty.", sys.stderr)
+        return read.labels
 
     def labels(self, row: IndexRow) -> NDArray[np.integer]:
         """Read the labels of an image, as other programs save them."""
@@ -93,11 +94,12 @@ class ModelMethod:
     options: Options
     files: Mapping[Key, Path]
 
-    def segment(self, row: IndexRow, truth: LabelledImage) -> None:
+    def segment(self, row: IndexRow, truth: LabelledImage) -> NDArray[np.integer]:
         """Segment an image and write its labels."""
         labels = segment_image(truth.image, self.model, self.options).labels
         self.files[row.key].parent.mkdir(parents=True, exist_ok=True)
         write_labels(self.files[row.key], labels)
+        return labels
 
     def labels(self, row: IndexRow) -> NDArray[np.integer]:
         """Read the labels that were written."""
@@ -235,13 +237,13 @@ def open_weights(path: Path, needs_diameter: bool) -> TorchModel:
         If they cannot be read, or the size that they know is needed and unknown.
     """
     trained = load_trained(path)
-    card, config = card_for_training(trained.config), trained.config
+    model = torch_model(trained)
     if "diameter_px" in trained.facts:
         sizes = {name: trained.facts[name] for name in ("diameter_px", "diameter_low_px", "diameter_high_px")}
-        card = replace(card, input=replace(card.input, **sizes))
-    elif needs_diameter and not config.diameter_px:
+        model.card = replace(model.card, input=replace(model.card.input, **sizes))
+    elif needs_diameter and not trained.config.diameter_px:
         raise WeightsError(
             f"{path}: these weights do not say which diameters they know, since their training has not finished. "
             "Finish it, or leave out --diameter."
         )
-    return TorchModel(trained.network, config.targets.activation, card)
+    return model

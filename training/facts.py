@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cpunet.training.config import TrainingConfig
-from cpunet.training.data import DataError, IndexRow, LabelledImage, object_diameters
+from cpunet.training.data import DataError, IndexRow, object_diameters
 from cpunet.training.patches import Patch
 
 
@@ -25,12 +26,13 @@ def data_sum(rows: Sequence[IndexRow]) -> str:
     return digest.hexdigest()
 
 
-def median_diameter(images: Sequence[LabelledImage], name: str) -> float:
+def median_diameter(diameters: Sequence[NDArray[np.float64]], name: str) -> float:
     """Return the median over the images of the median diameter of their objects.
 
     Parameters
     ----------
-    images : sequence of LabelledImage
+    diameters : sequence of ndarray of shape (n,), float64
+        Of the objects of each image, pixels.
     name : str
         Of their set, for the error.
 
@@ -44,7 +46,7 @@ def median_diameter(images: Sequence[LabelledImage], name: str) -> float:
     DataError
         If no image holds an object.
     """
-    medians = [np.median(found) for image in images if len(found := object_diameters(image.labels))]
+    medians = [np.median(found) for found in diameters if len(found)]
     if not medians:
         raise DataError(f"{name}: its training images hold no object at all.")
     return float(np.median(medians))

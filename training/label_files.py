@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label as connected
+from skimage.segmentation import relabel_sequential
 
 from cpunet.image_files import grey_of_equal_colours, read_image
 from cpunet.training.data import check_labels
@@ -273,5 +274,4 @@ def renumbered(labels: NDArray[np.integer]) -> NDArray[np.int32]:
     -------
     ndarray of shape (Y, X), int32
     """
-    present = np.unique(labels[labels > 0])
-    return np.where(labels > 0, np.searchsorted(present, labels) + 1, 0).astype(np.int32)
+    return relabel_sequential(labels)[0].astype(np.int32)

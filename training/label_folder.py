@@ -6,11 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from cpunet.image_files import TIFF_SUFFIXES
-from cpunet.training.data import IndexRow, Key
+from cpunet.training.data import SUFFIXES, IndexRow, Key
 from cpunet.training.import_pairs import LABEL_SUFFIXES as IMPORTED_ENDINGS
 
-LABEL_SUFFIXES = (*TIFF_SUFFIXES, ".png")
 # What Cellpose, StarDist and others add to an image's name.
 LABEL_ENDINGS = (*IMPORTED_ENDINGS, ".stardist", "_stardist")
 
@@ -92,6 +90,6 @@ def _subfolder(folder: Path, row: IndexRow) -> Path:
 def _files_by_stem(folder: Path) -> dict[str, list[Path]]:
     files = defaultdict(list)
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in LABEL_SUFFIXES:
+        if path.suffix.lower() in SUFFIXES:
             files[path.name[: -len(path.suffix)]].append(path)
     return dict(files)

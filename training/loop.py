@@ -18,7 +18,7 @@ from cpunet.image_files import written_beside
 from cpunet.matching import pool_scores
 from cpunet.onnx_file import sha256
 from cpunet.training.config import ConfigError, TrainingConfig, config_to_dict, without_description
-from cpunet.training.data import IndexRow, read_labelled_image, rows_of_split
+from cpunet.training.data import IndexRow, object_diameters, read_labelled_image, rows_of_split
 from cpunet.training.dataset import Item, PatchData, normalized_patch
 from cpunet.training.evaluation import TorchModel, card_for_training, score_images
 from cpunet.training.facts import current_commit, median_diameter, set_diameters, training_facts
@@ -30,13 +30,14 @@ from cpunet.training.start_from import find_weights, freeze_encoder, keep_statis
 from cpunet.training.weights import (
     CONFIG_KEY,
     FACTS_KEY,
+    WEIGHTS_FILE,
     TrainedNetwork,
     build_network,
     load_trained,
     save_trained,
 )
 
-LAST, BEST, WEIGHTS = "last.ckpt", "best.ckpt", "weights.safetensors"
+LAST, BEST = "last.ckpt", "best.ckpt"
 # More than any run has steps, so that no two devices ever draw alike.
 DEVICE_SEEDS = 10**8
 
@@ -189,7 +190,7 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
     DataError
         If a data set cannot be used.
     """
-    last, weights = run_folder / LAST, run_folder / WEIGHTS
+    last, weights = run_folder / LAST, run_folder / WEIGHTS_FILE
     begun = load_trained(last) if last.exists() else None
     if begun is not None:
         check_same_run(config, begun.config, last)
@@ -250,7 +251,7 @@ def read_sources(config: TrainingConfig, root: Path) -> tuple[list[list[IndexRow
     sources, image_diameters = [], []
     for source, source_rows in zip(config.data, rows, strict=True):
         images = [read_labelled_image(row) for row in source_rows]
-        diameter = median_diameter(images, source.folder)
+        diameter = median_diameter([object_diameters(image.labels) for image in images], source.folder)
         scale = config.diameter_px / diameter if config.diameter_px else 1.0
         sources.append([normalized_patch(image, config, scale) for image in images])
         image_diameters.append(diameter)

@@ -10,9 +10,8 @@ import torch
 from cpunet.model_files import list_models
 from cpunet.training.config import ConfigError, TrainingConfig
 from cpunet.training.unet import UNet
-from cpunet.training.weights import TrainedNetwork, load_trained
+from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained
 
-WEIGHTS_FILE = "weights.safetensors"
 HEAD = "head."
 
 

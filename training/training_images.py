@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from cpunet.training.data import DataError, IndexRow, LabelledImage, object_diameters, read_index, read_labelled_image
+from cpunet.training.facts import median_diameter
 from cpunet.training.targets import border_between_objects
 
 
@@ -85,10 +86,8 @@ def look_at_set(folder: Path) -> SetFacts:
     if not validation:
         raise DataError(f"{folder}: no image has the split 'val', and training needs some. See `cpunet data split`.")
     diameters = [object_diameters(image.labels) for _, image in images]
-    found = [values for values in diameters if len(values)]
-    if not found:
-        raise DataError(f"{folder}: its training images hold no object at all.")
-    every = np.concatenate(found)
+    typical = median_diameter(diameters, str(folder))
+    every = np.concatenate(diameters)
     low, high = np.percentile(every, (5, 95))
     full = [image for _, image in images if image.labels.any()]
     return SetFacts(
@@ -100,7 +99,7 @@ def look_at_set(folder: Path) -> SetFacts:
         validation_images=validation,
         smallest_side_px=min(min(image.labels.shape) for _, image in images),
         pixels=sum(image.labels.size for _, image in images),
-        diameter_px=float(np.median([np.median(values) for values in found])),
+        diameter_px=typical,
         diameter_low_px=float(low),
         diameter_high_px=float(high),
         foreground=float(np.percentile([np.mean(image.labels > 0) for image in full], 5)),

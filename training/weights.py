@@ -16,6 +16,7 @@ from cpunet.training.config import TrainingConfig, config_from_dict, config_to_d
 from cpunet.training.unet import UNet
 
 CONFIG_KEY, FACTS_KEY = "cpunet_config", "cpunet_facts"
+WEIGHTS_FILE = "weights.safetensors"
 NETWORK_PREFIX = "network."
 
 

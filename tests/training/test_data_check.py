@@ -1,5 +1,4 @@
 import re
-from html.parser import HTMLParser
 
 import jinja2
 import numpy as np
@@ -15,6 +14,7 @@ from cpunet.training.data_report import report_text, set_table
 from cpunet.training.index_file import WRITTEN_FIELDS, write_table
 from cpunet.training.label_warnings import label_warnings
 from cpunet.training.twins import fine_structure
+from tests.html_page import Page
 from tests.import_sources import data, field, put
 
 
@@ -347,30 +347,15 @@ def test_an_image_of_another_modality_than_the_index_says_is_pointed_out(tmp_pat
     assert "1 images of modality 'fluorescence', set/f5 first" in finding.what
 
 
-class Page(HTMLParser):
-    """Collects the pictures and texts of a page."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.sources, self.texts = [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.sources += [value for name, value in attrs if name in ("src", "href")]
-
-    def handle_data(self, text):
-        self.texts.append(text)
-
-
 def test_the_page_shows_all_and_opens_offline(tmp_path, capsys):
     empty = ("x&y", "train", field(9)[0], field(9)[1] * 0)
     folder = write_set(tmp_path / "set", *good_images(), empty, modality="<b>dim")
     assert data("check", folder, "--report", tmp_path / "pages/check.html") == 0
     text = (tmp_path / "pages/check.html").read_text(encoding="utf-8")
     page = Page(text)
-    assert all(source.startswith("data:image/") for source in page.sources)
-    assert sum(source.startswith("data:image/svg") for source in page.sources) == 1
-    assert sum(source.startswith("data:image/png") for source in page.sources) >= 5
+    assert all(source.startswith("data:image/") for source in page.loads)
+    assert sum(source.startswith("data:image/svg") for source in page.loads) == 1
+    assert sum(source.startswith("data:image/png") for source in page.loads) >= 5
     assert "set/x&y" in " ".join(page.texts)
     assert "<b>dim 7" in page.texts
     assert "<b>" not in text

@@ -2,7 +2,6 @@ import base64
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -25,6 +24,7 @@ from cpunet.training.evaluation_report import scores_as_json, write_report, writ
 from cpunet.training.object_scores import true_objects
 from cpunet.training.score_texts import SCORE_LINES, terminal_table
 from cpunet.training.scored_images import Evaluation, ScoredMethod, score_labels, worst_images
+from tests.html_page import Page
 
 WHOLE = Window(slice(None), slice(None), 1)
 EVIL = '<script>alert("1")</script> & $x_{1'
@@ -203,22 +203,6 @@ def test_truth_and_prediction_are_not_swapped(tmp_path):
     assert (missed["truth_count"], missed["prediction_count"]) == (3, 1)
     assert missed["recall_by"]["clump_size"][0]["recall"]["0.50"] == pytest.approx(1 / 3)
     assert invented["recall_by"]["clump_size"][0]["recall"]["0.50"] == 1
-
-
-class Page(HTMLParser):
-    """What a page loads, its elements and its text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.loads, self.elements, self.texts = [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.elements.append(tag)
-        self.loads += [value for name, value in attributes if name in ("src", "href", "srcset", "data", "action")]
-
-    def handle_data(self, data):
-        self.texts.append(data)
 
 
 @pytest.fixture
