@@ -17,6 +17,7 @@ from cpunet.model_files import MODEL_FILE
 from cpunet.onnx_file import sha256
 from cpunet.segment import Model
 from cpunet.session import RuntimeMissingError, load_model
+from cpunet.training.config import source_names
 from cpunet.training.data import DataError, rows_of_split
 from cpunet.training.evaluation import TorchModel, score_images
 from cpunet.training.facts import set_diameters
@@ -87,8 +88,8 @@ def export(weights: Path, output: Path, data: Path | None, rebuild: str) -> None
             write_onnx(draft, network, card)
             model = load_model(draft, device="cpu")
             scores = {
-                source.folder: scores_for_card(pool_scores(score_images(model, rows, diameter)))
-                for source, rows, diameter in zip(trained.config.data, sets, diameters, strict=True)
+                name: scores_for_card(pool_scores(score_images(model, rows, diameter)))
+                for name, rows, diameter in zip(source_names(trained.config.data), sets, diameters, strict=True)
             }
         card = replace(card, scores=scores)
         for name, values in scores.items():

@@ -51,6 +51,9 @@ LIMITS: dict[str, tuple[float, float]] = {
     "noise": (0, 1),
     "blur_px": (0, 20),
     "lowest_bits": (0, MOST_BITS),
+    "colour": (0, 0.9),
+    "grey_fraction": (0, 1),
+    "invert_fraction": (0, 1),
     "clump_fraction": (0, 1),
     "empty_fraction": (0, 1),
 }
@@ -90,6 +93,12 @@ class Augmentation:
         Largest standard deviation of a Gaussian blur.
     lowest_bits : int
         Grey levels are made as few as those of an image of this many bits, to 8.
+    colour : float
+        Largest relative change of brightness of each channel apart from the others, in half of the patches.
+    grey_fraction : float
+        Share of patches whose channels are all replaced by their mean.
+    invert_fraction : float
+        Share of patches in which dark becomes bright: normalised intensities are taken from 1.
     clump_fraction : float
         Share of patches into which 1 to 4 copies of nuclei are pasted against others.
     empty_fraction : float
@@ -122,6 +131,9 @@ class Augmentation:
     noise: float = 0.08
     blur_px: float = 1.0
     lowest_bits: int = 0
+    colour: float = 0.0
+    grey_fraction: float = 0.0
+    invert_fraction: float = 0.0
     clump_fraction: float = 0.0
     empty_fraction: float = 0.01
 
@@ -201,6 +213,8 @@ def _move(
         zoom = float(np.exp(rng.uniform(np.log(augmentation.scale_low), np.log(augmentation.scale_high))))
         # A turned patch shows a little more than its side; the far corners may be mirrored.
         source_size = int(np.ceil(patch_size * max(1.2 / zoom, 1.0)))
+        # Both odd or both even: their middles would lie half a pixel apart otherwise, and blur even what is not zoomed.
+        source_size += (source_size - patch_size) % 2
     cut = crop_at_random(patch, source_size, rng)
     content = {
         "image": torch.from_numpy(np.ascontiguousarray(cut.image)),
@@ -257,7 +271,14 @@ def _spline_weights(size: int) -> NDArray[np.float32]:
 def _disturb(
     image: NDArray[np.float32], augmentation: Augmentation, rng: np.random.Generator, state: np.random.RandomState
 ) -> NDArray[np.float32]:
-    """Change an image's intensities, in the order in which light, optics, camera and display do."""
+    """Change an image's intensities, in the order in which stain, light, optics, camera and display do."""
+    if augmentation.grey_fraction and rng.random() < augmentation.grey_fraction:
+        image = np.broadcast_to(image.mean(axis=0, keepdims=True), image.shape).copy()
+    if augmentation.invert_fraction and rng.random() < augmentation.invert_fraction:
+        image = 1 - image
+    if augmentation.colour and rng.random() < 0.5:
+        factors = 1 + rng.uniform(-augmentation.colour, augmentation.colour, (len(image), 1, 1))
+        image = image * factors.astype(np.float32)
     if augmentation.illumination and rng.random() < 0.5:
         image = uneven_light(image, augmentation.illumination, rng)
     transforms: list[Randomizable] = []

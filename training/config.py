@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,6 +43,24 @@ class DataSource:
     modalities: tuple[str, ...] = ()
     licence: str = ""
     source: str = ""
+
+
+def source_names(sources: Sequence[DataSource]) -> list[str]:
+    """Name the sources of a run: the folder, with its modalities if the folder stands there more than once.
+
+    Parameters
+    ----------
+    sources : sequence of DataSource
+
+    Returns
+    -------
+    list of str
+    """
+    folders = [source.folder for source in sources]
+    return [
+        " ".join((source.folder, *source.modalities)) if folders.count(source.folder) > 1 else source.folder
+        for source in sources
+    ]
 
 
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
@@ -161,6 +179,10 @@ class TrainingConfig:
                 raise ConfigError(f"{name}: must be one of {', '.join(choices)}; it is {getattr(self, name)!r}.")
         if self.frozen != "nothing" and not self.start_from:
             raise ConfigError("frozen: an encoder with random weights cannot be kept; give start_from a model as well.")
+        names = source_names(self.data)
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ConfigError(f"data: {twice[0]} stands there twice; give each a modality of its own, or leave one out.")
         if any(source.share <= 0 for source in self.data):
             raise ConfigError("data: each share must be larger than 0.")
         for name in ("batch_size", "steps", "validate_every", "validation_images", "devices", "plateau_patience"):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cpunet.training.config import TrainingConfig
+from cpunet.training.config import TrainingConfig, source_names
 from cpunet.training.data import DataError, IndexRow, object_diameters
 from cpunet.training.patches import Patch
 
@@ -94,14 +94,17 @@ def training_facts(
         augmentation. Only sizes within these were ever seen.
     """
     data, medians, weights = [], [], []
-    for source, source_rows, patches, diameter in zip(config.data, rows, sources, image_diameters, strict=True):
+    names = source_names(config.data)
+    for name, source, source_rows, patches, diameter in zip(
+        names, config.data, rows, sources, image_diameters, strict=True
+    ):
         diameters = [object_diameters(patch.labels) for patch in patches]
         found = [float(np.median(values)) for values in diameters if len(values)]
         medians += found
         weights += [source.share / len(found)] * len(found)
         data.append(
             {
-                "name": source.folder,
+                "name": name,
                 "images": len(patches),
                 "objects": int(sum(len(values) for values in diameters)),
                 "sha256": data_sum(source_rows),

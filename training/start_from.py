@@ -26,7 +26,8 @@ class Transfer:
     new_roles : tuple of str
         Output channels that begin at random.
     new_input : bool
-        Whether the first convolution begins at random, since the number of image channels differs.
+        Whether the first convolution begins at random, since the number of image channels differs and is not one
+        in the network that is taken over.
     """
 
     taken: int
@@ -118,7 +119,7 @@ def take_over(network: UNet, config: TrainingConfig, start: TrainedNetwork) -> T
     Notes
     -----
     Output channels are matched by their roles, if both networks have the same activation; the rest by name and
-    shape. Yosinski et al. 2014, doi:10.48550/arXiv.1411.1792.
+    shape. The first convolution of a network for grey images is spread over all channels. Yosinski et al. 2014, doi:10.48550/arXiv.1411.1792.
     """
     own, other = network.state_dict(), start.network.state_dict()
     same_activation = config.targets.activation == start.config.targets.activation
@@ -128,6 +129,7 @@ def take_over(network: UNet, config: TrainingConfig, start: TrainedNetwork) -> T
     per_role = len(config.targets.roles)
     taken = 0
     new_input = False
+    channels, start_channels = network.in_channels, start.network.in_channels
     for name, value in other.items():
         if name.startswith(HEAD) and own[name].ndim and own[name].shape[0] % per_role == 0:
             # A head that works at half resolution holds several rows a role, role by role.
@@ -139,6 +141,11 @@ def take_over(network: UNet, config: TrainingConfig, start: TrainedNetwork) -> T
                 continue
         if own[name].shape == value.shape:
             own[name].copy_(value)
+            taken += 1
+        elif start_channels == 1:
+            # Each channel begins with its part of the grey image's weights: on a grey image in all channels the
+            # network begins where the other one stopped.
+            own[name].copy_(value.repeat(1, channels, 1, 1) / channels)
             taken += 1
         else:
             new_input = True

@@ -63,7 +63,7 @@ def _read_with_pillow(path: Path) -> npt.NDArray[Any]:
             raise ValueError("it holds several pictures; save each as a file of its own")
         if picture.mode == "LA":
             return np.array(picture.getchannel("L"))
-        if picture.mode in ("P", "PA", "CMYK", "YCbCr", "HSV", "LAB"):
+        if picture.mode in ("P", "PA", "RGBA", "CMYK", "YCbCr", "HSV", "LAB"):
             return np.array(picture.convert("RGB"))
         return np.array(picture)
 

@@ -16,6 +16,8 @@ from cpunet.tiling import predict_tiled
 
 # A wrong diameter must not turn a field into gigabytes, nor into a handful of pixels.
 SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 4.0
+# A model whose input channels bear these names takes colour images, and grey ones as colours that are all alike.
+COLOURS = ("red", "green", "blue")
 
 
 class Model(Protocol):
@@ -143,7 +145,7 @@ def prepare_image(
     ----------
     image : ndarray of shape (Y, X) or (Y, X, C), any real dtype
     channel_names : sequence of str
-        From the model card.
+        From the model card. A model of red, green and blue takes a grey image too.
     mask : ndarray of shape (Y, X), bool, optional
 
     Returns
@@ -166,6 +168,8 @@ def prepare_image(
         raise ValueError(f"The image has {image.ndim} dimensions {image.shape}; a plane of two, (Y, X), is needed.")
     if image.size == 0:
         raise ValueError(f"The image has no pixels: its shape is {image.shape}.")
+    if image.ndim == 2 and tuple(channel_names) == COLOURS:
+        image = np.broadcast_to(image[..., np.newaxis], (*image.shape, wanted))
     found = 1 if image.ndim == 2 else image.shape[2]
     if found != wanted:
         raise ValueError(

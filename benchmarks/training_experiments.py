@@ -1,0 +1,120 @@
+"""Train the rows of an experiment one after the other, and score each on the validation images: docs/models.md's table.
+
+Run in the training environment: ``python -m benchmarks.training_experiments benchmarks/experiments/*.yaml --data DATA``.
+A row that was stopped goes on where it was; one that is done is not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.resized_images import resized
+from cpunet.export.card import card_from_training, scores_for_card
+from cpunet.export.onnx_export import write_onnx
+from cpunet.image_files import written_beside
+from cpunet.matching import ImageScores, pool_scores, score_image
+from cpunet.segment import Model, Options, segment_image
+from cpunet.session import load_model
+from cpunet.training.config import read_config
+from cpunet.training.data import IndexRow, read_labelled_image, rows_of_split
+from cpunet.training.evaluation import score_images
+from cpunet.training.network_summary import count_macs
+from cpunet.training.tuning import tune_postprocessing
+from cpunet.training.unet import Probabilities
+from cpunet.training.weights import WEIGHTS_FILE, load_trained
+
+# Thresholds are tuned on every fourth validation image, and sizes other than the own are tried on every fifth: the
+# search takes longer than a short training.
+TUNED_ON, RESIZED = 4, 5
+FACTORS = (0.5, 2.0)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Train and score what is not done yet; print one line of JSON a row."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("configs", nargs="+", type=Path, metavar="CONFIG.yaml")
+    parser.add_argument("--data", required=True, type=Path, metavar="ROOT")
+    parser.add_argument("--runs", type=Path, default=Path("runs/experiments"), metavar="DIR")
+    options = parser.parse_args(arguments)
+    for config in options.configs:
+        result = options.runs / config.stem / "result.json"
+        if not result.exists():
+            row = experiment(config, options.data, result.parent)
+            with written_beside(result) as beside:
+                beside.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
+        print(json.dumps({config.stem: json.loads(result.read_text(encoding="utf-8"))}), flush=True)
+    return 0
+
+
+def experiment(path: Path, data: Path, run_folder: Path) -> dict[str, object]:
+    """Train one row and score it.
+
+    Parameters
+    ----------
+    path : Path
+        The row's YAML.
+    data : Path
+        Folder that holds the data sets.
+    run_folder : Path
+        Gets checkpoints, weights and a model file.
+
+    Returns
+    -------
+    dict
+        ``cpu_minutes`` of all processes of the training: what else the machine does at the time hardly changes them.
+        ``parameters``, and ``macs_per_pixel`` of the network; ``decoding``; ``scores`` by data set; ``resized``: F1
+        at IoU 0.7 on the first data set's images at other sizes, which the model is not told.
+    """
+    command = [sys.executable, "-m", "cpunet", "train", str(path), "--data", str(data), "--run", str(run_folder)]
+    before_s = cpu_time_of_children_s()
+    subprocess.run(command, check=True)
+    cpu_s = cpu_time_of_children_s() - before_s
+    config = read_config(path)
+    trained = load_trained(run_folder / WEIGHTS_FILE)
+    card = card_from_training(trained, "")
+    network = Probabilities(trained.network, config.targets.activation).eval()
+    model_file = run_folder / "model.onnx"
+    write_onnx(model_file, network, card)
+    sets = rows_of_split(config.data, data, "val")
+    decoding = tune_postprocessing(
+        load_model(model_file, device="cpu"), [rows[::TUNED_ON] for rows in sets], [None for _ in sets]
+    )
+    write_onnx(model_file, network, replace(card, postprocessing=decoding))
+    model = load_model(model_file, device="cpu")
+    return {
+        "cpu_minutes": round(cpu_s / 60, 1),
+        "parameters": sum(parameter.numel() for parameter in trained.network.parameters()),
+        "macs_per_pixel": round(count_macs(trained.network, config.patch_size) / config.patch_size**2),
+        "decoding": vars(decoding),
+        "scores": {
+            source.folder: scores_for_card(pool_scores(score_images(model, rows)))
+            for source, rows in zip(config.data, sets, strict=True)
+        },
+        "resized": {
+            str(factor): round(pool_scores(resized_scores(model, sets[0][::RESIZED], factor)).f1[0.7], 4)
+            for factor in FACTORS
+        },
+    }
+
+
+def cpu_time_of_children_s() -> float:
+    """Return the processor time of all processes that this one has started and that have ended, seconds."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def resized_scores(model: Model, rows: Sequence[IndexRow], factor: float) -> list[ImageScores]:
+    """Score a model on images at another size, of which it is told nothing and which nobody rescales for it."""
+    truths = (resized(read_labelled_image(row), factor) for row in rows)
+    return [score_image(truth.labels, segment_image(truth.image, model, Options()).labels) for truth in truths]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
