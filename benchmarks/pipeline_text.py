@@ -61,7 +61,7 @@ def module_block(name: str, number: int, revision: int, settings: Dict[str, str]
 
 
 def unet_settings(image: str, objects: str, **changed: str) -> Dict[str, str]:
-    """Return the settings of IdentifyObjectsUNet, revision 1, at their defaults.
+    """Return the settings of IdentifyObjectsUNet, revision 2, at their defaults.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def unet_settings(image: str, objects: str, **changed: str) -> Dict[str, str]:
         "diameter_range": ("Typical diameter of objects, in pixel units (Min,Max)", "10,40"),
         "discard_size": ("Discard objects outside the diameter range?", "No"),
         "discard_border": ("Discard objects touching the border of the image?", "No"),
-        "rescale": ("Rescale the image for the model?", "Automatic"),
+        "rescale": ("Rescale the image for the model?", "By the objects in the image"),
         "advanced": ("Use advanced settings?", "No"),
         "use_model_threshold": ("Use the model's own foreground threshold?", "Yes"),
         "foreground_threshold": ("Foreground threshold", "0.5"),
@@ -141,7 +141,7 @@ def replace_primary_objects(pipeline: str, **changed: str) -> str:
                 **changed,
             },
         )
-        replaced.append(module_block(UNET, int(start.group(2)), 1, settings, show_window=True))
+        replaced.append(module_block(UNET, int(start.group(2)), 2, settings, show_window=True))
     if replaced == blocks:
         raise ValueError(f"The pipeline has no module {PRIMARY}.")
     return "".join(replaced)

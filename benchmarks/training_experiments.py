@@ -1,6 +1,6 @@
-"""Train the rows of an experiment one after the other, and score each on the validation images: docs/models.md's table.
+"""Train the rows of an experiment one after the other, and score each on validation images: docs/models.md.
 
-Run in the training environment: ``python -m benchmarks.training_experiments benchmarks/experiments/*.yaml --data DATA``.
+In the training environment: ``python -m benchmarks.training_experiments benchmarks/experiments/*.yaml --data DATA``.
 A row that was stopped goes on where it was; one that is done is not done again.
 """
 
@@ -111,9 +111,10 @@ def cpu_time_of_children_s() -> float:
 
 
 def resized_scores(model: Model, rows: Sequence[IndexRow], factor: float) -> list[ImageScores]:
-    """Score a model on images at another size, of which it is told nothing and which nobody rescales for it."""
+    """Score a model on images at another size, which nobody rescales for it."""
+    options = Options(scale=1.0)
     truths = (resized(read_labelled_image(row), factor) for row in rows)
-    return [score_image(truth.labels, segment_image(truth.image, model, Options()).labels) for truth in truths]
+    return [score_image(truth.labels, segment_image(truth.image, model, options).labels) for truth in truths]
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from cpunet.export.halo import measure_halo
 from cpunet.matching import SetScores
 from cpunet.model_card import ModelCard
 from cpunet.training.evaluation import card_for_training
+from cpunet.training.facts import known_diameters
 from cpunet.training.unet import Probabilities
 from cpunet.training.weights import TrainedNetwork
 
@@ -33,12 +34,7 @@ def card_from_training(trained: TrainedNetwork, command: str) -> ModelCard:
     halo = measure_halo(network, len(config.channels), config.architecture.divisible_by)
     return replace(
         draft,
-        input=replace(
-            draft.input,
-            diameter_px=facts["diameter_px"],
-            diameter_low_px=facts["diameter_low_px"],
-            diameter_high_px=facts["diameter_high_px"],
-        ),
+        input=replace(draft.input, **known_diameters(facts)),
         output=replace(draft.output, halo=halo),
         provenance={
             "data": [

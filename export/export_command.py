@@ -15,7 +15,7 @@ from cpunet.matching import pool_scores
 from cpunet.model_card import ModelError
 from cpunet.model_files import MODEL_FILE
 from cpunet.onnx_file import sha256
-from cpunet.segment import Model
+from cpunet.segment import Model, Options
 from cpunet.session import RuntimeMissingError, load_model
 from cpunet.training.config import source_names
 from cpunet.training.data import DataError, rows_of_split
@@ -88,7 +88,7 @@ def export(weights: Path, output: Path, data: Path | None, rebuild: str) -> None
             write_onnx(draft, network, card)
             model = load_model(draft, device="cpu")
             scores = {
-                name: scores_for_card(pool_scores(score_images(model, rows, diameter)))
+                name: scores_for_card(pool_scores(score_images(model, rows, Options(diameter_px=diameter))))
                 for name, rows, diameter in zip(source_names(trained.config.data), sets, diameters, strict=True)
             }
         card = replace(card, scores=scores)

@@ -5,6 +5,7 @@ import math
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cellprofiler_core.module.image_segmentation
@@ -30,12 +31,15 @@ from cpunet.filters import filter_objects
 from cpunet.model_card import ModelError
 from cpunet.model_files import DEFAULT_MODEL, find_model, list_models
 from cpunet.onnx_file import read_card
-from cpunet.segment import Options, scale_factor, segment_image, usable_pixels
+from cpunet.segment import Options, segment_image, usable_pixels
 from cpunet.session import INSTALL_HELP, load_model
 
 MODEL_FROM_FILE = "A model file of your own"
-RESCALE_AUTOMATIC = "Automatic"
+RESCALE_FROM_IMAGE = "By the objects in the image"
+RESCALE_FROM_RANGE = "By the diameter range"
 RESCALE_OFF = "Off"
+# Its place among the settings of a saved pipeline.
+RESCALE_INDEX = 8
 DEVICE_AUTOMATIC, DEVICE_CPU, DEVICE_CUDA = "Automatic", "CPU", "CUDA (NVIDIA GPU)"
 DEVICES = {DEVICE_AUTOMATIC: "automatic", DEVICE_CPU: "cpu", DEVICE_CUDA: "cuda"}
 
@@ -135,7 +139,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
 
     module_name = "IdentifyObjectsUNet"
 
-    variable_revision_number = 1
+    variable_revision_number = 2
 
     def volumetric(self):
         """Say that 3-D images are not supported."""
@@ -203,7 +207,7 @@ The smallest and largest diameter that you expect. For an object that is not
 round, the diameter is that of a circle of the same area.
 
 The range has two uses: objects outside it can be discarded (next setting),
-and its middle (the geometric mean: 20 for the range 10 to 40) tells whether the image must be
+and its middle (the geometric mean: 20 for the range 10 to 40) can tell whether the image must be
 rescaled for the model (*Rescale the image for the model?*). To measure a nucleus, use
 *Measure Length* in the toolbar of an image window.""",
         )
@@ -231,15 +235,20 @@ The default is "*No*": nothing is lost before you have seen it.""",
 
         self.rescale = Choice(
             "Rescale the image for the model?",
-            [RESCALE_AUTOMATIC, RESCALE_OFF],
+            [RESCALE_FROM_IMAGE, RESCALE_FROM_RANGE, RESCALE_OFF],
             doc=f"""\
-A model knows objects of the sizes that it was trained on. *nuclei_fluorescence* was trained on a wide
-range of them, so most images need no rescaling.
+A model does best on objects of about the size that it was trained on. If those in the image
+are much smaller or larger (*nuclei_fluorescence*: below 15 or above 54 pixels), the image is
+enlarged or shrunk for the network, and the objects are brought back to the original image.
 
--  *{RESCALE_AUTOMATIC}:* if the middle of your diameter range lies outside the sizes
-   that the model knows, the image is enlarged or shrunk for the network, and
-   the objects are brought back to the original image.
--  *{RESCALE_OFF}:* the network always sees the image as it is.""",
+-  *{RESCALE_FROM_IMAGE}:* the model looks at the image as it is, measures the
+   objects that it finds, and looks again if they are too small or too large. You
+   need not know their size.
+-  *{RESCALE_FROM_RANGE}:* the middle of your diameter range counts. All images
+   of an experiment are then treated alike, whatever is in them.
+-  *{RESCALE_OFF}:* the network always sees the image as it is.
+
+The figure's table says by how much the image was rescaled, if it was.""",
         )
 
         self.advanced = Binary(
@@ -410,6 +419,29 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
                         self.y_name,
                     )
 
+    def upgrade_settings(self, setting_values, variable_revision_number, module_name):
+        """Bring the settings of an older pipeline to this revision.
+
+        Parameters
+        ----------
+        setting_values : list of str
+        variable_revision_number : int
+            Of the pipeline.
+        module_name : str
+
+        Returns
+        -------
+        setting_values : list of str
+        variable_revision_number : int
+        """
+        if variable_revision_number == 1:
+            # Revision 1 knew no size but the user's, and called that automatic.
+            setting_values = list(setting_values)
+            if setting_values[RESCALE_INDEX] == "Automatic":
+                setting_values[RESCALE_INDEX] = RESCALE_FROM_RANGE
+            variable_revision_number = 2
+        return setting_values, variable_revision_number
+
     def prepare_to_create_batch(self, workspace, fn_alter_path):
         """Let the model's folder be found from the cluster's side."""
         self.model_directory.alter_for_create_batch_files(fn_alter_path)
@@ -426,14 +458,17 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         -------
         cpunet.segment.Options
         """
-        diameter_px = self.typical_diameter() if self.rescale.value == RESCALE_AUTOMATIC else None
+        size = Options(
+            diameter_px=self.typical_diameter() if self.rescale.value == RESCALE_FROM_RANGE else None,
+            scale=1.0 if self.rescale.value == RESCALE_OFF else None,
+            mask=mask,
+        )
         if not self.advanced.value:
-            return Options(diameter_px=diameter_px, mask=mask)
-        return Options(
-            diameter_px=diameter_px,
+            return size
+        return replace(
+            size,
             foreground_threshold=None if self.use_model_threshold.value else float(self.foreground_threshold.value),
             declump=self.want_declump.value,
-            mask=mask,
         )
 
     def typical_diameter(self):
@@ -456,8 +491,7 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         mask = usable_pixels(image.pixel_data, image.mask if image.has_mask else None)
         device = DEVICES[self.device.value] if self.advanced.value else "automatic"
         model = load_model(self.model_path(), device, threads_for_this_process())
-        options = self.options(mask)
-        found = segment_image(image.pixel_data, model, options)
+        found = segment_image(image.pixel_data, model, self.options(mask))
         kept = filter_objects(
             found.labels,
             (self.size_range.min, self.size_range.max) if self.exclude_size.value else None,
@@ -492,9 +526,8 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
                 ["Model", model.card.name],
                 ["Runs on", model.provider.replace("ExecutionProvider", "")],
             ]
-            scale = scale_factor(model.card.input, options.diameter_px)
-            if scale != 1:
-                display_data.statistics.append(["Rescaled by", f"{scale:.2f}"])
+            if found.scale != 1:
+                display_data.statistics.append(["Rescaled by", f"{found.scale:.2f}"])
 
     def add_measurements(self, workspace, object_name=None):
         """Write the standard measurements: the same numbers as CellProfiler's own method, in less time."""

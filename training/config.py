@@ -182,7 +182,7 @@ class TrainingConfig:
         names = source_names(self.data)
         twice = [name for name in names if names.count(name) > 1]
         if twice:
-            raise ConfigError(f"data: {twice[0]} stands there twice; give each a modality of its own, or leave one out.")
+            raise ConfigError(f"data: {twice[0]} stands there twice; leave one out, or give each its modalities.")
         if any(source.share <= 0 for source in self.data):
             raise ConfigError("data: each share must be larger than 0.")
         for name in ("batch_size", "steps", "validate_every", "validation_images", "devices", "plateau_patience"):

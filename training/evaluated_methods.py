@@ -20,6 +20,7 @@ from cpunet.segment_command import report
 from cpunet.session import load_model
 from cpunet.training.data import IndexRow, Key, LabelledImage
 from cpunet.training.evaluation import TorchModel, torch_model
+from cpunet.training.facts import known_diameters
 from cpunet.training.label_files import ReadLabels, guess_format, read_labels
 from cpunet.training.label_folder import find_label_files
 from cpunet.training.weights import WeightsError, load_trained
@@ -239,8 +240,7 @@ def open_weights(path: Path, needs_diameter: bool) -> TorchModel:
     trained = load_trained(path)
     model = torch_model(trained)
     if "diameter_px" in trained.facts:
-        sizes = {name: trained.facts[name] for name in ("diameter_px", "diameter_low_px", "diameter_high_px")}
-        model.card = replace(model.card, input=replace(model.card.input, **sizes))
+        model.card = replace(model.card, input=replace(model.card.input, **known_diameters(trained.facts)))
     elif needs_diameter and not trained.config.diameter_px:
         raise WeightsError(
             f"{path}: these weights do not say which diameters they know, since their training has not finished. "

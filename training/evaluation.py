@@ -18,6 +18,7 @@ from cpunet.training.weights import TrainedNetwork
 
 # Before a model is exported nobody has measured its halo; images up to a tile's size need none.
 HALO_BEFORE_EXPORT = 96
+ANY_DIAMETER_PX = (1e-3, 1e6)
 
 
 class TorchModel:
@@ -53,8 +54,8 @@ def torch_model(trained: TrainedNetwork) -> TorchModel:
 
 def card_for_training(config: TrainingConfig) -> ModelCard:
     """Return the card of a model that is still in training: its contract, without a range of sizes or scores."""
-    # The one size to which images are scaled, or, if they are not, anything: it is never used then.
-    diameter_px = config.diameter_px or 1.0
+    # The one size to which images are scaled; or, before training has measured its objects, any size will do.
+    diameter_px, low_px, high_px = (config.diameter_px,) * 3 if config.diameter_px else (1.0, *ANY_DIAMETER_PX)
     return ModelCard(
         name=config.name,
         version=config.version,
@@ -68,8 +69,8 @@ def card_for_training(config: TrainingConfig) -> ModelCard:
             min_size=config.architecture.min_size,
             normalization=config.normalization,
             diameter_px=diameter_px,
-            diameter_low_px=diameter_px,
-            diameter_high_px=diameter_px,
+            diameter_low_px=low_px,
+            diameter_high_px=high_px,
             modality=config.modality,
         ),
         output=OutputCard(roles=config.targets.roles, halo=HALO_BEFORE_EXPORT),
@@ -77,22 +78,20 @@ def card_for_training(config: TrainingConfig) -> ModelCard:
     )
 
 
-def score_images(model: Model, rows: Sequence[IndexRow], diameter_px: float | None = None) -> list[ImageScores]:
-    """Segment labelled images, with the defaults that a user gets, and compare each with its truth.
+def score_images(model: Model, rows: Sequence[IndexRow], options: Options | None = None) -> list[ImageScores]:
+    """Segment labelled images, by default as a user gets them, and compare each with its truth.
 
     Parameters
     ----------
     model : Model
     rows : sequence of IndexRow
-    diameter_px : float, optional
-        Typical diameter of the objects, as a user would give it.
+    options : Options, optional
 
     Returns
     -------
     list of ImageScores
         In the order of `rows`.
     """
-    options = Options(diameter_px=diameter_px)
     scores = []
     for row in rows:
         truth = read_labelled_image(row)

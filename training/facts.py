@@ -15,6 +15,9 @@ from cpunet.training.config import TrainingConfig, source_names
 from cpunet.training.data import DataError, IndexRow, object_diameters
 from cpunet.training.patches import Patch
 
+# How far objects may be from the trained diameter before the image is rescaled: see `known_diameters`.
+LARGEST_RATIO_BELOW, LARGEST_RATIO_ABOVE = 1.8, 2.0
+
 
 def data_sum(rows: Sequence[IndexRow]) -> str:
     """Return one SHA-256 over the images and labels of a set, in the order of their ids."""
@@ -67,6 +70,30 @@ def set_diameters(config: TrainingConfig, facts: Mapping[str, Any]) -> list[floa
         None where training left the images as they are.
     """
     return [data["image_diameter_px"] if config.diameter_px else None for data in facts["data"]]
+
+
+def known_diameters(facts: Mapping[str, Any]) -> dict[str, float]:
+    """Return the diameters that the model card gives: the trained one, and those between which no image is rescaled.
+
+    Parameters
+    ----------
+    facts : mapping
+        See `training_facts`.
+
+    Returns
+    -------
+    dict of str to float
+        ``diameter_px``, ``diameter_low_px`` and ``diameter_high_px``, pixels. The range is narrower than what training
+        saw: on the validation images of nuclei_fluorescence, objects of half the trained diameter are separated better
+        if the image is enlarged, and those of twice the diameter have better outlines if it is shrunk, although both
+        were trained on (docs/models.md).
+    """
+    middle = facts["diameter_px"]
+    return {
+        "diameter_px": middle,
+        "diameter_low_px": round(max(facts["diameter_low_px"], middle / LARGEST_RATIO_BELOW), 1),
+        "diameter_high_px": round(min(facts["diameter_high_px"], middle * LARGEST_RATIO_ABOVE), 1),
+    }
 
 
 def training_facts(

@@ -17,6 +17,7 @@ from torch import Tensor
 from cpunet.image_files import written_beside
 from cpunet.matching import pool_scores
 from cpunet.onnx_file import sha256
+from cpunet.segment import Options
 from cpunet.training.config import ConfigError, TrainingConfig, config_to_dict, without_description
 from cpunet.training.data import IndexRow, object_diameters, read_labelled_image, rows_of_split
 from cpunet.training.dataset import Item, PatchData, normalized_patch
@@ -130,7 +131,8 @@ class ValidationScores(lightning.Callback):
         images = [
             score
             for rows, diameter in zip(self.sets, self.diameters, strict=True)
-            for score in score_images(model, rows, diameter)
+            # Not by what the network finds: at first it finds nothing that could be measured.
+            for score in score_images(model, rows, Options(diameter_px=diameter, scale=None if diameter else 1.0))
         ]
         # Batch normalisation's statistics differ a little between devices, and all must decide alike.
         scores = trainer.strategy.broadcast(pool_scores(images))

@@ -119,7 +119,8 @@ def take_over(network: UNet, config: TrainingConfig, start: TrainedNetwork) -> T
     Notes
     -----
     Output channels are matched by their roles, if both networks have the same activation; the rest by name and
-    shape. The first convolution of a network for grey images is spread over all channels. Yosinski et al. 2014, doi:10.48550/arXiv.1411.1792.
+    shape. The first convolution of a network for grey images is spread over all channels. Yosinski et al. 2014,
+    doi:10.48550/arXiv.1411.1792.
     """
     own, other = network.state_dict(), start.network.state_dict()
     same_activation = config.targets.activation == start.config.targets.activation

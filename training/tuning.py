@@ -12,7 +12,7 @@ from cpunet.declump import declump
 from cpunet.filters import area_of_disc
 from cpunet.matching import ImageScores, pool_scores, score_image
 from cpunet.model_card import Postprocessing
-from cpunet.segment import Model, Options, postprocessing_at_scale, scale_factor, segment_image
+from cpunet.segment import Model, Options, postprocessing_at_scale, segment_image
 from cpunet.training.data import IndexRow, read_labelled_image
 
 Candidates = dict[str, tuple[float, ...]]
@@ -85,7 +85,7 @@ def tune_postprocessing(
         Validation images by data set. Each set counts the same, however many objects it holds, so that
         one choice serves all.
     diameters : sequence of float or None
-        The typical diameter in each set, as a user would give it.
+        The typical diameter in each set, as a user would give it; None leaves it to be measured on each image.
 
     Returns
     -------
@@ -123,5 +123,5 @@ def _score(predicted: Predicted, roles: Sequence[str], settings: Postprocessing)
 
 def _predict(model: Model, row: IndexRow, diameter_px: float | None) -> Predicted:
     truth = read_labelled_image(row)
-    probabilities = segment_image(truth.image, model, Options(diameter_px=diameter_px)).probabilities
-    return Predicted(probabilities, truth.labels, scale_factor(model.card.input, diameter_px))
+    found = segment_image(truth.image, model, Options(diameter_px=diameter_px))
+    return Predicted(found.probabilities, truth.labels, found.scale)

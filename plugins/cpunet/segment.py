@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import Any, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
 from skimage.transform import resize
 
 from cpunet.declump import declump
-from cpunet.model_card import InputCard, ModelCard, Postprocessing
+from cpunet.model_card import ModelCard, Postprocessing
 from cpunet.normalize import normalize
 from cpunet.tiling import predict_tiled
+from cpunet.typical_diameter import (
+    LARGEST_SCALE,
+    MOST_LOOKS,
+    SMALLEST_SCALE,
+    Segmentation,
+    explains,
+    next_scale,
+    scale_factor,
+    window_to_measure,
+)
 
-# A wrong diameter must not turn a field into gigabytes, nor into a handful of pixels.
-SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 4.0
 # A model whose input channels bear these names takes colour images, and grey ones as colours that are all alike.
 COLOURS = ("red", "green", "blue")
 
@@ -38,8 +46,10 @@ class Options:
     Attributes
     ----------
     diameter_px : float, optional
-        Typical diameter of the objects. The image is rescaled if the model was not trained on such
-        sizes. None: never rescaled.
+        Typical diameter of the objects. The image is rescaled for the network if the model does not know such
+        sizes. None: measured on the image itself, by what the model finds in it.
+    scale : float, optional
+        Enlarge the image by this for the network, whatever the diameter; 1 leaves it as it is.
     foreground_threshold : float, optional
         0..1; the model card's by default. Lower makes objects larger.
     declump : bool
@@ -53,26 +63,12 @@ class Options:
     """
 
     diameter_px: Optional[float] = None
+    scale: Optional[float] = None
     foreground_threshold: Optional[float] = None
     declump: bool = True
     mask: Optional[npt.NDArray[np.bool_]] = None
     tile_shape: Tuple[int, int] = (1024, 1024)
     batch_size: int = 1
-
-
-class Segmentation(NamedTuple):
-    """The result of `segment_image`.
-
-    Attributes
-    ----------
-    labels : ndarray of shape (Y, X), int32
-        0 is background, objects are 1..n without gaps.
-    probabilities : ndarray of shape (C, Y, X), float32
-        0..1, a channel for each role of the model's output.
-    """
-
-    labels: npt.NDArray[np.int32]
-    probabilities: npt.NDArray[np.float32]
 
 
 def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Options] = None) -> Segmentation:
@@ -103,10 +99,83 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
     channels, usable = prepare_image(image, card.input.channels, options.mask)
     if not has_contrast(channels, usable):
         return Segmentation(
-            np.zeros(image.shape[:2], np.int32), np.zeros((len(card.output.roles), *image.shape[:2]), np.float32)
+            np.zeros(image.shape[:2], np.int32), np.zeros((len(card.output.roles), *image.shape[:2]), np.float32), 1.0
         )
     normalized = normalize(channels, card.input.normalization, usable)
-    scale = scale_factor(card.input, options.diameter_px)
+    if options.scale is not None:
+        scale = options.scale
+    elif options.diameter_px is not None:
+        scale = scale_factor(card.input, options.diameter_px)
+    else:
+        window = window_to_measure(normalized[0])
+        part, part_usable = normalized[(slice(None), *window)], None if usable is None else usable[window]
+        seen = find_scale(part, part_usable, model, options)
+        if seen.labels.shape == normalized.shape[1:] and options.declump:
+            return seen
+        scale = seen.scale
+    return segment_at_scale(normalized, usable, model, options, scale)
+
+
+def find_scale(
+    normalized: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]], model: Model, options: Options
+) -> Segmentation:
+    """Look at an image as it is, and again enlarged or shrunk until its objects have a size that the model knows.
+
+    Parameters
+    ----------
+    normalized : ndarray of shape (C, Y, X), float32
+    usable : ndarray of shape (Y, X), bool, or None
+    model : Model
+    options : Options
+        Touching objects are always split: a clump is no object to be measured.
+
+    Returns
+    -------
+    Segmentation
+        The last look; an earlier one if a later one finds nothing, or is no better.
+
+    Notes
+    -----
+    The objects' diameter is measured on the model's own result, which is right over a wide range of sizes; a look
+    at the right scale then confirms it, or corrects it once more.
+    """
+    options = replace(options, declump=True)
+    found = segment_at_scale(normalized, usable, model, options, 1.0)
+    for _ in range(MOST_LOOKS):
+        scale = next_scale(found, model.card)
+        if scale == found.scale:
+            break
+        again = segment_at_scale(normalized, usable, model, options, scale)
+        if not again.labels.any() or not explains(again, found, model.card.output.roles):
+            break
+        found = again
+    return found
+
+
+def segment_at_scale(
+    normalized: npt.NDArray[np.float32],
+    usable: Optional[npt.NDArray[np.bool_]],
+    model: Model,
+    options: Options,
+    scale: float,
+) -> Segmentation:
+    """Find the objects in a normalised image that the network sees enlarged.
+
+    Parameters
+    ----------
+    normalized : ndarray of shape (C, Y, X), float32
+    usable : ndarray of shape (Y, X), bool, or None
+    model : Model
+    options : Options
+        Its diameter and its scale do not count.
+    scale : float
+
+    Returns
+    -------
+    Segmentation
+        On the grid of `normalized`.
+    """
+    card = model.card
     probabilities = predict_tiled(
         rescale(normalized, scale),
         model.predict,
@@ -117,20 +186,25 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
         min_size=card.input.min_size,
         batch_size=options.batch_size,
     )
-    probabilities = resize_planes(probabilities, image.shape[:2])
+    probabilities = resize_planes(probabilities, normalized.shape[1:])
     if usable is not None:
         probabilities[:, ~usable] = 0
     settings = postprocessing_at_scale(card.postprocessing, scale)
     if options.foreground_threshold:
         settings = replace(settings, foreground_threshold=options.foreground_threshold)
     labels = declump(probabilities, card.output.roles, settings, options.declump, usable)
-    return Segmentation(labels, probabilities)
+    return Segmentation(labels, probabilities, scale)
 
 
 def check_options(options: Options) -> None:
     """Raise ValueError, in words for a person, if an option cannot be."""
     if options.diameter_px is not None and not options.diameter_px > 0:
         raise ValueError(f"The typical diameter must be larger than 0 pixels; it is {options.diameter_px}.")
+    if options.scale is not None and not SMALLEST_SCALE <= options.scale <= LARGEST_SCALE:
+        raise ValueError(
+            f"The image can be enlarged for the network by a factor of {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}; it is "
+            f"{options.scale}."
+        )
     threshold = options.foreground_threshold
     if threshold is not None and not 0 < threshold < 1:
         raise ValueError(f"The foreground threshold must lie between 0 and 1; it is {threshold}.")
@@ -215,26 +289,6 @@ def has_contrast(channels: npt.NDArray[np.float32], usable: Optional[npt.NDArray
     """Return whether any channel holds two different values among its usable pixels."""
     planes = channels.reshape(len(channels), -1) if usable is None else channels[:, usable]
     return planes.shape[1] > 0 and bool((planes.min(axis=1) < planes.max(axis=1)).any())
-
-
-def scale_factor(card: InputCard, diameter_px: Optional[float]) -> float:
-    """Return by how much an image must be enlarged for a model to know its objects' size.
-
-    Parameters
-    ----------
-    card : InputCard
-    diameter_px : float, optional
-        Typical diameter of the objects; None gives 1.
-
-    Returns
-    -------
-    float
-        1 if the model was trained on objects of this size, since an image that is not resampled
-        keeps its detail; otherwise what brings them to the trained diameter.
-    """
-    if diameter_px is None or card.diameter_low_px <= diameter_px <= card.diameter_high_px:
-        return 1.0
-    return float(np.clip(card.diameter_px / diameter_px, SMALLEST_SCALE, LARGEST_SCALE))
 
 
 def postprocessing_at_scale(settings: Postprocessing, scale: float) -> Postprocessing:

@@ -180,9 +180,11 @@ def test_declumping_off_keeps_touching_objects_as_one(module, run, tiny_model):
 
 def test_the_image_is_rescaled_for_the_model_unless_that_is_off(module, field):
     module.size_range.value = (70, 90)
+    assert (module.options(None).diameter_px, module.options(None).scale) == (None, None)
+    module.rescale.value = "By the diameter range"
     assert module.options(None).diameter_px == pytest.approx(np.sqrt(70 * 90))
     module.rescale.value = "Off"
-    assert module.options(None).diameter_px is None
+    assert (module.options(None).diameter_px, module.options(None).scale) == (None, 1)
 
 
 def test_the_session_is_opened_once_for_many_images(module, run, field, monkeypatch):

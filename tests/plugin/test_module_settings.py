@@ -69,7 +69,7 @@ def test_settings_survive_saving_and_loading(module):
 
 def test_a_pipeline_saved_by_revision_1_loads(pipelines):
     module = load((pipelines / "revision_1.cppipe").read_text(encoding="utf-8")).modules()[0]
-    assert module.variable_revision_number == 1
+    assert module.variable_revision_number == 2
     assert (module.x_name.value, module.y_name.value) == ("OrigBlue", "Kerne")
     assert module.model_name.value == "nuclei_fluorescence"
     assert module.size_range.value == (12, 34)
@@ -81,8 +81,24 @@ def test_a_pipeline_saved_by_revision_1_loads(pipelines):
     assert [module.save_probability.value, module.probability_name.value] == [True, "KerneP"]
 
 
+@pytest.mark.parametrize(("before", "after"), [("Automatic", "By the diameter range"), ("Off", "Off")])
+def test_the_size_that_revision_1_went_by_is_kept(pipelines, before, after):
+    text = (pipelines / "revision_1.cppipe").read_text(encoding="utf-8")
+    text = text.replace("for the model?:Off", f"for the model?:{before}").replace(":Kerne\n", ":Automatic\n")
+    module = load(text).modules()[0]
+    assert module.rescale.value == after
+    assert module.y_name.value == "Automatic"
+
+
+def test_a_pipeline_saved_by_revision_2_loads(pipelines):
+    module = load((pipelines / "revision_2.cppipe").read_text(encoding="utf-8")).modules()[0]
+    assert (module.x_name.value, module.y_name.value) == ("OrigBlue", "Kerne")
+    assert module.rescale.value == "By the objects in the image"
+    assert [module.save_probability.value, module.probability_name.value] == [True, "KerneP"]
+
+
 def test_the_text_that_the_benchmark_writes_names_the_settings_as_the_module_does():
-    written = module_block("IdentifyObjectsUNet", 1, 1, unet_settings("DNA", "Nuclei"))
+    written = module_block("IdentifyObjectsUNet", 1, 2, unet_settings("DNA", "Nuclei"))
     module = load(HEADER + "HasImagePlaneDetails:False\n\n" + written).modules()[0]
     assert [setting.text for setting in module.settings()] == list(unet_settings("DNA", "Nuclei"))
     assert values(module)[2:] == values(IdentifyObjectsUNet())[2:]

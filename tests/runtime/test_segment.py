@@ -3,7 +3,7 @@ import pytest
 
 from cpunet.drawn_nuclei import draw_field
 from cpunet.matching import pool_scores, score_image
-from cpunet.segment import Options, scale_factor, segment_image
+from cpunet.segment import Options, segment_image
 from cpunet.session import load_model
 from tests.tiny_onnx import changed_card, tiny_onnx
 
@@ -125,17 +125,20 @@ def test_the_threshold_makes_objects_larger_or_smaller(model):
     assert (low > 0).sum() > (high > 0).sum() > 0
 
 
-@pytest.mark.parametrize("option", [{"diameter_px": 0}, {"diameter_px": float("nan")}, {"foreground_threshold": 1.0}])
-def test_impossible_options_are_refused(model, option):
-    with pytest.raises(ValueError, match="must"):
-        segment_image(FIELD.image, model, Options(**option))
-
-
 @pytest.mark.parametrize(
-    ("diameter", "scale"), [(None, 1), (10, 1), (25, 1), (40, 1), (80, 0.25), (5, 4), (1e6, 1 / 16), (0.01, 4)]
+    "option",
+    [
+        {"diameter_px": 0},
+        {"diameter_px": float("nan")},
+        {"foreground_threshold": 1.0},
+        {"scale": 0},
+        {"scale": 5},
+        {"scale": float("nan")},
+    ],
 )
-def test_the_image_is_rescaled_only_if_the_model_does_not_know_the_size(model, diameter, scale):
-    assert scale_factor(model.card.input, diameter) == pytest.approx(scale)
+def test_impossible_options_are_refused(model, option):
+    with pytest.raises(ValueError, match=r"must|can be enlarged"):
+        segment_image(FIELD.image, model, Options(**option))
 
 
 @pytest.mark.parametrize("zoom", [3, 1 / 3])
@@ -160,3 +163,21 @@ def test_a_colour_model_takes_colour(tmp_path):
     path.write_bytes(tiny_onnx(card, channels=3))
     labels = segment_image(np.stack([FIELD.image] * 3, axis=-1), load_model(path)).labels
     assert labels.max() == FIELD.labels.max()
+
+
+def test_a_colour_model_takes_grey_images_as_colours_that_are_all_alike(tiny_model):
+    card = changed_card(input={"channels": ["red", "green", "blue"]})
+    tiny_model.write_bytes(tiny_onnx(card, channels=3))
+    model = load_model(tiny_model)
+    grey = segment_image(FIELD.image, model)
+    colour = segment_image(np.repeat(FIELD.image[..., np.newaxis], 3, axis=2), model)
+    assert grey.labels.max() == FIELD.labels.max()
+    np.testing.assert_array_equal(grey.labels, colour.labels)
+    with pytest.raises(ValueError, match=r"2 channels, and the model takes 3 channels \(red, green, blue"):
+        segment_image(FIELD.image[..., np.newaxis].repeat(2, axis=2), model)
+
+
+def test_other_models_of_three_channels_take_no_grey_image(tiny_model):
+    tiny_model.write_bytes(tiny_onnx(changed_card(input={"channels": ["DNA", "actin", "ER"]}), channels=3))
+    with pytest.raises(ValueError, match="1 channels, and the model takes 3 channels"):
+        segment_image(FIELD.image, load_model(tiny_model))

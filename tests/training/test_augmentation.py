@@ -2,6 +2,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from monai.transforms.utils import create_grid
 from scipy import ndimage
 
 import cpunet.training.augmentation as augmentation_module
@@ -340,6 +341,61 @@ def test_a_warp_mirrors_the_border():
         assert (patch.labels == 1).all()
 
 
+def colours(red, green, blue):
+    """A field of one colour."""
+    image = np.array([red, green, blue], np.float32).reshape(3, 1, 1)
+    return Patch(np.tile(image, (1, SIZE, SIZE)), np.ones((SIZE, SIZE), np.int32))
+
+
+def test_grey_takes_the_mean_of_the_channels():
+    patch = draw(replace(PLAIN, grey_fraction=1), 1, field=colours(0.1, 0.3, 0.8))
+    np.testing.assert_allclose(patch.image, 0.4, rtol=1e-6)
+
+
+def test_inversion_makes_dark_bright():
+    patch = draw(replace(PLAIN, invert_fraction=1), 1, field=colours(0.1, 0.3, 0.8))
+    np.testing.assert_allclose(patch.image[:, 0, 0], [0.9, 0.7, 0.2], rtol=1e-6)
+
+
+def test_grey_and_inversion_reach_their_share_of_the_patches():
+    source = colours(0.1, 0.3, 0.8)
+    drawn = [
+        draw(replace(PLAIN, grey_fraction=0.5, invert_fraction=0.25), seed, 32, source).image[:, 0, 0]
+        for seed in range(200)
+    ]
+    grey = np.mean([np.ptp(colour) < 1e-6 for colour in drawn])
+    inverted = np.mean([colour.mean() > 0.5 for colour in drawn])
+    assert 0.4 < grey < 0.6
+    assert 0.15 < inverted < 0.35
+
+
+def test_colour_changes_each_channel_by_a_factor_of_its_own():
+    found = np.array(
+        [draw(replace(PLAIN, colour=0.3), seed, 32, colours(1, 1, 1)).image[:, 0, 0] for seed in range(200)]
+    )
+    changed = found[np.ptp(found, axis=1) > 0]
+    assert 0.4 < len(changed) / len(found) < 0.6
+    assert 0.7 <= changed.min() < 0.75
+    assert 1.25 < changed.max() <= 1.3
+    assert np.abs(np.corrcoef(changed.T)[np.triu_indices(3, 1)]).max() < 0.3
+
+
+@pytest.mark.parametrize("size", [32, 33])
+def test_a_warp_that_moves_nothing_keeps_the_very_pixels(monkeypatch, size):
+    # Its source is larger than the patch: half a pixel between their middles would blur everything.
+    monkeypatch.setattr(augmentation_module, "WARPED_FRACTION", 1.0)
+    monkeypatch.setattr(
+        augmentation_module,
+        "_sampling_grid",
+        lambda augmentation, size, zoom, rng, state: create_grid((size, size), dtype=np.float32, backend="torch"),
+    )
+    ramp = np.arange(60 * 71, dtype=np.float32).reshape(1, 60, 71)
+    for seed in range(10):
+        image = draw(PLAIN, seed, size, Patch(ramp, np.ones((60, 71), np.int32))).image[0]
+        np.testing.assert_allclose(image, np.rint(image), atol=1e-3)
+        assert len(np.unique(np.rint(image))) == size * size
+
+
 def test_pieces_of_one_object_become_two():
     labels = np.array([[4, 4, 0, 4], [4, 0, 0, 4], [0, 0, 9, 9]], np.int32)
     np.testing.assert_array_equal(renumber(labels), [[1, 1, 0, 2], [1, 0, 0, 2], [0, 0, 3, 3]])
@@ -365,7 +421,8 @@ def test_presets_say_what_their_names_do():
         # heavy is standard and more
         if getattr(standard, field.name):
             assert getattr(heavy, field.name) == getattr(standard, field.name), field.name
-        assert getattr(heavy, field.name) > 0, field.name
+        if field.name not in {"colour", "grey_fraction", "invert_fraction"}:  # no preset knows what the images show
+            assert getattr(heavy, field.name) > 0, field.name
     assert gentle.shear > 0
     assert gentle.shift_px > 0
     assert gentle.scale_low < 1 < gentle.scale_high
@@ -392,6 +449,9 @@ def test_every_field_has_limits():
         ({"contrast": 1}, "contrast"),
         ({"illumination": 1}, "illumination"),
         ({"lowest_bits": 9}, "lowest_bits: must lie between 0 and 8"),
+        ({"colour": 1}, "colour"),
+        ({"grey_fraction": 1.1}, "grey_fraction: must lie between 0 and 1"),
+        ({"invert_fraction": -0.1}, "invert_fraction"),
         ({"lowest_bits": 1}, "lowest_bits: one bit"),
     ],
 )

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from cpunet.training.augmentation import PRESETS
-from cpunet.training.config import ConfigError, config_from_dict, config_to_dict, read_config
+from cpunet.training.config import (
+    ConfigError,
+    DataSource,
+    config_from_dict,
+    config_to_dict,
+    read_config,
+    source_names,
+)
 from tests.drawn_data_set import SMALL
 
 
@@ -17,7 +24,7 @@ def test_a_configuration_survives_json():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"colour": 1}, "no field 'colour'"),
+        ({"colours": 1}, "no field 'colours'"),
         ({"loss": {"jaccard": 1}}, "loss: there is no field 'jaccard'"),
         ({"data": []}, "at least one data set"),
         ({"data": ["drawn"]}, "data: should be a mapping"),
@@ -93,3 +100,12 @@ def test_files_that_cannot_be_read_are_named(tmp_path, text, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match="no such file"):
         read_config(tmp_path / "absent.yaml")
+
+
+def test_one_folder_may_stand_there_once_for_each_of_its_modalities(small_config):
+    both = (DataSource("cells", modalities=("grey",)), DataSource("cells", modalities=("colour", "stained")))
+    assert source_names(both) == ["cells grey", "cells colour stained"]
+    assert source_names((DataSource("a", modalities=("grey",)), DataSource("b"))) == ["a", "b"]
+    assert replace(small_config, data=both).data == both
+    with pytest.raises(ConfigError, match="cells grey stands there twice"):
+        replace(small_config, data=(both[0], both[0]))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cpunet.model_card import Postprocessing
+from cpunet.segment import Options
 from cpunet.training.config import config_from_dict
 from cpunet.training.data import read_index, read_labelled_image
 from cpunet.training.evaluation import card_for_training, score_images
@@ -50,9 +51,9 @@ def test_thresholds_follow_a_model_that_is_too_timid(rows, targets, scale, field
     def scored(settings):
         model = KnowingModel(rows, targets, scale)
         model.card = replace(model.card, postprocessing=settings)
-        return np.mean([score.tp[0] / score.truth_count for score in score_images(model, rows)])
+        return np.mean([score.tp[0] / score.truth_count for score in score_images(model, rows, Options(scale=1.0))])
 
-    tuned = tune_postprocessing(KnowingModel(rows, targets, scale), [rows], [None])
+    tuned = tune_postprocessing(KnowingModel(rows, targets, scale), [rows], [1.0])
     assert getattr(tuned, field) < scale
     assert scored(targets.decoding) < 0.1 < 0.9 < scored(tuned)
     if field == "boundary_threshold":
@@ -65,7 +66,7 @@ def test_a_setting_of_the_card_is_kept_where_nothing_else_is_better(rows):
     model = KnowingModel([], Targets(), 1.0)
     model.card = replace(model.card, postprocessing=Postprocessing(0.52, 0.43, 3, 7))
     model.rows = iter(rows)
-    assert tune_postprocessing(model, [rows], [None]) == model.card.postprocessing
+    assert tune_postprocessing(model, [rows], [1.0]) == model.card.postprocessing
 
 
 def test_sizes_are_tried_in_shares_of_the_trained_objects_area():
