@@ -5,6 +5,7 @@ export PYTHONPATH=plugins
 """
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
 from typing import Dict, List, Sequence
@@ -12,12 +13,13 @@ from typing import Dict, List, Sequence
 import numpy as np
 
 from benchmarks.labelled_images import labelled_images
+from benchmarks.resized_images import resized
 from benchmarks.run_module import primary_objects, primary_objects_tuned, run_module
 from cpunet.image_files import written_beside
 from cpunet.matching import ImageScores, SetScores, pool_scores, score_image
 from cpunet.model_files import DEFAULT_MODEL, find_model
 from cpunet.onnx_file import sha256
-from cpunet.segment import segment_image
+from cpunet.segment import Options, segment_image
 from cpunet.session import load_model
 
 HEADER = ("set", "images", "mean F1", "F1 at 0.5", "F1 at 0.7", "F1 at 0.9", "mAP", "PQ", "over / under", "count error")
@@ -60,22 +62,36 @@ def main(arguments: Sequence[str]) -> int:
         metavar=("MIN", "MAX"),
         help="also score IdentifyPrimaryObjects, as it comes and set to this diameter range (see run_module.py)",
     )
+    parser.add_argument(
+        "--resize",
+        type=float,
+        nargs="+",
+        default=[1.0],
+        metavar="FACTOR",
+        help="score the images enlarged or shrunk by each of these (1); nobody tells the model",
+    )
+    parser.add_argument(
+        "--scale", type=float, metavar="S", help="always enlarge by this for the network; 1: never rescale"
+    )
     parser.add_argument("--output", type=Path, metavar="FILE.md")
     options = parser.parse_args(arguments)
     path = find_model(options.model)
     model = load_model(path)
-    methods = {model.card.name: lambda image: segment_image(image, model).labels}
+    settings = Options(scale=options.scale)
+    methods = {model.card.name: lambda image: segment_image(image, model, settings).labels}
     if options.beside:
         plain, tuned = primary_objects(), primary_objects_tuned(*options.beside)
         methods["IdentifyPrimaryObjects"] = lambda image: run_module(plain, zero_to_one(image)).labels
         methods["IdentifyPrimaryObjects, set"] = lambda image: run_module(tuned, zero_to_one(image)).labels
     scores = {}
-    for folder in options.folders:
+    for folder, factor in itertools.product(options.folders, options.resize):
         found: Dict[str, List[ImageScores]] = {name: [] for name in methods}
-        for truth in labelled_images(folder, options.split, options.modality):
+        for original in labelled_images(folder, options.split, options.modality):
+            truth = original if factor == 1 else resized(original, factor)
             for name, method in methods.items():
                 found[name].append(score_image(truth.labels, method(truth.image)))
-        scores.update({f"{folder.name} {options.split}, {name}": pool_scores(each) for name, each in found.items()})
+        what = f"{folder.name} {options.split}" + ("" if factor == 1 else f" x {factor:g}")
+        scores.update({f"{what}, {name}": pool_scores(each) for name, each in found.items()})
     lines = [f"{model.card.name} {model.card.version}, sha256 {sha256(path)}", "", *table(scores)]
     print("\n".join(lines))
     if options.output:
