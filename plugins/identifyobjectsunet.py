@@ -77,10 +77,11 @@ threshold to adjust to the brightness of an image.
 What do I need as input?
 ^^^^^^^^^^^^^^^^^^^^^^^^
 
--  A grayscale image with bright objects on a dark background, for the model
-   *nuclei_fluorescence* (DAPI, Hoechst or a similar stain). Its brightness and bit depth
-   do not matter.
--  Colour images must be converted with **ColorToGray** first.
+-  For the model *nuclei_fluorescence*, a grayscale image with bright objects on a dark
+   background (DAPI, Hoechst or a similar stain). Its brightness and bit depth
+   do not matter. Convert colour images with **ColorToGray** first.
+-  For the model *nuclei_generalist*, a grayscale or a colour image: fluorescence, unstained
+   bright field, or stained tissue. Objects may be bright or dark.
 -  A 2D image. If the image has a mask, or was cropped, only the part inside
    is used.
 -  The package *onnxruntime*. If it is missing, the module says so, together with the
@@ -168,6 +169,9 @@ The network that finds the objects.
 
 -  *{DEFAULT_MODEL}:* nuclei stained with a fluorescent dye (DAPI, Hoechst and
    similar), bright on a dark background.
+-  *nuclei_generalist:* nuclei in fluorescence, in unstained bright field, and in stained
+   tissue; takes grayscale and colour images. For fluorescence the model above is better.
+-  *phase_cells:* whole adherent cells in phase contrast, without a stain.
 -  *{MODEL_FROM_FILE}:* an .onnx file that you trained and exported, or were
    given.
 
@@ -548,10 +552,15 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         display_data = workspace.display_data
         figure.set_subplots((2, 2))
         title = f"Input image, cycle #{display_data.cycle}"
-        image = display_data.image if display_data.image.ndim == 2 else display_data.image.mean(axis=2)
-        axes = figure.subplot_imshow_grayscale(0, 0, image, title)
+        image = display_data.image
+        show = (
+            figure.subplot_imshow_color if image.ndim == 3 and image.shape[2] == 3 else figure.subplot_imshow_grayscale
+        )
+        if image.ndim == 3 and image.shape[2] != 3:
+            image = image.mean(axis=2)
+        axes = show(0, 0, image, title)
         figure.subplot_imshow_labels(1, 0, display_data.labels, self.y_name.value, sharexy=axes)
-        figure.subplot_imshow_grayscale(
+        show(
             0,
             1,
             image,

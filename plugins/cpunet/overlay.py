@@ -36,6 +36,27 @@ def grey_picture(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return np.repeat(grey[..., np.newaxis], 3, axis=2)
 
 
+def picture(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Show an image as it looks: three channels as red, green and blue, anything else as `grey_picture`.
+
+    Parameters
+    ----------
+    image : ndarray of shape (Y, X) or (Y, X, C), any real dtype
+
+    Returns
+    -------
+    ndarray of shape (Y, X, 3), uint8
+        All colours between the same two intensities, so that white stays white.
+    """
+    if image.ndim != 3 or image.shape[2] != 3:
+        return grey_picture(image)
+    colours = np.asarray(image, np.float32)
+    finite = np.isfinite(colours)
+    low, high = contrast_limits(colours.reshape(len(colours), -1), 0.5, 99.8, finite.reshape(len(colours), -1))
+    stretched = np.where(finite, (colours - low) / (high - low or 1.0), 0)
+    return (np.clip(stretched, 0, 1) * 255).astype(np.uint8)
+
+
 def draw_outlines(
     picture: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer], colour: Colour = YELLOW
 ) -> npt.NDArray[np.uint8]:

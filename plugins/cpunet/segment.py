@@ -248,8 +248,8 @@ def prepare_image(
     if found != wanted:
         raise ValueError(
             f"The image has the shape {image.shape}, that is {found} channels, and the model takes {takes}. "
-            "For a colour image choose one channel first (in CellProfiler: ColorToGray); a 3-D stack must be "
-            "given plane by plane."
+            "For a colour image choose a model for colour, such as nuclei_generalist, or one channel of the image "
+            "first (in CellProfiler: ColorToGray); a 3-D stack must be given plane by plane."
         )
     if mask is not None and mask.shape != image.shape[:2]:
         raise ValueError(f"The mask has the shape {mask.shape} and the image {image.shape[:2]}; they must agree.")

@@ -11,7 +11,7 @@ from cpunet.filters import filter_objects
 from cpunet.image_files import grey_of_equal_colours, read_image, write_labels, write_picture
 from cpunet.model_card import ModelError
 from cpunet.model_files import DEFAULT_MODEL, find_model
-from cpunet.overlay import draw_outlines, grey_picture
+from cpunet.overlay import draw_outlines, picture
 from cpunet.segment import Model, Options, check_options, segment_image, usable_pixels
 from cpunet.session import DEVICES, DeviceError, RuntimeMissingError, load_model
 
@@ -112,7 +112,7 @@ def segment_file(
         image = grey_of_equal_colours(image)
     found = segment_image(image, model, options)
     labels = filter_objects(found.labels, diameter_range_px, discard_border, usable_pixels(image)).labels
-    write_picture(output / f"{path.stem}_overlay.png", draw_outlines(grey_picture(image), labels))
+    write_picture(output / f"{path.stem}_overlay.png", draw_outlines(picture(image), labels))
     write_labels(output / f"{path.stem}_labels.tif", labels)
     return int(labels.max())
 

@@ -254,3 +254,36 @@ def test_the_figure_is_drawn_from_display_data_alone(module, run, field):
 def test_the_module_computes_what_segment_image_computes(module, run, field, tiny_model):
     found = segment_image(field[0], session.load_model(tiny_model))
     np.testing.assert_array_equal(run(module, field[0]).objects.unedited_segmented, found.labels)
+
+
+@pytest.fixture
+def colour_model(tiny_model):
+    card = changed_card(input={"channels": ["red", "green", "blue"]})
+    tiny_model.write_bytes(tiny_onnx(card, channels=3))
+
+
+def test_a_colour_model_takes_colour_and_grey_images(module, run, field, colour_model):
+    image, truth = field
+    grey = run(module, image).objects.segmented
+    colour = run(module, np.repeat(image[..., np.newaxis], 3, axis=2)).objects.segmented
+    assert score_image(truth, grey).tp[0] == objects_in(truth)
+    np.testing.assert_array_equal(grey, colour)
+
+
+@pytest.mark.parametrize(("channels", "shown_by"), [(0, "grayscale"), (3, "color")])
+def test_the_figure_shows_an_image_as_it_is(module, run, field, colour_model, channels, shown_by):
+    module.show_window = True
+    image = np.repeat(field[0][..., np.newaxis], channels, axis=2) if channels else field[0]
+    done = run(module, image)
+    shown = []
+
+    class Figure:
+        def __getattr__(self, name):
+            return lambda *given, **_: shown.append((name, given))
+
+    module.display(done.workspace, Figure())
+    pictures = [given[2] for name, given in shown if name == f"subplot_imshow_{shown_by}"]
+    assert [picture.shape for picture in pictures] == [image.shape] * 2
+    assert not [
+        name for name, _ in shown if name.startswith("subplot_imshow") and shown_by not in name and "labels" not in name
+    ]
