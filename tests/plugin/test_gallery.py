@@ -6,17 +6,8 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from benchmarks import gallery
-from benchmarks.gallery import (
-    Scored,
-    choose,
-    crop_of,
-    found_there,
-    fullest_window,
-    judge,
-    main,
-    objects_inside,
-    stretched,
-)
+from benchmarks.gallery import main
+from benchmarks.gallery_crops import Scored, choose, crop_of, found_there, fullest_window, judge, objects_inside
 from benchmarks.labelled_images import LabelledImage
 from cpunet.matching import score_image
 from tests.drawn_data_set import write_data_set
@@ -102,16 +93,6 @@ def test_of_few_images_none_is_shown_twice(count, rows):
     chosen = choose([scored(f"i{place}", place / 10, "right") for place in range(count)])
     assert [crop.row for crop in chosen] == rows
     assert len({crop.scored.truth.id for crop in chosen}) == count
-
-
-def test_colour_images_keep_their_hue():
-    image = np.full((20, 20, 3), (200, 150, 220), np.uint8)
-    image[5:10, 5:10] = (90, 40, 130)
-    shown = stretched(image)
-    assert shown.dtype == np.uint8
-    assert (np.diff(np.argsort(shown[7, 7])) == np.diff(np.argsort(image[7, 7]))).all()
-    assert shown.min() == 0
-    assert shown.max() == 255
 
 
 def test_a_gallery_is_drawn_without_images_that_were_trained_on(tmp_path, tiny_model, monkeypatch, capsys):

@@ -27,3 +27,11 @@ def test_pixels_that_are_no_numbers_are_black():
     image[:3] = 0.2
     image[5, 5] = np.nan
     assert picture(image)[5, 5].tolist() == [0, 0, 0]
+
+
+def test_colours_keep_their_hue_when_they_are_stretched():
+    image = np.full((20, 20, 3), (200, 150, 220), np.uint8)
+    image[5:10, 5:10] = (90, 40, 130)
+    shown = picture(image)
+    assert (np.argsort(shown[7, 7]) == np.argsort(image[7, 7])).all()
+    assert (shown.min(), shown.max()) == (0, 255)
