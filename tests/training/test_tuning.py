@@ -5,11 +5,13 @@ import pytest
 
 from cpunet.model_card import Postprocessing
 from cpunet.segment import Options
+from cpunet.training import tuning
 from cpunet.training.config import config_from_dict
 from cpunet.training.data import read_index, read_labelled_image
 from cpunet.training.evaluation import card_for_training, score_images
 from cpunet.training.targets import Targets, make_targets
 from cpunet.training.tuning import candidates, tune_postprocessing
+from cpunet.typical_diameter import Segmentation
 from tests.drawn_data_set import SMALL
 
 
@@ -75,3 +77,33 @@ def test_sizes_are_tried_in_shares_of_the_trained_objects_area():
         assert small[name][0] == large[name][0] == 0
         assert large[name][-1] == pytest.approx(100 * small[name][-1], rel=0.1)
     assert small["foreground_threshold"] == large["foreground_threshold"]
+
+
+def test_images_are_decoded_at_half_their_size_too_unless_their_diameter_is_given(rows, monkeypatch):
+    seen = []
+
+    def recorded(image, model, options):
+        seen.append((image.shape, options.diameter_px))
+        return Segmentation(np.zeros(image.shape, np.int32), np.zeros((3, *image.shape), np.float32), 1.0)
+
+    monkeypatch.setattr(tuning, "segment_image", recorded)
+    (height, width), count = read_labelled_image(rows[0]).labels.shape, len(rows)
+    tune_postprocessing(KnowingModel(rows, Targets(), 1.0), [rows, rows], [None, 20.0])
+    assert seen == (
+        [((height, width), None)] * count
+        + [((height, width), 20.0)] * count
+        + [((height // 2, width // 2), None)] * count
+    )
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_an_image_of_half_the_size_shows_the_same_objects(rows, channels):
+    truth = read_labelled_image(rows[0])
+    truth = replace(truth, image=np.broadcast_to(truth.image.reshape(*truth.image.shape, 1), (*truth.image.shape, 3)))
+    truth = truth if channels else replace(truth, image=truth.image[..., 0])
+    half = tuning.resized(truth, 0.5)
+    assert half.image.shape == (*half.labels.shape, *channels)
+    assert half.labels.shape == tuple(round(size / 2) for size in truth.labels.shape)
+    assert set(np.unique(half.labels)) == set(np.unique(truth.labels))
+    bright, plane = (each.image[..., 0] if channels else each.image for each in (truth, half))
+    assert np.median(plane[half.labels > 0]) == pytest.approx(np.median(bright[truth.labels > 0]), rel=0.1)
