@@ -45,7 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only images of these; all by default",
     )
     parser.add_argument(
-        "--diameter", type=float, metavar="PX", help="typical diameter; the model rescales where needed"
+        "--diameter",
+        type=float,
+        metavar="PX",
+        help="typical diameter of the objects; by default it is measured on each image",
     )
     parser.add_argument(
         "--beside",

@@ -26,7 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help=f"a model's name or .onnx file ({DEFAULT_MODEL})"
     )
     parser.add_argument("--device", choices=DEVICES, default="automatic", help="where the network runs")
-    parser.add_argument("--diameter", type=float, metavar="PX", help="typical diameter; rescales where needed")
+    parser.add_argument(
+        "--diameter",
+        type=float,
+        metavar="PX",
+        help="typical diameter of the objects; by default it is measured on each image",
+    )
     parser.add_argument("--foreground-threshold", type=float, metavar="P", help="0 to 1; lower makes objects larger")
     parser.add_argument("--no-declump", action="store_true", help="keep touching objects as one")
     parser.add_argument(
