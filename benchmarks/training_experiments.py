@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks.resized_images import resized
 from cpunet.export.card import card_from_training, scores_for_card
@@ -34,10 +35,14 @@ from cpunet.training.weights import WEIGHTS_FILE, load_trained
 # search takes longer than a short training.
 TUNED_ON, RESIZED = 4, 5
 FACTORS = (0.5, 2.0)
+HEADER = (
+    "| row | CPU minutes | million parameters | thousand multiply-accumulates a pixel "
+    "| BBBC039 mean F1 | mAP | over / under | DSB 2018 mean F1 | mAP | over / under | F1 at 0.7, x 0.5 | x 2 |"
+)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Train and score what is not done yet; print one line of JSON a row."""
+    """Train and score what is not done yet; print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("configs", nargs="+", type=Path, metavar="CONFIG.yaml")
     parser.add_argument("--data", required=True, type=Path, metavar="ROOT")
@@ -49,11 +54,24 @@ def main(arguments: Sequence[str]) -> int:
             row = experiment(config, options.data, result.parent)
             with written_beside(result) as beside:
                 beside.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
-        print(json.dumps({config.stem: json.loads(result.read_text(encoding="utf-8"))}), flush=True)
+    print(f"{HEADER}\n" + "|---" * HEADER.count("|", 1) + "|")
+    for config in options.configs:
+        row = json.loads((options.runs / config.stem / "result.json").read_text(encoding="utf-8"))
+        print(table_row(config.stem, read_config(config).description, row))
     return 0
 
 
-def experiment(path: Path, data: Path, run_folder: Path) -> dict[str, object]:
+def table_row(name: str, description: str, row: dict[str, Any]) -> str:
+    """Lay out what `experiment` found as a row of a Markdown table."""
+    cells = [f"`{name}`: {description}", f"{row['cpu_minutes']:.0f}", f"{row['parameters'] / 1e6:.1f}"]
+    cells.append(f"{row['macs_per_pixel'] / 1e3:.1f}")
+    for score in row["scores"].values():
+        cells += [f"{score['mean_f1']:.3f}", f"{score['mean_average_precision']:.3f}"]
+        cells.append(f"{score['over_segmented']} / {score['under_segmented']}")
+    return "| " + " | ".join([*cells, *(f"{value:.3f}" for value in row["resized"].values())]) + " |"
+
+
+def experiment(path: Path, data: Path, run_folder: Path) -> dict[str, Any]:
     """Train one row and score it.
 
     Parameters
