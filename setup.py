@@ -12,7 +12,7 @@ VERSION = re.search(
 
 PLUGIN = ["numpy", "scipy", "scikit-image", "onnxruntime"]
 GPU = ["numpy", "scipy", "scikit-image", "onnxruntime-gpu"]
-EXPORT = ["onnx", "onnxscript", "onnxruntime", "safetensors"]
+EXPORT = ["onnx", "onnxscript", "onnxruntime", "safetensors", "jsonschema"]
 TRAINING = [
     "torch",
     "lightning",
@@ -44,7 +44,11 @@ setup(
         "cpunet.export": "export",
         "cpunet.models": "models",
     },
-    package_data={"cpunet.models": ["*/model.onnx", "*/README.md"], "cpunet.training": ["templates/*.html"]},
+    package_data={
+        "cpunet.models": ["*/model.onnx", "*/README.md"],
+        "cpunet.training": ["templates/*.html"],
+        "cpunet.export": ["model_card.schema.json"],
+    },
     install_requires=["numpy", "scipy", "scikit-image", "tifffile", "Pillow"],
     extras_require={
         "plugin": PLUGIN,

@@ -25,6 +25,10 @@ COMMANDS = {
         "score a model, and label images beside it, on labelled images (needs cpunet[training])",
     ),
     "export": ("cpunet.export.export_command", "write trained weights as an ONNX file (needs cpunet[training])"),
+    "card": (
+        "cpunet.export.card_command",
+        "read a model's card, change it, or add one to a file (needs cpunet[training])",
+    ),
 }
 
 
