@@ -58,6 +58,69 @@ def node(kind, inputs, outputs):
     return b"".join(field(1, name) for name in inputs) + b"".join(field(2, name) for name in outputs) + field(4, kind)
 
 
+def raw_tensor(name, data_type, shape, raw):
+    """Encode a TensorProto whose values are bytes, which need not fit its shape."""
+    return b"".join(field(1, size) for size in shape) + field(2, data_type) + field(8, name) + field(9, raw)
+
+
+def attribute(name, value):
+    """Encode an attribute: an int, a text, a list of ints or of floats."""
+    if isinstance(value, int):
+        return field(5, field(1, name) + field(3, value % 2**64) + field(20, 2))
+    if isinstance(value, str):
+        return field(5, field(1, name) + field(4, value) + field(20, 3))
+    if value and isinstance(value[0], float):
+        packed = b"".join(varint(7 << 3 | 5) + struct.pack("<f", number) for number in value)
+        return field(5, field(1, name) + packed + field(20, 6))
+    return field(5, field(1, name) + b"".join(field(8, number % 2**64) for number in value) + field(20, 7))
+
+
+def tensor_attribute(name, content):
+    return field(5, field(1, name) + field(5, content) + field(20, 4))
+
+
+def graph_attribute(name, content):
+    return field(5, field(1, name) + field(6, content) + field(20, 5))
+
+
+def graph_of(nodes, tensors=(), takes=("image",), gives="probabilities", channels=1):
+    """Encode a GraphProto of encoded nodes and tensors."""
+    parts = [field(1, content) for content in nodes] + [field(2, "drawn")]
+    parts += [field(5, content) for content in tensors]
+    parts += [field(11, value_info(name, channels, None)) for name in takes]
+    return b"".join([*parts, field(12, value_info(gives, channels, None))])
+
+
+def onnx_of(graph, card=CARD, domains=("",), more=b""):
+    """Encode a ModelProto around an encoded graph; `more` are further fields of it."""
+    imports = b"".join(
+        field(8, (field(1, domain) if domain else b"") + field(2, 1 if domain else 17)) for domain in domains
+    )
+    model = field(1, 8) + field(7, graph) + imports + more
+    return model if card is None else model + field(14, field(1, "cpunet.model_card") + field(2, json.dumps(card)))
+
+
+def quantized_onnx(gain=14.0, offset=-4.0):
+    """Return the network of `tiny_onnx` in 8 bits, with the operators that onnxruntime's quantisation writes."""
+    uint8, int8, int32 = 2, 3, 6
+    scales = {"image_scale": 1 / 255, "weight_scale": gain / 127, "logits_scale": 14 / 255, "scale": 1 / 255}
+    zeros = {"image_zero": 0, "logits_zero": round(-offset / (14 / 255)), "zero": 0}
+    bias = round(offset / (gain / 127 / 255))
+    tensors = [tensor(name, [], [value]) for name, value in scales.items()]
+    tensors += [raw_tensor(name, uint8, [], bytes([value])) for name, value in zeros.items()]
+    tensors += [raw_tensor("weight_zero", int8, [], b"\0"), raw_tensor("weight", int8, [1, 1, 1, 1], bytes([127]))]
+    tensors += [raw_tensor("bias", int32, [1], struct.pack("<i", bias))]
+    conv = ["quantized", "image_scale", "image_zero", "weight", "weight_scale", "weight_zero", "logits_scale"]
+    nodes = [
+        node("QuantizeLinear", ["image", "image_scale", "image_zero"], ["quantized"]),
+        node("QLinearConv", [*conv, "logits_zero", "bias"], ["logits"]),
+        node("QLinearSigmoid", ["logits", "logits_scale", "logits_zero", "scale", "zero"], ["sigmoid"])
+        + field(7, "com.microsoft"),
+        node("DequantizeLinear", ["sigmoid", "scale", "zero"], ["probabilities"]),
+    ]
+    return onnx_of(graph_of(nodes, tensors), domains=("", "com.microsoft"))
+
+
 def tiny_onnx(card=CARD, channels=1, out_channels=1, gain=14.0, offset=-4.0, size=None):
     """Return an ONNX file: sigmoid(gain * intensity + offset) in every output channel.
 

@@ -286,7 +286,7 @@ def check_card_version(version: object) -> None:
         If it is no version, or of a newer major version.
     """
     major = str(version).split(".")[0]
-    if not (major.isascii() and major.isdecimal()):
+    if not (major.isascii() and major.isdecimal() and len(major) <= 4):
         raise ModelError(f"The model card's version is {version!r}; it should be a text such as {CARD_VERSION!r}.")
     if int(major) > int(CARD_VERSION.split(".")[0]):
         raise ModelError(

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import BinaryIO, Dict, Iterator, Tuple, Union
+from typing import BinaryIO, Dict
 
-from cpunet.model_card import METADATA_KEY, ModelCard, ModelError, card_from_json
+from cpunet.card_limits import read_card_text
+from cpunet.model_card import METADATA_KEY, ModelCard, ModelError
+from cpunet.protobuf_fields import LENGTH_DELIMITED, ProtobufError, Reader, many, one
 
 # Field numbers of ModelProto and StringStringEntryProto, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
 IR_VERSION, GRAPH, METADATA_PROPS = 1, 7, 14
 ENTRY_KEY, ENTRY_VALUE = 1, 2
-VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 
-LARGEST_METADATA_BYTES = 16 * 2**20
-
-
-class _NotProtobufError(Exception):
-    """The bytes do not follow protobuf's wire format, or end too early."""
+# Walking over so many fields takes a tenth of a second; a model has some dozens beside its network.
+MOST_FIELDS = 50_000
+LARGEST_METADATA_BYTES = 32 * 2**20
 
 
 def read_card(path: Path) -> ModelCard:
@@ -47,7 +46,7 @@ def read_card(path: Path) -> ModelCard:
             "its input must be prepared. Export it with `cpunet export`."
         )
     try:
-        return card_from_json(metadata[METADATA_KEY])
+        return read_card_text(metadata[METADATA_KEY])
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
 
@@ -66,31 +65,54 @@ def read_metadata(path: Path) -> Dict[str, str]:
     Raises
     ------
     ModelError
-        If the file is missing, empty, cut short or no ONNX file.
+        If the file is missing, empty, cut short or no ONNX file, or cannot be read.
     """
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"{path}: there is no such model file. Check its folder and its name.")
-    size = path.stat().st_size
-    if size == 0:
-        raise ModelError(f"{path}: the model file is empty. Copy or download it again.")
-    not_onnx = ModelError(
-        f"{path}: this is no ONNX model, or one that was cut short ({size} bytes). Copy or download it again, or "
-        "choose a file that ends in .onnx."
-    )
-    metadata = {}
-    found = set()
     try:
         with path.open("rb") as stream:
-            for number, value in _fields(stream, size):
-                found.add(number)
-                if number == METADATA_PROPS and isinstance(value, tuple):
-                    key, text = _entry(stream, *value)
-                    metadata[key] = text
-    except (_NotProtobufError, UnicodeDecodeError):
-        raise not_onnx from None
-    if not {IR_VERSION, GRAPH} <= found:
-        raise not_onnx
+            size = stream.seek(0, 2)
+            if size == 0:
+                raise ModelError(f"{path}: the model file is empty. Copy or download it again.")
+            return metadata_of(stream, size)
+    except OSError as error:
+        raise ModelError(f"{path}: the model file cannot be read ({error.strerror or error}).") from None
+    except ProtobufError as error:
+        raise ModelError(
+            f"{path}: this is no ONNX model, or one that was cut short ({size} bytes): {error}. Copy or download it "
+            "again, or choose a file that ends in .onnx."
+        ) from None
+
+
+def metadata_of(stream: BinaryIO, size: int) -> Dict[str, str]:
+    """Read the metadata_props of an ONNX model.
+
+    Parameters
+    ----------
+    stream : BinaryIO
+        Can be searched; its beginning is the file's.
+    size : int
+        Bytes.
+
+    Returns
+    -------
+    dict of str to str
+
+    Raises
+    ------
+    ProtobufError
+        If it is no ONNX model, was cut short, or its metadata is longer than 32 MiB.
+    """
+    reader = Reader(stream, MOST_FIELDS, LARGEST_METADATA_BYTES)
+    model = reader.message(0, size)
+    if IR_VERSION not in model or GRAPH not in model:
+        raise ProtobufError("it holds no network")
+    metadata = {}
+    for field in many(model, METADATA_PROPS):
+        entry = reader.message(field.start, field.stop)
+        key = reader.text(one(entry, ENTRY_KEY, LENGTH_DELIMITED))
+        metadata[key] = reader.text(one(entry, ENTRY_VALUE, LENGTH_DELIMITED))
     return metadata
 
 
@@ -101,51 +123,3 @@ def sha256(path: Path) -> str:
         for block in iter(lambda: stream.read(2**20), b""):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _fields(stream: BinaryIO, stop: int) -> Iterator[Tuple[int, Union[int, Tuple[int, int]]]]:
-    """Walk over a message's fields up to `stop`; those with a length give (start, length) and are not read."""
-    while stream.tell() < stop:
-        tag = _varint(stream)
-        number, kind = tag >> 3, tag & 7
-        if number == 0:
-            raise _NotProtobufError
-        if kind == VARINT:
-            yield number, _varint(stream)
-            continue
-        if kind == LENGTH_DELIMITED:
-            length = _varint(stream)
-        elif kind in (FIXED32, FIXED64):
-            length = 4 if kind == FIXED32 else 8
-        else:
-            raise _NotProtobufError
-        start = stream.tell()
-        if start + length > stop:
-            raise _NotProtobufError
-        yield number, (start, length)
-        stream.seek(start + length)
-
-
-def _entry(stream: BinaryIO, start: int, length: int) -> Tuple[str, str]:
-    """Read one pair of metadata."""
-    if length > LARGEST_METADATA_BYTES:
-        raise _NotProtobufError
-    stream.seek(start)
-    texts = {ENTRY_KEY: "", ENTRY_VALUE: ""}
-    for number, value in _fields(stream, start + length):
-        if number in texts and isinstance(value, tuple):
-            stream.seek(value[0])
-            texts[number] = stream.read(value[1]).decode("utf-8")
-    return texts[ENTRY_KEY], texts[ENTRY_VALUE]
-
-
-def _varint(stream: BinaryIO) -> int:
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = stream.read(1)
-        if not byte:
-            raise _NotProtobufError
-        value |= (byte[0] & 0x7F) << shift
-        if byte[0] < 0x80:
-            return value
-    raise _NotProtobufError

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from cpunet.model_card import ModelCard, ModelError
 from cpunet.onnx_file import read_card
+from cpunet.onnx_safety import check_onnx
 
 DEVICES = ("automatic", "cpu", "cuda")
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
@@ -153,10 +154,13 @@ def import_onnxruntime() -> Any:
 
 
 def _open(path: Path, card: ModelCard, device: str, threads: int) -> OnnxModel:
+    check_onnx(path)  # nothing of the file reaches onnxruntime before
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # failures reach the user as exceptions, once, in our words
+    # What was checked is what is opened: by the name x.ort, onnxruntime would read another format out of the same file.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     wants_cuda = device != "cpu" and CUDA in onnxruntime.get_available_providers()
     if device == "cuda" and not wants_cuda:
         raise DeviceError(
