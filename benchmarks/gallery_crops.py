@@ -8,7 +8,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from benchmarks.labelled_images import LabelledImage, labelled_images
-from cpunet.matching import SHARE_INSIDE, overlap, pool_scores, score_image
+from cpunet.matching import object_errors, overlap, pool_scores, score_image
 from cpunet.segment import Model, segment_image
 
 Window = Tuple[slice, slice]
@@ -62,17 +62,14 @@ def judge(truth: np.ndarray, prediction: np.ndarray) -> Tuple[Dict[int, str], Di
         Only the predicted objects that belong to no true one: false.
     """
     shared = overlap(truth, prediction)
-    agree = shared.iou > 0.7
-    wrong_truth, wrong_prediction = ~agree.any(axis=1), ~agree.any(axis=0)
-    inside_truth = shared.intersection > SHARE_INSIDE * shared.prediction_area
-    inside_prediction = shared.intersection > SHARE_INSIDE * shared.truth_area[:, np.newaxis]
-    merging = wrong_prediction & (inside_prediction.sum(axis=0) > 1)
+    errors = object_errors(shared, shared.iou)
+    wrong_truth, wrong_prediction = errors.wrong_truth, errors.wrong_prediction
     # What has a partner already is no other object's.
-    linked = (inside_truth | inside_prediction) & wrong_truth[:, np.newaxis] & wrong_prediction
+    linked = (errors.inside_truth | errors.inside_prediction) & wrong_truth[:, np.newaxis] & wrong_prediction
     tiny = shared.truth_area < TINY_SHARE * np.median(shared.truth_area) if shared.truth_area.size else wrong_truth
     words = np.where(linked.any(axis=1), "inexact", np.where(tiny, "tiny", "missed"))
-    words[wrong_truth & (inside_truth.sum(axis=1) > 1)] = "split"
-    words[inside_prediction[:, merging].any(axis=1)] = "merged"
+    words[errors.over_segmented] = "split"
+    words[errors.under_segmented] = "merged"
     words[~wrong_truth] = "right"
     false = wrong_prediction & ~linked.any(axis=0)
     of_truth = dict(zip(np.unique(truth[truth > 0]).tolist(), words.tolist()))

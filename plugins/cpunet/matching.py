@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Sequence, Tuple
+from typing import Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -127,6 +127,57 @@ class ImageScores:
     pixels_prediction: int
 
 
+class ObjectErrors(NamedTuple):
+    """What is wrong with each of T true and P predicted objects, at IoU 0.7.
+
+    Attributes
+    ----------
+    wrong_truth : ndarray of shape (T,), bool
+        Unmatched true objects.
+    wrong_prediction : ndarray of shape (P,), bool
+        Unmatched predicted objects.
+    inside_truth, inside_prediction : ndarray of shape (T, P), bool
+        Whether more than half of the predicted object lies in the true one, and the other way round.
+    over_segmented, under_segmented : ndarray of shape (T,), bool
+        Which true objects are counted as such; see `ImageScores`.
+    """
+
+    wrong_truth: npt.NDArray[np.bool_]
+    wrong_prediction: npt.NDArray[np.bool_]
+    inside_truth: npt.NDArray[np.bool_]
+    inside_prediction: npt.NDArray[np.bool_]
+    over_segmented: npt.NDArray[np.bool_]
+    under_segmented: npt.NDArray[np.bool_]
+
+
+def object_errors(shared: Overlap, iou: npt.NDArray[np.float64]) -> ObjectErrors:
+    """Say which objects are unmatched, split or merged.
+
+    Parameters
+    ----------
+    shared : Overlap
+    iou : ndarray of shape (T, P), float64
+        Its `iou`.
+
+    Returns
+    -------
+    ObjectErrors
+    """
+    agree = iou > 0.7
+    wrong_truth, wrong_prediction = ~np.logical_or.reduce(agree, axis=1), ~np.logical_or.reduce(agree, axis=0)
+    inside_truth = shared.intersection > SHARE_INSIDE * shared.prediction_area
+    inside_prediction = shared.intersection > SHARE_INSIDE * shared.truth_area[:, np.newaxis]
+    merging = wrong_prediction & (inside_prediction.sum(axis=0) > 1)
+    return ObjectErrors(
+        wrong_truth,
+        wrong_prediction,
+        inside_truth,
+        inside_prediction,
+        over_segmented=wrong_truth & (inside_truth.sum(axis=1) > 1),
+        under_segmented=np.logical_or.reduce(inside_prediction[:, merging], axis=1),
+    )
+
+
 def score_image(truth: Labels, prediction: Labels) -> ImageScores:
     """Compare a label image with the truth.
 
@@ -147,18 +198,14 @@ def score_image(truth: Labels, prediction: Labels) -> ImageScores:
     shared = overlap(truth, prediction)
     iou = shared.iou
     matched = matched_iou(iou)
-    wrong_truth = ~(iou > 0.7).any(axis=1)
-    wrong_prediction = ~(iou > 0.7).any(axis=0)
-    inside_truth = shared.intersection > SHARE_INSIDE * shared.prediction_area
-    inside_prediction = shared.intersection > SHARE_INSIDE * shared.truth_area[:, np.newaxis]
-    merging = wrong_prediction & (inside_prediction.sum(axis=0) > 1)
+    errors = object_errors(shared, iou)
     return ImageScores(
         truth_count=len(shared.truth_area),
         prediction_count=len(shared.prediction_area),
         tp=tuple(int((matched > threshold).sum()) for threshold in IOU_THRESHOLDS),
         iou_sum=float(matched[matched > 0.5].sum()),
-        over_segmented=int((wrong_truth & (inside_truth.sum(axis=1) > 1)).sum()),
-        under_segmented=int(inside_prediction[:, merging].any(axis=1).sum()),
+        over_segmented=int(errors.over_segmented.sum()),
+        under_segmented=int(errors.under_segmented.sum()),
         pixels_both=int(((truth != 0) & (prediction != 0)).sum()),
         pixels_truth=int((truth != 0).sum()),
         pixels_prediction=int((prediction != 0).sum()),
