@@ -30,7 +30,7 @@ BOUNDARY_THRESHOLDS: Candidates = {
 }
 # Areas, as shares of that of a disc of the trained diameter: what is smaller is texture, or noise.
 # Markers larger than a twentieth gain next to nothing, and merge touching nuclei where they are small: at 0.08
-# nuclei_fluorescence merged 364 instead of 230 in images of half the size.
+# nuclei_fluorescence merged 364 instead of 259 in images of half the size.
 MARKER_SHARES = (0, 0.01, 0.02, 0.03, 0.05)
 OBJECT_SHARES = (0, 0.02, 0.04, 0.06, 0.1, 0.15)
 # Settings must serve other magnifications too. Tuned on images at their own size alone, nuclei_fluorescence dropped and
@@ -102,13 +102,13 @@ def tune_postprocessing(
     Each image is predicted once, and once more at half its size, unless its diameter is given. The settings are then
     searched one after the other, twice round, each over its candidates with the others held, from those of the card on.
     """
+    images = [[read_labelled_image(row) for row in rows] for rows in sets]
     predicted = [
-        [_predict(model, image, diameter) for image in map(read_labelled_image, rows)]
-        for rows, diameter in zip(sets, diameters, strict=True)
+        [_predict(model, image, diameter) for image in found] for found, diameter in zip(images, diameters, strict=True)
     ]
     predicted += [
-        [_predict(model, resized(image, OTHER_SIZE), None) for image in map(read_labelled_image, rows)]
-        for rows, diameter in zip(sets, diameters, strict=True)
+        [_predict(model, resized(image, OTHER_SIZE), None) for image in found]
+        for found, diameter in zip(images, diameters, strict=True)
         if diameter is None
     ]
     roles = model.card.output.roles

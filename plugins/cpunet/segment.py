@@ -110,8 +110,8 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
         window = window_to_measure(normalized[0])
         part, part_usable = normalized[(slice(None), *window)], None if usable is None else usable[window]
         seen = find_scale(part, part_usable, model, options)
-        if seen.labels.shape == normalized.shape[1:] and options.declump:
-            return seen
+        if seen.labels.shape == normalized.shape[1:]:
+            return seen if options.declump else decode(seen.probabilities, usable, card, options, seen.scale)
         scale = seen.scale
     return segment_at_scale(normalized, usable, model, options, scale)
 
@@ -189,6 +189,31 @@ def segment_at_scale(
     probabilities = resize_planes(probabilities, normalized.shape[1:])
     if usable is not None:
         probabilities[:, ~usable] = 0
+    return decode(probabilities, usable, card, options, scale)
+
+
+def decode(
+    probabilities: npt.NDArray[np.float32],
+    usable: Optional[npt.NDArray[np.bool_]],
+    card: ModelCard,
+    options: Options,
+    scale: float,
+) -> Segmentation:
+    """Turn probabilities on the image's own grid into objects, as a model's card and the options say.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (C, Y, X), float32
+    usable : ndarray of shape (Y, X), bool, or None
+    card : ModelCard
+    options : Options
+    scale : float
+        By which the image was enlarged for the network.
+
+    Returns
+    -------
+    Segmentation
+    """
     settings = postprocessing_at_scale(card.postprocessing, scale)
     if options.foreground_threshold:
         settings = replace(settings, foreground_threshold=options.foreground_threshold)
