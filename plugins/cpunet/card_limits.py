@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Dict, List, Tuple
 
-from cpunet.model_card import ModelCard, ModelError, card_from_json
+from cpunet.model_card import ModelCard, ModelError, card_from_content, parsed
 
 LARGEST_CARD_CHARACTERS = 2**20
 DEEPEST_NESTING = 32
@@ -50,8 +49,8 @@ def read_card_text(text: str) -> ModelCard:
         would fill the memory.
     """
     try:
-        _check_content(text)
-        card = card_from_json(text)
+        content = _read_content(text)
+        card = card_from_content(content)
         _check_sizes(card)
     except ModelError as error:
         message = str(error)
@@ -59,18 +58,13 @@ def read_card_text(text: str) -> ModelCard:
     return card
 
 
-def _check_content(text: str) -> None:
+def _read_content(text: str) -> object:
     if len(text) > LARGEST_CARD_CHARACTERS:
         raise ModelError(
             f"The model card has {len(text)} characters; {LARGEST_CARD_CHARACTERS} at most are read. Export the model "
             "again with a shorter provenance."
         )
-    try:
-        content = json.loads(text, parse_int=_short_number)
-    except ModelError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"The model card is not readable JSON: {error}.") from None
+    content = parsed(text, _short_number)
     left: List[Tuple[Any, int]] = [(content, 1)]
     while left:
         value, depth = left.pop()
@@ -88,6 +82,7 @@ def _check_content(text: str) -> None:
     version = content.get("card_version") if isinstance(content, dict) else None
     if isinstance(version, str) and len(version) > LONGEST_VERSION:
         raise ModelError(f"The model card's version is {version!r}; it should be a text such as '1.0'.")
+    return content
 
 
 def _short_number(digits: str) -> int:

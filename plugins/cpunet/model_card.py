@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Dict, Mapping, Optional, Tuple, Type, TypeVar
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Type, TypeVar
 
 CARD_VERSION = "1.0"
 METADATA_KEY = "cpunet.model_card"
@@ -248,12 +248,57 @@ def card_from_json(text: str) -> ModelCard:
         If the text is no JSON object, is of a newer major version, lacks a field or holds a value
         that cannot be.
     """
+    return card_from_content(parsed(text))
+
+
+def parsed(text: str, parse_int: Callable[[str], int] = int) -> object:
+    """Read a card's JSON, whatever it holds.
+
+    Parameters
+    ----------
+    text : str
+        JSON.
+    parse_int : callable
+        Reads a whole number; may refuse one.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    ModelError
+        If the text is no JSON.
+    """
     try:
-        content = json.loads(text)
+        content: object = json.loads(text, parse_int=parse_int)
+    except ModelError:
+        raise
     except (ValueError, RecursionError) as error:
         raise ModelError(f"The model card is not readable JSON: {error}.") from None
-    if not isinstance(content, dict):
+    return content
+
+
+def card_from_content(given: object) -> ModelCard:
+    """Build a card from what its JSON holds.
+
+    Parameters
+    ----------
+    given : object
+        Not changed.
+
+    Returns
+    -------
+    ModelCard
+
+    Raises
+    ------
+    ModelError
+        If it is no object, is of a newer major version, lacks a field or holds a value that cannot be.
+    """
+    if not isinstance(given, dict):
         raise ModelError("The model card is not a JSON object.")
+    content = dict(given)
     check_card_version(content.pop("card_version", None))
     normalization = _section(Normalization, _mapping(content, "input").get("normalization", {}), "normalization")
     sections = {

@@ -29,10 +29,7 @@ def grey_picture(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     plane = np.asarray(image, np.float32)
     if plane.ndim == 3:
         plane = plane.mean(axis=2)
-    finite = np.isfinite(plane)
-    low, high = contrast_limits(plane, 0.5, 99.8, finite)
-    stretched = np.where(finite, (plane - low) / (high - low or 1.0), 0)
-    grey = (np.clip(stretched, 0, 1) ** 0.7 * 255).astype(np.uint8)
+    grey = (_stretched(plane) ** 0.7 * 255).astype(np.uint8)
     return np.repeat(grey[..., np.newaxis], 3, axis=2)
 
 
@@ -50,11 +47,14 @@ def picture(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """
     if image.ndim != 3 or image.shape[2] != 3:
         return grey_picture(image)
-    colours = np.asarray(image, np.float32)
-    finite = np.isfinite(colours)
-    low, high = contrast_limits(colours.reshape(len(colours), -1), 0.5, 99.8, finite.reshape(len(colours), -1))
-    stretched = np.where(finite, (colours - low) / (high - low or 1.0), 0)
-    return (np.clip(stretched, 0, 1) * 255).astype(np.uint8)
+    return (_stretched(np.asarray(image, np.float32)) * 255).astype(np.uint8)
+
+
+def _stretched(values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    """Bring the bulk of all values to 0..1; those that are not finite become 0."""
+    finite = np.isfinite(values)
+    low, high = contrast_limits(values, 0.5, 99.8, finite)
+    return np.clip(np.where(finite, (values - low) / (high - low or 1.0), 0), 0, 1)
 
 
 def draw_outlines(
