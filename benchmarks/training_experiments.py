@@ -23,10 +23,10 @@ from cpunet.image_files import written_beside
 from cpunet.matching import ImageScores, pool_scores, score_image
 from cpunet.segment import Model, Options, segment_image
 from cpunet.session import load_model
-from cpunet.training.config import read_config
+from cpunet.training.config import read_config, source_names
 from cpunet.training.data import IndexRow, read_labelled_image, rows_of_split
 from cpunet.training.evaluation import score_images
-from cpunet.training.network_summary import count_macs
+from cpunet.training.network_summary import summarize
 from cpunet.training.tuning import tune_postprocessing
 from cpunet.training.unet import Probabilities
 from cpunet.training.weights import WEIGHTS_FILE, load_trained
@@ -100,6 +100,7 @@ def experiment(path: Path, data: Path, run_folder: Path) -> dict[str, Any]:
     network = Probabilities(trained.network, config.targets.activation).eval()
     model_file = run_folder / "model.onnx"
     write_onnx(model_file, network, card)
+    summary = summarize(trained.network, config.patch_size, config.precision)
     sets = rows_of_split(config.data, data, "val")
     decoding = tune_postprocessing(
         load_model(model_file, device="cpu"), [rows[::TUNED_ON] for rows in sets], [None for _ in sets]
@@ -108,12 +109,12 @@ def experiment(path: Path, data: Path, run_folder: Path) -> dict[str, Any]:
     model = load_model(model_file, device="cpu")
     return {
         "cpu_minutes": round(cpu_s / 60, 1),
-        "parameters": sum(parameter.numel() for parameter in trained.network.parameters()),
-        "macs_per_pixel": round(count_macs(trained.network, config.patch_size) / config.patch_size**2),
+        "parameters": summary.parameters,
+        "macs_per_pixel": round(summary.macs_per_patch / config.patch_size**2),
         "decoding": vars(decoding),
         "scores": {
-            source.folder: scores_for_card(pool_scores(score_images(model, rows)))
-            for source, rows in zip(config.data, sets, strict=True)
+            name: scores_for_card(pool_scores(score_images(model, rows)))
+            for name, rows in zip(source_names(config.data), sets, strict=True)
         },
         "resized": {
             str(factor): round(pool_scores(resized_scores(model, sets[0][::RESIZED], factor)).f1[0.7], 4)

@@ -56,6 +56,7 @@ def card_page(card: ModelCard, place: str, size_bytes: int, sha256: str) -> str:
     title = f"{card.name} {card.version}"
     made = card.provenance
     rebuild = [("commit", made.get("commit")), ("seed", made.get("seed")), ("steps", made.get("steps"))]
+    others = [(key, json.dumps(value)) for key, value in card.extra.items()]
     lines = [
         title,
         "=" * len(title),
@@ -80,7 +81,7 @@ def card_page(card: ModelCard, place: str, size_bytes: int, sha256: str) -> str:
         *_section("Rebuild", [(name, str(value)) for name, value in rebuild if value not in (None, "")]),
         *[f"  {step}" for step in str(made.get("command") or "no command given").split(" && ")],
         *_section("File", [("path", place), ("size", f"{size_bytes / 1e6:.2f} MB"), ("SHA-256", sha256)]),
-        *(_section("Other fields", [(key, json.dumps(value)) for key, value in card.extra.items()])),
+        *(_section("Other fields", others) if others else []),
     ]
     return "\n".join(lines)
 
@@ -123,9 +124,7 @@ def finish(card: ModelCard) -> list[str]:
 
 
 def _section(title: str, entries: Sequence[tuple[str, str]]) -> list[str]:
-    """Give a titled list of names and values; nothing if it is empty and has no title to keep."""
-    if not entries and title == "Other fields":
-        return []
+    """Give a titled list of names and values."""
     return ["", title, *[line for name, text in entries for line in _entry(f"  {name}", text)]]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx
@@ -185,5 +184,4 @@ def measured_halo(model: OnnxModel, divisible_by: int, min_size: int) -> int:
     def run(batch: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(model.predict(batch.numpy()))
 
-    network: Any = run  # anything that can be called with a batch
-    return measure_halo(network, len(model.card.input.channels), divisible_by)
+    return measure_halo(run, len(model.card.input.channels), divisible_by)

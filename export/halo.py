@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 FIELD_PX = 512
 PATTERNS = 4
@@ -12,13 +14,13 @@ PATTERNS = 4
 NOTICEABLE = 1e-3
 
 
-def measure_halo(network: nn.Module, in_channels: int, divisible_by: int, seed: int = 0) -> int:
+def measure_halo(network: Callable[[Tensor], Tensor], in_channels: int, divisible_by: int, seed: int = 0) -> int:
     """Change one pixel, and see how far away the output moves.
 
     Parameters
     ----------
-    network : Module
-        Turns (1, C, Y, X) into probabilities; in evaluation mode.
+    network : callable
+        Turns (1, C, Y, X) into probabilities; a Module in evaluation mode, or anything that runs one.
     in_channels : int
     divisible_by : int
         The halo is rounded up to a multiple of it.

@@ -552,11 +552,10 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         display_data = workspace.display_data
         figure.set_subplots((2, 2))
         title = f"Input image, cycle #{display_data.cycle}"
-        image = display_data.image
-        show = (
-            figure.subplot_imshow_color if image.ndim == 3 and image.shape[2] == 3 else figure.subplot_imshow_grayscale
-        )
-        if image.ndim == 3 and image.shape[2] != 3:
+        image, show = display_data.image, figure.subplot_imshow_grayscale
+        if image.shape[2:] == (3,):
+            show = figure.subplot_imshow_color
+        elif image.ndim == 3:
             image = image.mean(axis=2)
         axes = show(0, 0, image, title)
         figure.subplot_imshow_labels(1, 0, display_data.labels, self.y_name.value, sharexy=axes)
