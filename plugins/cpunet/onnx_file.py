@@ -43,7 +43,7 @@ def read_card(path: Path) -> ModelCard:
     if METADATA_KEY not in metadata:
         raise ModelError(
             f"{path}: this ONNX file carries no cpunet model card, so it does not say what its channels mean or how "
-            "its input must be prepared. Export it with `cpunet export`."
+            "its input must be prepared. Export it with `cpunet export`, or add a card with `cpunet card add`."
         )
     try:
         return read_card_text(metadata[METADATA_KEY])
