@@ -175,8 +175,8 @@ The network that finds the objects.
 -  *{MODEL_FROM_FILE}:* an .onnx file that you trained and exported, or were
    given.
 
-Other names in the list are models that lie in the plugin's models folder. What a model was trained for,
-and how well it does, stands in its README.""",
+Other names in the list are .onnx files of your own that lie in your models folder; ``docs/choose-a-model.md``
+says where that is. What a shipped model was trained for, and how well it does, stands in its README.""",
         )
 
         self.model_directory = Directory(

@@ -25,18 +25,20 @@ def run(arguments: argparse.Namespace) -> int:
     broken = 0
     for name, path in models.items():
         try:
-            print("\n".join(describe(path, read_card(path))))
+            print("\n".join(describe(name, path, read_card(path))))
         except ModelError as error:
             broken += 1
             print(f"{name}\n    cannot be used: {error}")
     return 1 if broken else 0
 
 
-def describe(path: Path, card: ModelCard) -> List[str]:
+def describe(name: str, path: Path, card: ModelCard) -> List[str]:
     """Say in a few lines what a model is for.
 
     Parameters
     ----------
+    name : str
+        The one that chooses it; the card's may be another.
     path : Path
     card : ModelCard
 
@@ -46,12 +48,12 @@ def describe(path: Path, card: ModelCard) -> List[str]:
     """
     low, middle, high = card.input.diameter_low_px, card.input.diameter_px, card.input.diameter_high_px
     scores = [
-        f"{name}: " + ", ".join(f"{score} {value:.3f}" for score, value in values.items() if isinstance(value, float))
-        for name, values in card.scores.items()
+        f"{data}: " + ", ".join(f"{score} {value:.3f}" for score, value in values.items() if isinstance(value, float))
+        for data, values in card.scores.items()
         if isinstance(values, dict)
     ]
     return [
-        f"{card.name} {card.version}",
+        f"{name} {card.version}" if name == card.name else f"{name} (its card: {card.name} {card.version})",
         f"    {card.description}",
         f"    takes     {', '.join(card.input.channels)} ({card.input.modality}); objects of {low:.0f} to {high:.0f} "
         f"pixels, trained at {middle:.0f}",

@@ -168,6 +168,12 @@ def test_models_lists_cards(own_models, capsys):
     assert "sha256" in said
 
 
+def test_models_prints_the_name_that_chooses_a_model_and_the_cards(own_models, capsys):
+    (own_models / "mine.onnx").write_bytes(tiny_onnx(changed_card(name="theirs")))
+    assert main(["models"]) == 0
+    assert "mine (its card: theirs " in capsys.readouterr().out
+
+
 def test_models_says_which_file_is_broken(own_models, capsys):
     (own_models / "bad").mkdir()
     (own_models / "bad" / "model.onnx").touch()

@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+from cpunet import model_files
 from cpunet.model_card import ModelError
 from cpunet.model_files import find_model, list_models
 
@@ -27,3 +30,41 @@ def test_a_name_or_a_path_finds_the_file(own_models, tiny_model):
 def test_an_unknown_name_lists_those_that_there_are(own_models):
     with pytest.raises(ModelError, match=r"ape.*zebra"):
         find_model("lion")
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "folder"),
+    [
+        ("win32", {"LOCALAPPDATA": "/local"}, "/local/cpunet/models"),
+        ("win32", {}, "/home/ann/AppData/Local/cpunet/models"),
+        ("darwin", {"XDG_DATA_HOME": "/data"}, "/home/ann/Library/Application Support/cpunet/models"),
+        ("linux", {"XDG_DATA_HOME": "/data"}, "/data/cpunet/models"),
+        ("linux", {"XDG_DATA_HOME": "relative"}, "/home/ann/.local/share/cpunet/models"),
+        ("linux", {}, "/home/ann/.local/share/cpunet/models"),
+    ],
+)
+def test_the_users_models_folder_is_where_each_system_keeps_data(platform, environment, folder):
+    assert model_files.user_models_folder(platform, environment, "/home/ann") == Path(folder)
+
+
+def test_the_users_models_are_listed_and_the_variables_folder_comes_first(tmp_path, monkeypatch):
+    users, shared = tmp_path / "users", tmp_path / "shared"
+    monkeypatch.setenv("CPUNET_MODELS", str(shared))
+    monkeypatch.setattr(model_files, "user_models_folder", lambda *_: users)
+    for name in (
+        "users/flat.onnx",
+        "users/deep/model.onnx",
+        "users/deep.onnx",
+        "users/._flat.onnx",
+        "shared/flat.onnx",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (users / "folder.onnx").mkdir()
+    found = model_files.list_models()
+    assert found["flat"] == shared / "flat.onnx"
+    assert found["deep"] == users / "deep" / "model.onnx"
+    assert not {"folder", "._flat"} & set(found)
+    assert "nuclei_fluorescence" in found
+    (users / "nuclei_fluorescence.onnx").write_bytes(b"")
+    assert model_files.find_model("nuclei_fluorescence") == users / "nuclei_fluorescence.onnx"
