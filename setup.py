@@ -12,7 +12,7 @@ VERSION = re.search(
 
 PLUGIN = ["numpy", "scipy", "scikit-image", "onnxruntime"]
 GPU = ["numpy", "scipy", "scikit-image", "onnxruntime-gpu"]
-EXPORT = ["onnx", "onnxscript", "onnxruntime", "safetensors", "jsonschema"]
+EXPORT = ["onnx", "onnxscript", "onnxruntime", "safetensors", "jsonschema", "bioimageio.core", "bioimageio.spec"]
 TRAINING = [
     "torch",
     "lightning",
