@@ -10,6 +10,7 @@ from typing import Any, Dict, Tuple
 import numpy as np
 import numpy.typing as npt
 
+from cpunet.bundled_packages import PYTHON_VERSION, add_bundled_packages, packages_folder_of_this_python
 from cpunet.model_card import ModelCard, ModelError
 from cpunet.onnx_file import read_card
 from cpunet.onnx_safety import check_onnx
@@ -18,12 +19,10 @@ DEVICES = ("automatic", "cpu", "cuda")
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
-PLUGINS_FOLDER = Path(__file__).resolve().parents[1]
-PYTHON_VERSION = "{}.{}".format(*sys.version_info)
 INSTALL_COMMAND = (
-    # The installed application is no Python that could install anything, but it looks in its plugins folder.
-    f"with a Python {PYTHON_VERSION} of your own: python -m pip install --no-deps --target "
-    f'"{PLUGINS_FOLDER}" onnxruntime==1.19.2'
+    # The installed application is no Python that could install anything, but any other Python can do it from outside.
+    "python -m pip install --no-deps --only-binary=:all: "
+    f'--python-version {PYTHON_VERSION} --target "{packages_folder_of_this_python()}" onnxruntime==1.19.2'
     if getattr(sys, "frozen", False)
     else f'"{sys.executable}" -m pip install onnxruntime   (or onnxruntime-gpu for an NVIDIA GPU)'
 )
@@ -135,7 +134,7 @@ def load_model(path: Path, device: str = "automatic", threads: int = 0) -> OnnxM
 
 
 def import_onnxruntime() -> Any:
-    """Import onnxruntime.
+    """Import onnxruntime, from the plugin's own folder if Python has none.
 
     Returns
     -------
@@ -146,6 +145,7 @@ def import_onnxruntime() -> Any:
     RuntimeMissingError
         If it is not installed, or fails to load.
     """
+    add_bundled_packages()
     try:
         import onnxruntime
     except ImportError as error:
