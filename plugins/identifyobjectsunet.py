@@ -472,7 +472,7 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         return replace(
             size,
             foreground_threshold=None if self.use_model_threshold.value else float(self.foreground_threshold.value),
-            declump=self.want_declump.value,
+            declump_method="probability" if self.want_declump.value else "none",
         )
 
     def typical_diameter(self):

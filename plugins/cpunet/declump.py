@@ -11,7 +11,9 @@ from skimage.segmentation import expand_labels, watershed
 
 from cpunet.filters import fill_holes, relabel
 from cpunet.model_card import Postprocessing
+from cpunet.seeds import Declumping, brightness_of_objects, distance_to_edge, keep_apart, peaks, smoothed
 
+AS_THE_MODEL_SAYS = Declumping()
 Planes = Mapping[str, npt.NDArray[np.float32]]
 
 
@@ -81,8 +83,9 @@ def declump(
     probabilities: npt.NDArray[np.float32],
     roles: Sequence[str],
     settings: Postprocessing,
-    split: bool = True,
+    how: Declumping = AS_THE_MODEL_SAYS,
     usable: Optional[npt.NDArray[np.bool_]] = None,
+    image: Optional[npt.NDArray[np.float32]] = None,
 ) -> npt.NDArray[np.int32]:
     """Turn probabilities into an instance label image.
 
@@ -93,73 +96,132 @@ def declump(
     roles : sequence of str
         One a channel, from the model card.
     settings : Postprocessing
-        Pixels above the foreground threshold belong to objects. Each connected region whose
-        `marker_score` lies above the marker threshold, and which is not too small, seeds one object. With
+        Pixels above the foreground threshold belong to objects. With
         boundaries alone, objects are what `regions_between_boundaries` finds. Objects are grown and their holes
         filled where the settings say so; then those that are too small are dropped.
-    split : bool
-        If false, each connected region of all objects' pixels is one object.
+    how : Declumping
+        How touching objects are told apart; see `split_by`.
     usable : ndarray of shape (Y, X), bool, optional
         No object has a pixel outside.
+    image : ndarray of shape (Y, X), float32, optional
+        Its brightness tells objects apart; only for the method ``intensity``.
 
     Returns
     -------
     ndarray of shape (Y, X), int32
         0 is background, objects are 1..n without gaps.
 
+    Raises
+    ------
+    ValueError
+        If the method is ``intensity`` and there is no image.
+
     Notes
     -----
-    Regions touch if they share a pixel's side; a corner is not enough. A region without a seed is
-    kept whole. Only regions with two seeds or more need a watershed (Meyer's flooding, in
-    scikit-image), which runs on the marker score, from the seeds outwards and never leaves the mask.
+    Regions touch if they share a pixel's side; a corner is not enough. A model of boundaries alone has told its
+    objects apart already; by another method, they are joined first.
     """
     planes = planes_by_role(probabilities, roles)
     only_boundaries = "foreground" not in planes and "interior" not in planes
     if only_boundaries:
         regions = regions_between_boundaries(planes["boundary"], settings.boundary_threshold, usable)
     else:
-        regions = regions_of_mask(planes, settings, split, usable)
+        regions = regions_of_mask(planes, settings, usable)
+    if how.fill_before_px:
+        regions = fill_holes(regions, how.fill_before_px)
+        if usable is not None:
+            regions = np.where(usable, regions, 0)
+    if not only_boundaries:
+        regions = split_by(how, regions, planes, settings, usable, image)
     if settings.dilation_px:
         regions = expand_labels(regions, settings.dilation_px).astype(np.int32)
     if settings.fill_holes:
         regions = fill_holes(regions)
     if usable is not None:
         regions = np.where(usable, regions, 0)
-    if not split and only_boundaries:
+    if only_boundaries and how.method != "probability":
         regions, _ = ndimage.label(regions > 0, output=np.int32)
+        regions = split_by(how, regions, planes, settings, usable, image)
     return relabel(regions, settings.min_size_px)
 
 
 def regions_of_mask(
-    planes: Planes, settings: Postprocessing, split: bool = True, usable: Optional[npt.NDArray[np.bool_]] = None
+    planes: Planes, settings: Postprocessing, usable: Optional[npt.NDArray[np.bool_]] = None
 ) -> npt.NDArray[np.int32]:
-    """Cut the mask of all objects into one region an object.
+    """Give each connected region of all objects' pixels its number.
 
     Parameters
     ----------
     planes : dict of str to ndarray of shape (Y, X)
         By role.
     settings : Postprocessing
-    split : bool
-        If false, each connected region is one object.
     usable : ndarray of shape (Y, X), bool, optional
-        The mask has no pixel outside.
+        No region has a pixel outside.
 
     Returns
     -------
     ndarray of shape (Y, X), int32
-        0 is background; not numbered without gaps.
+        0 is background.
     """
     mask = foreground_probability(planes) > settings.foreground_threshold
     if usable is not None:
         mask &= usable
     regions: npt.NDArray[np.int32] = np.zeros(mask.shape, np.int32)
     ndimage.label(mask, output=regions)
-    if not split:
+    return regions
+
+
+def split_by(
+    how: Declumping,
+    regions: npt.NDArray[np.int32],
+    planes: Planes,
+    settings: Postprocessing,
+    usable: Optional[npt.NDArray[np.bool_]] = None,
+    image: Optional[npt.NDArray[np.float32]] = None,
+) -> npt.NDArray[np.int32]:
+    """Cut connected regions into one an object.
+
+    Parameters
+    ----------
+    how : Declumping
+    regions : ndarray of shape (Y, X), int32
+        Connected, 0 is background.
+    planes : dict of str to ndarray of shape (Y, X)
+        By role.
+    settings : Postprocessing
+    usable : ndarray of shape (Y, X), bool, optional
+    image : ndarray of shape (Y, X), float32, optional
+
+    Returns
+    -------
+    ndarray of shape (Y, X), int32
+        0 is background; not numbered without gaps.
+
+    Notes
+    -----
+    By ``probability``, each connected part of a region whose `marker_score` lies above the marker threshold, and
+    which is not too small, seeds one object. By ``shape``, each peak of the distance to the edge does; by
+    ``intensity``, each peak of the image's brightness: those two are IdentifyPrimaryObjects' methods of these names.
+    Seeds are sought in the smoothed score, and kept apart; the lines between objects follow the score as it is.
+    A region without a seed is kept whole.
+    """
+    if how.method == "none":
         return regions
-    score = marker_score(planes)
-    markers, _ = ndimage.label(mask & (score > settings.marker_threshold))
-    return split_regions(regions, relabel(markers, settings.marker_min_size_px), score)
+    if how.method == "probability":
+        score = marker_score(planes)
+    elif how.method == "shape":
+        score = distance_to_edge(regions)
+    else:
+        if image is None:
+            raise ValueError("To separate objects by their intensity, their image is needed.")
+        score = brightness_of_objects(image, regions, usable)
+    smooth = smoothed(score, how.smoothing_px, usable)
+    if how.method == "probability":
+        markers, _ = ndimage.label((regions > 0) & (smooth > settings.marker_threshold))
+        markers = relabel(markers, settings.marker_min_size_px)
+    else:
+        markers = peaks(smooth, regions)
+    return split_regions(regions, keep_apart(markers, smooth, regions, how.min_distance_px), score)
 
 
 def regions_between_boundaries(
@@ -210,6 +272,11 @@ def split_regions(
     -------
     ndarray of shape (Y, X), int32
         Labels, not numbered without gaps.
+
+    Notes
+    -----
+    Only regions with two seeds or more need a watershed (Meyer's flooding, in scikit-image), which runs on the score,
+    from the seeds outwards, and never leaves the region.
     """
     region_of_marker = np.zeros(int(markers.max()) + 1, np.intp)
     region_of_marker[markers] = regions

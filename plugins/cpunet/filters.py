@@ -108,12 +108,14 @@ def touching_border(labels: Labels, mask: Optional[npt.NDArray[np.bool_]] = None
     return touching
 
 
-def fill_holes(labels: Labels) -> Labels:
+def fill_holes(labels: Labels, largest_px: float = np.inf) -> Labels:
     """Fill each hole that lies in one object.
 
     Parameters
     ----------
     labels : ndarray of shape (Y, X), int32
+    largest_px : float
+        Larger holes, pixels of area, are left open.
 
     Returns
     -------
@@ -125,6 +127,7 @@ def fill_holes(labels: Labels) -> Labels:
     outside = np.zeros(count + 1, bool)
     outside[np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]])] = True
     outside[0] = True
+    outside |= np.bincount(holes.ravel(), minlength=count + 1) > largest_px
     if outside.all():
         return labels
     filled = labels.copy()

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Optional, Protocol, Sequence, Tuple
+from dataclasses import replace
+from typing import Any, Callable, Optional, Protocol, Tuple
 
 import numpy as np
 import numpy.typing as npt
 from skimage.transform import resize
 
-from cpunet.declump import declump
+from cpunet.declump import AS_THE_MODEL_SAYS, declump
+from cpunet.filters import area_of_disc
 from cpunet.model_card import ModelCard, Postprocessing
 from cpunet.normalize import normalize
+from cpunet.options import Options, check_options
+from cpunet.prepare import COLOURS, has_contrast, prepare_image, usable_pixels
+from cpunet.seeds import Declumping
 from cpunet.tiling import predict_tiled
 from cpunet.typical_diameter import (
-    LARGEST_SCALE,
     MOST_LOOKS,
-    SMALLEST_SCALE,
     Segmentation,
     explains,
     next_scale,
     scale_factor,
+    typical_diameter,
     window_to_measure,
 )
 
-# A model whose input channels bear these names takes colour images, and grey ones as colours that are all alike.
-COLOURS = ("red", "green", "blue")
+__all__ = [
+    "COLOURS",
+    "Model",
+    "Options",
+    "check_options",
+    "prepare_image",
+    "rescale",
+    "resize_planes",
+    "segment_image",
+    "usable_pixels",
+]
 
 
 class Model(Protocol):
@@ -37,38 +49,6 @@ class Model(Protocol):
 
     def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Turn (N, C, Y, X) into probabilities (N, roles, Y, X)."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to segment; every default is right for any image.
-
-    Attributes
-    ----------
-    diameter_px : float, optional
-        Typical diameter of the objects. The image is rescaled for the network if the model does not know such
-        sizes. None: measured on the image itself, by what the model finds in it.
-    scale : float, optional
-        Enlarge the image by this for the network, whatever the diameter; 1 leaves it as it is.
-    foreground_threshold : float, optional
-        0..1; the model card's by default. Lower makes objects larger.
-    declump : bool
-        Whether touching objects are split.
-    mask : ndarray of shape (Y, X), bool, optional
-        The usable part of the image. Nothing outside it sets the contrast or becomes an object.
-    tile_shape : tuple of int
-        Height and width of a piece that the network sees at once, pixels.
-    batch_size : int
-        Pieces a call of the network.
-    """
-
-    diameter_px: Optional[float] = None
-    scale: Optional[float] = None
-    foreground_threshold: Optional[float] = None
-    declump: bool = True
-    mask: Optional[npt.NDArray[np.bool_]] = None
-    tile_shape: Tuple[int, int] = (1024, 1024)
-    batch_size: int = 1
 
 
 def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Options] = None) -> Segmentation:
@@ -111,7 +91,9 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
         part, part_usable = normalized[(slice(None), *window)], None if usable is None else usable[window]
         seen = find_scale(part, part_usable, model, options)
         if seen.labels.shape == normalized.shape[1:]:
-            return seen if options.declump else decode(seen.probabilities, usable, card, options, seen.scale)
+            if options == as_the_model_says(options):
+                return seen
+            return decode(seen.probabilities, normalized, usable, card, options, seen.scale)
         scale = seen.scale
     return segment_at_scale(normalized, usable, model, options, scale)
 
@@ -127,7 +109,7 @@ def find_scale(
     usable : ndarray of shape (Y, X), bool, or None
     model : Model
     options : Options
-        Touching objects are always split: a clump is no object to be measured.
+        Touching objects are always split, as the model says: a clump is no object to be measured.
 
     Returns
     -------
@@ -139,7 +121,7 @@ def find_scale(
     The objects' diameter is measured on the model's own result, which is right over a wide range of sizes; a look
     at the right scale then confirms it, or corrects it once more.
     """
-    options = replace(options, declump=True)
+    options = as_the_model_says(options)
     found = segment_at_scale(normalized, usable, model, options, 1.0)
     for _ in range(MOST_LOOKS):
         scale = next_scale(found, model.card)
@@ -150,6 +132,11 @@ def find_scale(
             break
         found = again
     return found
+
+
+def as_the_model_says(options: Options) -> Options:
+    """Return options that leave it to the model, and its card, to tell objects apart and to fill them."""
+    return replace(options, declump_method="probability", smoothing_px=None, min_distance_px=None, fill_holes=None)
 
 
 def segment_at_scale(
@@ -189,11 +176,12 @@ def segment_at_scale(
     probabilities = resize_planes(probabilities, normalized.shape[1:])
     if usable is not None:
         probabilities[:, ~usable] = 0
-    return decode(probabilities, usable, card, options, scale)
+    return decode(probabilities, normalized, usable, card, options, scale)
 
 
 def decode(
     probabilities: npt.NDArray[np.float32],
+    normalized: npt.NDArray[np.float32],
     usable: Optional[npt.NDArray[np.bool_]],
     card: ModelCard,
     options: Options,
@@ -204,6 +192,8 @@ def decode(
     Parameters
     ----------
     probabilities : ndarray of shape (C, Y, X), float32
+    normalized : ndarray of shape (channels, Y, X), float32
+        The image; the mean of its channels is its brightness.
     usable : ndarray of shape (Y, X), bool, or None
     card : ModelCard
     options : Options
@@ -217,103 +207,45 @@ def decode(
     settings = postprocessing_at_scale(card.postprocessing, scale)
     if options.foreground_threshold:
         settings = replace(settings, foreground_threshold=options.foreground_threshold)
-    labels = declump(probabilities, card.output.roles, settings, options.declump, usable)
-    return Segmentation(labels, probabilities, scale)
+    if options.fill_holes is not None:
+        settings = replace(settings, fill_holes=options.fill_holes != "never")
+    roles = card.output.roles
+
+    def measured_diameter() -> float:
+        seen = declump(probabilities, roles, settings, AS_THE_MODEL_SAYS, usable)
+        return typical_diameter(seen) if seen.any() else card.input.diameter_px / scale
+
+    how = declumping(options, measured_diameter)
+    brightness = normalized.mean(axis=0) if how.method == "intensity" else None
+    return Segmentation(declump(probabilities, roles, settings, how, usable, brightness), probabilities, scale)
 
 
-def check_options(options: Options) -> None:
-    """Raise ValueError, in words for a person, if an option cannot be."""
-    if options.diameter_px is not None and not options.diameter_px > 0:
-        raise ValueError(f"The typical diameter must be larger than 0 pixels; it is {options.diameter_px}.")
-    if options.scale is not None and not SMALLEST_SCALE <= options.scale <= LARGEST_SCALE:
-        raise ValueError(
-            f"The image can be enlarged for the network by a factor of {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}; it is "
-            f"{options.scale}."
-        )
-    threshold = options.foreground_threshold
-    if threshold is not None and not 0 < threshold < 1:
-        raise ValueError(f"The foreground threshold must lie between 0 and 1; it is {threshold}.")
-
-
-def prepare_image(
-    image: npt.NDArray[Any], channel_names: Sequence[str], mask: Optional[npt.NDArray[np.bool_]] = None
-) -> Tuple[npt.NDArray[np.float32], Optional[npt.NDArray[np.bool_]]]:
-    """Check an image against what the model takes, and put its channels first.
+def declumping(options: Options, measured_diameter: Callable[[], float]) -> Declumping:
+    """Say how touching objects are told apart, every length a number.
 
     Parameters
     ----------
-    image : ndarray of shape (Y, X) or (Y, X, C), any real dtype
-    channel_names : sequence of str
-        From the model card. A model of red, green and blue takes a grey image too.
-    mask : ndarray of shape (Y, X), bool, optional
+    options : Options
+    measured_diameter : callable
+        Gives the objects' typical diameter, pixels; called only if a length depends on it that the options lack.
 
     Returns
     -------
-    channels : ndarray of shape (C, Y, X), float32
-        Pixels that are not finite are 0.
-    usable : ndarray of shape (Y, X), bool, or None
-        None if every pixel counts.
-
-    Raises
-    ------
-    ValueError
-        If the shape or type does not fit.
+    Declumping
+        IdentifyPrimaryObjects smooths by 2.35 / 3.5 of the smallest diameter and keeps peaks 1 / 1.5 of it apart.
+        The smallest is about half of the typical one, so both are a third of the typical diameter here.
     """
-    wanted = len(channel_names)
-    takes = f"{wanted} channel{'s' if wanted > 1 else ''} ({', '.join(channel_names)})"
-    if not (np.issubdtype(image.dtype, np.number) or image.dtype == bool) or np.iscomplexobj(image):
-        raise ValueError(f"The image holds {image.dtype} values; real numbers are needed.")
-    if image.ndim not in (2, 3):
-        raise ValueError(f"The image has {image.ndim} dimensions {image.shape}; a plane of two, (Y, X), is needed.")
-    if image.size == 0:
-        raise ValueError(f"The image has no pixels: its shape is {image.shape}.")
-    if image.ndim == 2 and tuple(channel_names) == COLOURS:
-        image = np.broadcast_to(image[..., np.newaxis], (*image.shape, wanted))
-    found = 1 if image.ndim == 2 else image.shape[2]
-    if found != wanted:
-        raise ValueError(
-            f"The image has the shape {image.shape}, that is {found} channels, and the model takes {takes}. "
-            "For a colour image choose a model for colour, such as nuclei_generalist, or one channel of the image "
-            "first (in CellProfiler: ColorToGray); a 3-D stack must be given plane by plane."
-        )
-    if mask is not None and mask.shape != image.shape[:2]:
-        raise ValueError(f"The mask has the shape {mask.shape} and the image {image.shape[:2]}; they must agree.")
-    channels = np.ascontiguousarray(
-        image[np.newaxis] if image.ndim == 2 else np.moveaxis(image, -1, 0), dtype=np.float32
+    classical = options.declump_method in ("shape", "intensity")
+    automatic = classical and (options.smoothing_px is None or options.min_distance_px is None)
+    fills = options.fill_holes == "after thresholding"
+    diameter_px = (options.diameter_px or measured_diameter()) if automatic or fills else 0.0
+    third = diameter_px / 3 if classical else 0.0
+    return Declumping(
+        options.declump_method,
+        smoothing_px=third if options.smoothing_px is None else options.smoothing_px,
+        min_distance_px=third if options.min_distance_px is None else options.min_distance_px,
+        fill_before_px=area_of_disc(diameter_px) if fills else 0,
     )
-    usable = usable_pixels(image, mask)
-    if usable is mask:
-        return channels, mask
-    return np.where(np.isfinite(channels), channels, np.float32(0)), usable
-
-
-def usable_pixels(
-    image: npt.NDArray[Any], mask: Optional[npt.NDArray[np.bool_]] = None
-) -> Optional[npt.NDArray[np.bool_]]:
-    """Return the mask without the pixels that are not finite; None if every pixel counts.
-
-    Parameters
-    ----------
-    image : ndarray of shape (Y, X) or (Y, X, C), any real dtype
-    mask : ndarray of shape (Y, X), bool, optional
-
-    Returns
-    -------
-    ndarray of shape (Y, X), bool, or None
-        `mask` itself if all values are finite.
-    """
-    finite: npt.NDArray[np.bool_] = np.isfinite(image)
-    if finite.all():
-        return mask
-    if finite.ndim == 3:
-        finite = np.logical_and.reduce(finite, axis=2)
-    return finite if mask is None else np.logical_and(finite, mask)
-
-
-def has_contrast(channels: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]]) -> bool:
-    """Return whether any channel holds two different values among its usable pixels."""
-    planes = channels.reshape(len(channels), -1) if usable is None else channels[:, usable]
-    return planes.shape[1] > 0 and bool((planes.min(axis=1) < planes.max(axis=1)).any())
 
 
 def postprocessing_at_scale(settings: Postprocessing, scale: float) -> Postprocessing:

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = Options(
         diameter_px=arguments.diameter,
         foreground_threshold=arguments.foreground_threshold,
-        declump=not arguments.no_declump,
+        declump_method="none" if arguments.no_declump else "probability",
     )
     diameter_range = tuple(arguments.diameter_range) if arguments.diameter_range else None
     try:

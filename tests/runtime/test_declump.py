@@ -13,10 +13,13 @@ from cpunet.declump import (
 )
 from cpunet.drawn_nuclei import draw_field
 from cpunet.model_card import Postprocessing
+from cpunet.seeds import Declumping
+
+WHOLE = Declumping("none")
 
 
-def declump(probabilities, roles, foreground, marker, split=True, **sizes):
-    return declump_with(probabilities, roles, Postprocessing(foreground, marker, **sizes), split)
+def declump(probabilities, roles, foreground, marker, **sizes):
+    return declump_with(probabilities, roles, Postprocessing(foreground, marker, **sizes))
 
 
 ROLES = ("foreground", "border", "distance")
@@ -39,7 +42,7 @@ def test_two_touching_discs_give_two_labels_cut_half_way():
 
 
 def test_without_splitting_they_are_one():
-    assert declump(discs((30, 30), (30, 50)), ROLES, 0.5, 0.3, split=False).max() == 1
+    assert declump_with(discs((30, 30), (30, 50)), ROLES, Postprocessing(0.5, 0.3), WHOLE).max() == 1
 
 
 def test_splitting_changes_no_pixel_of_the_mask():
@@ -204,7 +207,7 @@ def test_the_smallest_area_counts_after_growing():
 
 def test_boundaries_alone_without_declumping_are_one_object():
     _, rim = rings()
-    assert declump_with(rim[np.newaxis], ("boundary",), Postprocessing(dilation_px=1), split=False).max() == 1
+    assert declump_with(rim[np.newaxis], ("boundary",), Postprocessing(dilation_px=1), WHOLE).max() == 1
 
 
 def test_a_field_without_a_boundary_holds_no_object():

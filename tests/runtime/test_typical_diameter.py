@@ -169,7 +169,7 @@ def test_a_model_that_is_never_sure_sees_the_image_as_it_is(model, monkeypatch):
 def test_clumps_are_split_to_be_measured_and_kept_whole_in_the_result(model, scales):
     field = draw_field((360, 450), columns=4, diameter_px=60)
     split = segment_image(field.image, model)
-    whole = segment_image(field.image, model, Options(declump=False))
+    whole = segment_image(field.image, model, Options(declump_method="none"))
     assert whole.scale == split.scale
     assert whole.labels.max() <= split.labels.max()
 
