@@ -12,7 +12,9 @@ VERSION = re.search(
 
 PLUGIN = ["numpy", "scipy", "scikit-image", "onnxruntime"]
 GPU = ["numpy", "scipy", "scikit-image", "onnxruntime-gpu"]
-EXPORT = ["onnx", "onnxscript", "onnxruntime", "safetensors", "jsonschema", "bioimageio.core", "bioimageio.spec"]
+# From 2.14 on pydantic refuses what bioimageio.spec 0.5.12 passes to its serialisers (pydantic pull request 13506).
+BIOIMAGEIO = ["bioimageio.core", "bioimageio.spec", "pydantic<2.14"]
+EXPORT = ["onnx", "onnxscript", "onnxruntime", "safetensors", "jsonschema", *BIOIMAGEIO]
 TRAINING = [
     "torch",
     "lightning",
