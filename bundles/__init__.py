@@ -1,0 +1,1 @@
+"""The plugin as one zip a system, for CellProfiler's installed application."""
