@@ -1,8 +1,8 @@
-"""Discard and tidy objects as IdentifyPrimaryObjects does: border, small, large, then holes, then numbers."""
+"""Discard and tidy objects as IdentifyPrimaryObjects does: border, small, large, holes, numbers, too many."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional, Tuple
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 Labels = npt.NDArray[np.int32]
+# More objects than this are hardly objects: IdentifyPrimaryObjects' own default.
+OBJECT_LIMIT = 500
 
 
 @dataclass(frozen=True)
@@ -18,12 +20,12 @@ class FilteredLabels:
 
     Attributes
     ----------
-    labels : ndarray of shape (Y, X), int32
-        The objects kept, holes filled, 1..n without gaps.
-    small_removed : ndarray of shape (Y, X), int32
+    labels : ndarray of shape (Y, X) or (Z, Y, X), int32
+        The objects kept, 1..n without gaps.
+    small_removed : ndarray of the same shape, int32
         The objects left once those at the border and the small ones are gone; what CellProfiler calls
         ``small_removed_segmented``.
-    discarded_by_border, discarded_by_size : ndarray of shape (Y, X), int32
+    discarded_by_border, discarded_by_size : ndarray of the same shape, int32
         The objects that went, with their first numbers.
     """
 
@@ -46,6 +48,21 @@ def area_of_disc(diameter_px: float) -> float:
         Pixels.
     """
     return float(np.pi * diameter_px * diameter_px / 4)
+
+
+def volume_of_sphere(diameter_px: float) -> float:
+    """Return the volume of a sphere: pi d^3 / 6.
+
+    Parameters
+    ----------
+    diameter_px : float
+
+    Returns
+    -------
+    float
+        Cubic pixels.
+    """
+    return float(np.pi * diameter_px**3 / 6)
 
 
 def relabel(labels: Labels, min_size_px: float = 1) -> Labels:
@@ -83,8 +100,8 @@ def touching_border(labels: Labels, mask: Optional[npt.NDArray[np.bool_]] = None
 
     Parameters
     ----------
-    labels : ndarray of shape (Y, X), int32
-    mask : ndarray of shape (Y, X), bool, optional
+    labels : ndarray of shape (Y, X) or (Z, Y, X), int32
+    mask : ndarray of shape (Y, X), or that of `labels`, bool, optional
         The usable part of the image.
 
     Returns
@@ -97,15 +114,29 @@ def touching_border(labels: Labels, mask: Optional[npt.NDArray[np.bool_]] = None
     The rule is IdentifyPrimaryObjects': if nothing touches the frame, the mask is taken for the
     outline of a well or a crop, and its edge is the border. A pixel lies on the edge if a neighbour
     beside, above or below it is masked out or outside the image.
+
+    In a stack, the frame is that of its planes. Its first and last plane are no border: cells that lie on glass
+    touch them, and a thin stack would lose all its objects. CellProfiler's FilterObjects, which counts all six
+    sides of a stack, can discard those as well.
     """
-    frame = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    frame = np.concatenate(
+        [side.ravel() for side in (labels[..., 0, :], labels[..., -1, :], labels[..., 0], labels[..., -1])]
+    )
     touching = np.bincount(frame, minlength=int(labels.max()) + 1) > 0
     touching[0] = False
     if mask is not None and not touching.any():
-        edge = mask & ~ndimage.binary_erosion(mask)
+        mask = np.broadcast_to(mask, labels.shape)
+        edge = mask & ~ndimage.binary_erosion(mask, in_plane(labels.ndim))
         touching = np.bincount(labels[edge], minlength=int(labels.max()) + 1) > 0
         touching[0] = False
     return touching
+
+
+def in_plane(dimensions: int) -> npt.NDArray[np.bool_]:
+    """Return the neighbourhood of a pixel within its plane, sides only, for an image of 2 or 3 dimensions."""
+    cross = ndimage.generate_binary_structure(2, 1)
+    result: npt.NDArray[np.bool_] = cross if dimensions == 2 else cross[np.newaxis]
+    return result
 
 
 def fill_holes(labels: Labels, largest_px: float = np.inf) -> Labels:
@@ -113,16 +144,18 @@ def fill_holes(labels: Labels, largest_px: float = np.inf) -> Labels:
 
     Parameters
     ----------
-    labels : ndarray of shape (Y, X), int32
+    labels : ndarray of shape (Y, X) or (Z, Y, X), int32
     largest_px : float
         Larger holes, pixels of area, are left open.
 
     Returns
     -------
-    ndarray of shape (Y, X), int32
+    ndarray of the same shape, int32
         A patch of background is a hole if it does not reach the frame and all objects around it are
-        the same one.
+        the same one. A stack is filled plane by plane.
     """
+    if labels.ndim == 3:
+        return np.stack([fill_holes(plane, largest_px) for plane in labels])
     holes, count = ndimage.label(labels == 0)
     outside = np.zeros(count + 1, bool)
     outside[np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]])] = True
@@ -142,24 +175,60 @@ def fill_holes(labels: Labels, largest_px: float = np.inf) -> Labels:
     return filled
 
 
+def erase_if_too_many(labels: Labels, limit: int = OBJECT_LIMIT) -> Labels:
+    """Erase all objects if there are more than can be true, as of an image out of focus or full of debris.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Y, X) or (Z, Y, X), int32
+        1..n without gaps; not changed.
+    limit : int
+        Largest number of objects, 0 or more.
+
+    Returns
+    -------
+    ndarray of the same shape, int32
+        `labels` itself, or nothing but background.
+
+    Raises
+    ------
+    ValueError
+        If the limit lies below 0.
+    """
+    if limit < 0:
+        raise ValueError(f"The largest number of objects must be 0 or more; it is {limit}.")
+    return np.zeros_like(labels) if int(labels.max()) > limit else labels
+
+
 def filter_objects(
     labels: Labels,
     diameter_range_px: Optional[Tuple[float, float]] = None,
     discard_border: bool = False,
     mask: Optional[npt.NDArray[np.bool_]] = None,
+    fill: bool = True,
+    object_limit: Optional[int] = None,
+    z_step_px: float = 1.0,
 ) -> FilteredLabels:
     """Apply all filters in the order of IdentifyPrimaryObjects.
 
     Parameters
     ----------
-    labels : ndarray of shape (Y, X), int32
+    labels : ndarray of shape (Y, X) or (Z, Y, X), int32
         Objects, 0 is background; not changed.
     diameter_range_px : tuple of float, optional
-        Smallest and largest diameter of a disc of an object's area; objects outside are discarded. None keeps all.
+        Smallest and largest diameter of a disc of an object's area, or of a sphere of its volume in a stack; objects
+        outside are discarded. None keeps all.
     discard_border : bool
-        Whether objects that touch the border go.
-    mask : ndarray of shape (Y, X), bool, optional
+        Whether objects that touch the border go; see `touching_border`.
+    mask : ndarray of shape (Y, X), or that of `labels`, bool, optional
         The usable part of the image.
+    fill : bool
+        Whether the holes of the objects kept are filled.
+    object_limit : int, optional
+        Erase all, also the discarded ones, if more objects than this are kept; see `erase_if_too_many`. None: any
+        number is right.
+    z_step_px : float
+        Distance between two planes of a stack, in units of a pixel's width.
 
     Returns
     -------
@@ -168,28 +237,38 @@ def filter_objects(
     Raises
     ------
     ValueError
-        If the range's minimum lies above its maximum.
+        If the range's minimum lies above its maximum, or the limit or the step cannot be.
     """
     if diameter_range_px is not None and diameter_range_px[0] > diameter_range_px[1]:
         raise ValueError(
             f"The diameter range runs from {diameter_range_px[0]:g} to {diameter_range_px[1]:g} pixels: its minimum is "
             "larger than its maximum. Swap the two."
         )
+    if not z_step_px > 0:
+        raise ValueError(f"The distance between two planes must be larger than 0; it is {z_step_px}.")
     none = np.zeros(int(labels.max()) + 1, bool)
     at_border = touching_border(labels, mask) if discard_border else none
     small = large = none
     if diameter_range_px is not None:
-        areas = np.bincount(labels.ravel())
-        small = areas < area_of_disc(diameter_range_px[0])
-        large = areas > area_of_disc(diameter_range_px[1])
+        counts = np.bincount(labels.ravel())
+        sizes, size_of = (counts, area_of_disc) if labels.ndim == 2 else (counts * z_step_px, volume_of_sphere)
+        small = sizes < size_of(diameter_range_px[0])
+        large = sizes > size_of(diameter_range_px[1])
         small[0] = large[0] = False
     by_size = (small | large) & ~at_border
     small_removed = without(labels, at_border | small)
-    # A hole in the mask is no hole in an object: masked-out pixels belong to none.
-    filled = fill_holes(without(small_removed, large))
-    return FilteredLabels(
-        labels=relabel(filled if mask is None else np.where(mask, filled, 0)),
+    kept = without(small_removed, large)
+    if fill:
+        kept = fill_holes(kept)
+        if mask is not None:  # a hole in the mask is no hole in an object: masked-out pixels belong to none
+            kept = np.where(mask, kept, 0)
+    result = FilteredLabels(
+        labels=relabel(kept),
         small_removed=small_removed,
         discarded_by_border=only(labels, at_border),
         discarded_by_size=only(labels, by_size),
     )
+    if object_limit is None or erase_if_too_many(result.labels, object_limit) is result.labels:
+        return result
+    nothing = np.zeros_like(labels)
+    return replace(result, labels=nothing, discarded_by_border=nothing, discarded_by_size=nothing)

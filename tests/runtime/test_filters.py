@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from cpunet.filters import area_of_disc, fill_holes, filter_objects, relabel, touching_border
+from cpunet.filters import (
+    area_of_disc,
+    erase_if_too_many,
+    fill_holes,
+    filter_objects,
+    relabel,
+    touching_border,
+    volume_of_sphere,
+)
 
 EMPTY = np.zeros((12, 12), np.int32)
 
@@ -99,3 +107,74 @@ def test_relabel_closes_gaps_in_order():
 def test_a_range_the_wrong_way_round_is_refused():
     with pytest.raises(ValueError, match="larger than its maximum"):
         filter_objects(FIELD, (20, 10))
+
+
+def test_holes_stay_open_where_asked_for():
+    labels = field((2, 9, 2, 9))
+    labels[4:6, 4:6] = 0
+    assert filter_objects(labels).labels[4, 4] == 1
+    np.testing.assert_array_equal(filter_objects(labels, fill=False).labels, labels)
+    assert fill_holes(labels, largest_px=3)[4, 4] == 0
+    assert fill_holes(labels, largest_px=4)[4, 4] == 1
+
+
+@pytest.mark.parametrize(("limit", "erased"), [(0, True), (3, True), (4, False), (500, False)])
+def test_more_objects_than_the_limit_are_erased(limit, erased):
+    assert erase_if_too_many(FIELD, limit).any() != erased
+    assert erase_if_too_many(EMPTY, limit) is EMPTY
+    kept = filter_objects(FIELD, object_limit=limit)
+    assert kept.labels.any() != erased
+    assert kept.small_removed.any()
+
+
+def test_erasing_takes_the_discarded_ones_too_and_counts_only_what_is_kept():
+    options = {"diameter_range_px": (4, 12), "discard_border": True}
+    kept = filter_objects(FIELD, **options, object_limit=1)
+    assert kept.labels.max() == 1
+    assert kept.discarded_by_border.any()
+    erased = filter_objects(FIELD, **options, object_limit=0)
+    for gone in (erased.labels, erased.discarded_by_border, erased.discarded_by_size):
+        assert not gone.any()
+    with pytest.raises(ValueError, match="number of objects must be 0 or more"):
+        filter_objects(FIELD, object_limit=-1)
+
+
+def boxes(*corners, shape=(8, 30, 30)):
+    labels = np.zeros(shape, np.int32)
+    for number, (z, y, x, size) in enumerate(corners, start=1):
+        labels[z : z + size, y : y + size, x : x + size] = number
+    return labels
+
+
+def test_a_stacks_border_is_that_of_its_planes():
+    labels = boxes((0, 10, 10, 3), (3, 0, 20, 3), (3, 20, 27, 3), (3, 20, 10, 3))
+    kept = filter_objects(labels, discard_border=True)
+    assert np.unique(kept.discarded_by_border).tolist() == [0, 2, 3]
+    assert kept.labels.max() == 2
+    inside = np.zeros((30, 30), bool)
+    inside[10:29, 1:29] = True
+    alone = np.where(np.isin(labels, (1, 4)), labels, 0)
+    for mask in (inside, np.broadcast_to(inside, labels.shape)):
+        assert np.flatnonzero(touching_border(alone, mask)).tolist() == [1]
+
+
+def test_objects_of_a_stack_are_measured_by_their_volume():
+    labels = boxes((1, 2, 2, 2), (1, 10, 10, 4))  # 8 and 64 voxels; spheres of 2.48 and 4.96 pixels
+    assert filter_objects(labels, (2.4, 5)).labels.max() == 2
+    assert filter_objects(labels, (2.5, 5)).labels.max() == 1
+    assert filter_objects(labels, (2.4, 4.9)).labels.max() == 1
+    # planes twice as far apart: twice the volume, and 1.26 times the diameter
+    assert filter_objects(labels, (3.1, 6.2), z_step_px=2).labels.max() == 1
+    assert filter_objects(labels, (3.1, 6.3), z_step_px=2).labels.max() == 2
+    assert volume_of_sphere(2) == pytest.approx(4 / 3 * np.pi)
+    with pytest.raises(ValueError, match="between two planes"):
+        filter_objects(labels, z_step_px=0)
+
+
+def test_a_stack_is_filled_plane_by_plane():
+    labels = boxes((1, 5, 5, 5))
+    labels[:, 7, 7] = 0  # a channel from top to bottom, closed in each plane
+    assert (filter_objects(labels).labels[1:6, 7, 7] == 1).all()
+    mask = np.ones(labels.shape[1:], bool)
+    mask[7, 7] = False
+    assert not filter_objects(labels, mask=mask).labels[:, 7, 7].any()
