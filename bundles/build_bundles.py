@@ -41,7 +41,7 @@ def plugin_files(repository: Path) -> Dict[str, bytes]:
         hidden = any(part.startswith(".") or part == "__pycache__" for part in path.relative_to(plugins).parts)
         if path.is_file() and not hidden:
             files[path.relative_to(plugins).as_posix()] = path
-    for pattern in ("*/*.onnx", "*/README.md"):
+    for pattern in ("*/model.onnx", "*/README.md"):
         files.update({f"models/{path.parent.name}/{path.name}": path for path in repository.glob(f"models/{pattern}")})
     files["LICENSE.txt"] = repository / "LICENSE"
     files["INSTALL.txt"] = repository / "bundles" / "INSTALL.txt"
