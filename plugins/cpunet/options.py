@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Callable, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
+from cpunet.test_time_augmentation import AUGMENTATIONS
 from cpunet.typical_diameter import LARGEST_SCALE, SMALLEST_SCALE
 
 DECLUMP_METHODS = ("probability", "shape", "intensity", "none")
@@ -41,12 +42,18 @@ class Options:
         ``after thresholding``: holes of the mask, if no larger than a typical object, before objects are told apart,
         and each object's own at last; ``after declumping``: each object's own at last; ``never``. None: as the
         model's card says.
+    augmentation : str
+        ``flips`` or ``flips and rotations``: the network sees the image 4 or 8 times, mirrored and turned, and the
+        mean counts; see `cpunet.test_time_augmentation`. ``none``: once.
     mask : ndarray of shape (Y, X), bool, optional
         The usable part of the image. Nothing outside it sets the contrast or becomes an object.
     tile_shape : tuple of int
         Height and width of a piece that the network sees at once, pixels.
     batch_size : int
         Pieces a call of the network.
+    on_progress : callable, optional
+        Called between tiles with the tiles done and their number; what it raises ends the work. Where the objects'
+        size must be measured first, each look at the image counts from 0 again.
 
     Notes
     -----
@@ -60,9 +67,11 @@ class Options:
     smoothing_px: Optional[float] = None
     min_distance_px: Optional[float] = None
     fill_holes: Optional[str] = None
+    augmentation: str = "none"
     mask: Optional[npt.NDArray[np.bool_]] = None
     tile_shape: Tuple[int, int] = (1024, 1024)
     batch_size: int = 1
+    on_progress: Optional[Callable[[int, int], None]] = None
 
 
 def check_options(options: Options) -> None:
@@ -78,6 +87,7 @@ def check_options(options: Options) -> None:
     if threshold is not None and not 0 < threshold < 1:
         raise ValueError(f"The foreground threshold must lie between 0 and 1; it is {threshold}.")
     _check_choice("way to separate touching objects", options.declump_method, DECLUMP_METHODS)
+    _check_choice("augmentation", options.augmentation, AUGMENTATIONS)
     if options.fill_holes is not None:
         _check_choice("way to fill holes", options.fill_holes, FILL_HOLES)
     for what, value in (

@@ -16,6 +16,7 @@ from cpunet.normalize import normalize
 from cpunet.options import Options, check_options
 from cpunet.prepare import COLOURS, has_contrast, prepare_image, usable_pixels
 from cpunet.seeds import Declumping
+from cpunet.test_time_augmentation import predict_augmented
 from cpunet.tiling import predict_tiled
 from cpunet.typical_diameter import (
     MOST_LOOKS,
@@ -90,7 +91,7 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
         window = window_to_measure(normalized[0])
         part, part_usable = normalized[(slice(None), *window)], None if usable is None else usable[window]
         seen = find_scale(part, part_usable, model, options)
-        if seen.labels.shape == normalized.shape[1:]:
+        if seen.labels.shape == normalized.shape[1:] and options.augmentation == "none":
             if options == as_the_model_says(options):
                 return seen
             return decode(seen.probabilities, normalized, usable, card, options, seen.scale)
@@ -109,7 +110,8 @@ def find_scale(
     usable : ndarray of shape (Y, X), bool, or None
     model : Model
     options : Options
-        Touching objects are always split, as the model says: a clump is no object to be measured.
+        Touching objects are always split, as the model says: a clump is no object to be measured. One look at a
+        scale is enough, whatever the augmentation.
 
     Returns
     -------
@@ -121,7 +123,7 @@ def find_scale(
     The objects' diameter is measured on the model's own result, which is right over a wide range of sizes; a look
     at the right scale then confirms it, or corrects it once more.
     """
-    options = as_the_model_says(options)
+    options = replace(as_the_model_says(options), augmentation="none")
     found = segment_at_scale(normalized, usable, model, options, 1.0)
     for _ in range(MOST_LOOKS):
         scale = next_scale(found, model.card)
@@ -163,15 +165,24 @@ def segment_at_scale(
         On the grid of `normalized`.
     """
     card = model.card
-    probabilities = predict_tiled(
-        rescale(normalized, scale),
-        model.predict,
-        out_channels=len(card.output.roles),
-        tile_shape=options.tile_shape,
-        halo=card.output.halo,
-        divisible_by=card.input.divisible_by,
-        min_size=card.input.min_size,
-        batch_size=options.batch_size,
+
+    def predict_whole(
+        image: npt.NDArray[np.float32], on_progress: Optional[Callable[[int, int], None]]
+    ) -> npt.NDArray[np.float32]:
+        return predict_tiled(
+            image,
+            model.predict,
+            out_channels=len(card.output.roles),
+            tile_shape=options.tile_shape,
+            halo=card.output.halo,
+            divisible_by=card.input.divisible_by,
+            min_size=card.input.min_size,
+            batch_size=options.batch_size,
+            on_progress=on_progress,
+        )
+
+    probabilities = predict_augmented(
+        rescale(normalized, scale), predict_whole, options.augmentation, options.on_progress
     )
     probabilities = resize_planes(probabilities, normalized.shape[1:])
     if usable is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -100,6 +100,7 @@ def predict_tiled(
     divisible_by: int = 1,
     min_size: int = 1,
     batch_size: int = 1,
+    on_progress: Optional[Callable[[int, int], None]] = None,
 ) -> npt.NDArray[np.float32]:
     """Apply a function that sees only a neighbourhood to a whole image, tile by tile.
 
@@ -118,6 +119,9 @@ def predict_tiled(
         What the network takes.
     batch_size : int
         Tiles a call.
+    on_progress : callable, optional
+        Called with the tiles done and their number, before the first call and after each. What it raises ends the
+        work.
 
     Returns
     -------
@@ -144,11 +148,15 @@ def predict_tiled(
     ]
     result = np.empty((out_channels, height, width), np.float32)
     for first in range(0, len(tiles), batch_size):
+        if on_progress is not None:
+            on_progress(first, len(tiles))
         batch = tiles[first : first + batch_size]
         stack = np.stack([padded[:, y : y + tile_y, x : x + tile_x] for (y, _, _), (x, _, _) in batch])
         predicted = _checked(predict(stack), (len(batch), out_channels, tile_y, tile_x))
         for tile, ((y, top, bottom), (x, left, right)) in zip(predicted, batch):
             result[:, top:bottom, left:right] = tile[:, top - y : bottom - y, left - x : right - x]
+    if on_progress is not None:
+        on_progress(len(tiles), len(tiles))
     return result[:, inner[0], inner[1]]
 
 

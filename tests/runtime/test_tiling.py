@@ -76,3 +76,18 @@ def test_a_tile_smaller_than_its_halo_is_refused():
 def test_a_network_that_returns_another_shape_is_refused():
     with pytest.raises(ValueError, match="promises"):
         predict_tiled(image(64, 64), lambda batch: batch[:, :, ::2], 1, (64, 64), 0)
+
+
+@pytest.mark.parametrize(("batch_size", "expected"), [(1, [0, 1, 2, 3, 4, 5, 6]), (4, [0, 4, 6]), (9, [0, 6])])
+def test_progress_is_told_between_the_calls(batch_size, expected):
+    reports = []
+    predict_tiled(
+        image(64, 96),
+        identity,
+        1,
+        (32, 32),
+        0,
+        batch_size=batch_size,
+        on_progress=lambda done, total: reports.append((done, total)),
+    )
+    assert reports == [(done, 6) for done in expected]
