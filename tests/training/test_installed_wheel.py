@@ -48,11 +48,7 @@ def installed(tmp_path_factory):
 def test_every_source_file_is_installed(installed):
     for source, package in SOURCES.items():
         for path in (REPOSITORY / source).rglob("*"):
-            if (
-                path.is_file()
-                and "__pycache__" not in path.parts
-                and "models" not in path.relative_to(REPOSITORY).parts
-            ):
+            if path.is_file() and "__pycache__" not in path.parts:
                 assert (installed / package / path.relative_to(REPOSITORY / source)).is_file(), path
 
 
