@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from cpunet.export.card import card_from_training, scores_for_card
+from cpunet.export.bioimageio_package import PackageError, write_bioimageio
 from cpunet.export.onnx_export import ATOL, RTOL, ExportError, write_onnx
 from cpunet.export.readme import write_readme
 from cpunet.matching import pool_scores
+from cpunet.image_files import ImageFileError, read_image
 from cpunet.model_card import ModelError
 from cpunet.model_files import MODEL_FILE
 from cpunet.onnx_file import sha256
@@ -28,8 +30,13 @@ from cpunet.training.weights import WEIGHTS_FILE, WeightsError, load_trained, sa
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("weights", type=Path, metavar="CHECKPOINT", help="a run's .ckpt, or weights.safetensors")
-    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="the .onnx file to write")
+    parser.add_argument(
+        "weights",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="a run's .ckpt, or weights.safetensors; for --bioimageio alone an .onnx file with a card",
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the .onnx file to write")
     parser.add_argument(
         "--data",
         type=Path,
@@ -38,16 +45,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--command", default="", dest="rebuild", help="how the model is rebuilt, for its card")
 
+    parser.add_argument("--bioimageio", type=Path, metavar="ZIP", help="write a bioimage.io package of the model, too")
+    parser.add_argument("--sample", type=Path, metavar="IMAGE", help="the package's test image and cover (drawn)")
 
 def run(arguments: argparse.Namespace) -> int:
     """Export and return 0, or 1 with the reason."""
     try:
-        export(arguments.weights, arguments.output, arguments.data, arguments.rebuild)
-    except (WeightsError, DataError, ModelError, ExportError, RuntimeMissingError, OSError) as error:
+        if arguments.weights.suffix != ".onnx":
+            if arguments.output is None:
+                raise ModelError("Give the .onnx file to write with -o.")
+            export(arguments.weights, arguments.output, arguments.data, arguments.rebuild)
+        elif arguments.bioimageio is None or arguments.output is not None:
+            raise ModelError(
+                f"{arguments.weights} is exported already. Give --bioimageio ZIP, and no -o, to make a package of it."
+            )
+        if arguments.bioimageio is not None:
+            write_package(arguments.output or arguments.weights, arguments.bioimageio, arguments.sample)
+    except (WeightsError, DataError, ModelError, ExportError, PackageError, RuntimeMissingError, OSError) as error:
         print(f"cpunet export: {error}", file=sys.stderr)
         return 1
     return 0
 
+
+
+def write_package(model: Path, package: Path, sample: Path | None) -> None:
+    """Write a bioimage.io package of an ONNX file, and say so."""
+    try:
+        image = None if sample is None else read_image(sample)
+    except ImageFileError as error:
+        raise ModelError(str(error)) from None
+    write_bioimageio(model, package, image)
+    print(f"{package}  {package.stat().st_size / 1e6:.2f} MB  bioimageio.core's test passed")
 
 def export(weights: Path, output: Path, data: Path | None, rebuild: str) -> None:
     """Write the ONNX file, and beside it weights.safetensors to fine-tune from and a README.
