@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from cpunet.export.halo import measure_halo
+from cpunet.export.batch_norm import fold_batch_norm
+from cpunet.export.onnx_export import predict_with
+from cpunet.halo import measure_halo
 from cpunet.matching import SetScores
 from cpunet.model_card import ModelCard
 from cpunet.training.evaluation import card_for_training
@@ -30,8 +32,9 @@ def card_from_training(trained: TrainedNetwork, command: str) -> ModelCard:
     """
     draft = card_for_training(trained.config)
     config, facts = trained.config, trained.facts
-    network = Probabilities(trained.network, config.targets.activation).eval()
-    halo = measure_halo(network, len(config.channels), config.architecture.divisible_by)
+    # In double precision: whether the last pixel counts must not depend on how a machine rounds.
+    network = fold_batch_norm(Probabilities(trained.network, config.targets.activation).eval()).double()
+    halo = measure_halo(predict_with(network), len(config.channels), config.architecture.divisible_by)
     return replace(
         draft,
         input=replace(draft.input, **known_diameters(facts)),

@@ -78,13 +78,19 @@ def checked_text(content: Mapping[str, Any]) -> str:
 
 
 def with_card(onnx_bytes: bytes, text: str) -> bytes:
-    """Put a card into an ONNX file's bytes, and leave all others as they are.
+    """Put a card, as JSON, into an ONNX file's bytes, as `with_metadata` does."""
+    return with_metadata(onnx_bytes, METADATA_KEY, text)
+
+
+def with_metadata(onnx_bytes: bytes, key: str, text: str) -> bytes:
+    """Put an entry of the metadata into an ONNX file's bytes, and leave all others as they are.
 
     Parameters
     ----------
     onnx_bytes : bytes
+    key : str
+        An entry of this key is replaced.
     text : str
-        The card's JSON.
 
     Returns
     -------
@@ -93,7 +99,7 @@ def with_card(onnx_bytes: bytes, text: str) -> bytes:
     Raises
     ------
     ModelError
-        If the file holds two cards, or one that was written in an unusual way.
+        If the file holds two such entries, or one that was written in an unusual way.
 
     Notes
     -----
@@ -101,15 +107,15 @@ def with_card(onnx_bytes: bytes, text: str) -> bytes:
     file of another program keeps what the package `onnx` does not know.
     """
     entries = network(onnx_bytes).metadata_props
-    old = [_field(entry.value) for entry in entries if entry.key == METADATA_KEY]
+    old = [_field(key, entry.value) for entry in entries if entry.key == key]
     if not old:
-        return onnx_bytes + _field(text)
+        return onnx_bytes + _field(key, text)
     if len(old) > 1 or onnx_bytes.count(old[0]) != 1:
         raise ModelError(
-            "The model card stands in this file in a way in which it cannot be replaced alone. Take the model as its "
-            "author gave it, and use `cpunet card add`."
+            f"The metadata {key} stands in this file in a way in which it cannot be replaced alone. Take the model as "
+            "its author gave it, and use `cpunet card add`."
         )
-    return onnx_bytes.replace(old[0], _field(text))
+    return onnx_bytes.replace(old[0], _field(key, text))
 
 
 def network(onnx_bytes: bytes) -> onnx.ModelProto:
@@ -134,9 +140,9 @@ def network(onnx_bytes: bytes) -> onnx.ModelProto:
         raise ModelError(f"This ONNX file is damaged: {error}. Copy or download it again.") from None
 
 
-def _field(text: str) -> bytes:
+def _field(key: str, text: str) -> bytes:
     """Return one entry of the metadata as it stands in the file."""
-    entry = onnx.StringStringEntryProto(key=METADATA_KEY, value=text)
+    entry = onnx.StringStringEntryProto(key=key, value=text)
     field: bytes = onnx.ModelProto(metadata_props=[entry]).SerializeToString()
     return field
 

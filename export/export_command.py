@@ -8,12 +8,13 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from cpunet.export.card import card_from_training, scores_for_card
+from cpunet.agreement import Tolerance
 from cpunet.export.bioimageio_package import PackageError, write_bioimageio
-from cpunet.export.onnx_export import ATOL, RTOL, ExportError, write_onnx
+from cpunet.export.card import card_from_training, scores_for_card
+from cpunet.export.onnx_export import ExportError, write_onnx
 from cpunet.export.readme import write_readme
-from cpunet.matching import pool_scores
 from cpunet.image_files import ImageFileError, read_image
+from cpunet.matching import pool_scores
 from cpunet.model_card import ModelError
 from cpunet.model_files import MODEL_FILE
 from cpunet.onnx_file import sha256
@@ -44,9 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder that holds the data sets: tunes the thresholds on their val split and records the scores",
     )
     parser.add_argument("--command", default="", dest="rebuild", help="how the model is rebuilt, for its card")
-
     parser.add_argument("--bioimageio", type=Path, metavar="ZIP", help="write a bioimage.io package of the model, too")
     parser.add_argument("--sample", type=Path, metavar="IMAGE", help="the package's test image and cover (drawn)")
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Export and return 0, or 1 with the reason."""
@@ -67,7 +68,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-
 def write_package(model: Path, package: Path, sample: Path | None) -> None:
     """Write a bioimage.io package of an ONNX file, and say so."""
     try:
@@ -76,6 +76,7 @@ def write_package(model: Path, package: Path, sample: Path | None) -> None:
         raise ModelError(str(error)) from None
     write_bioimageio(model, package, image)
     print(f"{package}  {package.stat().st_size / 1e6:.2f} MB  bioimageio.core's test passed")
+
 
 def export(weights: Path, output: Path, data: Path | None, rebuild: str) -> None:
     """Write the ONNX file, and beside it weights.safetensors to fine-tune from and a README.
@@ -129,6 +130,6 @@ def export(weights: Path, output: Path, data: Path | None, rebuild: str) -> None
     sums = {path.name: sha256(path) for path in (output, beside)}
     for path in (output, beside):
         print(f"{path}  {path.stat().st_size / 1e6:.2f} MB  sha256 {sums[path.name]}")
-    print(f"onnxruntime and torch agree to rtol {RTOL}, atol {ATOL}; halo measured: {card.output.halo} pixels")
+    print(f"onnxruntime and torch agree ({Tolerance()}); halo measured: {card.output.halo} pixels")
     if not write_readme(output.parent, card, sums):
         print(f"{output.parent / 'README.md'} was written by hand and is left as it is; check the sums in it")

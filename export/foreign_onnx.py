@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-import torch
 
-from cpunet.export.halo import FIELD_PX, measure_halo
 from cpunet.model_card import ModelError
 from cpunet.session import OnnxModel
 
@@ -154,34 +152,3 @@ def measured_sizes(model: OnnxModel, divisible_by: int | None) -> dict[str, int]
 
 def _try_size(model: OnnxModel, height: int, width: int) -> None:
     model.predict(np.zeros((1, len(model.card.input.channels), height, width), np.float32))
-
-
-def measured_halo(model: OnnxModel, divisible_by: int, min_size: int) -> int:
-    """Measure how far a network looks, as `cpunet export` does.
-
-    Parameters
-    ----------
-    model : OnnxModel
-        Takes images whose values lie between 0 and 1.
-    divisible_by, min_size : int
-
-    Returns
-    -------
-    int
-        Pixels a side. More than 256 means that it looks at the whole image.
-
-    Raises
-    ------
-    ModelError
-        If the network does not take the image on which it is measured.
-    """
-    if FIELD_PX % divisible_by or min_size > FIELD_PX:
-        raise ModelError(
-            f"the halo is measured on an image of {FIELD_PX} x {FIELD_PX} pixels, which a network with divisible_by "
-            f"{divisible_by} and min_size {min_size} does not take. Give it with --halo."
-        )
-
-    def run(batch: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(model.predict(batch.numpy()))
-
-    return measure_halo(run, len(model.card.input.channels), divisible_by)

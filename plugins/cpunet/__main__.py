@@ -14,6 +14,7 @@ from cpunet import __version__
 COMMANDS = {
     "segment": ("cpunet.segment_command", "find objects in image files"),
     "models": ("cpunet.models_command", "list the models that are there, with their cards"),
+    "verify": ("cpunet.verify_command", "check that a model file keeps what its card promises"),
     "doctor": ("cpunet.doctor", "say what is installed, which device is really used, and how fast it is"),
     "data": (
         "cpunet.training.data_command",

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import BinaryIO, Dict
+from typing import BinaryIO, Callable, Dict, Tuple, TypeVar
 
 from cpunet.card_limits import read_card_text
 from cpunet.model_card import METADATA_KEY, ModelCard, ModelError
-from cpunet.protobuf_fields import LENGTH_DELIMITED, ProtobufError, Reader, many, one
+from cpunet.protobuf_fields import LENGTH_DELIMITED, VARINT, ProtobufError, Reader, many, one
 
 # Field numbers of ModelProto and StringStringEntryProto, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
-IR_VERSION, GRAPH, METADATA_PROPS = 1, 7, 14
+IR_VERSION, GRAPH, OPSET_IMPORT, METADATA_PROPS = 1, 7, 8, 14
+OPSET_DOMAIN, OPSET_VERSION = 1, 2
 ENTRY_KEY, ENTRY_VALUE = 1, 2
 
 # Walking over so many fields takes a tenth of a second; a model has some dozens beside its network.
 MOST_FIELDS = 50_000
 LARGEST_METADATA_BYTES = 32 * 2**20
+STANDARD_DOMAINS = ("", "ai.onnx")
+
+Found = TypeVar("Found")
 
 
 def read_card(path: Path) -> ModelCard:
@@ -67,6 +71,30 @@ def read_metadata(path: Path) -> Dict[str, str]:
     ModelError
         If the file is missing, empty, cut short or no ONNX file, or cannot be read.
     """
+    return _read(path, metadata_of)
+
+
+def read_versions(path: Path) -> Tuple[int, int]:
+    """Read which versions of ONNX a file was written for.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    ir_version, opset : int
+        Of the file's format, and of ONNX's own operators; 0 where the file names none.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, empty, cut short or no ONNX file, or cannot be read.
+    """
+    return _read(path, versions_of)
+
+
+def _read(path: Path, read: Callable[[BinaryIO, int], Found]) -> Found:
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"{path}: there is no such model file. Check its folder and its name.")
@@ -75,7 +103,7 @@ def read_metadata(path: Path) -> Dict[str, str]:
             size = stream.seek(0, 2)
             if size == 0:
                 raise ModelError(f"{path}: the model file is empty. Copy or download it again.")
-            return metadata_of(stream, size)
+            return read(stream, size)
     except OSError as error:
         raise ModelError(f"{path}: the model file cannot be read ({error.strerror or error}).") from None
     except ProtobufError as error:
@@ -83,6 +111,36 @@ def read_metadata(path: Path) -> Dict[str, str]:
             f"{path}: this is no ONNX model, or one that was cut short ({size} bytes): {error}. Copy or download it "
             "again, or choose a file that ends in .onnx."
         ) from None
+
+
+def versions_of(stream: BinaryIO, size: int) -> Tuple[int, int]:
+    """Read the IR version and the opset of an ONNX model's own operators.
+
+    Parameters
+    ----------
+    stream : BinaryIO
+        Can be searched; its beginning is the file's.
+    size : int
+        Bytes.
+
+    Returns
+    -------
+    ir_version, opset : int
+
+    Raises
+    ------
+    ProtobufError
+        If it is no ONNX model, or was cut short.
+    """
+    reader = Reader(stream, MOST_FIELDS, LARGEST_METADATA_BYTES)
+    model = reader.message(0, size)
+    ir_version, opset = one(model, IR_VERSION, VARINT), 0
+    for field in many(model, OPSET_IMPORT):
+        entry = reader.message(field.start, field.stop)
+        version = one(entry, OPSET_VERSION, VARINT)
+        if reader.text(one(entry, OPSET_DOMAIN, LENGTH_DELIMITED)) in STANDARD_DOMAINS and version is not None:
+            opset = max(opset, version.value)
+    return ir_version.value if ir_version else 0, opset
 
 
 def metadata_of(stream: BinaryIO, size: int) -> Dict[str, str]:

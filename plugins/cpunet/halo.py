@@ -1,0 +1,63 @@
+"""Measure how far a network looks: the halo that a tile needs."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.ndimage
+
+from cpunet.tiling import Predict
+
+FIELD_PX = 512
+PATTERNS = 4
+# A probability that moves by less than this cannot change an object.
+NOTICEABLE = 1e-3
+
+
+def measure_halo(
+    predict: Predict,
+    in_channels: int,
+    divisible_by: int,
+    min_size: int = 1,
+    seed: int = 0,
+    noticeable: float = NOTICEABLE,
+) -> int:
+    """Change one pixel, and see how far away the output moves.
+
+    Parameters
+    ----------
+    predict : callable
+        Turns (1, C, Y, X) float32 into probabilities (1, roles, Y, X).
+    in_channels : int
+    divisible_by : int
+        The halo is rounded up to a multiple of it.
+    min_size : int
+        Smallest height and width that the network takes, pixels.
+    seed : int
+        Of the noise images, some smooth and some rough, on which it is measured.
+    noticeable : float
+        By how much a probability must move to count.
+
+    Returns
+    -------
+    int
+        Pixels a side: the largest distance, along an axis, at which any probability moves by more than
+        `noticeable` when a pixel goes from dark to bright. At most half of 512 pixels, or of the next size
+        that the network takes.
+    """
+    rng = np.random.default_rng(seed)
+    side = -(-max(FIELD_PX, min_size) // divisible_by) * divisible_by
+    middle = side // 2
+    reach = 0
+    for pattern in range(PATTERNS):
+        coarseness = 2 ** (pattern + 1)
+        coarse = rng.random((in_channels, *[-(-side // coarseness)] * 2), np.float32)
+        field = scipy.ndimage.zoom(coarse, (1, coarseness, coarseness), order=1, mode="nearest")
+        field = field[np.newaxis, :, :side, :side]
+        dark, bright = field.copy(), field.copy()
+        dark[..., middle, middle] = 0.0
+        bright[..., middle, middle] = 1.0
+        moved = np.abs(predict(dark) - predict(bright)).max(axis=(0, 1)) > noticeable
+        rows, columns = np.nonzero(moved)
+        if len(rows):
+            reach = max(reach, int(np.abs(rows - middle).max()), int(np.abs(columns - middle).max()))
+    return -(-(reach + 1) // divisible_by) * divisible_by
