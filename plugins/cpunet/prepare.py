@@ -50,7 +50,8 @@ def prepare_image(
         raise ValueError(
             f"The image has the shape {image.shape}, that is {found} channels, and the model takes {takes}. "
             "For a colour image choose a model for colour, such as nuclei_generalist, or one channel of the image "
-            "first (in CellProfiler: ColorToGray); a 3-D stack must be given plane by plane."
+            "first (in CellProfiler: ColorToGray). A 3-D stack must be loaded as one (in CellProfiler: 'Process as "
+            "3D?' in NamesAndTypes; in Python: cpunet.volume.segment_stack)."
         )
     if mask is not None and mask.shape != image.shape[:2]:
         raise ValueError(f"The mask has the shape {mask.shape} and the image {image.shape[:2]}; they must agree.")

@@ -28,9 +28,9 @@ class Segmentation(NamedTuple):
 
     Attributes
     ----------
-    labels : ndarray of shape (Y, X), int32
+    labels : ndarray of shape (Y, X), or (Z, Y, X) of a stack, int32
         0 is background, objects are 1..n without gaps.
-    probabilities : ndarray of shape (C, Y, X), float32
+    probabilities : ndarray of shape (C, Y, X) or (C, Z, Y, X), float32
         0..1, a channel for each role of the model's output.
     scale : float
         By how much the image was enlarged for the network.
