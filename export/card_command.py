@@ -5,29 +5,26 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from pathlib import Path
-from typing import Any
 
 from cpunet.export.card_answers import add_answers, answered, check_complete, with_defaults
 from cpunet.export.card_fields import check_known, field_value, value_from_text, with_field
 from cpunet.export.card_file import (
     card_content,
     checked_text,
-    errors_name,
     network,
     replace_card,
-    with_card,
     with_metadata,
 )
+from cpunet.export.card_measured import computed_test, measured_fields
 from cpunet.export.card_page import card_page
-from cpunet.export.foreign_onnx import declared_channels, measured_sizes
-from cpunet.halo import FIELD_PX, measure_halo
+from cpunet.export.foreign_onnx import declared_channels
+from cpunet.halo import FIELD_PX
 from cpunet.model_card import METADATA_KEY, ModelError, card_from_json, card_to_json
 from cpunet.model_files import find_model
 from cpunet.onnx_file import read_card, read_metadata, sha256
-from cpunet.session import RuntimeMissingError, load_model
-from cpunet.stored_test import STORED_TEST_KEY, StoredTest, drawn_input, stored_test_to_json
+from cpunet.session import RuntimeMissingError
+from cpunet.stored_test import STORED_TEST_KEY
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,12 +108,12 @@ def add(arguments: argparse.Namespace) -> None:
     content = with_defaults(answers)
     checked_text(content)  # before the minutes that measuring may take
     before = sha256(path)
-    measured = _measured(path, onnx_bytes, answers, content)
+    measured = measured_fields(path, onnx_bytes, answers, content)
     for name, value in measured.items():
         content = with_field(content, name, value)
     # Written out in full, with all that was left at its default.
     text = card_to_json(card_from_json(checked_text(content)))
-    replace_card(path, with_metadata(onnx_bytes, STORED_TEST_KEY, _stored_test(path, onnx_bytes, text)), text)
+    replace_card(path, with_metadata(onnx_bytes, STORED_TEST_KEY, computed_test(path, onnx_bytes, text)), text)
     for name, value in measured.items():
         print(f"{name}: {value}, measured")
     if measured.get("output.halo", 0) > FIELD_PX // 2:
@@ -126,41 +123,6 @@ def add(arguments: argparse.Namespace) -> None:
         )
     _print_sums(path, before)
     print(f"Read the card with: cpunet card show {path}")
-
-
-def _measured(path: Path, onnx_bytes: bytes, answers: dict[str, Any], draft: dict[str, Any]) -> dict[str, int]:
-    """Measure what nobody answered for, on a copy; values by the fields' dotted names."""
-    wanted = [name for name in ("input.divisible_by", "input.min_size", "output.halo") if not _given(answers, name)]
-    if not wanted:
-        return {}
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / path.name
-        copy.write_bytes(with_card(onnx_bytes, checked_text(draft)))
-        with errors_name(path, instead_of=copy):
-            model = load_model(copy, device="cpu")
-            unit, smallest = (field_value(answers, f"input.{name}") for name in ("divisible_by", "min_size"))
-            if unit is None or smallest is None:
-                sizes = measured_sizes(model, unit)
-                unit, smallest = sizes["divisible_by"], smallest or sizes["min_size"]
-            found = {"input.divisible_by": unit, "input.min_size": smallest}
-            if "output.halo" in wanted:
-                found["output.halo"] = measure_halo(model.predict, len(model.card.input.channels), unit, smallest)
-    return {name: found[name] for name in wanted}
-
-
-def _stored_test(path: Path, onnx_bytes: bytes, text: str) -> str:
-    """Let the network compute a test here, by which others can tell whether it computes the same there."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / path.name
-        copy.write_bytes(with_card(onnx_bytes, text))
-        with errors_name(path, instead_of=copy):
-            model = load_model(copy, device="cpu")
-            image = drawn_input(model.card.input)
-            return stored_test_to_json(StoredTest(image, model.predict(image)))
-
-
-def _given(answers: dict[str, Any], name: str) -> bool:
-    return field_value(answers, name) is not None
 
 
 def _print_sums(path: Path, before: str) -> None:
