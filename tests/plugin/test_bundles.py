@@ -23,6 +23,7 @@ PYTHON = "{}.{}".format(*sys.version_info)
 # The folder of finished bundles, set by `make bundles`; without it the tests use small wheels that they make.
 FINISHED = os.environ.get("CPUNET_BUNDLES")
 finished = pytest.mark.skipif(not FINISHED, reason="`make bundles` builds the bundles and runs this")
+on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="this runs the bundle for Linux")
 
 
 def write_wheel(folder, python, platform, files):
@@ -141,30 +142,49 @@ def host(tmp_path_factory):
     return run
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="this runs the bundle for Linux")
-def test_a_pipeline_runs_from_the_unzipped_bundle(tmp_path, linux_bundle, host, example_fly):
-    missing = host("-c", "import onnxruntime", cwd=tmp_path)
+def count_nuclei(host, folder, plugins, example_fly):
+    """Run a field of ExampleFly, with the module in it, through headless CellProfiler; return the number of nuclei."""
+    missing = host("-c", "import onnxruntime", cwd=folder)
     assert "No module named 'onnxruntime'" in missing.stderr
-
-    with zipfile.ZipFile(linux_bundle) as archive:
-        archive.extractall(tmp_path)
-    plugins = tmp_path / "cpunet-plugins"
-    images = tmp_path / "images"
+    images = folder / "images"
     images.mkdir()
     for path in (example_fly / "images").glob("01_POS002_*"):
         shutil.copy(path, images)
     pipeline = replace_primary_objects((example_fly / "ExampleFly.cppipe").read_text(encoding="utf-8"))
-    (tmp_path / "fly.cppipe").write_text(pipeline, encoding="utf-8")
-    arguments = ["-c", "-r", "-p", tmp_path / "fly.cppipe", "-i", images, "-o", tmp_path / "output"]
-    result = host("-m", "cellprofiler", *arguments, f"--plugins-directory={plugins}", cwd=tmp_path)
+    (folder / "fly.cppipe").write_text(pipeline, encoding="utf-8")
+    arguments = ["-c", "-r", "-p", folder / "fly.cppipe", "-i", images, "-o", folder / "output"]
+    result = host("-m", "cellprofiler", *arguments, f"--plugins-directory={plugins}", cwd=folder)
     assert result.returncode == 0, result.stderr
-    with (tmp_path / "output" / "Image.csv").open(encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    assert len(rows) == 1
-    assert float(rows[0]["Count_Nuclei"]) > 20
+    assert (folder / "output" / "Image.csv").is_file(), result.stderr
+    with (folder / "output" / "Image.csv").open(encoding="utf-8") as stream:
+        (row,) = csv.DictReader(stream)
+    return int(float(row["Count_Nuclei"]))
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="this runs the bundle for Linux")
+@on_linux
+def test_a_pipeline_runs_from_the_unzipped_bundle(tmp_path, linux_bundle, host, example_fly):
+    with zipfile.ZipFile(linux_bundle) as archive:
+        archive.extractall(tmp_path)
+    assert count_nuclei(host, tmp_path, tmp_path / "cpunet-plugins", example_fly) > 20
+
+
+@on_linux
+@finished
+def test_a_pipeline_runs_after_the_commands_of_the_docs(tmp_path, host, example_fly):
+    """With the wheels that the bundles were made from, in place of the package index."""
+    ignore = shutil.ignore_patterns("__pycache__", "cpunet_packages", "*.safetensors")
+    for name in ("plugins", "models"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name, ignore=ignore)
+    text = (REPOSITORY / "docs" / "install.md").read_text(encoding="utf-8")
+    commands = [line.split() for line in text.splitlines() if line.startswith("    python -m pip install --no-deps")]
+    assert len(commands) == 2
+    offline = ["--no-index", "--find-links", str(REPOSITORY / ".cache" / "wheels")]
+    for command in commands:
+        subprocess.run([sys.executable, *command[1:], *offline], cwd=tmp_path, check=True)
+    assert count_nuclei(host, tmp_path, tmp_path / "plugins", example_fly) > 20
+
+
+@on_linux
 def test_the_models_of_the_bundle_are_listed(tmp_path, linux_bundle, host):
     with zipfile.ZipFile(linux_bundle) as archive:
         archive.extractall(tmp_path)

@@ -78,6 +78,13 @@ def test_the_installed_application_is_told_where_to_put_it(monkeypatch):
     assert f'--target "{bundled_packages.packages_folder_of_this_python()}" onnxruntime==1.19.2' in command
 
 
+@pytest.mark.parametrize("python", ["3.8", "3.9"])
+def test_the_docs_give_the_same_command(monkeypatch, python):
+    monkeypatch.setattr(bundled_packages, "PYTHON_VERSION", python)
+    command = frozen_install_command(monkeypatch).replace(f'"{PLUGINS}', "plugins").replace('"', "")
+    assert f"\n    {command}\n" in (PLUGINS.parent / "docs" / "install.md").read_text(encoding="utf-8")
+
+
 def frozen_install_command(monkeypatch):
     """Return the command as a frozen application computes it, from a second copy of the file."""
     monkeypatch.setattr(sys, "frozen", True, raising=False)
