@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from cpunet.image_files import written_beside
 from cpunet.training.config import TrainingConfig, config_from_dict, config_to_dict
@@ -94,7 +94,26 @@ def save_trained(path: Path, trained: TrainedNetwork) -> None:
         FACTS_KEY: json.dumps(trained.facts, sort_keys=True),
     }
     with written_beside(path) as beside:
-        save_file(weights, beside, metadata)
+        beside.write_bytes(with_sorted_header(save(weights, metadata)))
+
+
+def with_sorted_header(content: bytes) -> bytes:
+    """Sort the header of a safetensors file, whose order is otherwise left to chance.
+
+    Parameters
+    ----------
+    content : bytes
+        A whole file: the header's length (8 bytes, the smallest first), the header (JSON), the values.
+
+    Returns
+    -------
+    bytes
+        The same weights give the same bytes, and so the same sum.
+    """
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # the format asks for values that begin at a multiple of 8
+    return len(header).to_bytes(8, "little") + header + content[start:]
 
 
 def _read_safetensors(path: Path) -> tuple[TrainingConfig, dict[str, Any], dict[str, torch.Tensor]]:

@@ -13,7 +13,29 @@ PATTERNS = 4
 NOTICEABLE = 1e-3
 
 
-def measure_halo(
+def measure_halo(predict: Predict, in_channels: int, divisible_by: int, min_size: int = 1, seed: int = 0) -> int:
+    """Choose the halo that a network's tiles need.
+
+    Parameters
+    ----------
+    predict : callable
+        Turns (1, C, Y, X) float32 into probabilities (1, roles, Y, X).
+    in_channels : int
+    divisible_by, min_size : int
+        What the network takes, pixels.
+    seed : int
+        Of the noise on which it is measured.
+
+    Returns
+    -------
+    int
+        Pixels a side: one more than `reach_of_impulse`, rounded up to a multiple of `divisible_by`.
+    """
+    reach = reach_of_impulse(predict, in_channels, divisible_by, min_size, seed)
+    return -(-(reach + 1) // divisible_by) * divisible_by
+
+
+def reach_of_impulse(
     predict: Predict,
     in_channels: int,
     divisible_by: int,
@@ -28,10 +50,8 @@ def measure_halo(
     predict : callable
         Turns (1, C, Y, X) float32 into probabilities (1, roles, Y, X).
     in_channels : int
-    divisible_by : int
-        The halo is rounded up to a multiple of it.
-    min_size : int
-        Smallest height and width that the network takes, pixels.
+    divisible_by, min_size : int
+        What the network takes, pixels.
     seed : int
         Of the noise images, some smooth and some rough, on which it is measured.
     noticeable : float
@@ -40,9 +60,8 @@ def measure_halo(
     Returns
     -------
     int
-        Pixels a side: the largest distance, along an axis, at which any probability moves by more than
-        `noticeable` when a pixel goes from dark to bright. At most half of 512 pixels, or of the next size
-        that the network takes.
+        Pixels: the largest distance, along an axis, at which any probability moves by more than `noticeable` when a
+        pixel goes from dark to bright. At most half of 512 pixels, or of the next size that the network takes.
     """
     rng = np.random.default_rng(seed)
     side = -(-max(FIELD_PX, min_size) // divisible_by) * divisible_by
@@ -60,4 +79,4 @@ def measure_halo(
         rows, columns = np.nonzero(moved)
         if len(rows):
             reach = max(reach, int(np.abs(rows - middle).max()), int(np.abs(columns - middle).max()))
-    return -(-(reach + 1) // divisible_by) * divisible_by
+    return reach

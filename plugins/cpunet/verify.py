@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cpunet.agreement import DisagreementError, Tolerance, check_agreement
-from cpunet.halo import NOTICEABLE, measure_halo
+from cpunet.halo import NOTICEABLE, reach_of_impulse
 from cpunet.model_card import ModelError
 from cpunet.onnx_file import read_card, read_metadata, read_versions
 from cpunet.onnx_safety import check_onnx
@@ -182,8 +182,8 @@ def _check_stored_test(model: OnnxModel) -> str:
     text = read_metadata(model.path).get(STORED_TEST_KEY)
     if text is None:
         raise ModelError(
-            f"{model.path}: the file carries no test (an input with its output). `cpunet export` writes one into it, and "
-            "`cpunet card add` does."
+            f"{model.path}: the file carries no test (an input with its output). `cpunet export` and `cpunet card add` "
+            "write one into it."
         )
     test = stored_test_from_json(text)
     given = model.card.input
@@ -232,13 +232,13 @@ def _tiled(model: OnnxModel, image: npt.NDArray[np.float32], tile: Tuple[int, ..
 def _check_halo(model: OnnxModel) -> str:
     given = model.card.input
     # Twice what export measures with, so that the rounding of another onnxruntime does not decide.
-    measured = measure_halo(
+    reach = reach_of_impulse(
         model.predict, len(given.channels), given.divisible_by, given.min_size, noticeable=2 * NOTICEABLE
     )
-    if measured > model.card.output.halo:
+    if reach > model.card.output.halo:
         raise ModelError(
-            f"{model.path}: the network looks {measured} pixels far, and its card promises a halo of "
+            f"{model.path}: the network looks {reach} pixels far, and its card promises a halo of "
             f"{model.card.output.halo}: objects at the edges of tiles would change. Export the model again, or set the "
-            f"halo with `cpunet card edit --set output.halo={measured}`."
+            f"halo with `cpunet card edit --set output.halo={reach}`."
         )
-    return f"{model.card.output.halo} pixels; an impulse is noticed at most {measured} pixels far"
+    return f"{model.card.output.halo} pixels; an impulse is noticed at most {reach} pixels far"

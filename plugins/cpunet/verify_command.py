@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -36,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     training = training_world()
     if training is None and arguments.data:
         print(
-            "cpunet verify: --data scores labelled images, which needs the training packages: install cpunet[training].",
+            "cpunet verify: --data scores labelled images, for which the training packages are needed: install "
+            "cpunet[training].",
             file=sys.stderr,
         )
         return 2
@@ -63,6 +65,4 @@ def training_world() -> Any:
     """Return the module with the checks that need torch, or None where the training packages are not there."""
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("cpunet.export") is None:
         return None
-    from cpunet.export import verification
-
-    return verification
+    return importlib.import_module("cpunet.export.verification")

@@ -18,7 +18,9 @@ def test_a_value_may_differ_by_atol_and_rtol_together(difference, passes):
     if passes:
         assert check_agreement(found, EXPECTED, Tolerance(), "a and b") == pytest.approx(difference, abs=1e-6)
     else:
-        with pytest.raises(DisagreementError, match=r"a and b disagree at 5000 .*\(0, 1, 2, 3\): 0.5015.* against 0.5000"):
+        with pytest.raises(
+            DisagreementError, match=r"a and b disagree at 5000 .*\(0, 1, 2, 3\): 0.5015.* against 0.5000"
+        ):
             check_agreement(found, EXPECTED, Tolerance(), "a and b")
 
 
