@@ -154,6 +154,7 @@ def test_a_stacks_border_is_that_of_its_planes():
     inside = np.zeros((30, 30), bool)
     inside[10:29, 1:29] = True
     alone = np.where(np.isin(labels, (1, 4)), labels, 0)
+    alone[:2, 15:18, 18:21] = 2  # in the first plane, which is no border
     for mask in (inside, np.broadcast_to(inside, labels.shape)):
         assert np.flatnonzero(touching_border(alone, mask)).tolist() == [1]
 

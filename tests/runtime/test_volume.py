@@ -105,6 +105,10 @@ def test_the_rule_in_simple_cases(planes, expected):
     assert [[n for n in np.unique(plane).tolist() if n] for plane in found] == expected
 
 
+def test_what_shares_nothing_is_never_linked():
+    assert link_planes(boxes([(0, 10)], [(20, 30)]), 0).max() == 2
+
+
 def test_balls_are_found_as_objects_of_many_planes(model):
     found = segment_stack(STACK, model)
     assert found.labels.dtype == np.int32
@@ -164,6 +168,10 @@ def test_masks_of_a_plane_and_of_the_stack(model):
         labels = segment_stack(stack, model, Options(mask=given)).labels
         assert labels.max() == 2
         assert not labels[:, 55:].any()
+    some_planes = mask.copy()
+    some_planes[:5] = False
+    assert not segment_stack(stack, model, Options(mask=some_planes)).labels[:5].any()
+    assert segment_stack(stack, model, Options(mask=some_planes)).labels[5].any()
     not_finite = np.where(mask, STACK, np.nan)
     np.testing.assert_array_equal(segment_stack(not_finite, model).labels, labels)
     with pytest.raises(ValueError, match=r"mask has the shape \(3, 3\) and the stack \(16, 100, 100\)"):
