@@ -96,9 +96,9 @@ def declump(
     roles : sequence of str
         One a channel, from the model card.
     settings : Postprocessing
-        Pixels above the foreground threshold belong to objects. With
-        boundaries alone, objects are what `regions_between_boundaries` finds. Objects are grown and their holes
-        filled where the settings say so; then those that are too small are dropped.
+        Pixels above the foreground threshold belong to objects. With boundaries alone, objects are what
+        `regions_between_boundaries` finds. Objects are grown and their holes filled where the settings say so; then
+        those that are too small are dropped.
     how : Declumping
         How touching objects are told apart; see `split_by`.
     usable : ndarray of shape (Y, X), bool, optional

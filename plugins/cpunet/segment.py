@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Callable, Optional, Protocol, Tuple
+from typing import Any, Callable, Dict, Optional, Protocol, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,14 @@ __all__ = [
     "segment_image",
     "usable_pixels",
 ]
+
+# Options that leave it to the model, and its card, to tell objects apart and to fill them.
+AS_THE_CARD_SAYS: Dict[str, Any] = {
+    "declump_method": "probability",
+    "smoothing_px": None,
+    "min_distance_px": None,
+    "fill_holes": None,
+}
 
 
 class Model(Protocol):
@@ -92,7 +100,7 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
         part, part_usable = normalized[(slice(None), *window)], None if usable is None else usable[window]
         seen = find_scale(part, part_usable, model, options)
         if seen.labels.shape == normalized.shape[1:] and options.augmentation == "none":
-            if options == as_the_model_says(options):
+            if all(getattr(options, name) == value for name, value in AS_THE_CARD_SAYS.items()):
                 return seen
             return decode(seen.probabilities, normalized, usable, card, options, seen.scale)
         scale = seen.scale
@@ -123,7 +131,7 @@ def find_scale(
     The objects' diameter is measured on the model's own result, which is right over a wide range of sizes; a look
     at the right scale then confirms it, or corrects it once more.
     """
-    options = replace(as_the_model_says(options), augmentation="none")
+    options = replace(options, **AS_THE_CARD_SAYS, augmentation="none")
     found = segment_at_scale(normalized, usable, model, options, 1.0)
     for _ in range(MOST_LOOKS):
         scale = next_scale(found, model.card)
@@ -134,11 +142,6 @@ def find_scale(
             break
         found = again
     return found
-
-
-def as_the_model_says(options: Options) -> Options:
-    """Return options that leave it to the model, and its card, to tell objects apart and to fill them."""
-    return replace(options, declump_method="probability", smoothing_px=None, min_distance_px=None, fill_holes=None)
 
 
 def segment_at_scale(
