@@ -11,7 +11,8 @@ from pathlib import Path
 from cpunet.agreement import Tolerance
 from cpunet.export.bioimageio_package import PackageError, write_bioimageio
 from cpunet.export.card import card_from_training, scores_for_card
-from cpunet.export.onnx_export import ExportError, write_onnx
+from cpunet.export.kept_card import kept_card
+from cpunet.export.onnx_export import ExportError, predict_with, write_onnx
 from cpunet.export.readme import write_readme
 from cpunet.image_files import ImageFileError, read_image
 from cpunet.matching import pool_scores
@@ -44,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ROOT",
         help="folder that holds the data sets: tunes the thresholds on their val split and records the scores",
     )
+    parser.add_argument(
+        "--card",
+        type=Path,
+        metavar="MODEL",
+        help="keep the card of this .onnx file, which was exported from the same weights before: nothing is tuned",
+    )
     parser.add_argument("--command", default="", dest="rebuild", help="how the model is rebuilt, for its card")
     parser.add_argument("--bioimageio", type=Path, metavar="ZIP", help="write a bioimage.io package of the model, too")
     parser.add_argument("--sample", type=Path, metavar="IMAGE", help="the package's test image and cover (drawn)")
@@ -55,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.weights.suffix != ".onnx":
             if arguments.output is None:
                 raise ModelError("Give the .onnx file to write with -o.")
-            export(arguments.weights, arguments.output, arguments.data, arguments.rebuild)
+            export(arguments.weights, arguments.output, arguments.data, arguments.rebuild, arguments.card)
         elif arguments.bioimageio is None or arguments.output is not None:
             raise ModelError(
                 f"{arguments.weights} is exported already. Give --bioimageio ZIP, and no -o, to make a package of it."
@@ -78,7 +85,7 @@ def write_package(model: Path, package: Path, sample: Path | None) -> None:
     print(f"{package}  {package.stat().st_size / 1e6:.2f} MB  bioimageio.core's test passed")
 
 
-def export(weights: Path, output: Path, data: Path | None, rebuild: str) -> None:
+def export(weights: Path, output: Path, data: Path | None, rebuild: str, card_of: Path | None = None) -> None:
     """Write the ONNX file, and beside it weights.safetensors to fine-tune from and a README.
 
     Parameters
@@ -91,6 +98,8 @@ def export(weights: Path, output: Path, data: Path | None, rebuild: str) -> None
         The folder that holds the data sets of the training's configuration.
     rebuild : str
         The command that rebuilds the model.
+    card_of : Path, optional
+        An ONNX file of the same weights whose card is kept.
 
     Raises
     ------
@@ -102,8 +111,12 @@ def export(weights: Path, output: Path, data: Path | None, rebuild: str) -> None
     trained = load_trained(weights)
     if "diameter_px" not in trained.facts:
         raise WeightsError(f"{weights}: its training has not finished: finish it with `cpunet train` first.")
+    if card_of is not None and (data is not None or rebuild):
+        raise ModelError("--card keeps a card as it is: give it without --data and --command.")
     card = card_from_training(trained, rebuild)
     network = Probabilities(trained.network, trained.config.targets.activation).eval()
+    if card_of is not None:
+        card = kept_card(card_of, predict_with(network), card)
     if data is not None:
         sets = rows_of_split(trained.config.data, data, "val")
         print(f"tuning thresholds on {sum(len(rows) for rows in sets)} validation images")

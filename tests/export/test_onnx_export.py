@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -18,7 +19,7 @@ from cpunet.training.config import DataSource
 from cpunet.training.data import DataError, rows_of_split
 from cpunet.training.evaluation import score_images
 from cpunet.training.unet import Probabilities
-from cpunet.training.weights import build_network, load_trained
+from cpunet.training.weights import build_network, load_trained, save_trained
 
 
 @pytest.fixture
@@ -67,6 +68,48 @@ def test_the_same_weights_give_the_same_bytes(trained):
     assert onnx_bytes(Probabilities(trained.network, "sigmoid").eval(), card) == onnx_bytes(
         Probabilities(trained.network, "sigmoid").eval(), card
     )
+
+
+EXPORT = """
+import sys
+from pathlib import Path
+from cpunet.__main__ import main
+sys.exit(main(["export", sys.argv[1], "-o", sys.argv[2]]))
+"""
+
+
+def test_other_processes_with_more_threads_write_the_same_bytes(weights, tmp_path):
+    sums = []
+    for threads, seed in (("1", "1"), ("2", "2")):
+        path = tmp_path / threads / "model.onnx"
+        environment = {**os.environ, "OMP_NUM_THREADS": threads, "PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", EXPORT, str(weights), str(path)], check=True, env=environment)
+        sums.append((sha256(path), sha256(path.with_name("weights.safetensors"))))
+    assert sums[0] == sums[1]
+
+
+def test_a_model_is_written_again_with_the_card_that_it_had(weights, tmp_path, capsys):
+    path = tmp_path / "model.onnx"
+    assert main(["export", str(weights), "-o", str(path), "--command", "cpunet train"]) == 0
+    assert main(["card", "edit", str(path), "--set", "postprocessing.marker_threshold=0.31"]) == 0
+    again = tmp_path / "again" / "model.onnx"
+    assert main(["export", str(weights), "-o", str(again), "--card", str(path)]) == 0
+    assert read_card(again) == read_card(path)
+    assert read_card(again).postprocessing.marker_threshold == 0.31
+    capsys.readouterr()
+    assert main(["export", str(weights), "-o", str(again), "--card", str(path), "--command", "x"]) == 1
+    assert "without --data and --command" in capsys.readouterr().err
+
+
+def test_the_card_of_another_network_is_not_kept(weights, trained, tmp_path, capsys):
+    path = tmp_path / "model.onnx"
+    assert main(["export", str(weights), "-o", str(path)]) == 0
+    torch.nn.init.normal_(trained.network.head.weight)
+    other = tmp_path / "other.safetensors"
+    save_trained(other, trained)
+    assert main(["export", str(other), "-o", str(tmp_path / "new" / "model.onnx"), "--card", str(path)]) == 1
+    assert "of another network: the file and the weights disagree" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 def test_an_export_that_computes_something_else_is_not_written(trained, tmp_path, monkeypatch):
