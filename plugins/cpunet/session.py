@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cpunet.bundled_packages import PYTHON_VERSION, add_bundled_packages, packages_folder_of_this_python
+from cpunet.file_without_card import has_card
+from cpunet.fits_card import check_fits_card
 from cpunet.model_card import ModelCard, ModelError
-from cpunet.onnx_file import read_card
+from cpunet.onnx_file import read_card, sha256
 from cpunet.onnx_safety import check_onnx
+from cpunet.out_of_memory import OutOfMemoryError, is_out_of_memory
 
 DEVICES = ("automatic", "cpu", "cuda")
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
@@ -48,10 +51,13 @@ class OnnxModel:
     ----------
     path : Path
     card : ModelCard
+    sha256 : str
+        Of the file as it was opened, hexadecimal.
     """
 
     path: Path
     card: ModelCard
+    sha256: str
     _session: Any
     _input_name: str
 
@@ -75,13 +81,20 @@ class OnnxModel:
 
         Raises
         ------
+        OutOfMemoryError
+            If the memory is too small for the batch.
         ModelError
-            If onnxruntime fails, or returns another shape than the card promises.
+            If onnxruntime fails otherwise, or returns another shape than the card promises.
         """
         expected = (batch.shape[0], len(self.card.output.roles), *batch.shape[2:])
         try:
             result = np.asarray(self._session.run(None, {self._input_name: batch})[0])
         except Exception as error:  # onnxruntime's exceptions share no base class but Exception
+            if is_out_of_memory(error):
+                raise OutOfMemoryError(
+                    f"{self.path}: the memory is too small for the network on an input of shape {batch.shape}: {error}",
+                    batch.shape,
+                ) from error
             raise ModelError(f"{self.path}: the network failed on an input of shape {batch.shape}: {error}") from error
         if result.shape != expected:
             raise ModelError(
@@ -91,25 +104,39 @@ class OnnxModel:
         return result.astype(np.float32, copy=False)
 
 
-_open_models: Dict[Tuple[str, str, int], Tuple[Tuple[int, int], OnnxModel]] = {}
+# By file, device and threads: what the network was opened from and with, and the network.
+_open_models: Dict[Tuple[str, str, int], Tuple[Tuple[Optional[int], ...], OnnxModel]] = {}
 
 
-def load_model(path: Path, device: str = "automatic", threads: int = 0) -> OnnxModel:
+def load_model(
+    path: Path,
+    device: str = "automatic",
+    threads: int = 0,
+    card: Optional[ModelCard] = None,
+    gpu_memory_bytes: Optional[int] = None,
+) -> OnnxModel:
     """Open a model, or return the one that this process has open already.
 
     Parameters
     ----------
     path : Path
-        An ONNX file with a model card.
+        An ONNX file.
     device : str
         ``automatic`` (CUDA where a session really gets it, otherwise the CPU), ``cpu`` or ``cuda``.
     threads : int
         On the CPU; 0 uses all cores.
+    card : ModelCard, optional
+        For a file that carries none, such as `cpunet.file_without_card.card_of_answers` makes. A file's own card
+        takes precedence.
+    gpu_memory_bytes : int, optional
+        The most that onnxruntime may take of the GPU's memory for the network's data; CUDA's own needs, some
+        hundred MiB, come on top. All there is by default.
 
     Returns
     -------
     OnnxModel
-        The same object for the same file, device and threads, until the file changes on disk.
+        The same object for the same arguments, until the file changes on disk. Another card or limit takes the place
+        of the one before, so that no network is held twice.
 
     Raises
     ------
@@ -123,14 +150,20 @@ def load_model(path: Path, device: str = "automatic", threads: int = 0) -> OnnxM
     if device not in DEVICES:
         raise DeviceError(f"There is no device {device!r}; the devices are {', '.join(DEVICES)}.")
     path = Path(path).resolve()
-    card = read_card(path)
+    card = read_card(path) if card is None or has_card(path) else card
+    limit = None if device == "cpu" else gpu_memory_bytes
     status = path.stat()
-    state = (status.st_mtime_ns, status.st_size)
+    state = (status.st_mtime_ns, status.st_size, limit)
     key = (str(path), device, threads)
     if key not in _open_models or _open_models[key][0] != state:
         _open_models.pop(key, None)  # the file was replaced: let go of the network that it held
-        _open_models[key] = (state, _open(path, card, device, threads))
-    return _open_models[key][1]
+        _open_models[key] = (state, _open(path, card, device, threads, limit))
+    model = _open_models[key][1]
+    if model.card != card:  # the user answered otherwise for a file without a card
+        check_fits_card(path, card, model._session)
+        model = replace(model, card=card)
+        _open_models[key] = (state, model)
+    return model
 
 
 def import_onnxruntime() -> Any:
@@ -153,8 +186,9 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
-def _open(path: Path, card: ModelCard, device: str, threads: int) -> OnnxModel:
+def _open(path: Path, card: ModelCard, device: str, threads: int, gpu_memory_bytes: Optional[int]) -> OnnxModel:
     check_onnx(path)  # nothing of the file reaches onnxruntime before
+    digest = sha256(path)
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -171,13 +205,15 @@ def _open(path: Path, card: ModelCard, device: str, threads: int) -> OnnxModel:
         onnxruntime.preload_dlls()  # finds the CUDA libraries that pip installed
     try:
         session = onnxruntime.InferenceSession(
-            str(path), sess_options=options, providers=[CUDA, CPU] if wants_cuda else [CPU]
+            str(path), sess_options=options, providers=_providers(wants_cuda, gpu_memory_bytes)
         )
     except Exception as error:  # onnxruntime's exceptions share no base class but Exception
+        if is_out_of_memory(error):
+            raise OutOfMemoryError(f"{path}: the memory is too small to open this model: {error}") from error
         raise ModelError(f"{path}: onnxruntime {onnxruntime.__version__} cannot open this model: {error}") from error
     if device == "cuda":
         session.disable_fallback()  # onnxruntime would go on, unasked, on the CPU
-    model = OnnxModel(path, card, session, _check_fits_card(path, card, session))
+    model = OnnxModel(path, card, digest, session, check_fits_card(path, card, session))
     if device == "cuda" and model.provider != CUDA:
         raise DeviceError(
             f"CUDA was asked for, but the session runs on {model.provider}: the CUDA or cuDNN libraries that "
@@ -187,31 +223,11 @@ def _open(path: Path, card: ModelCard, device: str, threads: int) -> OnnxModel:
     return model
 
 
-def _check_fits_card(path: Path, card: ModelCard, session: Any) -> str:
-    """Compare the network's declared input and output with its card; return the input's name."""
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelError(
-            f"{path}: the network has {len(inputs)} inputs and {len(outputs)} outputs; one of each is needed."
-        )
-    for what, value, channels in (
-        ("input", inputs[0], len(card.input.channels)),
-        ("output", outputs[0], len(card.output.roles)),
-    ):
-        if value.type != "tensor(float)" or len(value.shape) != 4:
-            raise ModelError(
-                f"{path}: the network's {what} is a {value.type} of shape {value.shape}; a float32 tensor "
-                "(N, C, Y, X) is needed."
-            )
-        if any(isinstance(size, int) for size in (value.shape[0], *value.shape[2:])):
-            raise ModelError(
-                f"{path}: the network's {what} has the fixed shape {value.shape}; its batch, height and width must "
-                "be free, so that images of any size fit. Export the model again with dynamic axes."
-            )
-        if isinstance(value.shape[1], int) and value.shape[1] != channels:
-            raise ModelError(
-                f"{path}: the network's {what} has {value.shape[1]} channels and its card names {channels}. "
-                "Export the model again."
-            )
-    name: str = inputs[0].name
-    return name
+def _providers(wants_cuda: bool, gpu_memory_bytes: Optional[int]) -> List[Any]:
+    if not wants_cuda:
+        return [CPU]
+    if gpu_memory_bytes is None:
+        return [CUDA, CPU]
+    # By default onnxruntime takes twice as much each time that it needs more, and so reaches its limit early.
+    limits = {"gpu_mem_limit": str(gpu_memory_bytes), "arena_extend_strategy": "kSameAsRequested"}
+    return [(CUDA, limits), CPU]
