@@ -7,7 +7,8 @@ import io
 import stat
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,6 +19,7 @@ from cpunet.model_card import ModelError
 
 DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml", "model.yaml")
 LARGEST_DESCRIPTION_BYTES = 2**20
+DEEPEST_NESTING = 64
 # A zip archive's list of contents is read in one piece before anything else.
 LARGEST_READ_BYTES = 2**20
 READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -91,18 +93,20 @@ def _names(path: Path) -> list[str]:
         return archive.namelist()
 
 
-def _archive(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(_SmallReads(path))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise ModelError(f"{path}: this is no sound zip archive: {error}. Download the package again.") from None
+@contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    with _SmallReads(path) as stream:
+        try:
+            archive = zipfile.ZipFile(stream)
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            raise ModelError(f"{path}: this is no sound zip archive: {error}. Download the package again.") from None
+        with archive:
+            yield archive
 
 
 def _parsed(path: Path, text: bytes) -> dict[str, Any]:
     try:
-        # Each alias may double what the text holds.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise ModelError(f"{path}: its description uses YAML aliases (*name). Write out what they stand for.")
+        _check_plain(path, text)
         content = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
         if isinstance(error, ModelError):
@@ -111,6 +115,17 @@ def _parsed(path: Path, text: bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ModelError(f"{path}: its description is not a mapping of fields to values.")
     return content
+
+
+def _check_plain(path: Path, text: bytes) -> None:
+    """Refuse YAML that takes far longer to read than its length says."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):  # each may double what the text holds
+            raise ModelError(f"{path}: its description uses YAML aliases (*name). Write out what they stand for.")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST_NESTING:
+            raise ModelError(f"{path}: its description is nested more than {DEEPEST_NESTING} deep.")
 
 
 def read_file(package: Package, entry: object, what: str, limit: int) -> bytes:

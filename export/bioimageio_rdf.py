@@ -76,7 +76,7 @@ def description(card: ModelCard, sums: dict[str, str], opset: int) -> dict[str, 
                             "type": "space",
                             "id": axis,
                             "size": {"tensor_id": INPUT, "axis_id": axis},
-                            "halo": card.output.halo,
+                            **({"halo": card.output.halo} if card.output.halo else {}),  # 1 or more
                             **scale,
                         }
                         for axis in "yx"

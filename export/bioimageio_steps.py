@@ -175,9 +175,14 @@ def _inside(steps: list[tuple[str, Mapping[str, Any]]], where: str) -> tuple[Ste
 
 
 def _number(value: object, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    try:
+        # YAML 1.1 takes 1e-06, which programs write that go by YAML 1.2, for a text.
+        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
         raise ModelError(f"its {name} is no number: {value!r}.")
-    return float(value)
+    return number
 
 
 def _not_implemented(where: str, step: str, how: str) -> ModelError:
