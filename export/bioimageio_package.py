@@ -38,7 +38,7 @@ from cpunet.segment import Options, segment_image
 from cpunet.session import OnnxModel, load_model
 
 SMALLEST_TEST_SIDE = 256
-DRAWN_WHITE = 255
+DRAWN_WHITE, HOT = 255, 40
 
 
 class PackageError(RuntimeError):
@@ -157,9 +157,12 @@ def middle_of(card: ModelCard, sample: NDArray[Any] | None) -> NDArray[np.float3
 
 
 def _drawn(given: InputCard, side: int) -> NDArray[np.float32]:
+    """Draw nuclei so that each part of the normalisation shows: channels differ in contrast, and one pixel is hot."""
     columns = max(1, int(side / (2.4 * given.diameter_px)))
     field = draw_field((side, side), columns, min(given.diameter_px, side / 3), touching=True).image
-    return np.repeat(np.round(field * DRAWN_WHITE)[np.newaxis], len(given.channels), axis=0).astype(np.float32)
+    field[0, 0] = HOT
+    contrast = DRAWN_WHITE / (1 + 0.25 * np.arange(len(given.channels))[:, np.newaxis, np.newaxis])
+    return np.round(field * contrast).astype(np.float32)
 
 
 def cover_picture(model: OnnxModel, image: NDArray[np.float32]) -> bytes:

@@ -198,6 +198,26 @@ def test_the_test_output_is_what_cpunet_computes_on_the_whole_image(packages):
     np.testing.assert_allclose(output[0], probabilities, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        ((0, "axes"), ["channel", "y", "x"]),
+        ((0, "max_percentile"), 99.0),
+        ((1, "max"), 12.0),
+    ],
+)
+def test_a_wrong_number_in_the_description_would_be_noticed(place, wrong, packages, tmp_path):
+    files = files_of(packages / "nuclei_generalist.zip")
+    bare = onnx.load_from_string(files["model.onnx"])
+    del bare.metadata_props[:]
+    rdf = yaml.safe_load(files["rdf.yaml"])
+    rdf["inputs"][0]["preprocessing"][place[0]]["kwargs"][place[1]] = wrong
+    changed = {"rdf.yaml": json.dumps(rdf).encode(), "model.onnx": bare.SerializeToString()}
+    package = packed(tmp_path / "p.zip", {**files, **changed})
+    with pytest.raises(PackageError, match="Reproduce test outputs"):
+        bioimageio_package.check_package(package)
+
+
 @pytest.fixture
 def tiny(tmp_path):
     path = tmp_path / "tiny.onnx"
