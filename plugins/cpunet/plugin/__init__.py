@@ -1,0 +1,1 @@
+"""What the module does inside CellProfiler: the only part of the runtime that imports it."""

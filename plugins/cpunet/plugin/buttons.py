@@ -1,0 +1,59 @@
+"""What the module's buttons do in CellProfiler's window."""
+
+from __future__ import annotations
+
+import sys
+from typing import List, Optional
+
+
+def show_lines(title: str, lines: List[str]) -> None:
+    """Show text in a window that can be scrolled and copied from; without a window, print it.
+
+    Parameters
+    ----------
+    title : str
+    lines : list of str
+    """
+    text = "\n".join(lines)
+    window = _window()
+    if window is None:
+        sys.stdout.write(f"{title}\n{text}\n")
+        return
+    import wx.lib.dialogs
+
+    with wx.lib.dialogs.ScrolledMessageDialog(window, text, title, size=(720, 360)) as dialog:
+        dialog.ShowModal()
+
+
+def ask_for_folder(question: str, start: str) -> Optional[str]:
+    """Let the user choose a folder.
+
+    Parameters
+    ----------
+    question : str
+    start : str
+        Where to begin.
+
+    Returns
+    -------
+    str, or None
+        None if the user changed their mind, or there is no window.
+    """
+    window = _window()
+    if window is None:
+        return None
+    import wx
+
+    with wx.DirDialog(window, question, start) as dialog:
+        chosen: Optional[str] = dialog.GetPath() if dialog.ShowModal() == wx.ID_OK else None
+    return chosen
+
+
+def _window():  # type: ignore[no-untyped-def]
+    """Return CellProfiler's main window, or None without one."""
+    if "wx" not in sys.modules:
+        return None
+    import wx
+
+    application = wx.GetApp()
+    return None if application is None else application.GetTopWindow()

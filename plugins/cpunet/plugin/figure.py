@@ -1,0 +1,95 @@
+"""The module's figure: input, objects, probabilities, outlines by fate, and a table."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+import numpy
+
+
+def show_figure(figure: Any, display_data: Any, object_name: str) -> None:
+    """Draw the figure from the display data alone.
+
+    Parameters
+    ----------
+    figure : cellprofiler.gui.figure.Figure
+    display_data : object
+        With `cycle`; `image` (Y, X) or (Y, X, C); `labels`, `discarded_by_size` and `discarded_by_border`, int32
+        (Y, X); `planes`, a list of (title, ndarray of shape (Y, X), 0..1), two at most; `place`, such as
+        ``, plane 3 of 9``; and `statistics`, a list of [name, value].
+    object_name : str
+    """
+    figure.set_subplots((3, 2))
+    image, show = display_data.image, figure.subplot_imshow_grayscale
+    if image.shape[2:] == (3,):
+        show = figure.subplot_imshow_color
+    elif image.ndim == 3:
+        image = image.mean(axis=2)
+    axes = show(0, 0, image, f"Input image, cycle #{display_data.cycle}{display_data.place}")
+    figure.subplot_imshow_labels(1, 0, display_data.labels, object_name, sharexy=axes)
+    show(
+        0,
+        1,
+        image,
+        f"{object_name} outlines",
+        cplabels=[
+            {"name": object_name, "labels": [display_data.labels]},
+            {"name": "Objects filtered out by size", "labels": [display_data.discarded_by_size]},
+            {"name": "Objects touching border", "labels": [display_data.discarded_by_border]},
+        ],
+        sharexy=axes,
+    )
+    for row, (title, plane) in enumerate(display_data.planes):
+        figure.subplot_imshow_grayscale(2, row, plane, title, vmin=0, vmax=1, normalize=False, sharexy=axes)
+    figure.subplot_table(
+        1,
+        1,
+        [[value] for _, value in display_data.statistics],
+        row_labels=[name for name, _ in display_data.statistics],
+    )
+
+
+def plane_to_show(labels: Any) -> int:
+    """Return which plane of a stack holds most of the objects.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Z, Y, X), int32
+
+    Returns
+    -------
+    int
+        The middle one if there is no object.
+    """
+    inside = numpy.count_nonzero(labels, axis=(1, 2))
+    return int(inside.argmax()) if inside.any() else len(labels) // 2
+
+
+def statistics_of_objects(labels: Any) -> List[List[str]]:
+    """Summarise objects for the figure's table.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Y, X) or (Z, Y, X), int32
+        1..n without gaps.
+
+    Returns
+    -------
+    list of [name, value]
+        Texts: the number, three percentiles of the diameter (of a disc of the same area, or a sphere of the same
+        number of voxels), and the share of the image covered.
+    """
+    sizes = numpy.bincount(labels.ravel())[1:]
+    rows = [["# of accepted objects", str(len(sizes))]]
+    if len(sizes):
+        disc = labels.ndim == 2
+        diameters = 2 * numpy.sqrt(sizes / numpy.pi) if disc else 2 * numpy.cbrt(3 * sizes / (4 * numpy.pi))
+        for name, percentile in (("10th pctile", 10), ("Median", 50), ("90th pctile", 90)):
+            rows.append([f"{name} diameter", f"{numpy.percentile(diameters, percentile):.1f} pixels"])
+        rows.append(["Area covered by objects" if disc else "Volume covered", f"{100 * sizes.sum() / labels.size:.1f} %"])
+    return rows
+
+
+def count_objects(labels: Any) -> int:
+    """Return how many objects a label image holds; its numbers may have gaps."""
+    return len(numpy.unique(labels[labels > 0]))
