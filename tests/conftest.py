@@ -1,7 +1,25 @@
+import sys
+
 import pytest
 
 from tests.drawn_data_set import write_data_set
 from tests.tiny_onnx import tiny_onnx
+
+
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory):
+    """A folder in which nobody has put a model."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def no_models_of_a_developer(monkeypatch, empty_home):
+    """Tests list the same models on every machine, whatever lies in its user's models folder."""
+    monkeypatch.delenv("CPUNET_MODELS", raising=False)
+    for variable in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(variable, str(empty_home))
+    if sys.platform == "darwin":  # whose data folder is always below the home folder
+        monkeypatch.setenv("HOME", str(empty_home))
 
 
 @pytest.fixture

@@ -74,8 +74,8 @@ def segment_within_memory(
         found, failure, tried = _with_smaller_tiles(segment, open_on_cpu(), options, warn)
     if found is None:
         raise OutOfMemoryError(
-            f"The memory is too small for this image, even in tiles of {_size(tried)} pixels on the CPU: {failure} "
-            "Close other programs, run fewer workers at once, or crop the image."
+            f"The memory is too small for this image, even in tiles of {_size(tried)} pixels on the CPU. Close "
+            f"other programs, run fewer workers at once, or crop the image. ({failure})"
         )
     return found
 
@@ -88,10 +88,12 @@ def _with_smaller_tiles(
         try:
             return segment(model, options), "", options.tile_shape
         except (OutOfMemoryError, MemoryError) as error:
-            shape = getattr(error, "shape", None)
-            failure = str(error) or "no more memory."
+            shape = error.shape if isinstance(error, OutOfMemoryError) else None  # numpy's has one of its own
+            failure = str(error).strip() or "out of memory"
         # Only here is what the failed call held let go of: until its end, the error holds it.
-        seen = options.tile_shape if shape is None else (shape[2], shape[3])
+        seen = options.tile_shape
+        if shape is not None:  # the image may be smaller than the tiles that were asked for
+            seen = min(seen[0], shape[2]), min(seen[1], shape[3])
         smaller = smaller_tiles(seen, model.card)
         if smaller is None:
             return None, failure, options.tile_shape
@@ -111,13 +113,14 @@ def smaller_tiles(tile_shape: Tuple[int, int], card: ModelCard) -> Optional[Tupl
     Returns
     -------
     tuple of int, or None
-        Multiples of what the model takes; None if the tiles cannot be smaller.
+        Multiples of what the model takes; None if the tiles cannot be smaller. A side that is shorter than the halo
+        asks for becomes longer, since the tiles of the same image at another scale would not cover it otherwise.
     """
     unit = card.input.divisible_by
     smallest = max(2 * -(-card.output.halo // unit) * unit + LEAST_UNITS_KEPT * unit, card.input.min_size)
     smallest = -(-smallest // unit) * unit
-    height, width = (min(side, max(side // 2 // unit * unit, smallest)) for side in tile_shape)
-    return None if (height, width) == tuple(tile_shape) else (height, width)
+    height, width = (max(side // 2 // unit * unit, smallest) for side in tile_shape)
+    return (height, width) if height < tile_shape[0] or width < tile_shape[1] else None
 
 
 def _size(tile_shape: Tuple[int, int]) -> str:

@@ -38,7 +38,7 @@ def describe(name: str, path: Path, card: ModelCard) -> List[str]:
     Parameters
     ----------
     name : str
-        The one that chooses it; the card's may be another.
+        The one that chooses it; the card's may be another. Empty for a file that was chosen by its path.
     path : Path
     card : ModelCard
 
@@ -52,9 +52,10 @@ def describe(name: str, path: Path, card: ModelCard) -> List[str]:
         for data, values in card.scores.items()
         if isinstance(values, dict)
     ]
+    own_name = f"{card.name} {card.version}".rstrip()
     return [
-        f"{name} {card.version}" if name == card.name else f"{name} (its card: {card.name} {card.version})",
-        f"    {card.description}",
+        own_name if name in ("", card.name) else f"{name} (its card: {own_name})",
+        *[f"    {line}" for line in card.description.splitlines()],
         f"    takes     {', '.join(card.input.channels)} ({card.input.modality}); objects of {low:.0f} to {high:.0f} "
         f"pixels, trained at {middle:.0f}",
         f"    gives     {', '.join(card.output.roles)}",
