@@ -108,6 +108,16 @@ def test_a_memory_error_of_numpy_counts_too():
     assert len(said) == 2
 
 
+def test_the_tries_end_even_if_the_tiles_that_fail_become_no_smaller():
+    def segment(model, options):
+        raise OutOfMemoryError("no more", (1, 1, 1024, 1024))
+
+    said = []
+    with pytest.raises(OutOfMemoryError, match="256 x 256"):
+        segment_within_memory(segment, Limited(0, "CPUExecutionProvider"), Options(), no_cpu, said.append)
+    assert len(said) == 2
+
+
 @pytest.mark.parametrize("error", [ModelError("broken"), ValueError("an option"), RuntimeError("else")])
 def test_other_errors_pass_through_at_once(error):
     model = Limited(0, error=error)
