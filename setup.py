@@ -39,9 +39,10 @@ setup(
     long_description_content_type="text/markdown",
     license="BSD-3-Clause",
     python_requires=">=3.8",
-    packages=["cpunet", "cpunet.training", "cpunet.export", "cpunet.models"],
+    packages=["cpunet", "cpunet.plugin", "cpunet.training", "cpunet.export", "cpunet.models"],
     package_dir={
         "cpunet": "plugins/cpunet",
+        "cpunet.plugin": "plugins/cpunet/plugin",
         "cpunet.training": "training",
         "cpunet.export": "export",
         "cpunet.models": "models",

@@ -61,7 +61,7 @@ def module_block(name: str, number: int, revision: int, settings: Dict[str, str]
 
 
 def unet_settings(image: str, objects: str, **changed: str) -> Dict[str, str]:
-    """Return the settings of IdentifyObjectsUNet, revision 2, at their defaults.
+    """Return the settings of IdentifyObjectsUNet, revision 3, at their defaults.
 
     Parameters
     ----------
@@ -90,10 +90,30 @@ def unet_settings(image: str, objects: str, **changed: str) -> Dict[str, str]:
         "advanced": ("Use advanced settings?", "No"),
         "use_model_threshold": ("Use the model's own foreground threshold?", "Yes"),
         "foreground_threshold": ("Foreground threshold", "0.5"),
-        "declump": ("Separate touching objects?", "Yes"),
+        "declump": ("Method to separate touching objects", "Probability"),
         "device": ("Select the device", "Automatic"),
         "save_probability": ("Save the probability image?", "No"),
         "probability_name": ("Name the probability image", "ProbabilityNuclei"),
+        "rescale_factor": ("Factor to rescale by", "1.0"),
+        "smoothing_automatic": ("Automatically calculate the smoothing for declumping?", "Yes"),
+        "smoothing": ("Size of the smoothing filter, in pixel units", "5.0"),
+        "distance_automatic": ("Automatically calculate the minimum distance between seeds?", "Yes"),
+        "distance": ("Minimum distance between seeds, in pixel units", "7.0"),
+        "fill_holes": ("Fill holes in identified objects?", "By the model"),
+        "excessive": ("Handling of objects if excessive number of objects identified", "Continue"),
+        "object_limit": ("Maximum number of objects", "500"),
+        "augmentation": ("Look at the image several times?", "None"),
+        "tiles_automatic": ("Automatically choose the tile size?", "Yes"),
+        "tile": ("Tile size, in pixel units", "1024"),
+        "batch": ("Tiles at a time", "1"),
+        "memory_automatic": ("Automatically limit the GPU's memory?", "Yes"),
+        "memory": ("GPU memory for each copy of CellProfiler, in GB", "4.0"),
+        "further_models": ("Further models to average with", ""),
+        "channels": ("Which images does this model take?", "Grayscale"),
+        "roles": ("What does each channel of its output mean?", "foreground"),
+        "normalization": ("How must the image's brightness be prepared?", "percentile 1 to 99.8"),
+        "trained_diameter": ("Typical diameter of the objects it was trained on, in pixel units", "30.0"),
+        "probabilities": ("Further probability images", "0"),
     }
     unknown = set(changed) - set(keys)
     if unknown:
@@ -141,7 +161,7 @@ def replace_primary_objects(pipeline: str, **changed: str) -> str:
                 **changed,
             },
         )
-        replaced.append(module_block(UNET, int(start.group(2)), 2, settings, show_window=True))
+        replaced.append(module_block(UNET, int(start.group(2)), 3, settings, show_window=True))
     if replaced == blocks:
         raise ValueError(f"The pipeline has no module {PRIMARY}.")
     return "".join(replaced)

@@ -1,45 +1,83 @@
 """CellProfiler's module IdentifyObjectsUNet: settings, help, checks, outputs and the figure."""
 
-import importlib.util
+import functools
+import html
+import logging
 import math
 import os
 import re
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import cellprofiler_core.module.image_segmentation
-import numpy
-from cellprofiler_core.constants.measurement import (
-    FF_COUNT,
-    IMAGE,
-    M_LOCATION_CENTER_X,
-    M_LOCATION_CENTER_Y,
-    M_LOCATION_CENTER_Z,
-    M_NUMBER_OBJECT_NUMBER,
-)
+from cellprofiler_core.constants.measurement import EXPERIMENT, IMAGE
 from cellprofiler_core.image import Image
 from cellprofiler_core.object import Objects
 from cellprofiler_core.preferences import MAX_WORKERS, config_read, get_max_workers
-from cellprofiler_core.setting import Binary, ValidationError
+from cellprofiler_core.setting import Binary, HiddenCount, HTMLText, SettingsGroup, ValidationError
 from cellprofiler_core.setting.choice import Choice
+from cellprofiler_core.setting.do_something import DoSomething, RemoveSettingButton
 from cellprofiler_core.setting.range import IntegerRange
 from cellprofiler_core.setting.text import Directory, Filename, Float, ImageName
 
+from cpunet.bundled_packages import onnxruntime_is_there
 from cpunet.declump import foreground_probability, planes_by_role
+from cpunet.doctor import device_report
+from cpunet.file_without_card import has_card
 from cpunet.filters import filter_objects
-from cpunet.model_card import ModelError
+from cpunet.memory import gpu_memory_for_worker, segment_within_memory, total_gpu_memory_bytes
+from cpunet.model_card import ROLES, ModelError
+from cpunet.model_ensemble import average_models
 from cpunet.model_files import DEFAULT_MODEL, find_model, list_models
-from cpunet.onnx_file import read_card
-from cpunet.segment import Options, segment_image, usable_pixels
+from cpunet.models_command import describe
+from cpunet.onnx_file import read_card, sha256
+from cpunet.plugin.advanced_settings import (
+    DECLUMP_CHOICES,
+    DECLUMP_NONE,
+    DECLUMP_PROBABILITY,
+    FILL_NEVER,
+    AdvancedSettings,
+)
+from cpunet.plugin.buttons import ask_for_folder, show_lines
+from cpunet.plugin.cardless_settings import CardlessSettings
+from cpunet.plugin.figure import count_objects, plane_to_show, show_figure, statistics_of_objects
+from cpunet.plugin.measurements import (
+    CONFIDENCE,
+    NUMBERS_OF_IMAGE,
+    SEGMENTATION,
+    ModelUsed,
+    add_experiment_measurements,
+    add_measurements,
+    measurement_columns,
+)
+from cpunet.plugin.models_folder import prefer_models_folder, preferred_models_folder, use_preferred_folder
+from cpunet.plugin.progress import log_progress, show_progress
+from cpunet.prepare import usable_pixels
+from cpunet.segment import Options, segment_image
 from cpunet.session import INSTALL_HELP, load_model
+from cpunet.volume import in_one_plane, segment_stack
 
 MODEL_FROM_FILE = "A model file of your own"
 RESCALE_FROM_IMAGE = "By the objects in the image"
 RESCALE_FROM_RANGE = "By the diameter range"
+RESCALE_BY_FACTOR = "By a factor"
 RESCALE_OFF = "Off"
-# Its place among the settings of a saved pipeline.
-RESCALE_INDEX = 8
+# Their places among the settings of a saved pipeline.
+RESCALE_INDEX, DECLUMP_INDEX, PROBABILITIES_INDEX = 8, 12, 35
+# What revision 2 did not have, as it was then: one model, seen once, in tiles of 1024 pixels.
+ADDED_BY_REVISION_3 = (
+    "1.0",  # factor to rescale by
+    *("Yes", "5.0", "Yes", "7.0"),  # smoothing and distance of seeds: automatic
+    *("By the model", "Continue", "500"),  # holes, too many objects
+    "None",  # augmentation
+    *("Yes", "1024", "1"),  # tiles: automatic
+    *("Yes", "4.0"),  # memory of the GPU: automatic
+    "",  # further models
+    *("Grayscale", "foreground", "percentile 1 to 99.8", "30.0"),  # a file without a card
+    "0",  # further probability images
+)
 DEVICE_AUTOMATIC, DEVICE_CPU, DEVICE_CUDA = "Automatic", "CPU", "CUDA (NVIDIA GPU)"
 DEVICES = {DEVICE_AUTOMATIC: "automatic", DEVICE_CPU: "cpu", DEVICE_CUDA: "cuda"}
 
@@ -57,7 +95,7 @@ every module downstream works on as before.
 ============ ============ ===============
 Supports 2D? Supports 3D? Respects masks?
 ============ ============ ===============
-YES          NO           YES
+YES          YES          YES
 ============ ============ ===============
 
 See also
@@ -82,8 +120,9 @@ What do I need as input?
    do not matter. Convert colour images with **ColorToGray** first.
 -  For the model *nuclei_generalist*, a grayscale or a colour image: fluorescence, unstained
    bright field, or stained tissue. Objects may be bright or dark.
--  A 2D image. If the image has a mask, or was cropped, only the part inside
-   is used.
+-  A 2D image, or a 3D stack (*Process as 3D?* in **NamesAndTypes**). The network sees a stack plane
+   by plane; objects that lie over one another in neighbouring planes are joined. If the image has
+   a mask, or was cropped, only the part inside is used.
 -  The package *onnxruntime*. If it is missing, the module says so, together with the
    command that installs it.
 
@@ -93,11 +132,11 @@ What do I get as output?
 Objects that every other module can use. As with **IdentifyPrimaryObjects**,
 the objects that the filters discard are kept aside, so that
 **IdentifySecondaryObjects** and **MeasureObjectNeighbors** can take them into
-account. On request, an image of the probability of each pixel to belong to an object.
+account. On request, an image of the probability of each pixel to belong to an object, or to its border.
 
-The figure shows the input, the objects, and their outlines: accepted objects,
+The figure shows the input, the objects, the probabilities, and the objects' outlines: accepted objects,
 objects discarded for their size, and objects discarded at the border, each
-in a colour of its own. A table gives their number and sizes.
+in a colour of its own. A table gives their number and sizes. Of a stack it shows the plane with most objects.
 
 Measurements made by this module
 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -105,11 +144,20 @@ Measurements made by this module
 **Image measurements:**
 
 -  *Count:* The number of objects found.
+-  *Segmentation_ForegroundArea:* The number of pixels (voxels) in objects.
+-  *Segmentation_CountFromArea:* That area over the area of a typical object: an estimate of the
+   count where clumps cannot be separated.
+-  *Segmentation_Seconds:* How long the module took.
+-  *Segmentation_Model, Segmentation_ModelSHA256:* Which model found the objects, by its name and the sum of
+   its file. They are also written once for the whole experiment.
 
 **Object measurements:**
 
 -  *Location\\_Center\\_X, Location\\_Center\\_Y, Location\\_Center\\_Z:* The pixel
-   coordinates of the centre of each object. Z is always 0.
+   coordinates of the centre of each object. Z is 0 in a 2D image.
+-  *Confidence_Foreground:* The mean probability of the object's pixels to lie in an object, 0 to 1.
+-  *Confidence_Boundary:* How sharply the probability falls at the object's outline, 0 to 1. A low value tells of
+   an outline that cannot be trusted.
 -  *Number\\_Object\\_Number:* The number of each object, 1 to the count.
 
 **IdentifyPrimaryObjects** also writes measurements named *Threshold*. This module
@@ -140,15 +188,18 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
 
     module_name = "IdentifyObjectsUNet"
 
-    variable_revision_number = 2
+    variable_revision_number = 3
 
     def volumetric(self):
-        """Say that 3-D images are not supported."""
-        return False
+        """Say that 3-D images are supported."""
+        return True
 
     def create_settings(self):
         """Create all settings with their defaults, which discard nothing."""
         super().create_settings()
+        use_preferred_folder()
+        self.advanced_settings = AdvancedSettings()
+        self.cardless_settings = CardlessSettings()
 
         self.x_name.text = "Select the input image"
         self.x_name.doc = "Select the image in which objects are to be found, such as the DNA stain."
@@ -177,6 +228,24 @@ The network that finds the objects.
 
 Other names in the list are .onnx files of your own that lie in your models folder; ``docs/choose-a-model.md``
 says where that is. What a shipped model was trained for, and how well it does, stands in its README.""",
+        )
+
+        self.model_description = HTMLText("", size=(1, 3))
+
+        self.describe_button = DoSomething(
+            "Describe the model",
+            "Describe model",
+            self.on_describe_model,
+            doc="Shows the model's card: what it was trained on, how well it does, its licence and its file.",
+        )
+
+        self.folder_button = DoSomething(
+            "Choose the folder of your models",
+            "Choose models folder",
+            self.on_choose_folder,
+            doc="""\
+The .onnx files in this folder appear in the list of models, here and in later sessions. In an analysis that
+uses a model of a new folder, start CellProfiler again before.""",
         )
 
         self.model_directory = Directory(
@@ -239,7 +308,7 @@ The default is "*No*": nothing is lost before you have seen it.""",
 
         self.rescale = Choice(
             "Rescale the image for the model?",
-            [RESCALE_FROM_IMAGE, RESCALE_FROM_RANGE, RESCALE_OFF],
+            [RESCALE_FROM_IMAGE, RESCALE_FROM_RANGE, RESCALE_BY_FACTOR, RESCALE_OFF],
             doc=f"""\
 A model does best on objects of about the size that it was trained on. If those in the image
 are much smaller or larger (*nuclei_fluorescence*: below 15 or above 54 pixels), the image is
@@ -250,9 +319,21 @@ enlarged or shrunk for the network, and the objects are brought back to the orig
    need not know their size.
 -  *{RESCALE_FROM_RANGE}:* the middle of your diameter range counts. All images
    of an experiment are then treated alike, whatever is in them.
+-  *{RESCALE_BY_FACTOR}:* you say by how much the image is enlarged (above 1) or shrunk (below 1).
 -  *{RESCALE_OFF}:* the network always sees the image as it is.
 
 The figure's table says by how much the image was rescaled, if it was.""",
+        )
+
+        self.rescale_factor = Float(
+            "Factor to rescale by",
+            1.0,
+            minval=0.05,
+            maxval=20,
+            doc=f"""\
+*(Used only with "{RESCALE_BY_FACTOR}")*
+
+The trained diameter over the diameter of your objects: 0.5 for nuclei twice as large as the model knows.""",
         )
 
         self.advanced = Binary(
@@ -283,14 +364,17 @@ A pixel belongs to an object if its probability is higher than this. Lower
 values make objects larger and find fainter ones; higher values make them smaller.""",
         )
 
-        self.want_declump = Binary(
-            "Separate touching objects?",
-            True,
-            doc="""\
+        self.declump_method = Choice(
+            "Method to separate touching objects",
+            list(DECLUMP_CHOICES),
+            doc=f"""\
 *(Used only with advanced settings)*
 
-Select "*No*" to keep objects that touch as one, for example to measure clumps
-or colonies.""",
+-  *{DECLUMP_PROBABILITY}:* by what the network has learnt of the middles and borders of objects. The best choice
+   for most images.
+-  *Shape:* by roundness: a clump is cut at its waists.
+-  *Intensity:* by brightness: each object has its own peak (or its own trough, if objects are dark).
+-  *{DECLUMP_NONE}:* objects that touch stay one, for example to measure clumps or colonies.""",
         )
 
         self.device = Choice(
@@ -305,7 +389,14 @@ or colonies.""",
 -  *{DEVICE_CUDA}:* the GPU, or an error that says what is missing. Needs the
    package onnxruntime-gpu.
 
-``cpunet doctor``, on the command line, says which device is really used.""",
+The button below says which device is really used.""",
+        )
+
+        self.device_button = DoSomething(
+            "Check the device",
+            "Check device",
+            self.on_check_device,
+            doc="Opens the model, runs it on a drawn image, and says on which device it ran and how fast.",
         )
 
         self.save_probability = Binary(
@@ -323,6 +414,44 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
             "ProbabilityNuclei",
             doc="*(Used only if the probability image is saved)*\n\nEnter the name of the image.",
         )
+
+        self.further_probabilities = []
+        self.further_probability_count = HiddenCount(self.further_probabilities, "Further probability images")
+        self.further_probability_count.doc = (
+            "How many images of single kinds of probability are saved; counted by itself."
+        )
+        self.add_probability_button = DoSomething(
+            "Save a single kind of probability",
+            "Add another image",
+            self.add_probability,
+            doc="Adds an image of what the network says of one role, such as the border between objects.",
+        )
+
+    def add_probability(self):
+        """Add the settings of one more probability image."""
+        group = SettingsGroup()
+        group.append(
+            "role",
+            Choice(
+                "Select the kind of probability",
+                list(ROLES),
+                value="border",
+                doc="What the network computes, as the button *Describe model* shows under *gives*.",
+            ),
+        )
+        group.append(
+            "image_name",
+            ImageName("Name the image", "ProbabilityBorder", doc="The name of the image, of values from 0 to 1."),
+        )
+        group.append("remove", RemoveSettingButton("", "Remove this image", self.further_probabilities, group))
+        self.further_probabilities.append(group)
+
+    def prepare_settings(self, setting_values):
+        """Make as many groups of settings as the pipeline has."""
+        wanted = int(setting_values[PROBABILITIES_INDEX])
+        del self.further_probabilities[wanted:]
+        while len(self.further_probabilities) < wanted:
+            self.add_probability()
 
     @staticmethod
     def _model_choices():
@@ -349,10 +478,15 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
             self.advanced,
             self.use_model_threshold,
             self.foreground_threshold,
-            self.want_declump,
+            self.declump_method,
             self.device,
             self.save_probability,
             self.probability_name,
+            self.rescale_factor,
+            *self.advanced_settings.all(),
+            *self.cardless_settings.all(),
+            self.further_probability_count,
+            *[setting for group in self.further_probabilities for setting in (group.role, group.image_name)],
         ]
 
     def visible_settings(self):
@@ -360,15 +494,86 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         visible = [self.x_name, self.y_name, self.model_name]
         if self.model_name.value == MODEL_FROM_FILE:
             visible += [self.model_directory, self.model_file]
-        visible += [self.size_range, self.exclude_size, self.exclude_border_objects, self.rescale, self.advanced]
-        if self.advanced.value:
-            visible += [self.use_model_threshold]
-            if not self.use_model_threshold.value:
-                visible += [self.foreground_threshold]
-            visible += [self.want_declump, self.device, self.save_probability]
-            if self.save_probability.value:
-                visible += [self.probability_name]
+        if self.lacks_card():
+            visible += self.cardless_settings.all()
+        else:
+            self.model_description.content = html.escape(self.description())
+            visible += [self.model_description]
+        visible += [self.describe_button, self.folder_button]
+        visible += [self.size_range, self.exclude_size, self.exclude_border_objects, self.rescale]
+        if self.rescale.value == RESCALE_BY_FACTOR:
+            visible += [self.rescale_factor]
+        visible += [self.advanced]
+        return [*visible, *self.visible_advanced_settings()] if self.advanced.value else visible
+
+    def visible_advanced_settings(self):
+        """Return the advanced settings that have a meaning at the moment."""
+        visible = [self.use_model_threshold]
+        if not self.use_model_threshold.value:
+            visible += [self.foreground_threshold]
+        visible += [self.declump_method]
+        if self.declump_method.value != DECLUMP_NONE:
+            visible += self.advanced_settings.visible_for_declumping()
+        visible += self.advanced_settings.visible_for_objects()
+        visible += self.advanced_settings.visible_for_network()
+        visible += [self.device, self.device_button, self.save_probability]
+        if self.save_probability.value:
+            visible += [self.probability_name]
+            for group in self.further_probabilities:
+                visible += group.visible_settings()
+            visible += [self.add_probability_button]
         return visible
+
+    def lacks_card(self):
+        """Say whether the chosen file is a model without a card, of which the settings must tell the rest."""
+        try:
+            return not has_card(self.model_path())
+        except (ModelError, OSError):
+            return False
+
+    def description(self):
+        """Return the model's one-line description, or why there is none."""
+        try:
+            return read_card(self.model_path()).description
+        except (ModelError, OSError) as error:
+            return str(error)
+
+    def on_describe_model(self):
+        """Show the model's card."""
+        show_lines("Model", self.model_report())
+
+    def model_report(self):
+        """Return what the button Describe model shows."""
+        try:
+            path = self.model_path()
+            card = self.cardless_settings.card(path) if self.lacks_card() else read_card(path)
+        except (ModelError, OSError) as error:
+            return [str(error)]
+        chosen = card.name if self.model_name.value == MODEL_FROM_FILE else self.model_name.value
+        return describe(chosen, path, card)
+
+    def on_check_device(self):
+        """Show on which device the model runs, and how fast."""
+        show_lines("Device", self.device_lines())
+
+    def device_lines(self):
+        """Return what the button Check device shows."""
+        try:
+            path = self.model_path()
+            card = self.cardless_settings.card(path) if self.lacks_card() else None
+        except (ModelError, OSError) as error:
+            return [str(error)]
+        return device_report(
+            path, DEVICES[self.device.value], card, self.gpu_memory_bytes(), threads_for_this_process()
+        )
+
+    def on_choose_folder(self):
+        """Let the user choose the folder of their models."""
+        folder = ask_for_folder(
+            "Choose the folder of your models", preferred_models_folder() or os.path.expanduser("~")
+        )
+        if folder:
+            prefer_models_folder(folder)
 
     def model_path(self):
         """Return the path of the chosen model file.
@@ -396,12 +601,39 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         ValidationError
             Names the setting at fault. Opens no session: this runs whenever a setting is edited.
         """
-        from_file = self.model_name.value == MODEL_FROM_FILE
+        at_fault = self.model_file if self.model_name.value == MODEL_FROM_FILE else self.model_name
+        if self.lacks_card():
+            at_fault = self.cardless_settings.roles
         try:
-            read_card(self.model_path())
+            roles = self.check_card().output.roles
         except (ModelError, OSError) as error:
-            raise ValidationError(str(error), self.model_file if from_file else self.model_name) from error
-        if importlib.util.find_spec("onnxruntime") is None:
+            raise ValidationError(str(error), at_fault) from error
+        if not self.advanced.value:
+            self.check_onnxruntime()
+            return
+        try:
+            for path in self.further_model_paths():
+                read_card(path)
+        except (ModelError, OSError) as error:
+            raise ValidationError(str(error), self.advanced_settings.further_models) from error
+        if self.save_probability.value:
+            for group in self.further_probabilities:
+                if group.role.value not in roles:
+                    raise ValidationError(
+                        f"The model computes no probability of the kind {group.role.value!r}, only {', '.join(roles)}. "
+                        "Choose one of these.",
+                        group.role,
+                    )
+        self.check_onnxruntime()
+
+    def check_card(self):
+        """Return the chosen model's card, or raise ModelError if there is none that can be used."""
+        path = self.model_path()
+        return self.cardless_settings.card(path) if self.lacks_card() else read_card(path)
+
+    def check_onnxruntime(self):
+        """Raise ValidationError if the package that runs the network is missing."""
+        if not onnxruntime_is_there():
             raise ValidationError(INSTALL_HELP, self.model_name)
 
     def validate_module_warnings(self, pipeline):
@@ -444,6 +676,13 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
             if setting_values[RESCALE_INDEX] == "Automatic":
                 setting_values[RESCALE_INDEX] = RESCALE_FROM_RANGE
             variable_revision_number = 2
+        if variable_revision_number == 2:
+            # Revision 2 knew one way to separate touching objects, and one kind of probability image.
+            setting_values = [*setting_values, *ADDED_BY_REVISION_3]
+            setting_values[DECLUMP_INDEX] = (
+                DECLUMP_PROBABILITY if setting_values[DECLUMP_INDEX] == "Yes" else DECLUMP_NONE
+            )
+            variable_revision_number = 3
         return setting_values, variable_revision_number
 
     def prepare_to_create_batch(self, workspace, fn_alter_path):
@@ -451,56 +690,137 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         self.model_directory.alter_for_create_batch_files(fn_alter_path)
         return True
 
+    def prepare_run(self, workspace):
+        """Write once a run which model it begins with, so that results can be traced.
+
+        Returns
+        -------
+        bool
+            True: an unusable model is reported where it is used.
+        """
+        try:
+            used = self.model_used()
+        except (ModelError, OSError):
+            return True
+        add_experiment_measurements(workspace.measurements, self.y_name.value, used)
+        return True
+
+    def model_used(self):
+        """Return the name and sum of the model, or models, as they are on disk."""
+        paths = [self.model_path(), *self.further_model_paths()]
+        names = [self.check_card().name, *[read_card(path).name for path in paths[1:]]]
+        return ModelUsed(" + ".join(names), "+".join(sha256(path) for path in paths))
+
+    def further_model_paths(self):
+        """Return the files of the models to average with; none without advanced settings."""
+        if not self.advanced.value:
+            return []
+        return [find_model(name) for name in self.advanced_settings.further_model_names()]
+
     def options(self, mask):
         """Translate the settings into the runtime's options.
 
         Parameters
         ----------
-        mask : ndarray of shape (Y, X), bool, or None
+        mask : ndarray of shape (Y, X) or (Z, Y, X), bool, or None
 
         Returns
         -------
         cpunet.segment.Options
         """
-        size = Options(
+        scales = {RESCALE_OFF: 1.0, RESCALE_BY_FACTOR: float(self.rescale_factor.value)}
+        basis = Options(
             diameter_px=self.typical_diameter() if self.rescale.value == RESCALE_FROM_RANGE else None,
-            scale=1.0 if self.rescale.value == RESCALE_OFF else None,
+            scale=scales.get(self.rescale.value),
             mask=mask,
         )
         if not self.advanced.value:
-            return size
-        return replace(
-            size,
+            return basis
+        basis = replace(
+            basis,
             foreground_threshold=None if self.use_model_threshold.value else float(self.foreground_threshold.value),
-            declump_method="probability" if self.want_declump.value else "none",
+            declump_method=self.declump_method.value.lower(),
         )
+        return self.advanced_settings.options(basis, self.typical_diameter())
 
     def typical_diameter(self):
         """Return the geometric mean of the diameter range, in pixels."""
         return math.sqrt(self.size_range.min * self.size_range.max)
 
+    def gpu_memory_bytes(self):
+        """Return how much of a GPU's memory the network may use; None is all that is free."""
+        given = self.advanced_settings.gpu_memory_bytes() if self.advanced.value else None
+        if given is not None or not is_worker():
+            return given
+        total = total_gpu_memory_bytes()
+        return None if total is None else gpu_memory_for_worker(total, number_of_workers())
+
+    def open_model(self, device=None):
+        """Open the model, or the mean of several.
+
+        Parameters
+        ----------
+        device : str, optional
+            The setting's by default.
+
+        Returns
+        -------
+        model : cpunet.segment.Model
+        used : ModelUsed
+        """
+        device = device or (DEVICES[self.device.value] if self.advanced.value else "automatic")
+        path = self.model_path()
+        card = self.cardless_settings.card(path) if self.lacks_card() else None
+        models = [
+            load_model(
+                each, device, threads_for_this_process(), card if each == path else None, self.gpu_memory_bytes()
+            )
+            for each in [path, *self.further_model_paths()]
+        ]
+        used = ModelUsed(" + ".join(model.card.name for model in models), "+".join(model.sha256 for model in models))
+        return (models[0] if len(models) == 1 else average_models(models)), used
+
     def run(self, workspace):
         """Find the objects of one image set."""
+        begun = time.monotonic()
         image = workspace.image_set.get_image(self.x_name.value)
-        if image.volumetric:
+        data = image.pixel_data
+        shape = data.shape[:3] if image.volumetric else data.shape[:2]
+        if min(shape[-2:]) < 2:
             raise ValueError(
-                f"{self.x_name.value} is a 3-D stack, and IdentifyObjectsUNet works on 2-D images. Set 'Process as "
-                "3D?' to No in NamesAndTypes."
-            )
-        if min(image.pixel_data.shape[:2]) < 2:
-            raise ValueError(
-                f"{self.x_name.value} has the shape {image.pixel_data.shape[:2]}: CellProfiler cannot hold objects of "
+                f"{self.x_name.value} has the shape {shape}: CellProfiler cannot hold objects of "
                 "an image that is only one pixel high or wide. Check how the image was loaded or cropped."
             )
-        mask = usable_pixels(image.pixel_data, image.mask if image.has_mask else None)
-        device = DEVICES[self.device.value] if self.advanced.value else "automatic"
-        model = load_model(self.model_path(), device, threads_for_this_process())
-        found = segment_image(image.pixel_data, model, self.options(mask))
+        mask = usable_part(image)
+        model, used = self.open_model()
+        number = workspace.measurements.image_set_number
+        logging.info(
+            "IdentifyObjectsUNet, image set %s: model %s, SHA-256 %s, on %s",
+            number,
+            used.name,
+            used.sha256,
+            model.provider,
+        )
+        what = f"IdentifyObjectsUNet, image set {number}"
+        in_window = getattr(workspace, "frame", None) is not None
+        found = segment_within_memory(
+            functools.partial(segment_stack if image.volumetric else segment_image, data),
+            model,
+            replace(
+                self.options(mask),
+                on_progress=show_progress(what, workspace.frame) if in_window else log_progress(what),
+            ),
+            lambda: self.open_model("cpu")[0],
+            logging.warning,
+        )
         kept = filter_objects(
             found.labels,
             (self.size_range.min, self.size_range.max) if self.exclude_size.value else None,
             self.exclude_border_objects.value,
             mask,
+            fill=not (self.advanced.value and self.advanced_settings.fill_holes.value == FILL_NEVER),
+            object_limit=self.advanced_settings.most_objects() if self.advanced.value else None,
+            z_step_px=image.spacing[0] if image.volumetric else 1.0,
         )
 
         objects = Objects()
@@ -509,126 +829,118 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         objects.small_removed_segmented = kept.small_removed
         objects.parent_image = image
         workspace.object_set.add_objects(objects, self.y_name.value)
-        self.add_measurements(workspace)
 
+        planes = planes_by_role(found.probabilities, model.card.output.roles)
+        foreground = foreground_probability(planes)
         if self.advanced.value and self.save_probability.value:
-            probability = foreground_probability(planes_by_role(found.probabilities, model.card.output.roles))
-            workspace.image_set.add(self.probability_name.value, Image(probability, parent_image=image))
+            self.save_probabilities(workspace, image, planes, foreground)
+        add_measurements(
+            workspace.measurements, self.y_name.value, kept.labels, foreground, time.monotonic() - begun, used
+        )
 
         if self.show_window:
+            self.keep_for_display(workspace.display_data, image, kept, found, planes, foreground)
             display_data = workspace.display_data
-            display_data.cycle = workspace.measurements.image_set_number
-            display_data.image = image.pixel_data
-            display_data.labels = kept.labels
-            display_data.discarded_by_size = kept.discarded_by_size
-            display_data.discarded_by_border = kept.discarded_by_border
-            # Nine rows fit into the figure's first size.
-            display_data.statistics = [
-                *statistics_of_objects(kept.labels),
-                ["Discarded by size", str(count_objects(kept.discarded_by_size))],
-                ["Discarded at the border", str(count_objects(kept.discarded_by_border))],
-                ["Model", model.card.name],
+            display_data.cycle = number
+            display_data.statistics += [
+                ["Model", used.name],
                 ["Runs on", model.provider.replace("ExecutionProvider", "")],
+                ["Seconds", f"{time.monotonic() - begun:.1f}"],
             ]
             if found.scale != 1:
                 display_data.statistics.append(["Rescaled by", f"{found.scale:.2f}"])
 
-    def add_measurements(self, workspace, object_name=None):
-        """Write the standard measurements: the same numbers as CellProfiler's own method, in less time."""
+    def save_probabilities(self, workspace, image, planes, foreground):
+        """Hand the probability images on to the modules downstream."""
+        wanted = [(self.probability_name.value, foreground)]
+        wanted += [(group.image_name.value, planes[group.role.value]) for group in self.further_probabilities]
+        for name, plane in wanted:
+            workspace.image_set.add(
+                name, Image(plane, parent_image=image, convert=False, dimensions=3 if image.volumetric else 2)
+            )
+
+    def keep_for_display(self, display_data, image, kept, found, planes, foreground):
+        """Keep what the figure shows: the image itself, or one plane of a stack."""
+        place, chosen = "", slice(None)
+        if image.volumetric:
+            chosen = plane_to_show(found.labels)
+            place = f", plane {chosen + 1} of {len(found.labels)}"
+        display_data.place = place
+        display_data.image = image.pixel_data[chosen]
+        display_data.labels = kept.labels[chosen]
+        display_data.discarded_by_size = kept.discarded_by_size[chosen]
+        display_data.discarded_by_border = kept.discarded_by_border[chosen]
+        display_data.planes = [("Probability of an object", foreground[chosen])]
+        rims = [role for role in ("border", "boundary") if role in planes]
+        display_data.planes += [(f"Probability of a {role}", planes[role][chosen]) for role in rims[:1]]
+        display_data.statistics = [
+            *statistics_of_objects(kept.labels),
+            ["Discarded by size", str(count_objects(kept.discarded_by_size))],
+            ["Discarded at the border", str(count_objects(kept.discarded_by_border))],
+        ]
+
+    def get_measurement_columns(self, pipeline, object_name=None):
+        """Return all columns, as the exports need them."""
         name = object_name or self.y_name.value
-        center_y, center_x = centers_of_objects(workspace.object_set.get_objects(name).segmented)
-        count = len(center_x)
-        for feature, values in (
-            (M_LOCATION_CENTER_X, center_x),
-            (M_LOCATION_CENTER_Y, center_y),
-            (M_LOCATION_CENTER_Z, numpy.zeros(count)),
-            (M_NUMBER_OBJECT_NUMBER, numpy.arange(1, count + 1)),
-        ):
-            workspace.measurements.add_measurement(name, feature, values)
-        workspace.measurements.add_measurement(IMAGE, FF_COUNT % name, numpy.array([count], dtype=float))
+        return [*super().get_measurement_columns(pipeline, name), *measurement_columns(name)]
+
+    def get_categories(self, pipeline, object_name):
+        """Return the categories of measurements of an object, or of the image."""
+        more = {IMAGE: [SEGMENTATION], EXPERIMENT: [SEGMENTATION], self.y_name.value: [CONFIDENCE]}
+        return [*super().get_categories(pipeline, object_name), *more.get(object_name, [])]
+
+    def get_measurements(self, pipeline, object_name, category):
+        """Return the measurements of a category."""
+        if (object_name, category) == (IMAGE, SEGMENTATION):
+            return list(NUMBERS_OF_IMAGE)
+        if (object_name, category) == (self.y_name.value, CONFIDENCE):
+            return ["Foreground", "Boundary"]
+        return super().get_measurements(pipeline, object_name, category)
+
+    def get_measurement_objects(self, pipeline, object_name, category, measurement):
+        """Return of which objects a measurement of the image tells."""
+        if (object_name, category) == (IMAGE, SEGMENTATION) and measurement in NUMBERS_OF_IMAGE:
+            return [self.y_name.value]
+        return []
 
     def display(self, workspace, figure):
-        """Draw the 2x2 figure from the display data alone."""
-        display_data = workspace.display_data
-        figure.set_subplots((2, 2))
-        title = f"Input image, cycle #{display_data.cycle}"
-        image, show = display_data.image, figure.subplot_imshow_grayscale
-        if image.shape[2:] == (3,):
-            show = figure.subplot_imshow_color
-        elif image.ndim == 3:
-            image = image.mean(axis=2)
-        axes = show(0, 0, image, title)
-        figure.subplot_imshow_labels(1, 0, display_data.labels, self.y_name.value, sharexy=axes)
-        show(
-            0,
-            1,
-            image,
-            f"{self.y_name.value} outlines",
-            cplabels=[
-                {"name": self.y_name.value, "labels": [display_data.labels]},
-                {"name": "Objects filtered out by size", "labels": [display_data.discarded_by_size]},
-                {"name": "Objects touching border", "labels": [display_data.discarded_by_border]},
-            ],
-            sharexy=axes,
-        )
-        figure.subplot_table(
-            1,
-            1,
-            [[value] for _, value in display_data.statistics],
-            row_labels=[name for name, _ in display_data.statistics],
-        )
+        """Draw the figure from the display data alone."""
+        show_figure(figure, workspace.display_data, self.y_name.value)
 
     def is_object_identification_module(self):
         """Say that this module makes objects."""
         return True
 
 
-def centers_of_objects(labels):
-    """Return the mean row and the mean column of each object.
+def usable_part(image):
+    """Return which pixels of an image may hold objects.
 
     Parameters
     ----------
-    labels : ndarray of shape (Y, X), int32
-        1..n without gaps.
+    image : cellprofiler_core.image.Image
 
     Returns
     -------
-    center_y, center_x : ndarray of shape (n,), float64
-        Pixels, 0 at the middle of the first.
+    ndarray of shape (Y, X) or (Z, Y, X), bool, or None
+        None if all.
     """
-    inside = numpy.flatnonzero(labels)
-    number = labels.ravel()[inside] - 1
-    areas = numpy.bincount(number)
-    y, x = numpy.divmod(inside, labels.shape[1])
-    return numpy.bincount(number, weights=y) / areas, numpy.bincount(number, weights=x) / areas
+    mask = image.mask if image.has_mask else None
+    if not image.volumetric:
+        return usable_pixels(image.pixel_data, mask)
+    shape = image.pixel_data.shape[:3]
+    usable = usable_pixels(in_one_plane(image.pixel_data), None if mask is None else in_one_plane(mask))
+    return None if usable is None else usable.reshape(shape)
 
 
-def count_objects(labels):
-    """Return how many objects a label image holds; its numbers may have gaps."""
-    return len(numpy.unique(labels[labels > 0]))
+def is_worker():
+    """Say whether this is one of several workers of an analysis of the window."""
+    return any(argument.startswith("--work-announce") for argument in sys.argv)
 
 
-def statistics_of_objects(labels):
-    """Summarise objects for the figure's table.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (Y, X), int32
-        1..n without gaps.
-
-    Returns
-    -------
-    list of [name, value]
-        Texts: the number, three percentiles of the diameter, and the area covered.
-    """
-    areas = numpy.bincount(labels.ravel())[1:]
-    rows = [["# of accepted objects", str(len(areas))]]
-    if len(areas):
-        diameters = 2 * numpy.sqrt(areas / numpy.pi)
-        for name, percentile in (("10th pctile", 10), ("Median", 50), ("90th pctile", 90)):
-            rows.append([f"{name} diameter", f"{numpy.percentile(diameters, percentile):.1f} pixels"])
-        rows.append(["Area covered by objects", f"{100 * areas.sum() / labels.size:.1f} %"])
-    return rows
+def number_of_workers():
+    """Return how many workers the analysis has."""
+    # get_max_workers() forgets, in a worker, what the user chose; what the window sent it does not.
+    return max(1, int(config_read(MAX_WORKERS) or 0) or get_max_workers())
 
 
 def threads_for_this_process():
@@ -640,8 +952,4 @@ def threads_for_this_process():
         In an analysis of the window, where several workers run side by side, each one's share of the
         cores; otherwise 0.
     """
-    if not any(argument.startswith("--work-announce") for argument in sys.argv):
-        return 0
-    # get_max_workers() forgets, in a worker, what the user chose; what the window sent it does not.
-    workers = int(config_read(MAX_WORKERS) or 0) or get_max_workers()
-    return max(1, (os.cpu_count() or 1) // max(1, workers))
+    return max(1, (os.cpu_count() or 1) // number_of_workers()) if is_worker() else 0

@@ -25,7 +25,7 @@ def values(module):
 def test_every_setting_has_help_and_appears_once():
     module = IdentifyObjectsUNet()
     settings = module.settings()
-    assert len({id(setting) for setting in settings}) == len(settings) == 16
+    assert len({id(setting) for setting in settings}) == len(settings) == 36
     for setting in settings:
         assert len(setting.doc.strip()) > 20, setting.text
     assert module.module_name.lower() == "identifyobjectsunet"
@@ -54,7 +54,13 @@ def test_defaults_discard_nothing_and_choose_the_shipped_model():
 def test_settings_survive_saving_and_loading(module):
     module.size_range.value = (7, 33)
     module.exclude_size.value = module.advanced.value = module.save_probability.value = True
-    module.want_declump.value = module.use_model_threshold.value = False
+    module.use_model_threshold.value = False
+    module.declump_method.value = "Shape"
+    module.advanced_settings.further_models.value = "phase_cells, other"
+    module.add_probability()
+    module.add_probability()
+    module.further_probabilities[1].role.value = "distance"
+    module.further_probabilities[1].image_name.value = "Depth"
     module.foreground_threshold.value = 0.37
     module.rescale.value = "Off"
     module.device.value = "CPU"
@@ -65,11 +71,12 @@ def test_settings_survive_saving_and_loading(module):
     loaded = load(text.getvalue()).modules()[0]
     assert values(loaded) == values(module)
     assert loaded.size_range.value == (7, 33)
+    assert [group.image_name.value for group in loaded.further_probabilities] == ["ProbabilityBorder", "Depth"]
 
 
 def test_a_pipeline_saved_by_revision_1_loads(pipelines):
     module = load((pipelines / "revision_1.cppipe").read_text(encoding="utf-8")).modules()[0]
-    assert module.variable_revision_number == 2
+    assert module.variable_revision_number == 3
     assert (module.x_name.value, module.y_name.value) == ("OrigBlue", "Kerne")
     assert module.model_name.value == "nuclei_fluorescence"
     assert module.size_range.value == (12, 34)
@@ -77,7 +84,7 @@ def test_a_pipeline_saved_by_revision_1_loads(pipelines):
     assert module.rescale.value == "Off"
     assert [module.advanced.value, module.use_model_threshold.value] == [True, False]
     assert module.foreground_threshold.value == 0.42
-    assert [module.want_declump.value, module.device.value] == [False, "CPU"]
+    assert [module.declump_method.value, module.device.value] == ["None", "CPU"]
     assert [module.save_probability.value, module.probability_name.value] == [True, "KerneP"]
 
 
@@ -94,11 +101,31 @@ def test_a_pipeline_saved_by_revision_2_loads(pipelines):
     module = load((pipelines / "revision_2.cppipe").read_text(encoding="utf-8")).modules()[0]
     assert (module.x_name.value, module.y_name.value) == ("OrigBlue", "Kerne")
     assert module.rescale.value == "By the objects in the image"
+    assert values(module)[16:] == values(IdentifyObjectsUNet())[16:]
     assert [module.save_probability.value, module.probability_name.value] == [True, "KerneP"]
 
 
+def test_a_pipeline_saved_by_revision_3_loads(pipelines):
+    text = (pipelines / "revision_3.cppipe").read_text(encoding="utf-8")
+    module = load(text).modules()[0]
+    assert [module.declump_method.value, module.rescale_factor.value] == ["Shape", 0.8]
+    settings = module.advanced_settings
+    assert [settings.smoothing_automatic.value, settings.smoothing_px.value] == [False, 4.5]
+    assert [settings.fill_holes.value, settings.limit_choice.value, settings.object_limit.value] == [
+        "Never",
+        "Erase",
+        321,
+    ]
+    assert [settings.augmentation.value, settings.tile_px.value, settings.batch_size.value] == ["Flips", 512, 2]
+    assert [group.image_name.value for group in module.further_probabilities] == ["KerneTiefe"]
+    again = io.StringIO()
+    pipeline = load(text)
+    pipeline.dump(again)
+    assert again.getvalue().split("\n\n")[1] == text.split("\n\n")[1]
+
+
 def test_the_text_that_the_benchmark_writes_names_the_settings_as_the_module_does():
-    written = module_block("IdentifyObjectsUNet", 1, 2, unet_settings("DNA", "Nuclei"))
+    written = module_block("IdentifyObjectsUNet", 1, 3, unet_settings("DNA", "Nuclei"))
     module = load(HEADER + "HasImagePlaneDetails:False\n\n" + written).modules()[0]
     assert [setting.text for setting in module.settings()] == list(unet_settings("DNA", "Nuclei"))
     assert values(module)[2:] == values(IdentifyObjectsUNet())[2:]
@@ -152,9 +179,8 @@ def test_the_window_shows_the_whole_help(module):
         (b"", "empty"),
         (b"text", "no ONNX model"),
         (tiny_onnx()[:-9], "cut short"),
-        (tiny_onnx(card=None), "no cpunet model card"),
     ],
-    ids=["missing", "empty", "not ONNX", "truncated", "no card"],
+    ids=["missing", "empty", "not ONNX", "truncated"],
 )
 def test_validation_names_the_model_file_and_what_is_wrong_with_it(module, tiny_model, content, message):
     if content is None:

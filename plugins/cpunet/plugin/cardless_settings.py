@@ -32,8 +32,9 @@ What the network was trained on. Its author knows; the number of its input chann
             doc=f"""\
 *(Used only for a model file without a model card)*
 
-One word for each channel, in their order, with commas between them: {", ".join(ROLES)}. A network for interior and
-boundary of cells, with the background first, is "background, interior, boundary". All values must lie between 0 and 1.""",
+One word for each channel, in their order, with commas between them: {", ".join(ROLES)}. A network
+for interior and boundary of cells, with the background first, is "background, interior, boundary". All values must
+lie between 0 and 1.""",
         )
         self.normalization = Choice(
             "How must the image's brightness be prepared?",

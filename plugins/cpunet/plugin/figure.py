@@ -86,7 +86,9 @@ def statistics_of_objects(labels: Any) -> List[List[str]]:
         diameters = 2 * numpy.sqrt(sizes / numpy.pi) if disc else 2 * numpy.cbrt(3 * sizes / (4 * numpy.pi))
         for name, percentile in (("10th pctile", 10), ("Median", 50), ("90th pctile", 90)):
             rows.append([f"{name} diameter", f"{numpy.percentile(diameters, percentile):.1f} pixels"])
-        rows.append(["Area covered by objects" if disc else "Volume covered", f"{100 * sizes.sum() / labels.size:.1f} %"])
+        rows.append(
+            ["Area covered by objects" if disc else "Volume covered", f"{100 * sizes.sum() / labels.size:.1f} %"]
+        )
     return rows
 
 
