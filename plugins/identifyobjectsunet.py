@@ -53,7 +53,7 @@ from cpunet.plugin.measurements import (
     measurement_columns,
 )
 from cpunet.plugin.models_folder import prefer_models_folder, preferred_models_folder, use_preferred_folder
-from cpunet.plugin.progress import log_progress, show_progress
+from cpunet.plugin.progress import log_progress, show_progress, warn_once
 from cpunet.prepare import usable_pixels
 from cpunet.segment import Options, segment_image
 from cpunet.session import INSTALL_HELP, load_model
@@ -771,12 +771,11 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         device = device or (DEVICES[self.device.value] if self.advanced.value else "automatic")
         path = self.model_path()
         card = self.cardless_settings.card(path) if self.lacks_card() else None
-        models = [
-            load_model(
-                each, device, threads_for_this_process(), card if each == path else None, self.gpu_memory_bytes()
-            )
-            for each in [path, *self.further_model_paths()]
-        ]
+        further, threads, memory = self.further_model_paths(), threads_for_this_process(), self.gpu_memory_bytes()
+        if memory is not None:
+            memory //= 1 + len(further)
+        models = [load_model(path, device, threads, card, memory)]
+        models += [load_model(each, device, threads, None, memory) for each in further]
         used = ModelUsed(" + ".join(model.card.name for model in models), "+".join(model.sha256 for model in models))
         return (models[0] if len(models) == 1 else average_models(models)), used
 
@@ -811,7 +810,7 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
                 on_progress=show_progress(what, workspace.frame) if in_window else log_progress(what),
             ),
             lambda: self.open_model("cpu")[0],
-            logging.warning,
+            warn_once,
         )
         kept = filter_objects(
             found.labels,

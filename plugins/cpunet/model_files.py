@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional
+from typing import Dict, List, Mapping
 
 from cpunet.model_card import ModelError
 
@@ -43,36 +43,25 @@ def user_models_folder(platform: str, environment: Mapping[str, str], home: str)
     return Path(data) / "cpunet" / "models"
 
 
-def model_folders(folder: Optional[Path] = None) -> List[Path]:
+def model_folders() -> List[Path]:
     """Return the folders in which models are looked for, first the user's own.
-
-    Parameters
-    ----------
-    folder : Path, optional
-        The one that the user prefers; it comes first.
 
     Returns
     -------
     list of Path
-        The preferred folder; the folder that the environment variable CPUNET_MODELS names; the user's models
-        folder; models/ inside the installed package; models/ inside, and beside, the plugins folder. Those that
-        exist.
+        The folder that the environment variable CPUNET_MODELS names; the user's models folder; models/ inside
+        the installed package; models/ inside, and beside, the plugins folder. Those that exist.
     """
     package = Path(__file__).resolve().parent
     own = os.environ.get(MODELS_VARIABLE)
-    candidates = [Path(preferred) for preferred in (folder, own) if preferred]
+    candidates = [Path(own)] if own else []
     candidates += [user_models_folder(sys.platform, os.environ, os.path.expanduser("~"))]
     candidates += [package / "models", package.parent / "models", package.parent.parent / "models"]
-    return [each for each in candidates if os.path.isdir(each)]
+    return [folder for folder in candidates if os.path.isdir(folder)]
 
 
-def list_models(folder: Optional[Path] = None) -> Dict[str, Path]:
+def list_models() -> Dict[str, Path]:
     """Find all models that have a name.
-
-    Parameters
-    ----------
-    folder : Path, optional
-        One that the user prefers; see `model_folders`.
 
     Returns
     -------
@@ -81,24 +70,22 @@ def list_models(folder: Optional[Path] = None) -> Dict[str, Path]:
         one name, the first folder's, and within a folder the former. Hidden files do not count.
     """
     found: Dict[str, Path] = {}
-    for searched in model_folders(folder):
-        for path in sorted(searched.glob(f"*/{MODEL_FILE}")):
+    for folder in model_folders():
+        for path in sorted(folder.glob(f"*/{MODEL_FILE}")):
             found.setdefault(path.parent.name, path)
-        for path in sorted(searched.glob("*.onnx")):
+        for path in sorted(folder.glob("*.onnx")):
             if os.path.isfile(path) and not path.name.startswith("."):
                 found.setdefault(path.stem, path)
     return dict(sorted(found.items()))
 
 
-def find_model(name_or_path: str, folder: Optional[Path] = None) -> Path:
+def find_model(name_or_path: str) -> Path:
     """Return the file of a model.
 
     Parameters
     ----------
     name_or_path : str
         The name of a model that is shipped or lies in the user's folder, or the path of an ONNX file.
-    folder : Path, optional
-        One that the user prefers; see `model_folders`.
 
     Returns
     -------
@@ -109,7 +96,7 @@ def find_model(name_or_path: str, folder: Optional[Path] = None) -> Path:
     ModelError
         If there is no such model; the message names those that there are.
     """
-    models = list_models(folder)
+    models = list_models()
     if name_or_path in models:
         return models[name_or_path]
     path = Path(name_or_path).expanduser()

@@ -70,21 +70,6 @@ def test_the_users_models_are_listed_and_the_variables_folder_comes_first(tmp_pa
     assert model_files.find_model("nuclei_fluorescence") == users / "nuclei_fluorescence.onnx"
 
 
-def test_the_folder_that_a_user_prefers_comes_first(tmp_path, own_models, tiny_model):
-    preferred = tmp_path / "preferred"
-    preferred.mkdir()
-    (preferred / "ape.onnx").write_bytes(tiny_model.read_bytes())
-    assert model_files.model_folders(preferred)[:2] == [preferred, own_models]
-    found = list_models(preferred)
-    assert found["ape"] == preferred / "ape.onnx" == find_model("ape", preferred)
-    assert found["zebra"] == own_models / "zebra" / "model.onnx"
-    assert find_model("ape") == own_models / "ape" / "model.onnx"
-
-
-def test_a_preferred_folder_that_is_gone_hides_no_model(tmp_path, own_models):
-    assert list_models(tmp_path / "gone") == list_models()
-
-
 def test_no_test_sees_the_models_of_who_runs_it():
     repository = Path(__file__).resolve().parents[2]
     assert {path.parents[2] for path in list_models().values()} <= {repository}

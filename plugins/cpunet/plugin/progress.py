@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any, Callable
+from typing import Any, Callable, Set
 
 from cellprofiler_core.pipeline.event import CancelledException
 
@@ -12,6 +12,15 @@ from cellprofiler_core.pipeline.event import CancelledException
 SECONDS_BEFORE_FIRST, SECONDS_BETWEEN = 2.0, 5.0
 
 Progress = Callable[[int, int], None]
+
+_said: Set[str] = set()
+
+
+def warn_once(warning: str) -> None:
+    """Write a warning into the log, once a process: a batch of a thousand images would repeat it as often."""
+    if warning not in _said:
+        _said.add(warning)
+        logging.warning(warning)
 
 
 def log_progress(what: str, log: Callable[[str], None] = logging.info) -> Progress:
