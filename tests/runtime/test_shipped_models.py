@@ -41,7 +41,8 @@ def test_the_folder_is_complete_and_small(path):
     assert all(re.fullmatch("[0-9a-f]{64}", entry["sha256"]) for entry in card.provenance["data"])
     readme = (path.parent / "README.md").read_text(encoding="utf-8")
     assert sha256(path) in readme
-    assert sha256(path.with_name("weights.safetensors")) in readme
+    if "precision" not in card.provenance:  # one of reduced precision is fine-tuned from the float32 model's weights
+        assert sha256(path.with_name("weights.safetensors")) in readme
     assert card.licence in readme
     for scores in card.scores.values():
         assert f"{scores['mean_f1']:.3f}" in readme
