@@ -30,6 +30,10 @@ COMMANDS = {
         "cpunet.export.card_command",
         "read a model's card, change it, or add one to a file (needs cpunet[training])",
     ),
+    "demo-swap": (
+        "cpunet.export.demo_swap_command",
+        "walk from corrected objects to a pipeline with a model of your own, on drawn images (needs cpunet[training])",
+    ),
     "import-bioimageio": (
         "cpunet.export.bioimageio_import_command",
         "make a model file of a bioimage.io package (needs cpunet[training])",
