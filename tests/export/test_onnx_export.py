@@ -159,7 +159,23 @@ def test_the_readme_says_what_the_card_says_and_leaves_a_hand_written_one_alone(
     assert "written by hand" in capsys.readouterr().out
 
 
-def test_tuning_and_scores_go_into_the_card(data_root, weights_of_drawn, tmp_path):
+def test_verify_compares_with_the_torch_weights_beside_the_file(exported, trained, tmp_path, capsys):
+    assert main(["verify", str(exported)]) == 0
+    assert "no weights.safetensors beside the file" in capsys.readouterr().out
+    save_trained(exported.with_name("weights.safetensors"), trained)
+    assert main(["verify", str(exported)]) == 0
+    out = capsys.readouterr().out
+    assert "passed  values of torch: agree within" in out
+    assert "passed  schema: " in out
+    torch.nn.init.normal_(trained.network.head.weight)
+    save_trained(exported.with_name("weights.safetensors"), trained)
+    assert main(["verify", str(exported)]) == 1
+    assert "FAILED  values of torch: onnxruntime and torch disagree at" in capsys.readouterr().out
+
+
+def test_tuning_and_scores_go_into_the_card_and_are_verified(
+    data_root, weights_of_drawn, tmp_path, capsys, monkeypatch
+):
     path = tmp_path / "models" / "drawn" / "model.onnx"
     assert main(["export", str(weights_of_drawn), "-o", str(path), "--data", str(data_root)]) == 0
     card = read_card(path)
@@ -167,6 +183,14 @@ def test_tuning_and_scores_go_into_the_card(data_root, weights_of_drawn, tmp_pat
     rows = rows_of_split([DataSource("drawn")], data_root, "val")[0]
     again = pool_scores(score_images(load_model(path), rows))
     assert again.mean_f1 == pytest.approx(card.scores["drawn"]["mean_f1"], abs=1e-4)
+    capsys.readouterr()
+    assert main(["verify", str(path), "--data", str(data_root)]) == 0
+    assert (
+        f"drawn val mean F1 {again.mean_f1:.4f} (card {card.scores['drawn']['mean_f1']:.4f})" in capsys.readouterr().out
+    )
+    monkeypatch.setattr("cpunet.export.verification.SCORE_TOLERANCE", -0.001)  # asks for more than the card promises
+    assert main(["verify", str(path), "--data", str(data_root)]) == 1
+    assert f"and its card promises {card.scores['drawn']['mean_f1']:.4f}" in capsys.readouterr().out
 
 
 def test_a_failure_while_scoring_leaves_the_model_before(data_root, weights_of_drawn, tmp_path, monkeypatch):
