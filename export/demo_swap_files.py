@@ -19,9 +19,7 @@ FIELD_PX, COLUMNS, DIAMETER_PX = 192, 4, 30.0
 RIM_WIDTH_PX, INSIDE, BACKGROUND, NOISE = 2.0, 0.08, 0.05, 0.012
 CHOICE = re.compile(r"^(    Select the model:).*$", re.M)
 
-ELSE = (
-    "svn_version:'Unknown'|show_window:False|notes:[]|batch_state:array([], dtype=uint8)|enabled:True|wants_pause:False"
-)
+ELSE = "show_window:False|notes:[]|batch_state:array([], dtype=uint8)|enabled:True|wants_pause:False"
 PIPELINE = r"""CellProfiler Pipeline: http://www.cellprofiler.org
 Version:5
 DateRevision:428
@@ -29,12 +27,12 @@ GitHash:
 ModuleCount:7
 HasImagePlaneDetails:False
 
-Images:[module_num:1|variable_revision_number:2|ELSE]
+Images:[module_num:1|svn_version:'Unknown'|variable_revision_number:2|ELSE]
     :
     Filter images?:Images only
     Select the rule criteria:and (extension does isimage)
 
-Metadata:[module_num:2|variable_revision_number:6|ELSE]
+Metadata:[module_num:2|svn_version:'Unknown'|variable_revision_number:6|ELSE]
     Extract metadata?:No
     Metadata data type:Text
     Metadata types:{}
@@ -51,7 +49,7 @@ Metadata:[module_num:2|variable_revision_number:6|ELSE]
     Metadata file name:None
     Does cached metadata exist?:No
 
-NamesAndTypes:[module_num:3|variable_revision_number:8|ELSE]
+NamesAndTypes:[module_num:3|svn_version:'Unknown'|variable_revision_number:8|ELSE]
     Assign a name to:All images
     Select the image type:Grayscale image
     Name to assign these images:DNA
@@ -72,12 +70,12 @@ NamesAndTypes:[module_num:3|variable_revision_number:8|ELSE]
     Set intensity range from:Image metadata
     Maximum intensity:255.0
 
-Groups:[module_num:4|variable_revision_number:2|ELSE]
+Groups:[module_num:4|svn_version:'Unknown'|variable_revision_number:2|ELSE]
     Do you want to group your images?:No
     grouping metadata count:1
     Metadata category:None
 
-IdentifyObjectsUNet:[module_num:5|variable_revision_number:2|ELSE]
+IdentifyObjectsUNet:[module_num:5|svn_version:'Unknown'|variable_revision_number:2|ELSE]
     Select the input image:DNA
     Name the objects to be identified:Nuclei
     Select the model:nuclei_fluorescence
@@ -95,13 +93,13 @@ IdentifyObjectsUNet:[module_num:5|variable_revision_number:2|ELSE]
     Save the probability image?:No
     Name the probability image:ProbabilityNuclei
 
-ConvertObjectsToImage:[module_num:6|variable_revision_number:1|ELSE]
+ConvertObjectsToImage:[module_num:6|svn_version:'Unknown'|variable_revision_number:1|ELSE]
     Select the input objects:Nuclei
     Name the output image:NucleiLabels
     Select the color format:uint16
     Select the colormap:Default
 
-SaveImages:[module_num:7|variable_revision_number:15|ELSE]
+SaveImages:[module_num:7|svn_version:'Unknown'|variable_revision_number:15|ELSE]
     Select the type of image to save:Image
     Select the image to save:NucleiLabels
     Select method for constructing file names:From image filename
