@@ -6,10 +6,11 @@ import io
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -61,7 +62,9 @@ def to_float16(model_bytes: bytes) -> bytes:
     return _finished(model, card, "float16")
 
 
-def to_int8(model_bytes: bytes, calibration_images: Sequence[NDArray[np.float32]]) -> bytes:
+def to_int8(
+    model_bytes: bytes, calibration_images: Sequence[NDArray[np.float32]], changes: Mapping[str, Any] | None = None
+) -> bytes:
     """Turn a model's weights and arithmetic into whole numbers of 8 bits, but for its last convolution.
 
     Parameters
@@ -70,6 +73,8 @@ def to_int8(model_bytes: bytes, calibration_images: Sequence[NDArray[np.float32]
         An ONNX file with a model card.
     calibration_images : sequence of ndarray of shape (C, Y, X), float32
         Normalised, at the scale that the network sees; the middle 256 x 256 pixels of each tell which values occur.
+    changes : mapping of str to any, optional
+        Arguments of onnxruntime's ``quantize_static`` in place of those here, to compare.
 
     Returns
     -------
@@ -98,19 +103,18 @@ def to_int8(model_bytes: bytes, calibration_images: Sequence[NDArray[np.float32]
     shown = [_calibration_input(image, card) for image in calibration_images]
     with tempfile.TemporaryDirectory() as folder, _silent():
         result = Path(folder) / "int8.onnx"
-        quantize_static(
-            model,
-            str(result),
-            _Reader(model.graph.input[0].name, shown),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.Percentile,
-            nodes_to_exclude=_last_steps(model),
-            extra_options={"CalibPercentile": CALIBRATION_PERCENTILE},
-        )
+        settings: dict[str, Any] = {
+            "quant_format": QuantFormat.QDQ,
+            "per_channel": True,
+            "reduce_range": True,
+            "activation_type": QuantType.QUInt8,
+            "weight_type": QuantType.QInt8,
+            "calibrate_method": CalibrationMethod.Percentile,
+            "nodes_to_exclude": _last_steps(model),
+            "extra_options": {"CalibPercentile": CALIBRATION_PERCENTILE},
+            **(changes or {}),
+        }
+        quantize_static(model, str(result), _Reader(model.graph.input[0].name, shown), **settings)
         quantized = onnx.load(result)
     return _finished(quantized, card, "int8")
 

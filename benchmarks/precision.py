@@ -1,0 +1,110 @@
+"""What reduced precision gives and costs: size, speed beside float32 in turns, mean F1 on validation images.
+
+The variants are made in the training environment, and measured in each environment with its own onnxruntime:
+
+    .venv/training/bin/python -m benchmarks.precision demo-output/precision --make data
+    PYTHONPATH=plugins .venv/cellprofiler/bin/python -m benchmarks.precision demo-output/precision --data data/bbbc039
+    .venv/training/bin/python -m benchmarks.precision demo-output/precision
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Dict, List, Sequence
+
+import numpy as np
+import onnxruntime
+
+from benchmarks.labelled_images import labelled_images
+from cpunet.matching import pool_scores, score_image
+from cpunet.model_files import DEFAULT_MODEL, find_model
+from cpunet.segment import segment_image
+from cpunet.session import OnnxModel, load_model
+
+FIELD, ROUNDS = (512, 704), 15  # whole multiples of what every network here takes
+
+
+def make_variants(folder: Path, data: Path) -> None:
+    """Write all variants of the default model to a folder; the file's name says how each differs from what ships."""
+    from onnxruntime.quantization import CalibrationMethod, QuantType
+
+    from cpunet.export.precision import to_float16, to_int8
+    from cpunet.export.reduced_export import calibration_images
+    from cpunet.onnx_file import read_card
+    from cpunet.training.weights import WEIGHTS_FILE, load_trained
+
+    source = find_model(DEFAULT_MODEL)
+    content = source.read_bytes()
+    images = calibration_images(load_trained(source.with_name(WEIGHTS_FILE)), data, read_card(source))
+    symmetric = {"ActivationSymmetric": True, "CalibPercentile": 99.9}
+    changes = {
+        "int8": {},
+        "int8, last convolution too": {"nodes_to_exclude": []},
+        "int8, weights of 8 bits": {"reduce_range": False},
+        "int8, percentile 99.99": {"extra_options": {"CalibPercentile": 99.99}},
+        "int8, minimum and maximum": {"calibrate_method": CalibrationMethod.MinMax},
+        "int8, entropy": {"calibrate_method": CalibrationMethod.Entropy},
+        "int8, signed symmetric values": {"activation_type": QuantType.QInt8, "extra_options": symmetric},
+        "int8, unsigned weights": {"weight_type": QuantType.QUInt8},
+        "int8, convolutions alone": {"op_types_to_quantize": ["Conv"]},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "float16.onnx").write_bytes(to_float16(content))
+    for name, change in changes.items():
+        (folder / f"{name}.onnx").write_bytes(to_int8(content, images, change))
+        print(name, flush=True)
+
+
+def median_seconds(models: Sequence[OnnxModel], rounds: int) -> List[float]:
+    """Time the networks in turns, so that whatever else the machine does slows all alike."""
+    image = np.random.default_rng(0).random((1, 1, *FIELD), np.float32)
+    taken: List[List[float]] = [[] for _ in models]
+    for turn in range(rounds + 1):
+        for model, seconds in zip(models, taken):
+            began = time.perf_counter()
+            model.predict(image)
+            if turn:  # the first run is slower
+                seconds.append(time.perf_counter() - began)
+    return [statistics.median(seconds) for seconds in taken]
+
+
+def mean_f1(model: OnnxModel, folder: Path, split: str) -> float:
+    """Score a model with its default settings."""
+    images = labelled_images(folder, split, "fluorescence")
+    return pool_scores([score_image(each.labels, segment_image(each.image, model).labels) for each in images]).mean_f1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Make the variants, or measure them and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the variants, *.onnx")
+    parser.add_argument("--make", type=Path, metavar="ROOT", help="write them; the folder that holds the data sets")
+    parser.add_argument("--data", nargs="*", type=Path, default=[], metavar="SET", help="sets to score them on")
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--beside", nargs="*", type=Path, default=[], metavar="FILE", help="further models")
+    parser.add_argument(
+        "--rounds", type=int, default=ROUNDS, help=f"measurements of each; the median counts ({ROUNDS})"
+    )
+    options = parser.parse_args(arguments)
+    if options.make:
+        make_variants(options.folder, options.make)
+        return 0
+    files: Dict[str, Path] = {"float32": find_model(DEFAULT_MODEL)}
+    files.update({path.stem: path for path in sorted(options.folder.glob("*.onnx"))})
+    files.update({path.parent.name: path for path in options.beside})
+    models = [load_model(path, device="cpu", threads=1) for path in files.values()]
+    seconds = median_seconds(models, options.rounds)
+    header = ["variant", "MB", f"times as fast, onnxruntime {onnxruntime.__version__}"]
+    header += [f"mean F1, {folder.name} {options.split}" for folder in options.data]
+    print("| " + " | ".join(header) + " |\n|" + "---|" * len(header))
+    for (name, path), model, each in zip(files.items(), models, seconds):
+        scores = [f"{mean_f1(model, folder, options.split):.4f}" for folder in options.data]
+        cells = [name, f"{path.stat().st_size / 1e6:.2f}", f"{seconds[0] / each:.2f}", *scores]
+        print("| " + " | ".join(cells) + " |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
