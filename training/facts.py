@@ -148,7 +148,10 @@ def training_facts(
 
 
 def current_commit(folder: Path) -> str:
-    """Return the commit that a folder stands at, or an empty text outside git."""
+    """Return the commit that a folder stands at, or an empty text outside git, or where git is not installed."""
     words = ("git", "-C", str(folder), "rev-parse", "--short=12", "HEAD")
-    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    try:
+        result = subprocess.run(words, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
     return result.stdout.strip() if result.returncode == 0 else ""
