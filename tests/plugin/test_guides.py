@@ -12,7 +12,13 @@ from cpunet.onnx_file import read_card
 from scripts.write_settings_reference import module_showing_everything
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-GUIDES = ["choosing-settings.md", "first-pipeline.md", "replace-identifyprimaryobjects.md", "settings.md"]
+GUIDES = [
+    "choosing-settings.md",
+    "first-pipeline.md",
+    "replace-identifyprimaryobjects.md",
+    "settings.md",
+    "troubleshooting.md",
+]
 OTHER_MODULES = {"ColorToGray", "NamesAndTypes"}
 OTHER_WORDS = {"Step", "Yes", "No", "Rescaled by", "Process as 3D?", "File > Preferences"}
 PANELS = {"Probability of an object", "Probability of a border"}
