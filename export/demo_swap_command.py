@@ -17,7 +17,7 @@ from cpunet.image_files import read_image
 from cpunet.matching import SetScores, pool_scores, score_image
 from cpunet.model_files import DEFAULT_MODEL, MODELS_VARIABLE
 
-CORRECTED_FIELDS, NEW_FIELDS, STEPS = 10, 3, 60
+CORRECTED_FIELDS, NEW_FIELDS, STEPS = 10, 3, 30
 MODEL, MODELS_FOLDER, LOG = "mine", "my-models", "walk.log"
 # The commands of docs/swap-a-model.md, where "cpunet" stands for this Python's.
 BEFORE_THE_CHOICE = (
