@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import List, Optional
+from typing import Any, List, Optional
 
 
 def show_lines(title: str, lines: List[str]) -> None:
@@ -49,7 +49,7 @@ def ask_for_folder(question: str, start: str) -> Optional[str]:
     return chosen
 
 
-def _window():  # type: ignore[no-untyped-def]
+def _window() -> Any:
     """Return CellProfiler's main window, or None without one."""
     if "wx" not in sys.modules:
         return None
