@@ -46,7 +46,7 @@ from benchmarks.pipeline_text import append_modules, split_modules
 
 NAME = "IdentifyObjectsUNet"
 WORKERS = 2
-TILE_PX = 128
+TILE_PX = 192
 
 
 def scenario(driver):
