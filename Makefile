@@ -28,7 +28,7 @@ test: test-training test-cellprofiler test-runtime38
 # The plugin in its host: Python 3.9 or 3.8, no torch.
 test-cellprofiler: $(CELLPROFILER)/.ready
 	jdk=$$(scripts/need_jdk_and_compiler.sh) && JAVA_HOME="$$jdk" PYTHONPATH=plugins \
-		$(CELLPROFILER)/bin/python $(OLD_PYTEST) tests/runtime tests/plugin
+		$(CELLPROFILER)/bin/python $(OLD_PYTEST) tests/runtime tests/plugin tests/window
 
 test-training: $(TRAINING)/.ready
 	$(TRAINING)/bin/python -m pytest tests/runtime tests/training tests/export
