@@ -39,7 +39,7 @@ import cellprofiler.gui.cpframe  # before the names below, which import one anot
 from cellprofiler.gui.figure import Figure
 from cellprofiler.gui.namesubscriber import NameSubscriberComboBox
 from cellprofiler.gui.utilities.module_view import edit_control_name
-from window_driver import Driver, descendants, gone, later, press, seconds, send, shown
+from window_driver import Driver, descendants, gone, later, press, screen, seconds, send, shown
 
 from benchmarks.demo_example_fly import example_folder
 from benchmarks.pipeline_text import append_modules, split_modules
@@ -62,9 +62,8 @@ def scenario(driver):
     yield from read_dialogs(driver, module)
     yield from read_help(driver)
     yield from save_and_open(driver, controller)
-    module = the_module(driver)
-    yield from step(driver, controller, module)
-    yield from stop_between_tiles(driver, controller, module)
+    yield from step(driver, controller)
+    yield from stop_between_tiles(driver, controller, the_module(driver))
     yield from analyse(driver, controller)
 
 
@@ -249,7 +248,7 @@ def save_and_open(driver, controller):
     driver.report["opened"] = values(driver)
 
 
-def step(driver, controller, module):
+def step(driver, controller):
     """Run the module in test mode, and look at its figure."""
     later(controller.start_debugging)
     yield controller.is_in_debug_mode
@@ -354,7 +353,7 @@ def analyse(driver, controller):
     dialog = yield complete
     driver.report["analysis"] = {"workers": most_workers[0], "seconds": round(time.monotonic() - begun, 1)}
     yield seconds(1)
-    driver.shoot_now(wx.Rect(wx.Point(0, 0), wx.GetDisplaySize()), "analysis")
+    driver.shoot_now(screen(), "analysis")
     later(dialog.EndModal, wx.ID_OK)
     yield gone(dialog)
     driver.report["analysis"]["figure"] = bool(shown(NAME, Figure)())

@@ -1,7 +1,6 @@
 """What CellProfiler's window shows of the module. Extra: needs wxPython, xvfb-run and ImageMagick's import."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ def report(tmp_path_factory):
     output = tmp_path_factory.mktemp("window")
     scenario = Path(__file__).with_name("scenario.py")
     screen = ["xvfb-run", "-a", "-s", "-screen 0 1400x1000x24"]
-    subprocess.run([*screen, sys.executable, str(scenario), str(output)], env=dict(os.environ), timeout=600)
+    subprocess.run([*screen, sys.executable, str(scenario), str(output)], timeout=600)
     return json.loads((output / "report.json").read_text(encoding="utf-8"))
 
 
@@ -31,6 +30,16 @@ def test_the_whole_scenario_ran(report):
 def test_the_module_is_found_by_category_and_by_search(report):
     assert "IdentifyObjectsUNet" in report["in Object Processing"]
     assert report["found by unet"] == ["IdentifyObjectsUNet"]
+
+
+def test_every_visible_setting_has_a_control_and_the_help_opens(report):
+    assert report["visible settings"]
+    assert report["without a control"] == []
+    assert "When should I use this module?" in report["help"]
+
+
+def test_checking_the_settings_opens_no_session(report):
+    assert not report["onnxruntime after validation"]
 
 
 def test_a_saved_project_opens_with_the_same_settings(report):
@@ -49,4 +58,5 @@ def test_cancel_stops_between_tiles(report):
 
 
 def test_an_analysis_with_two_workers_writes_its_tables(report):
+    assert report["analysis"]["workers"] == 2
     assert {"MyExpt_Image.csv", "MyExpt_Nuclei.csv"} <= set(report["analysis"]["files"])

@@ -34,7 +34,7 @@ class Driver:
 
     def __init__(self, frame, output, scenario):
         self.frame, self.output, self.report = frame, output, {}
-        self._steps, self._found = scenario(self), None
+        self._steps = scenario(self)
         self._condition, self._since, self._inside = next(self._steps), time.monotonic(), False
         self._timer = wx.Timer(frame)
         frame.Bind(wx.EVT_TIMER, self._tick, self._timer)
