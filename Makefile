@@ -2,7 +2,7 @@
 #   make demo    the module in real CellProfiler, beside IdentifyPrimaryObjects
 #   make test    all tests
 #   make lint    ruff and mypy
-#   make bench   speed, side by side with IdentifyPrimaryObjects
+#   make bench   speed and memory, side by side with IdentifyPrimaryObjects
 #   make bundles the plugin as one zip a system in dist/, for CellProfiler's installed application; checked and run
 #   make clean   remove what was made
 # On a machine without an NVIDIA GPU, torch's CPU build saves 4 GB:
@@ -50,6 +50,8 @@ lint: $(TRAINING)/.ready
 
 bench: $(CELLPROFILER)/.ready
 	PYTHONPATH=plugins $(CELLPROFILER)/bin/python -m benchmarks.module_speed
+	$(CELLPROFILER)/bin/python -W ignore benchmarks/memory_flat.py
+	-$(CELLPROFILER)/bin/python -W ignore benchmarks/memory_flat.py --primary
 
 # Downloads onnxruntime's published wheels for each system (80 MB, kept in .cache/wheels). The checks run the zip for
 # Linux in a Python that has CellProfiler's packages and no other.

@@ -42,6 +42,7 @@ from cpunet.plugin.advanced_settings import (
 )
 from cpunet.plugin.buttons import ask_for_folder, show_lines
 from cpunet.plugin.cardless_settings import CardlessSettings
+from cpunet.plugin.earlier_image_sets import free_earlier_image_sets
 from cpunet.plugin.figure import count_objects, plane_to_show, show_figure, statistics_of_objects
 from cpunet.plugin.measurements import (
     CONFIDENCE,
@@ -784,6 +785,7 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
     def run(self, workspace):
         """Find the objects of one image set."""
         begun = time.monotonic()
+        free_earlier_image_sets()
         image = workspace.image_set.get_image(self.x_name.value)
         data = image.pixel_data
         shape = data.shape[:3] if image.volumetric else data.shape[:2]
