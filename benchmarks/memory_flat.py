@@ -1,8 +1,6 @@
 """How much memory CellProfiler holds while the module works through many image sets in one process.
 
-Each image set goes the way that CellProfiler's own loop takes: one file of measurements for the whole run, a workspace
-and a set of objects for each image set, and everything of it dropped afterwards. What the process holds after each
-image set is printed, and the most that it has ever held. Linux only: it reads /proc.
+What the process holds after each image set is printed, and the most that it has ever held. Linux only: it reads /proc.
 """
 
 import argparse
@@ -15,16 +13,9 @@ from typing import Any, Dict, Iterator, NamedTuple, Sequence, Tuple
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY / "plugins"), str(REPOSITORY)]
 
-from benchmarks.run_module import objects_unet, primary_objects
-
-# isort: split
 import numpy as np
-from cellprofiler_core.image import Image
-from cellprofiler_core.measurement import Measurements
-from cellprofiler_core.object import ObjectSet
-from cellprofiler_core.pipeline import Pipeline
-from cellprofiler_core.workspace import Workspace
 
+from benchmarks.run_module import objects_unet, primary_objects, run_analysis
 from cpunet.drawn_nuclei import draw_field
 
 MOST_GROWTH = 0.02
@@ -74,22 +65,8 @@ def memory_by_image_set(module: Any, shape: Tuple[int, int], count: int, diamete
     dict of int to Memory
         By image set, from 1.
     """
-    pipeline = Pipeline()
-    pipeline.add_module(module)
-    measurements = Measurements(image_set_start=1)
-    noted = {}
-    try:
-        for number, pixels in enumerate(fields(shape, count, diameter_px), start=1):
-            measurements.clear_cache()
-            for provider in measurements.providers:
-                provider.release_memory()
-            measurements.next_image_set(number)
-            measurements.add("DNA", Image(pixels))
-            module.run(Workspace(pipeline, module, measurements, ObjectSet(), measurements, None))
-            noted[number] = memory_held()
-    finally:
-        measurements.close()
-    return noted
+    images = fields(shape, count, diameter_px)
+    return {number: memory_held() for number, _ in enumerate(run_analysis(module, images), start=1)}
 
 
 def growth_after_tenth(noted: Dict[int, Memory]) -> Tuple[float, float]:

@@ -1,7 +1,7 @@
-"""Run one CellProfiler module on one image, in this process, without a window."""
+"""Run one CellProfiler module on images, in this process, without a window."""
 
 import time
-from typing import Any, NamedTuple
+from typing import Any, Iterable, Iterator, NamedTuple
 
 import cellprofiler_core.preferences
 
@@ -85,3 +85,36 @@ def run_module(module: Any, pixels: np.ndarray) -> ModuleRun:
     module.run(workspace)
     seconds = time.perf_counter() - start
     return ModuleRun(workspace.object_set.get_objects("Nuclei").segmented, seconds)
+
+
+def run_analysis(module: Any, images: Iterable[np.ndarray]) -> Iterator[ModuleRun]:
+    """Run a module on images one after another, as CellProfiler's own loop does.
+
+    Parameters
+    ----------
+    module : cellprofiler_core.module.Module
+        From one of the functions above.
+    images : iterable of ndarray of shape (Y, X), float
+        0..1, as CellProfiler loads images; each is an image set.
+
+    Yields
+    ------
+    ModuleRun
+        After each image set. One file of measurements stays open meanwhile; workspace and objects are dropped.
+    """
+    pipeline = Pipeline()
+    pipeline.add_module(module)
+    measurements = Measurements(image_set_start=1)
+    try:
+        for number, pixels in enumerate(images, start=1):
+            measurements.clear_cache()
+            for provider in measurements.providers:
+                provider.release_memory()
+            measurements.next_image_set(number)
+            measurements.add("DNA", Image(pixels))
+            objects = ObjectSet()
+            start = time.perf_counter()
+            module.run(Workspace(pipeline, module, measurements, objects, measurements, None))
+            yield ModuleRun(objects.get_objects("Nuclei").segmented, time.perf_counter() - start)
+    finally:
+        measurements.close()

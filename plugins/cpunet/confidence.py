@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any, Tuple
+
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
-
-from cpunet.filters import in_plane
 
 Labels = npt.NDArray[np.int32]
 Probability = npt.NDArray[np.float32]
@@ -76,18 +75,58 @@ def boundary_confidence(labels: Labels, foreground: Probability, rim_px: int = R
     _check_shapes(labels, foreground)
     if rim_px < 1:
         raise ValueError(f"The rim must be 1 pixel wide or more; it is {rim_px}.")
-    step = in_plane(labels.ndim)
-    reach = (0, rim_px, rim_px)[-labels.ndim :]
-    confidence = np.zeros(int(labels.max()))
-    for index, window in enumerate(ndimage.find_objects(labels)):
-        around = tuple(slice(max(0, side.start - more), side.stop + more) for side, more in zip(window, reach))
-        inside = labels[around] == index + 1
-        probability = foreground[around]
-        outer = ndimage.binary_dilation(inside, step, iterations=rim_px) & ~inside
-        inner = ndimage.binary_dilation(~inside, step, iterations=rim_px) & inside
-        if outer.any():
-            confidence[index] = probability[inner].mean() - probability[outer].mean()
-    return np.clip(confidence, 0, 1)
+    count = int(labels.max())
+    in_a_rim = _pixels_with_another_label_near(labels, rim_px)
+    own = labels[in_a_rim]
+    probability = foreground[in_a_rim].astype(np.float64)
+    inner = np.bincount(own, minlength=count + 1)
+    inner_sum = np.bincount(own, weights=probability, minlength=count + 1)
+
+    outer, outer_sum = np.zeros(count + 1), np.zeros(count + 1)
+    near = _labels_near(labels, in_a_rim, rim_px)
+    near[near == own] = 0
+    # one object a turn, so that a pixel counts once for an object that it sees in several directions
+    while near.size:
+        object_near = near.max(axis=0)
+        seen = object_near > 0
+        near, object_near, probability = near[:, seen], object_near[seen], probability[seen]
+        outer += np.bincount(object_near, minlength=count + 1)
+        outer_sum += np.bincount(object_near, weights=probability, minlength=count + 1)
+        near[near == object_near] = 0
+    confidence = np.zeros(count + 1)
+    has_rims = outer > 0
+    confidence[has_rims] = inner_sum[has_rims] / inner[has_rims] - outer_sum[has_rims] / outer[has_rims]
+    return np.clip(confidence[1:], 0, 1)
+
+
+def _pixels_with_another_label_near(labels: Labels, most_steps: int) -> npt.NDArray[np.bool_]:
+    """Return which pixels have a pixel of another label within so many steps in their plane."""
+    found = np.zeros(labels.shape, bool)
+    for axis in (-2, -1):
+        differ = np.diff(labels, axis=axis) != 0
+        for side in (slice(None, -1), slice(1, None)):
+            found[_along(axis, side)] |= differ
+    for _ in range(most_steps - 1):
+        before = found.copy()
+        for axis in (-2, -1):
+            found[_along(axis, slice(1, None))] |= before[_along(axis, slice(None, -1))]
+            found[_along(axis, slice(None, -1))] |= before[_along(axis, slice(1, None))]
+    return found
+
+
+def _along(axis: int, side: slice) -> Tuple[Any, ...]:
+    return (..., side, slice(None)) if axis == -2 else (..., side)
+
+
+def _labels_near(labels: Labels, pixels: npt.NDArray[np.bool_], most_steps: int) -> Labels:
+    """Return the labels within so many steps of each pixel in its plane, (places, pixels); 0 outside the image."""
+    one_way = range(-most_steps, most_steps + 1)
+    steps = [(y, x) for y in one_way for x in one_way if 0 < abs(y) + abs(x) <= most_steps]
+    margin = [(0, 0)] * (labels.ndim - 2) + [(most_steps, most_steps)] * 2
+    padded = np.pad(labels, margin).ravel()
+    place = np.flatnonzero(np.pad(pixels, margin))
+    width = labels.shape[-1] + 2 * most_steps
+    return np.stack([padded[place + y * width + x] for y, x in steps])
 
 
 def foreground_area(labels: Labels) -> int:
