@@ -43,7 +43,13 @@ from cpunet.plugin.advanced_settings import (
 from cpunet.plugin.buttons import ask_for_folder, show_lines
 from cpunet.plugin.cardless_settings import CardlessSettings
 from cpunet.plugin.earlier_image_sets import free_earlier_image_sets
-from cpunet.plugin.figure import count_objects, plane_to_show, show_figure, statistics_of_objects
+from cpunet.plugin.figure import (
+    count_objects,
+    enlarge_when_new,
+    plane_to_show,
+    show_figure,
+    statistics_of_objects,
+)
 from cpunet.plugin.measurements import (
     CONFIDENCE,
     NUMBERS_OF_IMAGE,
@@ -908,6 +914,7 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
 
     def display(self, workspace, figure):
         """Draw the figure from the display data alone."""
+        enlarge_when_new(figure)
         show_figure(figure, workspace.display_data, self.y_name.value)
 
     def is_object_identification_module(self):

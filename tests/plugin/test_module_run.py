@@ -1,3 +1,6 @@
+import sys
+from types import SimpleNamespace
+
 import cellprofiler_core.preferences
 import identifyobjectsunet
 import numpy as np
@@ -7,6 +10,7 @@ from cellprofiler_core.constants.measurement import COLTYPE_FLOAT, COLTYPE_INTEG
 
 from cpunet import session
 from cpunet.matching import score_image
+from cpunet.plugin.figure import ROOM, enlarge_when_new
 from cpunet.segment import segment_image
 from tests.tiny_onnx import changed_card, tiny_onnx
 
@@ -269,6 +273,32 @@ def test_a_colour_model_takes_colour_and_grey_images(module, run, field, colour_
     colour = run(module, np.repeat(image[..., np.newaxis], 3, axis=2)).objects.segmented
     assert score_image(truth, grey).tp[0] == objects_in(truth)
     np.testing.assert_array_equal(grey, colour)
+
+
+def window_of(size, position):
+    window = SimpleNamespace(size=size, GetPosition=lambda: np.array(position))
+    window.GetSize = lambda: window.size
+    window.SetSize = lambda *to: setattr(window, "size", to)
+    return window
+
+
+@pytest.mark.parametrize(
+    ("size", "position", "screen", "grown"),
+    [
+        ((640, 520), (20, 20), (1920, 1080), ROOM),
+        ((640, 520), (20, 20), (1024, 600), (1004, 580)),
+        ((640, 520), (500, 300), (1024, 600), (640, 520)),
+        ((1600, 600), (0, 0), (1920, 1080), (1600, ROOM[1])),
+    ],
+)
+def test_a_new_figure_opens_large_and_keeps_the_size_that_it_gets(monkeypatch, size, position, screen, grown):
+    monkeypatch.setitem(sys.modules, "wx", SimpleNamespace(GetDisplaySize=lambda: np.array(screen)))
+    window = window_of(size, position)
+    enlarge_when_new(window)
+    assert window.size == grown
+    window.SetSize(400, 300)
+    enlarge_when_new(window)
+    assert window.size == (400, 300)
 
 
 @pytest.mark.parametrize(("channels", "shown_by"), [(0, "grayscale"), (3, "color")])

@@ -260,23 +260,31 @@ def step(driver, controller):
         "titles": [axes.get_title() for axes in figure.figure.axes],
         "table": figure.table,
         "rows cut off": {},
+        "columns cut off": {},
+        "size as it opens": list(figure.GetSize()),
     }
     for name, size in (("as it opens", None), ("large", (1240, 860)), ("small", (900, 600))):
         if size:
             figure.SetSize(20, 20, *size)
             yield seconds(2)
         yield from driver.shoot(figure, f"figure {name}".replace(" ", "-"))
-        seen["rows cut off"][name] = rows_cut_off(figure)
+        seen["rows cut off"][name], seen["columns cut off"][name] = cut_off(figure)
     figure.Close()
     yield gone(figure)
 
 
-def rows_cut_off(figure):
-    """Return how many rows of the figure's table are not to be seen."""
+def cut_off(figure):
+    """Return how many rows and columns of the figure's table are not to be seen."""
     table = next(child for child in descendants(figure) if isinstance(child, wx.grid.Grid))
-    inside = min(table.GetClientSize().height, table.GetParent().GetClientSize().height - table.GetPosition().y)
+    inside, place = table.GetParent().GetClientSize(), table.GetPosition()
+    height = min(table.GetClientSize().height, inside.height - place.y) - table.GetColLabelSize()
+    width = min(table.GetClientSize().width, inside.width - place.x) - table.GetRowLabelSize()
     heights = [table.GetRowSize(row) for row in range(table.GetNumberRows())]
-    return sum(sum(heights[: row + 1]) > inside for row in range(len(heights)))
+    widths = [table.GetColSize(column) for column in range(table.GetNumberCols())]
+    return tuple(
+        sum(sum(sizes[: last + 1]) > most for last in range(len(sizes)))
+        for sizes, most in ((heights, height), (widths, width))
+    )
 
 
 def stop_between_tiles(driver, controller, module):

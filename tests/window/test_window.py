@@ -47,9 +47,10 @@ def test_a_saved_project_opens_with_the_same_settings(report):
     assert report["opened"] == report["saved"]
 
 
-def test_the_figure_has_its_images_and_all_of_its_table_once_enlarged(report):
+def test_the_figure_opens_with_its_images_and_all_of_its_table(report):
     assert {"Nuclei", "Nuclei outlines", "Probability of an object"} <= set(report["figure"]["titles"])
-    assert report["figure"]["rows cut off"]["large"] == 0
+    assert report["figure"]["rows cut off"]["as it opens"] == 0
+    assert report["figure"]["columns cut off"]["as it opens"] == 0
 
 
 def test_cancel_stops_between_tiles(report):

@@ -6,6 +6,26 @@ from typing import Any, List
 
 import numpy
 
+# CellProfiler opens the windows of all modules at 640x480 pixels, where the table of this one is cut off.
+ROOM = (1080, 740)
+
+
+def enlarge_when_new(figure: Any) -> None:
+    """Give the table its room in a window that has just opened; one that the user has sized keeps its size.
+
+    Parameters
+    ----------
+    figure : cellprofiler.gui.figure.Figure
+        It grows as far as the screen goes.
+    """
+    if not hasattr(figure, "GetSize") or hasattr(figure, "has_room_for_table"):
+        return
+    import wx  # only where there is a window
+
+    figure.has_room_for_table = True
+    to_end_of_screen = wx.GetDisplaySize() - figure.GetPosition()
+    figure.SetSize(*(max(now, min(room, most)) for now, room, most in zip(figure.GetSize(), ROOM, to_end_of_screen)))
+
 
 def show_figure(figure: Any, display_data: Any, object_name: str) -> None:
     """Draw the figure from the display data alone.
