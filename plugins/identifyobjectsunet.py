@@ -29,7 +29,7 @@ from cpunet.file_without_card import has_card
 from cpunet.filters import filter_objects
 from cpunet.memory import gpu_memory_for_worker, segment_within_memory, total_gpu_memory_bytes
 from cpunet.model_card import ROLES, ModelError
-from cpunet.model_ensemble import average_models
+from cpunet.model_ensemble import average_cards, average_models
 from cpunet.model_files import DEFAULT_MODEL, find_model, list_models
 from cpunet.models_command import describe
 from cpunet.onnx_file import read_card, sha256
@@ -64,6 +64,7 @@ from cpunet.plugin.progress import log_progress, show_progress, warn_once
 from cpunet.prepare import usable_pixels
 from cpunet.segment import Options, segment_image
 from cpunet.session import INSTALL_HELP, load_model
+from cpunet.tiling import check_tile
 from cpunet.volume import in_one_plane, segment_stack
 
 MODEL_FROM_FILE = "A model file of your own"
@@ -614,17 +615,24 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         if self.lacks_card():
             at_fault = self.cardless_settings.roles
         try:
-            roles = self.check_card().output.roles
+            card = self.check_card()
         except (ModelError, OSError) as error:
             raise ValidationError(str(error), at_fault) from error
         if not self.advanced.value:
             self.check_onnxruntime()
             return
+        more = self.advanced_settings
         try:
-            for path in self.further_model_paths():
-                read_card(path)
-        except (ModelError, OSError) as error:
-            raise ValidationError(str(error), self.advanced_settings.further_models) from error
+            further = [read_card(path) for path in self.further_model_paths()]
+            card = average_cards([card, *further]) if further else card
+        except (ModelError, OSError, ValueError) as error:
+            raise ValidationError(str(error), more.further_models) from error
+        try:
+            if not more.tiles_automatic.value:
+                check_tile(int(more.tile_px.value), card.output.halo, card.input.divisible_by, card.input.min_size)
+        except ValueError as error:
+            raise ValidationError(str(error), more.tile_px) from error
+        roles = card.output.roles
         if self.save_probability.value:
             for group in self.further_probabilities:
                 if group.role.value not in roles:

@@ -65,6 +65,27 @@ def average_models(models: Sequence[Model]) -> ModelEnsemble:
     Returns
     -------
     ModelEnsemble
+        With the card that `average_cards` gives.
+
+    Raises
+    ------
+    ValueError
+        If `average_cards` does.
+    """
+    return ModelEnsemble(tuple(models), average_cards([model.card for model in models]))
+
+
+def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
+    """Say what several models together take and give.
+
+    Parameters
+    ----------
+    cards : sequence of ModelCard
+        One a model.
+
+    Returns
+    -------
+    ModelCard
         Its halo and smallest size are the largest of the models'; its sizes are divisible by what each asks for; its
         thresholds and smallest sizes are the models' means, since those were tuned for each alone.
         The network sees an image at one scale only, so the diameters are those that all models know; the trained
@@ -75,27 +96,23 @@ def average_models(models: Sequence[Model]) -> ModelEnsemble:
     ValueError
         If there is no model, or two differ in channels, normalisation or roles, or know no diameter in common.
     """
-    if not models:
+    if not cards:
         raise ValueError("There is no model to average; choose one at least.")
-    cards = [model.card for model in models]
     first = cards[0]
     for card in cards[1:]:
         _check_alike(first, card, "channels", first.input.channels, card.input.channels)
         _check_alike(first, card, "normalisation", first.input.normalization, card.input.normalization)
         _check_alike(first, card, "output roles", sorted(first.output.roles), sorted(card.output.roles))
-    return ModelEnsemble(
-        tuple(models),
-        ModelCard(
-            name=" + ".join(card.name for card in cards),
-            version=" + ".join(card.version for card in cards),
-            description="The mean of " + ", ".join(f"{card.name} {card.version}" for card in cards) + ".",
-            licence=", ".join(dict.fromkeys(card.licence for card in cards)),
-            input=_common_input([card.input for card in cards], [card.name for card in cards]),
-            output=OutputCard(first.output.roles, max(card.output.halo for card in cards)),
-            postprocessing=_mean_settings([card.postprocessing for card in cards]),
-            authors=tuple(dict.fromkeys(author for card in cards for author in card.authors)),
-            citation="\n".join(dict.fromkeys(card.citation for card in cards if card.citation)),
-        ),
+    return ModelCard(
+        name=" + ".join(card.name for card in cards),
+        version=" + ".join(card.version for card in cards),
+        description="The mean of " + ", ".join(f"{card.name} {card.version}" for card in cards) + ".",
+        licence=", ".join(dict.fromkeys(card.licence for card in cards)),
+        input=_common_input([card.input for card in cards], [card.name for card in cards]),
+        output=OutputCard(first.output.roles, max(card.output.halo for card in cards)),
+        postprocessing=_mean_settings([card.postprocessing for card in cards]),
+        authors=tuple(dict.fromkeys(author for card in cards for author in card.authors)),
+        citation="\n".join(dict.fromkeys(card.citation for card in cards if card.citation)),
     )
 
 

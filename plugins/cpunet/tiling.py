@@ -43,6 +43,26 @@ def mirror_to_size(
     return np.pad(image, pads, mode="reflect"), (inner[0], inner[1])
 
 
+def check_tile(tile: int, halo: int, divisible_by: int, min_size: int = 1) -> None:
+    """Raise ValueError if the halo leaves nothing of a tile.
+
+    Parameters
+    ----------
+    tile : int
+        Length of a tile with its halo, pixels, before it is rounded up to what the network takes.
+    halo : int
+        Pixels a side.
+    divisible_by, min_size : int
+        What the network takes.
+    """
+    tile, halo = _round_up(max(tile, min_size), divisible_by), _round_up(halo, divisible_by)
+    if tile <= 2 * halo:
+        raise ValueError(
+            f"A tile of {tile} pixels is too small for the model's halo of {halo} pixels a side; use tiles of at "
+            f"least {2 * halo + divisible_by} pixels."
+        )
+
+
 def tile_starts(size: int, tile: int, halo: int, divisible_by: int) -> List[Tuple[int, int, int]]:
     """Place tiles along one axis.
 
@@ -74,13 +94,8 @@ def tile_starts(size: int, tile: int, halo: int, divisible_by: int) -> List[Tupl
     """
     if tile >= size:
         return [(0, 0, size)]
+    check_tile(tile, halo, divisible_by)
     halo = _round_up(halo, divisible_by)
-    step = tile - 2 * halo
-    if step < 1:
-        raise ValueError(
-            f"A tile of {tile} pixels is too small for the model's halo of {halo} pixels a side; use tiles of at "
-            f"least {2 * halo + divisible_by} pixels."
-        )
     starts = []
     keep_start = 0
     while keep_start < size:

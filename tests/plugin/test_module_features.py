@@ -97,6 +97,45 @@ def test_several_models_are_averaged(advanced, run, field, tmp_path):
     assert caught.value.get_setting() is advanced.advanced_settings.further_models
 
 
+def test_models_that_cannot_be_averaged_are_named_before_anything_runs(advanced, tmp_path):
+    further = tmp_path / "other.onnx"
+    further.write_bytes(
+        tiny_onnx(changed_card(name="other", output={"roles": ["foreground", "border"]}), out_channels=2)
+    )
+    advanced.advanced_settings.further_models.value = str(further)
+    with pytest.raises(ValidationError, match="output roles") as caught:
+        advanced.validate_module(Pipeline())
+    assert caught.value.get_setting() is advanced.advanced_settings.further_models
+
+
+@pytest.mark.parametrize(
+    ("own_halo", "further_halo", "least"), [(0, None, 16), (80, None, 176), (80, 32, 176), (32, 80, 176)]
+)
+def test_tiles_that_a_halo_leaves_nothing_of_are_named_before_anything_runs(
+    advanced, run, field, tiny_model, tmp_path, own_halo, further_halo, least
+):
+    of_input = {"divisible_by": 16}
+    tiny_model.write_bytes(tiny_onnx(changed_card(input=of_input, output={"halo": own_halo})))
+    if further_halo is not None:
+        further = tmp_path / "other.onnx"
+        further.write_bytes(tiny_onnx(changed_card(name="other", input=of_input, output={"halo": further_halo})))
+        advanced.advanced_settings.further_models.value = str(further)
+    tile = advanced.advanced_settings.tile_px
+    advanced.advanced_settings.tiles_automatic.value = False
+    tile.value = max(64, least)
+    advanced.validate_module(Pipeline())
+    if least > 64:
+        tile.value = least - 16
+        message = f"A tile of {least - 16} pixels is too small for the model's halo of 80 .* least {least} pixels"
+        with pytest.raises(ValidationError, match=message) as caught:
+            advanced.validate_module(Pipeline())
+        assert caught.value.get_setting() is tile
+        with pytest.raises(ValueError, match=message):
+            run(advanced, np.tile(field[0], (2, 2)))
+        advanced.advanced_settings.tiles_automatic.value = True
+        advanced.validate_module(Pipeline())
+
+
 def test_each_role_can_be_saved_as_an_image(advanced, run, field, tiny_model):
     tiny_model.write_bytes(tiny_onnx(changed_card(output={"roles": ["foreground", "border"]}), out_channels=2))
     advanced.save_probability.value = True
