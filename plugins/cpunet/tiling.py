@@ -55,8 +55,8 @@ def check_tile(tile: int, halo: int, divisible_by: int, min_size: int = 1) -> No
     divisible_by, min_size : int
         What the network takes.
     """
-    tile, halo = _round_up(max(tile, min_size), divisible_by), _round_up(halo, divisible_by)
-    if tile <= 2 * halo:
+    halo = _round_up(halo, divisible_by)
+    if _round_up(max(tile, min_size), divisible_by) <= 2 * halo:
         raise ValueError(
             f"A tile of {tile} pixels is too small for the model's halo of {halo} pixels a side; use tiles of at "
             f"least {2 * halo + divisible_by} pixels."

@@ -58,6 +58,7 @@ def scenario(driver):
     yield from add_modules(driver, controller)
     module = the_module(driver)
     yield from edit(driver, module)
+    yield from break_a_setting(driver, module)
     measure_validation(driver, module)
     yield from read_dialogs(driver, module)
     yield from read_help(driver)
@@ -175,6 +176,27 @@ def edit(driver, module):
         yield from choose(driver, setting, "Yes")
     yield from choose(driver, module.rescale, "By the objects in the image")
     yield from choose(driver, more.limit_choice, "Continue")
+
+
+def break_a_setting(driver, module):
+    """Enter tiles that are too small for the model, and mend that again."""
+    more = module.advanced_settings
+    yield from choose(driver, more.tiles_automatic, "No")
+    yield from choose(driver, more.tile_px, "100")
+    found = control(driver, more.tile_px)
+
+    def complaint():
+        tip = found().GetToolTip()
+        return tip and tip.GetTip()
+
+    driver.report["complaint about a setting"] = yield complaint
+    panel = driver.frame.get_module_view().get_module_panel()
+    panel.Scroll(0, 25)
+    yield seconds(1)
+    yield from driver.shoot(driver.frame, "setting-at-fault")
+    yield from choose(driver, more.tile_px, "1024")
+    yield lambda: not complaint()
+    yield from choose(driver, more.tiles_automatic, "Yes")
 
 
 def measure_validation(driver, module):

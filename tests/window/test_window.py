@@ -38,6 +38,10 @@ def test_every_visible_setting_has_a_control_and_the_help_opens(report):
     assert "When should I use this module?" in report["help"]
 
 
+def test_the_setting_at_fault_says_what_is_wrong(report):
+    assert "is too small for the model's halo" in report["complaint about a setting"]
+
+
 def test_checking_the_settings_opens_no_session(report):
     assert not report["onnxruntime after validation"]
 
