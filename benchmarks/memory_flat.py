@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.run_module import objects_unet, primary_objects, run_analysis
 from cpunet.drawn_nuclei import draw_field
+from cpunet.model_files import DEFAULT_MODEL
 
 MOST_GROWTH = 0.02
 
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print the memory after some of the image sets; return 1 if it grew by more than 2 % after the tenth."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--image-sets", type=int, default=200)
-    parser.add_argument("--model", default="nuclei_fluorescence")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--primary", action="store_true", help="IdentifyPrimaryObjects instead")
     chosen = parser.parse_args(arguments)
     module = primary_objects() if chosen.primary else objects_unet()

@@ -1,6 +1,6 @@
 """How long the module takes beside IdentifyPrimaryObjects: the same fields, in one process, in turns.
 
-PYTHONPATH=plugins .venv/cellprofiler/bin/python -m benchmarks.module_speed [--data DATA/bbbc039]
+PYTHONPATH=plugins .venv/cellprofiler/bin/python -m benchmarks.module_speed [--data DATA/bbbc039] [--model NAME]
 """
 
 import argparse
@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.labelled_images import labelled_images
 from benchmarks.run_module import objects_unet, primary_objects, run_analysis
 from cpunet.drawn_nuclei import draw_field
+from cpunet.model_files import DEFAULT_MODEL
 
 FIELD = (520, 696)
 
@@ -33,8 +34,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--data", type=Path, help="a data set of 520x696 fields; drawn fields by default")
     parser.add_argument("--fields", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     options = parser.parse_args(arguments)
     primary, unet = primary_objects(), objects_unet()
+    unet.model_name.value = options.model
     images = fields(options.data, options.fields)
     taken: Dict[str, List[float]] = {primary.module_name: [], unet.module_name: []}
     # the first image set opens the model and fills the caches

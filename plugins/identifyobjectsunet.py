@@ -6,7 +6,6 @@ import logging
 import math
 import os
 import re
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,6 @@ import cellprofiler_core.module.image_segmentation
 from cellprofiler_core.constants.measurement import EXPERIMENT, IMAGE
 from cellprofiler_core.image import Image
 from cellprofiler_core.object import Objects
-from cellprofiler_core.preferences import MAX_WORKERS, config_read, get_max_workers
 from cellprofiler_core.setting import Binary, HiddenCount, HTMLText, SettingsGroup, ValidationError
 from cellprofiler_core.setting.choice import Choice
 from cellprofiler_core.setting.do_something import DoSomething, RemoveSettingButton
@@ -61,6 +59,8 @@ from cpunet.plugin.measurements import (
 )
 from cpunet.plugin.models_folder import prefer_models_folder, preferred_models_folder, use_preferred_folder
 from cpunet.plugin.progress import log_progress, show_progress, warn_once
+from cpunet.plugin.revisions import PROBABILITIES_INDEX, upgrade
+from cpunet.plugin.workers import is_worker, number_of_workers, threads_for_this_process
 from cpunet.prepare import usable_pixels
 from cpunet.segment import Options, segment_image
 from cpunet.session import INSTALL_HELP, load_model
@@ -72,20 +72,6 @@ RESCALE_FROM_IMAGE = "By the objects in the image"
 RESCALE_FROM_RANGE = "By the diameter range"
 RESCALE_BY_FACTOR = "By a factor"
 RESCALE_OFF = "Off"
-# Their places among the settings of a saved pipeline.
-RESCALE_INDEX, DECLUMP_INDEX, PROBABILITIES_INDEX = 8, 12, 35
-# What revision 2 did not have, as it was then: one model, seen once, in tiles of 1024 pixels.
-ADDED_BY_REVISION_3 = (
-    "1.0",  # factor to rescale by
-    *("Yes", "5.0", "Yes", "7.0"),  # smoothing and distance of seeds: automatic
-    *("By the model", "Continue", "500"),  # holes, too many objects
-    "None",  # augmentation
-    *("Yes", "1024", "1"),  # tiles: automatic
-    *("Yes", "4.0"),  # memory of the GPU: automatic
-    "",  # further models
-    *("Grayscale", "foreground", "percentile 1 to 99.8", "30.0"),  # a file without a card
-    "0",  # further probability images
-)
 DEVICE_AUTOMATIC, DEVICE_CPU, DEVICE_CUDA = "Automatic", "CPU", "CUDA (NVIDIA GPU)"
 DEVICES = {DEVICE_AUTOMATIC: "automatic", DEVICE_CPU: "cpu", DEVICE_CUDA: "cuda"}
 
@@ -687,20 +673,7 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         setting_values : list of str
         variable_revision_number : int
         """
-        if variable_revision_number == 1:
-            # Revision 1 knew no size but the user's, and called that automatic.
-            setting_values = list(setting_values)
-            if setting_values[RESCALE_INDEX] == "Automatic":
-                setting_values[RESCALE_INDEX] = RESCALE_FROM_RANGE
-            variable_revision_number = 2
-        if variable_revision_number == 2:
-            # Revision 2 knew one way to separate touching objects, and one kind of probability image.
-            setting_values = [*setting_values, *ADDED_BY_REVISION_3]
-            setting_values[DECLUMP_INDEX] = (
-                DECLUMP_PROBABILITY if setting_values[DECLUMP_INDEX] == "Yes" else DECLUMP_NONE
-            )
-            variable_revision_number = 3
-        return setting_values, variable_revision_number
+        return upgrade(setting_values, variable_revision_number)
 
     def prepare_to_create_batch(self, workspace, fn_alter_path):
         """Let the model's folder be found from the cluster's side."""
@@ -948,26 +921,3 @@ def usable_part(image):
     shape = image.pixel_data.shape[:3]
     usable = usable_pixels(in_one_plane(image.pixel_data), None if mask is None else in_one_plane(mask))
     return None if usable is None else usable.reshape(shape)
-
-
-def is_worker():
-    """Say whether this is one of several workers of an analysis of the window."""
-    return any(argument.startswith("--work-announce") for argument in sys.argv)
-
-
-def number_of_workers():
-    """Return how many workers the analysis has."""
-    # get_max_workers() forgets, in a worker, what the user chose; what the window sent it does not.
-    return max(1, int(config_read(MAX_WORKERS) or 0) or get_max_workers())
-
-
-def threads_for_this_process():
-    """Return how many threads the network may use; 0 is all cores.
-
-    Returns
-    -------
-    int
-        In an analysis of the window, where several workers run side by side, each one's share of the
-        cores; otherwise 0.
-    """
-    return max(1, (os.cpu_count() or 1) // number_of_workers()) if is_worker() else 0

@@ -2,7 +2,6 @@ import sys
 from types import SimpleNamespace
 
 import cellprofiler_core.preferences
-import identifyobjectsunet
 import numpy as np
 import pytest
 from cellprofiler.modules.identifyprimaryobjects import IdentifyPrimaryObjects
@@ -11,6 +10,7 @@ from cellprofiler_core.constants.measurement import COLTYPE_FLOAT, COLTYPE_INTEG
 from cpunet import session
 from cpunet.matching import score_image
 from cpunet.plugin.figure import ROOM, enlarge_when_new
+from cpunet.plugin.workers import threads_for_this_process
 from cpunet.segment import segment_image
 from tests.tiny_onnx import changed_card, tiny_onnx
 
@@ -203,10 +203,10 @@ def test_the_session_is_opened_once_for_many_images(module, run, field, monkeypa
 @pytest.mark.parametrize(("workers", "threads"), [(1, 8), (3, 2), (8, 1), (20, 1)])
 def test_workers_of_an_analysis_share_the_cores(monkeypatch, workers, threads):
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    assert identifyobjectsunet.threads_for_this_process() == 0
+    assert threads_for_this_process() == 0
     monkeypatch.setattr("sys.argv", ["worker", "--work-announce=tcp://127.0.0.1:1"])
     cellprofiler_core.preferences.set_preferences_from_dict({cellprofiler_core.preferences.MAX_WORKERS: workers})
-    assert identifyobjectsunet.threads_for_this_process() == threads
+    assert threads_for_this_process() == threads
 
 
 def test_nan_pixels_belong_to_no_object(module, run, field):

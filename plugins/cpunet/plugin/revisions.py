@@ -1,0 +1,51 @@
+"""Bring the settings of pipelines that older revisions of the module saved to the newest."""
+
+from __future__ import annotations
+
+from typing import List, Sequence, Tuple
+
+from cpunet.plugin.advanced_settings import DECLUMP_NONE, DECLUMP_PROBABILITY
+
+# Places among the settings of a saved pipeline.
+RESCALE_INDEX, DECLUMP_INDEX, PROBABILITIES_INDEX = 8, 12, 35
+# What revision 2 did not have, as it was then: one model, seen once, in tiles of 1024 pixels.
+ADDED_BY_REVISION_3 = (
+    "1.0",  # factor to rescale by
+    *("Yes", "5.0", "Yes", "7.0"),  # smoothing and distance of seeds: automatic
+    *("By the model", "Continue", "500"),  # holes, too many objects
+    "None",  # augmentation
+    *("Yes", "1024", "1"),  # tiles: automatic
+    *("Yes", "4.0"),  # memory of the GPU: automatic
+    "",  # further models
+    *("Grayscale", "foreground", "percentile 1 to 99.8", "30.0"),  # a file without a card
+    "0",  # further probability images
+)
+
+
+def upgrade(setting_values: Sequence[str], revision: int) -> Tuple[List[str], int]:
+    """Give the settings of a pipeline the meaning that they had when it was saved.
+
+    Parameters
+    ----------
+    setting_values : sequence of str
+        As the pipeline's file has them.
+    revision : int
+        Of the module that saved them.
+
+    Returns
+    -------
+    setting_values : list of str
+    revision : int
+    """
+    setting_values = list(setting_values)
+    if revision == 1:
+        # Revision 1 knew no size but the user's, and called that automatic.
+        if setting_values[RESCALE_INDEX] == "Automatic":
+            setting_values[RESCALE_INDEX] = "By the diameter range"
+        revision = 2
+    if revision == 2:
+        # Revision 2 knew one way to separate touching objects, and one kind of probability image.
+        setting_values += ADDED_BY_REVISION_3
+        setting_values[DECLUMP_INDEX] = DECLUMP_PROBABILITY if setting_values[DECLUMP_INDEX] == "Yes" else DECLUMP_NONE
+        revision = 3
+    return setting_values, revision
