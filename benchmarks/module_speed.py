@@ -8,7 +8,7 @@ import itertools
 import statistics
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -18,12 +18,14 @@ from cpunet.drawn_nuclei import draw_field
 from cpunet.model_files import DEFAULT_MODEL
 
 FIELD = (520, 696)
+DIAMETER_PX = 28
 
 
-def fields(data: Optional[Path], count: int) -> List[np.ndarray]:
-    """Return fields of 520x696 pixels, 0..1: of a data set, or drawn."""
+def fields(data: Optional[Path], count: int, shape: Tuple[int, int]) -> List[np.ndarray]:
+    """Return fields, 0..1: of a data set, as large as they are, or drawn, of this height and width."""
     if data is None:
-        return [draw_field(FIELD, columns=11, diameter_px=28, touching=True, seed=seed).image for seed in range(count)]
+        columns = max(2, round(shape[1] / (2.2 * DIAMETER_PX)))
+        return [draw_field(shape, columns, DIAMETER_PX, touching=True, seed=seed).image for seed in range(count)]
     images = [truth.image for truth in labelled_images(data, "val")][:count]
     return [image.astype(np.float32) / np.iinfo(image.dtype).max for image in images]
 
@@ -31,14 +33,15 @@ def fields(data: Optional[Path], count: int) -> List[np.ndarray]:
 def main(arguments: Sequence[str]) -> int:
     """Time both modules in turns and print medians and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="a data set of 520x696 fields; drawn fields by default")
+    parser.add_argument("--data", type=Path, help="a data set; drawn fields by default")
+    parser.add_argument("--shape", type=int, nargs=2, default=FIELD, metavar=("HEIGHT", "WIDTH"), help="of drawn ones")
     parser.add_argument("--fields", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     options = parser.parse_args(arguments)
     primary, unet = primary_objects(), objects_unet()
     unet.model_name.value = options.model
-    images = fields(options.data, options.fields)
+    images = fields(options.data, options.fields, tuple(options.shape))
     taken: Dict[str, List[float]] = {primary.module_name: [], unet.module_name: []}
     # the first image set opens the model and fills the caches
     analyses = {module: run_analysis(module, images[:1] + images * options.rounds) for module in (primary, unet)}

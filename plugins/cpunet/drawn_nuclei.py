@@ -53,20 +53,27 @@ def draw_field(
     rng = np.random.default_rng(seed)
     spacing = shape[1] / columns
     rows = shape[0] * columns // shape[1]
-    y, x = np.mgrid[: shape[0], : shape[1]]
     labels = np.zeros(shape, np.int32)
     brightness = np.zeros(shape)
+    count = 0
     for row in range(rows):
         for column in range(columns):
             middle = (np.array([row, column]) + 0.5) * spacing + rng.uniform(-0.08, 0.08, 2) * spacing
-            offsets = (-0.46, 0.46) if touching else (0.0,)
-            for offset in offsets:
+            for shift in (-0.46 * diameter_px, 0.46 * diameter_px) if touching else (0.0,):
                 radii = diameter_px / 2 * rng.uniform(0.85, 1.15, 2)
-                away = ((y - middle[0]) / radii[0]) ** 2 + ((x - middle[1] - offset * diameter_px) / radii[1]) ** 2
-                inside = (away < 1) & (labels == 0)
-                labels[inside] = labels.max() + 1
-                brightness[inside] = (rng.uniform(0.45, 0.9) * (1 - 0.35 * away))[inside]
+                y, x = np.ogrid[_around(middle[0], radii[0], shape[0]), _around(middle[1] + shift, radii[1], shape[1])]
+                away = ((y - middle[0]) / radii[0]) ** 2 + ((x - middle[1] - shift) / radii[1]) ** 2
+                inside = (away < 1) & (labels[y, x] == 0)
+                count += bool(inside.any())
+                labels[y, x] = np.where(inside, count, labels[y, x])
+                bright = rng.uniform(0.45, 0.9) * (1 - 0.35 * away)
+                brightness[y, x] = np.where(inside, bright, brightness[y, x])
     texture = 1 + 0.15 * ndimage.gaussian_filter(rng.standard_normal(shape), 2) * 4
     blurred = ndimage.gaussian_filter(brightness * texture, 1.2)
     noisy = 0.04 + blurred + rng.normal(0, 0.012, shape)
     return DrawnField(np.clip(noisy, 0, 1).astype(np.float32), labels)
+
+
+def _around(middle: float, radius: float, size: int) -> slice:
+    """Return the pixels of an axis that an ellipse may cover."""
+    return slice(max(0, int(middle - radius)), min(size, int(middle + radius) + 2))

@@ -106,6 +106,33 @@ def tile_starts(size: int, tile: int, halo: int, divisible_by: int) -> List[Tupl
     return starts
 
 
+def shortest_tile(size: int, most: int, halo: int, divisible_by: int, min_size: int = 1) -> int:
+    """Return the shortest tile that covers an axis with as many tiles as the longest would.
+
+    Parameters
+    ----------
+    size : int
+        Length of the axis, pixels; a multiple of `divisible_by`, not below `min_size`.
+    most : int
+        Length of the longest tile with its halo; as `size`.
+    halo, divisible_by, min_size : int
+        As for `predict_tiled`.
+
+    Returns
+    -------
+    int
+        Tiles of 1024 pixels with a halo of 80 overlap by far more than that on an axis of 2048, where three of 800 do.
+
+    Raises
+    ------
+    ValueError
+        If the halo leaves nothing of the longest.
+    """
+    count = len(tile_starts(size, most, halo, divisible_by))
+    overlap = 2 * _round_up(halo, divisible_by) * (count - 1)
+    return _round_up(max(-(-(size + overlap) // count), min_size), divisible_by)
+
+
 def predict_tiled(
     image: npt.NDArray[np.float32],
     predict: Predict,
@@ -127,7 +154,8 @@ def predict_tiled(
         Takes (N, C, y, x), gives (N, `out_channels`, y, x).
     out_channels : int
     tile_shape : tuple of int
-        Height and width of a tile with its halo, pixels; rounded up to what the network takes.
+        Height and width of a tile with its halo, pixels, at most; rounded up to what the network takes. Tiles are
+        made shorter as far as that needs no more of them.
     halo : int
         Pixels a side that a tile needs to be right in its inner part.
     divisible_by, min_size : int
@@ -154,8 +182,10 @@ def predict_tiled(
     """
     padded, inner = mirror_to_size(image, divisible_by, min_size)
     height, width = padded.shape[1:]
-    tile_y = min(_round_up(max(tile_shape[0], min_size), divisible_by), height)
-    tile_x = min(_round_up(max(tile_shape[1], min_size), divisible_by), width)
+    tile_y, tile_x = (
+        shortest_tile(size, min(_round_up(max(most, min_size), divisible_by), size), halo, divisible_by, min_size)
+        for size, most in zip((height, width), tile_shape)
+    )
     tiles = [
         (row, column)
         for row in tile_starts(height, tile_y, halo, divisible_by)

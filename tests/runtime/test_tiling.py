@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cpunet.tiling import mirror_to_size, predict_tiled, tile_starts
+from cpunet.tiling import mirror_to_size, predict_tiled, shortest_tile, tile_starts
 
 
 def identity(batch):
@@ -44,6 +44,34 @@ def test_kept_parts_cover_each_pixel_once(size, tile, halo):
         assert keep_stop == size or start + tile - keep_stop >= halo
         covered[keep_start:keep_stop] += 1
     assert (covered == 1).all()
+
+
+@pytest.mark.parametrize("size", [64, 96, 100, 164, 2048])
+@pytest.mark.parametrize(("most", "halo"), [(32, 4), (32, 8), (48, 12), (64, 0)])
+def test_tiles_are_as_short_as_their_number_allows(size, most, halo):
+    tile = shortest_tile(size, most, halo, 4)
+    assert tile % 4 == 0
+    assert tile <= min(most, size)
+    count = len(tile_starts(size, min(most, size), halo, 4))
+    assert len(tile_starts(size, tile, halo, 4)) == count
+    if tile - 4 > 2 * halo:
+        assert len(tile_starts(size, tile - 4, halo, 4)) > count
+
+
+def test_tiles_are_not_shorter_than_the_network_takes():
+    assert shortest_tile(68, 64, 4, 4) == 40
+    assert shortest_tile(68, 64, 4, 4, min_size=50) == 52
+
+
+def test_an_image_of_2048_pixels_is_cut_into_nine_tiles_that_overlap_little():
+    shapes = []
+
+    def seen(batch):
+        shapes.append(batch.shape[2:])
+        return batch
+
+    predict_tiled(image(2048, 2048), seen, 1, (1024, 1024), 80, 16)
+    assert shapes == [(800, 800)] * 9
 
 
 @pytest.mark.parametrize("function", [blur, pool_and_repeat])

@@ -111,7 +111,7 @@ it is unsure, and takes as many times as long: 4 times for "*Flips*", 8 times fo
             doc="""\
 *(Used only with advanced settings)*
 
-A large image goes through the network in overlapping tiles, by default of 1024 x 1024 pixels, one at a time. The
+A large image goes through the network in overlapping tiles, by default of up to 1024 x 1024 pixels, one at a time. The
 result does not depend on them. If the memory is too small, smaller tiles are tried by themselves.""",
         )
         self.tile_px = Integer(
@@ -121,7 +121,7 @@ result does not depend on them. If the memory is too small, smaller tiles are tr
             doc="""\
 *(Used only if the tile size is not chosen automatically)*
 
-Height and width of a tile with its overlap. Smaller tiles need less memory and more time.""",
+Height and width of a tile with its overlap, at most. Smaller tiles need less memory and more time.""",
         )
         self.batch_size = Integer(
             "Tiles at a time",
