@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Tuple
+from typing import Any, Iterator, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,8 @@ Labels = npt.NDArray[np.int32]
 Probability = npt.NDArray[np.float32]
 # Pixels to each side of an outline that are compared. The probability of a good model falls from 1 to 0 within them.
 RIM_PX = 2
+# Of rims, that are looked around at once: their surroundings take twelve times their memory and more.
+PIXELS_AT_A_TIME = 2**18
 
 
 def foreground_confidence(labels: Labels, foreground: Probability) -> npt.NDArray[np.float64]:
@@ -83,16 +85,17 @@ def boundary_confidence(labels: Labels, foreground: Probability, rim_px: int = R
     inner_sum = np.bincount(own, weights=probability, minlength=count + 1)
 
     outer, outer_sum = np.zeros(count + 1), np.zeros(count + 1)
-    near = _labels_near(labels, in_a_rim, rim_px)
-    near[near == own] = 0
-    # one object a turn, so that a pixel counts once for an object that it sees in several directions
-    while near.size:
-        object_near = near.max(axis=0)
-        seen = object_near > 0
-        near, object_near, probability = near[:, seen], object_near[seen], probability[seen]
-        outer += np.bincount(object_near, minlength=count + 1)
-        outer_sum += np.bincount(object_near, weights=probability, minlength=count + 1)
-        near[near == object_near] = 0
+    for part, near in _labels_near(labels, in_a_rim, rim_px):
+        near[near == own[part]] = 0
+        probability_of_part = probability[part]
+        # one object a turn, so that a pixel counts once for an object that it sees in several directions
+        while near.size:
+            object_near = near.max(axis=0)
+            seen = object_near > 0
+            near, object_near, probability_of_part = near[:, seen], object_near[seen], probability_of_part[seen]
+            outer += np.bincount(object_near, minlength=count + 1)
+            outer_sum += np.bincount(object_near, weights=probability_of_part, minlength=count + 1)
+            near[near == object_near] = 0
     confidence = np.zeros(count + 1)
     has_rims = outer > 0
     confidence[has_rims] = inner_sum[has_rims] / inner[has_rims] - outer_sum[has_rims] / outer[has_rims]
@@ -118,15 +121,22 @@ def _along(axis: int, side: slice) -> Tuple[Any, ...]:
     return (..., side, slice(None)) if axis == -2 else (..., side)
 
 
-def _labels_near(labels: Labels, pixels: npt.NDArray[np.bool_], most_steps: int) -> Labels:
-    """Return the labels within so many steps of each pixel in its plane, (places, pixels); 0 outside the image."""
+def _labels_near(
+    labels: Labels, pixels: npt.NDArray[np.bool_], most_steps: int
+) -> Iterator[Tuple[slice, npt.NDArray[np.int32]]]:
+    """Yield which of the pixels, and the labels within so many steps of each in its plane; 0 outside the image.
+
+    The labels have the shape (places around, pixels).
+    """
     one_way = range(-most_steps, most_steps + 1)
     steps = [(y, x) for y in one_way for x in one_way if 0 < abs(y) + abs(x) <= most_steps]
     margin = [(0, 0)] * (labels.ndim - 2) + [(most_steps, most_steps)] * 2
     padded = np.pad(labels, margin).ravel()
-    place = np.flatnonzero(np.pad(pixels, margin))
+    places = np.flatnonzero(np.pad(pixels, margin))
     width = labels.shape[-1] + 2 * most_steps
-    return np.stack([padded[place + y * width + x] for y, x in steps])
+    for first in range(0, len(places), PIXELS_AT_A_TIME):
+        part = slice(first, first + PIXELS_AT_A_TIME)
+        yield part, np.stack([padded[places[part] + y * width + x] for y, x in steps])
 
 
 def foreground_area(labels: Labels) -> int:
