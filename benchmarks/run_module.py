@@ -8,7 +8,7 @@ import cellprofiler_core.preferences
 cellprofiler_core.preferences.set_headless()
 
 import numpy as np
-from cellprofiler_core.image import Image, ImageSetList
+from cellprofiler_core.image import Image
 from cellprofiler_core.measurement import Measurements
 from cellprofiler_core.object import ObjectSet
 from cellprofiler_core.pipeline import Pipeline
@@ -76,15 +76,7 @@ def run_module(module: Any, pixels: np.ndarray) -> ModuleRun:
     -------
     ModuleRun
     """
-    image_set = ImageSetList().get_image_set(0)
-    image_set.add("DNA", Image(pixels))
-    pipeline = Pipeline()
-    pipeline.add_module(module)
-    workspace = Workspace(pipeline, module, image_set, ObjectSet(), Measurements(), None)
-    start = time.perf_counter()
-    module.run(workspace)
-    seconds = time.perf_counter() - start
-    return ModuleRun(workspace.object_set.get_objects("Nuclei").segmented, seconds)
+    return next(run_analysis(module, [pixels]))
 
 
 def run_analysis(module: Any, images: Iterable[np.ndarray]) -> Iterator[ModuleRun]:

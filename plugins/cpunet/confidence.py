@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Tuple
+from typing import Iterator, Tuple
 
 import numpy as np
 import numpy.typing as npt
+
+from cpunet.declump import inner_pixels
 
 Labels = npt.NDArray[np.int32]
 Probability = npt.NDArray[np.float32]
@@ -104,21 +106,16 @@ def boundary_confidence(labels: Labels, foreground: Probability, rim_px: int = R
 
 def _pixels_with_another_label_near(labels: Labels, most_steps: int) -> npt.NDArray[np.bool_]:
     """Return which pixels have a pixel of another label within so many steps in their plane."""
+    beside = labels[..., 1:] != labels[..., :-1]
+    above = labels[..., 1:, :] != labels[..., :-1, :]
     found = np.zeros(labels.shape, bool)
-    for axis in (-2, -1):
-        differ = np.diff(labels, axis=axis) != 0
-        for side in (slice(None, -1), slice(1, None)):
-            found[_along(axis, side)] |= differ
+    found[..., 1:] |= beside
+    found[..., :-1] |= beside
+    found[..., 1:, :] |= above
+    found[..., :-1, :] |= above
     for _ in range(most_steps - 1):
-        before = found.copy()
-        for axis in (-2, -1):
-            found[_along(axis, slice(1, None))] |= before[_along(axis, slice(None, -1))]
-            found[_along(axis, slice(None, -1))] |= before[_along(axis, slice(1, None))]
+        found = ~inner_pixels(~found)
     return found
-
-
-def _along(axis: int, side: slice) -> Tuple[Any, ...]:
-    return (..., side, slice(None)) if axis == -2 else (..., side)
 
 
 def _labels_near(

@@ -114,7 +114,7 @@ def shortest_tile(size: int, most: int, halo: int, divisible_by: int, min_size: 
     size : int
         Length of the axis, pixels; a multiple of `divisible_by`, not below `min_size`.
     most : int
-        Length of the longest tile with its halo; as `size`.
+        Length of the longest tile with its halo, before it is rounded up to what the network takes.
     halo, divisible_by, min_size : int
         As for `predict_tiled`.
 
@@ -128,7 +128,8 @@ def shortest_tile(size: int, most: int, halo: int, divisible_by: int, min_size: 
     ValueError
         If the halo leaves nothing of the longest.
     """
-    count = len(tile_starts(size, most, halo, divisible_by))
+    longest = min(_round_up(max(most, min_size), divisible_by), size)
+    count = len(tile_starts(size, longest, halo, divisible_by))
     overlap = 2 * _round_up(halo, divisible_by) * (count - 1)
     return _round_up(max(-(-(size + overlap) // count), min_size), divisible_by)
 
@@ -183,8 +184,7 @@ def predict_tiled(
     padded, inner = mirror_to_size(image, divisible_by, min_size)
     height, width = padded.shape[1:]
     tile_y, tile_x = (
-        shortest_tile(size, min(_round_up(max(most, min_size), divisible_by), size), halo, divisible_by, min_size)
-        for size, most in zip((height, width), tile_shape)
+        shortest_tile(size, most, halo, divisible_by, min_size) for size, most in zip((height, width), tile_shape)
     )
     tiles = [
         (row, column)
