@@ -17,6 +17,9 @@ OLD_PYTEST := -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecat
 	-W "ignore:numpy.ndarray size changed"
 PIP := -m pip --disable-pip-version-check install --quiet
 
+# What both Pythons run, each as far as it has the packages.
+WORLDS := tests/runtime tests/docs tests/benchmarks tests/packaging
+
 .PHONY: demo test test-cellprofiler test-training test-runtime38 lint bench bundles clean
 
 demo: $(CELLPROFILER)/.ready
@@ -28,10 +31,10 @@ test: test-training test-cellprofiler test-runtime38
 # The plugin in its host: Python 3.9 or 3.8, no torch.
 test-cellprofiler: $(CELLPROFILER)/.ready
 	jdk=$$(scripts/need_jdk_and_compiler.sh) && JAVA_HOME="$$jdk" PYTHONPATH=plugins \
-		$(CELLPROFILER)/bin/python $(OLD_PYTEST) tests/runtime tests/plugin tests/window
+		$(CELLPROFILER)/bin/python $(OLD_PYTEST) $(WORLDS) tests/plugin tests/window
 
 test-training: $(TRAINING)/.ready
-	$(TRAINING)/bin/python -m pytest tests/runtime tests/training tests/export
+	$(TRAINING)/bin/python -m pytest $(WORLDS) tests/training tests/export
 
 # The oldest Python that CellProfiler's installed application has.
 test-runtime38:
@@ -58,7 +61,7 @@ bench: $(CELLPROFILER)/.ready
 bundles: $(CELLPROFILER)/.ready
 	PYTHONPATH=plugins $(CELLPROFILER)/bin/python -m bundles.build_bundles --output dist
 	jdk=$$(scripts/need_jdk_and_compiler.sh) && JAVA_HOME="$$jdk" PYTHONPATH=plugins CPUNET_BUNDLES="$(CURDIR)/dist" \
-		$(CELLPROFILER)/bin/python $(OLD_PYTEST) tests/plugin/test_bundles.py
+		$(CELLPROFILER)/bin/python $(OLD_PYTEST) tests/packaging/test_bundles.py
 
 clean:
 	rm -rf .venv .cache/wheels demo-output dist .pytest_cache .mypy_cache .ruff_cache build *.egg-info

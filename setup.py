@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 VERSION = re.search(
@@ -31,6 +31,23 @@ TRAINING = [
     *EXPORT,
 ]
 
+# Where the code of each package lies: one import name over three folders, each of which a reader finds at the top.
+ROOTS = {
+    "cpunet": "plugins/cpunet",
+    "cpunet.training": "training",
+    "cpunet.export": "export",
+    "cpunet.models": "models",
+}
+
+
+def packages():
+    """Name each folder of the roots that holds code."""
+    found = [*ROOTS]
+    for root, folder in ROOTS.items():
+        found += [f"{root}.{name}" for name in find_packages(str(HERE / folder))]
+    return found
+
+
 setup(
     name="cpunet",
     version=VERSION,
@@ -39,18 +56,12 @@ setup(
     long_description_content_type="text/markdown",
     license="BSD-3-Clause",
     python_requires=">=3.8",
-    packages=["cpunet", "cpunet.plugin", "cpunet.training", "cpunet.export", "cpunet.models"],
-    package_dir={
-        "cpunet": "plugins/cpunet",
-        "cpunet.plugin": "plugins/cpunet/plugin",
-        "cpunet.training": "training",
-        "cpunet.export": "export",
-        "cpunet.models": "models",
-    },
+    packages=packages(),
+    package_dir=ROOTS,
     package_data={
         "cpunet.models": ["*/model.onnx", "*/README.md"],
         "cpunet.training": ["templates/*.html"],
-        "cpunet.export": ["model_card.schema.json"],
+        "cpunet.export.card": ["model_card.schema.json"],
     },
     install_requires=["numpy", "scipy", "scikit-image", "tifffile", "Pillow"],
     extras_require={

@@ -15,12 +15,12 @@ import numpy as np
 from benchmarks.labelled_images import labelled_images
 from benchmarks.resized_images import resized
 from benchmarks.run_module import primary_objects, primary_objects_tuned, run_module
-from cpunet.image_files import written_beside
-from cpunet.matching import ImageScores, SetScores, pool_scores, score_image
-from cpunet.model_files import DEFAULT_MODEL, find_model
-from cpunet.onnx_file import sha256
+from cpunet.files.images import written_beside
+from cpunet.model.find import DEFAULT_MODEL, find_model
+from cpunet.model.session import load_model
+from cpunet.onnx_reader.metadata import sha256
+from cpunet.scores import ImageScores, SetScores, pool_scores, score_image
 from cpunet.segment import Options, segment_image
-from cpunet.session import load_model
 
 HEADER = ("set", "images", "mean F1", "F1 at 0.5", "F1 at 0.7", "F1 at 0.9", "mAP", "PQ", "over / under", "count error")
 

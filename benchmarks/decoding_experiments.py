@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.training_experiments import TUNED_ON
-from cpunet.matching import pool_scores
-from cpunet.model_card import ModelCard
-from cpunet.model_files import DEFAULT_MODEL, find_model
+from cpunet.model.card import ModelCard
+from cpunet.model.find import DEFAULT_MODEL, find_model
+from cpunet.model.session import load_model
+from cpunet.scores import pool_scores
 from cpunet.segment import Model
-from cpunet.session import load_model
 from cpunet.training.config import DataSource
-from cpunet.training.data import rows_of_split
-from cpunet.training.evaluation import score_images
-from cpunet.training.tuning import tune_postprocessing
+from cpunet.training.data.labeled_images import rows_of_split
+from cpunet.training.evaluation.torch_model import score_images
+from cpunet.training.evaluation.tuning import tune_postprocessing
 
 SETS = (DataSource("bbbc039"), DataSource("dsb2018", modalities=("fluorescence",)))
 CHANNELS = (

@@ -37,8 +37,8 @@ from benchmarks.pipeline_text import (
     save_nuclei_blocks,
     split_modules,
 )
-from cpunet.image_files import written_beside
-from cpunet.overlay import grey_picture
+from cpunet.files.images import written_beside
+from cpunet.files.overlay import grey_picture
 
 COLOURS = {PRIMARY: "#ff9d2e", UNET: "#27d3f5"}
 ZOOM = 4

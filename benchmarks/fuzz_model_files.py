@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from benchmarks.mutations import mutated_card, mutated_file, seed_files
-from cpunet.model_card import METADATA_KEY, ModelError
-from cpunet.onnx_file import read_card
-from cpunet.onnx_safety import check_onnx
+from cpunet.model.card import METADATA_KEY, ModelError
+from cpunet.onnx_reader.metadata import read_card
+from cpunet.onnx_reader.safety import check_onnx
 from tests.tiny_onnx import field, tiny_onnx
 
 LONGEST_S = 2
@@ -100,7 +100,7 @@ def open_one(path: Path) -> int:
     """Open a file with onnxruntime and run it once, in a process that may die of it."""
     import numpy as np
 
-    from cpunet.session import load_model
+    from cpunet.model.session import load_model
 
     resource.setrlimit(resource.RLIMIT_AS, (SESSION_GIB * 2**30,) * 2)
     try:

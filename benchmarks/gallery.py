@@ -20,11 +20,11 @@ from matplotlib.patheffects import withStroke
 from skimage.measure import find_contours
 
 from benchmarks.gallery_crops import LETTERS, Crop, choose, found_there, score_set
-from cpunet.image_files import written_beside
-from cpunet.model_card import ModelError
-from cpunet.model_files import find_model
-from cpunet.overlay import picture
-from cpunet.session import load_model
+from cpunet.files.images import written_beside
+from cpunet.files.overlay import picture
+from cpunet.model.card import ModelError
+from cpunet.model.find import find_model
+from cpunet.model.session import load_model
 
 # The sets, and the kinds of image in them, on which each model is shown.
 SHOWN = {

@@ -8,7 +8,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from benchmarks.labelled_images import LabelledImage, labelled_images
-from cpunet.matching import object_errors, overlap, pool_scores, score_image
+from cpunet.scores import object_errors, overlap, pool_scores, score_image
 from cpunet.segment import Model, segment_image
 
 Window = Tuple[slice, slice]
@@ -47,7 +47,7 @@ class Crop(NamedTuple):
 
 
 def judge(truth: np.ndarray, prediction: np.ndarray) -> Tuple[Dict[int, str], Dict[int, str]]:
-    """Say in a word what became of each object, by the rules of `cpunet.matching.score_image`.
+    """Say in a word what became of each object, by the rules of `cpunet.scores.score_image`.
 
     Parameters
     ----------

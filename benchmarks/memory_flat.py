@@ -16,8 +16,8 @@ sys.path[:0] = [str(REPOSITORY / "plugins"), str(REPOSITORY)]
 import numpy as np
 
 from benchmarks.run_module import objects_unet, primary_objects, run_analysis
-from cpunet.drawn_nuclei import draw_field
-from cpunet.model_files import DEFAULT_MODEL
+from cpunet.checks.synthetic import draw_field
+from cpunet.model.find import DEFAULT_MODEL
 
 MOST_GROWTH = 0.02
 

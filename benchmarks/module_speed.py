@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks.labelled_images import labelled_images
 from benchmarks.run_module import objects_unet, primary_objects, run_analysis
-from cpunet.drawn_nuclei import draw_field
-from cpunet.model_files import DEFAULT_MODEL
+from cpunet.checks.synthetic import draw_field
+from cpunet.model.find import DEFAULT_MODEL
 
 FIELD = (520, 696)
 DIAMETER_PX = 28

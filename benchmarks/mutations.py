@@ -9,7 +9,7 @@ import random
 from pathlib import Path
 from typing import Any, List, Tuple
 
-from cpunet.protobuf_fields import FIXED32, FIXED64, LENGTH_DELIMITED, VARINT, Field, ProtobufError, Reader
+from cpunet.onnx_reader.protobuf import FIXED32, FIXED64, LENGTH_DELIMITED, VARINT, Field, ProtobufError, Reader
 from tests.tiny_onnx import CARD, field, graph_attribute, node, quantized_onnx, tiny_onnx, varint
 
 MODELS = Path(__file__).resolve().parents[1] / "models"

@@ -13,11 +13,11 @@ import numpy as np
 import onnxruntime
 import torch
 
-from cpunet.export.onnx_export import onnx_bytes
+from cpunet.export.to_onnx import onnx_bytes
 from cpunet.training.config import config_from_dict
-from cpunet.training.evaluation import card_for_training
-from cpunet.training.network_summary import count_macs
-from cpunet.training.unet import Probabilities
+from cpunet.training.evaluation.torch_model import card_for_training
+from cpunet.training.network.summary import count_macs
+from cpunet.training.network.unet import Probabilities
 from cpunet.training.weights import build_network
 
 OPTIONS = {

@@ -18,10 +18,10 @@ import numpy as np
 import onnxruntime
 
 from benchmarks.labelled_images import labelled_images
-from cpunet.matching import pool_scores, score_image
-from cpunet.model_files import DEFAULT_MODEL, find_model
+from cpunet.model.find import DEFAULT_MODEL, find_model
+from cpunet.model.session import OnnxModel, load_model
+from cpunet.scores import pool_scores, score_image
 from cpunet.segment import segment_image
-from cpunet.session import OnnxModel, load_model
 
 FIELD, ROUNDS = (512, 704), 15  # whole multiples of what every network here takes
 
@@ -31,8 +31,8 @@ def make_variants(folder: Path, data: Path) -> None:
     from onnxruntime.quantization import CalibrationMethod, QuantType
 
     from cpunet.export.precision import to_float16, to_int8
-    from cpunet.export.reduced_export import calibration_images
-    from cpunet.onnx_file import read_card
+    from cpunet.export.reduced_precision import calibration_images
+    from cpunet.onnx_reader.metadata import read_card
     from cpunet.training.weights import WEIGHTS_FILE, load_trained
 
     source = find_model(DEFAULT_MODEL)

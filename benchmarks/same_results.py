@@ -23,16 +23,16 @@ from typing import Callable, Dict, Iterator, Sequence, Tuple
 import numpy as np
 from skimage.io import imread
 
-from cpunet.drawn_nuclei import draw_field
-from cpunet.image_files import written_beside
-from cpunet.model_card import card_to_json
-from cpunet.model_ensemble import average_models
-from cpunet.model_files import find_model
-from cpunet.onnx_file import read_card
+from cpunet.checks.synthetic import draw_field
+from cpunet.files.images import written_beside
+from cpunet.model.card import card_to_json
+from cpunet.model.ensemble import average_models
+from cpunet.model.find import find_model
+from cpunet.model.session import load_model
+from cpunet.onnx_reader.metadata import read_card
 from cpunet.options import Options
 from cpunet.segment import segment_image
-from cpunet.session import load_model
-from cpunet.volume import segment_stack
+from cpunet.steps.planes import segment_stack
 
 MODELS = ("nuclei_fluorescence", "nuclei_fluorescence_int8", "nuclei_generalist", "phase_cells")
 # How many real images of each set are segmented: 40 in all.
@@ -136,12 +136,12 @@ def training(data: Path) -> Iterator[Tuple[str, str]]:
     import torch
 
     from cpunet.__main__ import main as export
-    from cpunet.export.card import card_from_training
-    from cpunet.export.onnx_export import onnx_bytes
+    from cpunet.export.to_onnx import onnx_bytes
+    from cpunet.export.training_card import card_from_training
+    from cpunet.training.callbacks import read_metrics
     from cpunet.training.config import config_from_dict
-    from cpunet.training.loop import train
-    from cpunet.training.run_log import read_metrics
-    from cpunet.training.unet import Probabilities
+    from cpunet.training.network.unet import Probabilities
+    from cpunet.training.train import train
     from cpunet.training.weights import load_trained
     from tests.drawn_data_set import SMALL, write_data_set
 

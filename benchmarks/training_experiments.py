@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.resized_images import resized
-from cpunet.export.card import card_from_training, scores_for_card
-from cpunet.export.onnx_export import write_onnx
-from cpunet.image_files import written_beside
-from cpunet.matching import ImageScores, pool_scores, score_image
+from cpunet.export.to_onnx import write_onnx
+from cpunet.export.training_card import card_from_training, scores_for_card
+from cpunet.files.images import written_beside
+from cpunet.model.session import load_model
+from cpunet.scores import ImageScores, pool_scores, score_image
 from cpunet.segment import Model, Options, segment_image
-from cpunet.session import load_model
 from cpunet.training.config import read_config, source_names
-from cpunet.training.data import IndexRow, read_labelled_image, rows_of_split
-from cpunet.training.evaluation import score_images
-from cpunet.training.network_summary import summarize
-from cpunet.training.tuning import tune_postprocessing
-from cpunet.training.unet import Probabilities
+from cpunet.training.data.labeled_images import IndexRow, read_labelled_image, rows_of_split
+from cpunet.training.evaluation.torch_model import score_images
+from cpunet.training.evaluation.tuning import tune_postprocessing
+from cpunet.training.network.summary import summarize
+from cpunet.training.network.unet import Probabilities
 from cpunet.training.weights import WEIGHTS_FILE, load_trained
 
 # Thresholds are tuned on every fourth validation image, and sizes other than the own are tried on every fifth: the

@@ -18,10 +18,10 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-from cpunet.halo import measure_halo
-from cpunet.model_card import METADATA_KEY, ModelCard, ModelError, card_from_json, card_to_json
-from cpunet.stored_test import STORED_TEST_KEY, StoredTest, drawn_input, stored_test_to_json
-from cpunet.tiling import mirror_to_size
+from cpunet.checks.halo import measure_halo
+from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, drawn_input, stored_test_to_json
+from cpunet.model.card import METADATA_KEY, ModelCard, ModelError, card_from_json, card_to_json
+from cpunet.steps.tiling import mirror_to_size
 
 PRECISIONS = ("float32", "float16", "int8")
 MEANT_FOR = {"float16": "half floats, for GPUs", "int8": "whole numbers, for CPUs"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from cpunet.image_files import written_beside
-from cpunet.model_card import ModelCard
+from cpunet.files.images import written_beside
+from cpunet.model.card import ModelCard
 
 MARK = "<!-- written by `cpunet export` from the model card; remove this line to keep your own text -->"
 
@@ -61,7 +61,7 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         "## Scores on validation images",
         "",
         "Default settings, the same for all sets; pooled over all objects. Mean F1 is over IoU 0.50 to 0.90, mAP over",
-        "0.50 to 0.95. Over- and under-segmented objects are counted as `cpunet.matching` defines them.",
+        "0.50 to 0.95. Over- and under-segmented objects are counted as `cpunet.scores` defines them.",
         "",
         "| set | images | objects | mean F1 | F1 at 0.5 | F1 at 0.7 | F1 at 0.9 | mAP | over / under |",
         "|---|---|---|---|---|---|---|---|---|",

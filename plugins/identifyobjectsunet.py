@@ -20,17 +20,16 @@ from cellprofiler_core.setting.do_something import DoSomething, RemoveSettingBut
 from cellprofiler_core.setting.range import IntegerRange
 from cellprofiler_core.setting.text import Directory, Filename, Float, ImageName
 
-from cpunet.bundled_packages import onnxruntime_is_there
-from cpunet.declump import foreground_probability, planes_by_role
-from cpunet.doctor import device_report
-from cpunet.file_without_card import has_card
-from cpunet.filters import filter_objects
-from cpunet.memory import gpu_memory_for_worker, segment_within_memory, total_gpu_memory_bytes
-from cpunet.model_card import ROLES, ModelError
-from cpunet.model_ensemble import average_cards, average_models
-from cpunet.model_files import DEFAULT_MODEL, find_model, list_models
-from cpunet.models_command import describe
-from cpunet.onnx_file import read_card, sha256
+from cpunet.checks.device import device_report
+from cpunet.commands.models import describe
+from cpunet.model.card import ROLES, ModelError
+from cpunet.model.ensemble import average_cards, average_models
+from cpunet.model.find import DEFAULT_MODEL, find_model, list_models
+from cpunet.model.memory import gpu_memory_for_worker, segment_within_memory, total_gpu_memory_bytes
+from cpunet.model.packages import onnxruntime_is_there
+from cpunet.model.session import INSTALL_HELP, load_model
+from cpunet.model.without_card import has_card
+from cpunet.onnx_reader.metadata import read_card, sha256
 from cpunet.plugin.advanced_settings import (
     DECLUMP_CHOICES,
     DECLUMP_NONE,
@@ -38,9 +37,8 @@ from cpunet.plugin.advanced_settings import (
     FILL_NEVER,
     AdvancedSettings,
 )
-from cpunet.plugin.buttons import ask_for_folder, show_lines
 from cpunet.plugin.cardless_settings import CardlessSettings
-from cpunet.plugin.earlier_image_sets import free_earlier_image_sets
+from cpunet.plugin.dialogs import ask_for_folder, show_lines
 from cpunet.plugin.figure import (
     count_objects,
     enlarge_when_new,
@@ -48,6 +46,7 @@ from cpunet.plugin.figure import (
     show_figure,
     statistics_of_objects,
 )
+from cpunet.plugin.host import free_earlier_image_sets
 from cpunet.plugin.measurements import (
     CONFIDENCE,
     NUMBERS_OF_IMAGE,
@@ -61,11 +60,12 @@ from cpunet.plugin.models_folder import prefer_models_folder, preferred_models_f
 from cpunet.plugin.progress import log_progress, show_progress, warn_once
 from cpunet.plugin.revisions import PROBABILITIES_INDEX, upgrade
 from cpunet.plugin.workers import is_worker, number_of_workers, threads_for_this_process
-from cpunet.prepare import usable_pixels
 from cpunet.segment import Options, segment_image
-from cpunet.session import INSTALL_HELP, load_model
-from cpunet.tiling import check_tile
-from cpunet.volume import in_one_plane, segment_stack
+from cpunet.steps.declump import foreground_probability, planes_by_role
+from cpunet.steps.filters import filter_objects
+from cpunet.steps.planes import in_one_plane, segment_stack
+from cpunet.steps.prepare import usable_pixels
+from cpunet.steps.tiling import check_tile
 
 MODEL_FROM_FILE = "A model file of your own"
 RESCALE_FROM_IMAGE = "By the objects in the image"

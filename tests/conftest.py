@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +37,11 @@ def data_root(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     write_data_set(root / "drawn", ["train"] * 6 + ["val"] * 3)
     return root
+
+
+@pytest.fixture
+def example_fly():
+    """The folder of the ExampleFly pipeline inside the cellprofiler package."""
+    import cellprofiler
+
+    return Path(cellprofiler.__file__).parent / "data" / "examples" / "ExampleFly"

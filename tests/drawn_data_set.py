@@ -5,7 +5,7 @@ import csv
 import numpy as np
 from skimage.io import imsave
 
-from cpunet.drawn_nuclei import draw_field
+from cpunet.checks.synthetic import draw_field
 
 SMALL = {
     "name": "small",

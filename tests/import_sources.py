@@ -7,8 +7,8 @@ import numpy as np
 import PIL.Image
 import tifffile
 
-from cpunet.drawn_nuclei import draw_field
-from cpunet.training import data_command
+from cpunet.checks.synthetic import draw_field
+from cpunet.training.commands import data as data_command
 
 
 def data(*words):

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 import yaml
 
-from cpunet.model_card import Normalization
-from cpunet.training.augmentation import PRESETS, Augmentation
-from cpunet.training.losses import Loss
-from cpunet.training.targets import Targets
-from cpunet.training.unet import Architecture
+from cpunet.model.card import Normalization
+from cpunet.training.network.losses import Loss
+from cpunet.training.network.unet import Architecture
+from cpunet.training.patches.augmentation import PRESETS, Augmentation
+from cpunet.training.patches.targets import Targets
 
 Part = TypeVar("Part")
 

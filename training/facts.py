@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpunet.training.config import TrainingConfig, source_names
-from cpunet.training.data import DataError, IndexRow, object_diameters
-from cpunet.training.patches import Patch
+from cpunet.training.data.labeled_images import DataError, IndexRow, object_diameters
+from cpunet.training.patches.patch import Patch
 
 # How far objects may be from the trained diameter before the image is rescaled: see `known_diameters`.
 LARGEST_RATIO_BELOW, LARGEST_RATIO_ABOVE = 1.8, 2.0

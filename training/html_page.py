@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cpunet.image_files import written_beside
+from cpunet.files.images import written_beside
 
 TEMPLATES = "templates"
 

@@ -11,9 +11,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from cpunet.image_files import written_beside
+from cpunet.files.images import written_beside
 from cpunet.training.config import TrainingConfig, config_from_dict, config_to_dict
-from cpunet.training.unet import UNet
+from cpunet.training.network.unet import UNet
 
 CONFIG_KEY, FACTS_KEY = "cpunet_config", "cpunet_facts"
 WEIGHTS_FILE = "weights.safetensors"

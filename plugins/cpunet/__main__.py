@@ -12,30 +12,30 @@ from cpunet import __version__
 # Each names a module with add_arguments(parser) and run(arguments) -> exit code. Imported late, so that a
 # machine without torch can segment, and one without onnxruntime can train.
 COMMANDS = {
-    "segment": ("cpunet.segment_command", "find objects in image files"),
-    "models": ("cpunet.models_command", "list the models that are there, with their cards"),
-    "verify": ("cpunet.verify_command", "check that a model file keeps what its card promises"),
-    "doctor": ("cpunet.doctor", "say what is installed, which device is really used, and how fast it is"),
+    "segment": ("cpunet.commands.segment", "find objects in image files"),
+    "models": ("cpunet.commands.models", "list the models that are there, with their cards"),
+    "verify": ("cpunet.commands.verify", "check that a model file keeps what its card promises"),
+    "doctor": ("cpunet.checks.device", "say what is installed, which device is really used, and how fast it is"),
     "data": (
-        "cpunet.training.data_command",
+        "cpunet.training.commands.data",
         "import, download, check and split labelled images (needs cpunet[training])",
     ),
-    "train": ("cpunet.training.train_command", "train a model from images and labels (needs cpunet[training])"),
+    "train": ("cpunet.training.commands.train", "train a model from images and labels (needs cpunet[training])"),
     "evaluate": (
-        "cpunet.training.evaluate_command",
+        "cpunet.training.commands.evaluate",
         "score a model, and label images beside it, on labelled images (needs cpunet[training])",
     ),
-    "export": ("cpunet.export.export_command", "write trained weights as an ONNX file (needs cpunet[training])"),
+    "export": ("cpunet.export.commands.export", "write trained weights as an ONNX file (needs cpunet[training])"),
     "card": (
-        "cpunet.export.card_command",
+        "cpunet.export.commands.card",
         "read a model's card, change it, or add one to a file (needs cpunet[training])",
     ),
     "demo-swap": (
-        "cpunet.export.demo_swap_command",
+        "cpunet.export.commands.demo_swap",
         "walk from corrected objects to a pipeline with a model of your own, on drawn images (needs cpunet[training])",
     ),
     "import-bioimageio": (
-        "cpunet.export.bioimageio_import_command",
+        "cpunet.export.commands.import_bioimageio",
         "make a model file of a bioimage.io package (needs cpunet[training])",
     ),
 }

@@ -8,8 +8,8 @@ from typing import Callable, Optional, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from cpunet.test_time_augmentation import AUGMENTATIONS
-from cpunet.typical_diameter import LARGEST_SCALE, SMALLEST_SCALE
+from cpunet.steps.scale import LARGEST_SCALE, SMALLEST_SCALE
+from cpunet.steps.views import AUGMENTATIONS
 
 DECLUMP_METHODS = ("probability", "shape", "intensity", "none")
 FILL_HOLES = ("never", "after thresholding", "after declumping")
@@ -44,7 +44,7 @@ class Options:
         model's card says.
     augmentation : str
         ``flips`` or ``flips and rotations``: the network sees the image 4 or 8 times, mirrored and turned, and the
-        mean counts; see `cpunet.test_time_augmentation`. ``none``: once.
+        mean counts; see `cpunet.steps.views`. ``none``: once.
     mask : ndarray of shape (Y, X), bool, optional
         The usable part of the image. Nothing outside it sets the contrast or becomes an object.
     tile_shape : tuple of int

@@ -9,16 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from skimage.transform import resize
 
-from cpunet.declump import AS_THE_MODEL_SAYS, declump
-from cpunet.filters import area_of_disc
-from cpunet.model_card import ModelCard, Postprocessing
-from cpunet.normalize import normalize
+from cpunet.model.card import ModelCard, Postprocessing
 from cpunet.options import Options, check_options
-from cpunet.prepare import COLOURS, has_contrast, prepare_image, usable_pixels
-from cpunet.seeds import Declumping
-from cpunet.test_time_augmentation import predict_augmented
-from cpunet.tiling import predict_tiled
-from cpunet.typical_diameter import (
+from cpunet.steps.declump import AS_THE_MODEL_SAYS, declump
+from cpunet.steps.filters import area_of_disc
+from cpunet.steps.normalize import normalize
+from cpunet.steps.prepare import COLOURS, has_contrast, prepare_image, usable_pixels
+from cpunet.steps.scale import (
     MOST_LOOKS,
     Segmentation,
     explains,
@@ -27,6 +24,9 @@ from cpunet.typical_diameter import (
     typical_diameter,
     window_to_measure,
 )
+from cpunet.steps.seeds import Declumping
+from cpunet.steps.tiling import predict_tiled
+from cpunet.steps.views import predict_augmented
 
 __all__ = [
     "COLOURS",
@@ -50,7 +50,7 @@ AS_THE_CARD_SAYS: Dict[str, Any] = {
 
 
 class Model(Protocol):
-    """What `segment_image` needs of a model; `cpunet.session.OnnxModel` is one."""
+    """What `segment_image` needs of a model; `cpunet.model.session.OnnxModel` is one."""
 
     @property
     def card(self) -> ModelCard:
@@ -68,7 +68,7 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
     image : ndarray of shape (Y, X) or (Y, X, C), any real dtype
         Not changed. NaN and infinite pixels count as masked out.
     model : Model
-        Such as `cpunet.session.load_model` gives.
+        Such as `cpunet.model.session.load_model` gives.
     options : Options, optional
 
     Returns

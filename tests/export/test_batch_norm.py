@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from cpunet.export.batch_norm import fold_batch_norm
-from cpunet.training.blocks import BlockStyle, ResidualBlock
+from cpunet.training.network.blocks import BlockStyle, ResidualBlock
 
 
 def test_a_folded_network_computes_the_same_and_leaves_the_first_alone(trained):

@@ -3,17 +3,17 @@ import onnx
 import pytest
 
 from cpunet.__main__ import main
-from cpunet.export.card import card_from_training
-from cpunet.export.onnx_export import onnx_bytes
+from cpunet.checks.stored_test import drawn_input
+from cpunet.checks.verify import verify_model
 from cpunet.export.precision import to_float16, to_int8
-from cpunet.export.reduced_export import calibration_images
-from cpunet.model_card import METADATA_KEY, ModelError
-from cpunet.onnx_file import read_card
-from cpunet.session import load_model
-from cpunet.stored_test import drawn_input
-from cpunet.training.unet import Probabilities
+from cpunet.export.reduced_precision import calibration_images
+from cpunet.export.to_onnx import onnx_bytes
+from cpunet.export.training_card import card_from_training
+from cpunet.model.card import METADATA_KEY, ModelError
+from cpunet.model.session import load_model
+from cpunet.onnx_reader.metadata import read_card
+from cpunet.training.network.unet import Probabilities
 from cpunet.training.weights import load_trained
-from cpunet.verify import verify_model
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_the_command_reports_and_writes(
     precision, from_weights, data_root, weights_of_drawn, float32_model, tmp_path, capsys, monkeypatch
 ):
     # one of the 36 drawn objects that crosses one threshold is worth more than may be lost
-    monkeypatch.setattr("cpunet.export.reduced_export.MOST_F1_LOST", 0.02)
+    monkeypatch.setattr("cpunet.export.reduced_precision.MOST_F1_LOST", 0.02)
     source = weights_of_drawn if from_weights else float32_model
     path = tmp_path / "variant" / "model.onnx"
     given = ["export", str(source), "-o", str(path), "--precision", precision, "--data", str(data_root)]
@@ -155,7 +155,7 @@ def test_the_command_reports_and_writes(
 
 
 def test_a_variant_that_loses_objects_is_not_written(data_root, float32_model, tmp_path, capsys, monkeypatch):
-    blind = "cpunet.export.reduced_export.calibration_images"
+    blind = "cpunet.export.reduced_precision.calibration_images"
     monkeypatch.setattr(blind, lambda *_: [np.full((1, 64, 64), 1e-4, np.float32)])
     path = tmp_path / "model.onnx"
     path.write_bytes(b"the model before")

@@ -1,20 +1,15 @@
 from pathlib import Path
 
-import cellprofiler_core.preferences
+import tests.start_host  # isort: skip # noqa: F401
+import pytest
+from cellprofiler_core.image import Image, ImageSetList
+from cellprofiler_core.measurement import Measurements
+from cellprofiler_core.object import ObjectSet
+from cellprofiler_core.pipeline import Pipeline
+from cellprofiler_core.workspace import Workspace
+from identifyobjectsunet import MODEL_FROM_FILE, IdentifyObjectsUNet
 
-PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
-cellprofiler_core.preferences.set_headless()
-cellprofiler_core.preferences.set_plugin_directory(str(PLUGINS), globally=False)
-
-import pytest  # noqa: E402
-from cellprofiler_core.image import Image, ImageSetList  # noqa: E402
-from cellprofiler_core.measurement import Measurements  # noqa: E402
-from cellprofiler_core.object import ObjectSet  # noqa: E402
-from cellprofiler_core.pipeline import Pipeline  # noqa: E402
-from cellprofiler_core.workspace import Workspace  # noqa: E402
-from identifyobjectsunet import MODEL_FROM_FILE, IdentifyObjectsUNet  # noqa: E402
-
-from cpunet.drawn_nuclei import draw_field  # noqa: E402
+from cpunet.checks.synthetic import draw_field
 
 
 @pytest.fixture
@@ -62,11 +57,3 @@ def run():
 @pytest.fixture
 def pipelines():
     return Path(__file__).parent / "pipelines"
-
-
-@pytest.fixture
-def example_fly():
-    """The folder of the ExampleFly pipeline inside the cellprofiler package."""
-    import cellprofiler
-
-    return Path(cellprofiler.__file__).parent / "data" / "examples" / "ExampleFly"

@@ -10,7 +10,9 @@ from pathlib import Path
 from cellprofiler_core.pipeline import Pipeline
 from cellprofiler_core.utilities.core.modules import fill_modules, instantiate_module
 
-PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+from tests.places import REPOSITORY
+
+PLUGINS = REPOSITORY / "plugins"
 
 # ExportToDatabase imports MySQLdb even to write SQLite, where it needs it for a quotation mark only. The package
 # comes with the installed application, but needs MySQL's headers to be built, so tests bring these two lines of it.

@@ -5,13 +5,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from skimage.io import imread
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.places import REPOSITORY
+
 PLUGINS = REPOSITORY / "plugins"
 
 LOAD_WITHOUT_ONNXRUNTIME = f"""

@@ -10,8 +10,8 @@ from cellprofiler_core.constants.measurement import EXPERIMENT
 from cellprofiler_core.pipeline import Pipeline
 from cellprofiler_core.setting import ValidationError
 
-from cpunet.drawn_nuclei import draw_field
-from cpunet.onnx_file import sha256
+from cpunet.checks.synthetic import draw_field
+from cpunet.onnx_reader.metadata import sha256
 from tests.tiny_onnx import changed_card, tiny_onnx
 
 

@@ -7,10 +7,10 @@ import pytest
 from cellprofiler.modules.identifyprimaryobjects import IdentifyPrimaryObjects
 from cellprofiler_core.constants.measurement import COLTYPE_FLOAT, COLTYPE_INTEGER
 
-from cpunet import session
-from cpunet.matching import score_image
+from cpunet.model import session
 from cpunet.plugin.figure import ROOM, enlarge_when_new
 from cpunet.plugin.workers import threads_for_this_process
+from cpunet.scores import score_image
 from cpunet.segment import segment_image
 from tests.tiny_onnx import changed_card, tiny_onnx
 

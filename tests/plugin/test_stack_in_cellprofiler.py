@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from cpunet.drawn_nuclei import draw_field
+from cpunet.checks.synthetic import draw_field
 from tests.plugin.headless import input_modules, make_module, rows_of, run_headless, write_pipeline
 
 

@@ -7,7 +7,7 @@ import pytest
 from cellprofiler_core.pipeline import Pipeline
 from skimage.io import imread, imsave
 
-from export.demo_swap_files import PIPELINE, with_model
+from export.tutorial.files import PIPELINE, with_model
 from tests.plugin.headless import run_headless
 
 

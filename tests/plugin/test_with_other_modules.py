@@ -9,8 +9,8 @@ import tifffile
 from cellprofiler_core.pipeline import Pipeline
 from cellprofiler_core.setting import ValidationError
 
-from cpunet.drawn_nuclei import draw_field
-from cpunet.onnx_file import sha256
+from cpunet.checks.synthetic import draw_field
+from cpunet.onnx_reader.metadata import sha256
 from tests.plugin.headless import input_modules, make_module, rows_of, run_headless, write_pipeline
 from tests.tiny_onnx import changed_card, tiny_onnx
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from cpunet.drawn_nuclei import draw_field
-from cpunet.matching import pool_scores, score_image
+from cpunet.checks.synthetic import draw_field
+from cpunet.model.session import load_model
+from cpunet.scores import pool_scores, score_image
 from cpunet.segment import Options, segment_image
-from cpunet.session import load_model
 from tests.tiny_onnx import changed_card, tiny_onnx
 
 FIELD = draw_field((120, 150), columns=4, diameter_px=20)

@@ -5,6 +5,7 @@ import torch
 
 from cpunet.training.config import config_from_dict
 from tests.drawn_data_set import SMALL
+from tests.random_network import random_network
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -27,3 +28,9 @@ def small_yaml(tmp_path):
     path = Path(tmp_path) / "small.yaml"
     path.write_text(yaml.safe_dump(SMALL))
     return path
+
+
+@pytest.fixture
+def trained():
+    """A network of random weights, batch normalisation in use, with the facts of a made-up training."""
+    return random_network()

@@ -1,10 +1,8 @@
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from cpunet.training.augmentation import PRESETS
 from cpunet.training.config import (
     ConfigError,
     DataSource,
@@ -13,7 +11,9 @@ from cpunet.training.config import (
     read_config,
     source_names,
 )
+from cpunet.training.patches.augmentation import PRESETS
 from tests.drawn_data_set import SMALL
+from tests.places import REPOSITORY
 
 
 def test_a_configuration_survives_json():
@@ -72,7 +72,7 @@ def test_an_augmentation_is_a_preset_and_what_differs_from_it():
 
 
 def test_the_shipped_configuration_can_be_read():
-    for path in Path(__file__).parents[2].glob("models/*/train.yaml"):
+    for path in REPOSITORY.glob("models/*/train.yaml"):
         assert read_config(path).name == path.parent.name
 
 

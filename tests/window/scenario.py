@@ -11,8 +11,9 @@ import sys
 import time
 from pathlib import Path
 
+from tests.places import REPOSITORY
+
 OUTPUT = Path(sys.argv[1]).resolve()
-REPOSITORY = Path(__file__).resolve().parents[2]
 PLUGINS = REPOSITORY / "plugins"
 OUTPUT.mkdir(parents=True, exist_ok=True)
 # The user's preferences stay as they are, and no dialog asks for them.

@@ -8,8 +8,8 @@ from typing import Any, List
 from cellprofiler_core.setting.choice import Choice
 from cellprofiler_core.setting.text import Float, Text
 
-from cpunet.file_without_card import NORMALIZATIONS_BY_NAME, card_of_answers
-from cpunet.model_card import ROLES, ModelCard
+from cpunet.model.card import ROLES, ModelCard
+from cpunet.model.without_card import NORMALIZATIONS_BY_NAME, card_of_answers
 
 CHANNELS_BY_NAME = {"Grayscale": ("grey",), "Color (red, green, blue)": ("red", "green", "blue")}
 
@@ -68,11 +68,11 @@ Images with much smaller or larger objects are rescaled to it.""",
 
         Returns
         -------
-        cpunet.model_card.ModelCard
+        cpunet.model.card.ModelCard
 
         Raises
         ------
-        cpunet.model_card.ModelError
+        cpunet.model.card.ModelError
             If an answer cannot be, such as a role that there is not.
         """
         roles = [role.strip().lower() for role in self.roles.value.split(",") if role.strip()]

@@ -19,7 +19,7 @@ from cellprofiler_core.constants.measurement import (
     M_NUMBER_OBJECT_NUMBER,
 )
 
-from cpunet.confidence import boundary_confidence, count_from_area, foreground_area, foreground_confidence
+from cpunet.steps.confidence import boundary_confidence, count_from_area, foreground_area, foreground_confidence
 
 # Categories, as CellProfiler's lists of measurements group them.
 SEGMENTATION, CONFIDENCE = "Segmentation", "Confidence"

@@ -7,7 +7,7 @@ from typing import Optional
 
 from cellprofiler_core.preferences import config_read, config_write
 
-from cpunet.model_files import MODELS_VARIABLE
+from cpunet.model.find import MODELS_VARIABLE
 
 PREFERENCE = "IdentifyObjectsUNetModelsFolder"
 

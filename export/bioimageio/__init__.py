@@ -1,0 +1,1 @@
+"""bioimage.io packages, in and out."""

@@ -1,0 +1,213 @@
+"""Read a bioimage.io package that a stranger made: nothing outside it, nothing from the network, nothing too large."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from cpunet.model.card import ModelError
+
+DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml", "model.yaml")
+LARGEST_DESCRIPTION_BYTES = 2**20
+DEEPEST_NESTING = 64
+# A zip archive's list of contents is read in one piece before anything else.
+LARGEST_READ_BYTES = 2**20
+READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package whose description was read.
+
+    Attributes
+    ----------
+    path : Path
+        A zip archive, or a folder.
+    place : PurePosixPath
+        Where in it the description lies; other files are named from there.
+    description : dict
+        What rdf.yaml holds, unchecked.
+    """
+
+    path: Path
+    place: PurePosixPath
+    description: dict[str, Any]
+
+
+class _SmallReads(io.FileIO):
+    """A file of which no large part is read at once, whatever an archive claims of itself."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = super().read(LARGEST_READ_BYTES + 1 if size is None or size < 0 else size)  # type: ignore[return]
+        if content is None or max(size or 0, len(content)) > LARGEST_READ_BYTES:
+            raise zipfile.BadZipFile("its list of contents is too long")
+        return content
+
+
+def open_package(path: Path) -> Package:
+    """Read the description of a package.
+
+    Parameters
+    ----------
+    path : Path
+        A zip archive, a folder, or a description (a YAML file) inside a folder.
+
+    Returns
+    -------
+    Package
+
+    Raises
+    ------
+    ModelError
+        If there is none, it is too large, or no readable YAML.
+    """
+    if not path.exists():
+        raise ModelError(f"{path}: there is no such file or folder. Download the package first; nothing is fetched.")
+    if path.suffix in (".yaml", ".yml"):
+        found, root = path.name, path.parent
+    else:
+        root = path
+        names = _names(path)
+        candidates = [name for name in names if name in DESCRIPTIONS or name.endswith("/rdf.yaml")]
+        found = min(candidates, key=lambda name: (name.count("/"), name), default="")
+        if not found:
+            raise ModelError(f"{path}: there is no {' or '.join(DESCRIPTIONS)} in it. Is it a bioimage.io package?")
+    text = _content(root, PurePosixPath(found), LARGEST_DESCRIPTION_BYTES)
+    return Package(root, PurePosixPath(found).parent, _parsed(path, text))
+
+
+def _names(path: Path) -> list[str]:
+    if path.is_dir():
+        return [name for name in DESCRIPTIONS if (path / name).is_file()]
+    with _archive(path) as archive:
+        return archive.namelist()
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    with _SmallReads(path) as stream:
+        try:
+            archive = zipfile.ZipFile(stream)
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            raise ModelError(f"{path}: this is no sound zip archive: {error}. Download the package again.") from None
+        with archive:
+            yield archive
+
+
+def _parsed(path: Path, text: bytes) -> dict[str, Any]:
+    try:
+        _check_plain(path, text)
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"{path}: its description is not readable YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise ModelError(f"{path}: its description is not a mapping of fields to values.")
+    return content
+
+
+def _check_plain(path: Path, text: bytes) -> None:
+    """Refuse YAML that takes far longer to read than its length says."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):  # each may double what the text holds
+            raise ModelError(f"{path}: its description uses YAML aliases (*name). Write out what they stand for.")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST_NESTING:
+            raise ModelError(f"{path}: its description is nested more than {DEEPEST_NESTING} deep.")
+
+
+def read_file(package: Package, entry: object, what: str, limit: int) -> bytes:
+    """Read a file that a package's description names, and compare it with its sum.
+
+    Parameters
+    ----------
+    package : Package
+    entry : object
+        With ``source``, and ``sha256`` if the author gave it.
+    what : str
+        Names it in messages.
+    limit : int
+        Bytes.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    ModelError
+        If it is not in the package, is too large, or has another sum.
+    """
+    source = entry.get("source") if isinstance(entry, Mapping) else None
+    if not isinstance(source, str) or not source:
+        raise ModelError(f"{package.path}: its description does not say in which file {what} are.")
+    if "://" in source:
+        raise ModelError(
+            f"{package.path}: {what} are at {source!r}, outside the package, and nothing is fetched. Download the "
+            "package as one zip archive."
+        )
+    content = _content(package.path, package.place / source, limit)
+    wanted = entry.get("sha256") if isinstance(entry, Mapping) else None
+    found = hashlib.sha256(content).hexdigest()
+    if wanted is not None and wanted != found:
+        raise ModelError(
+            f"{package.path}: {source} has the SHA-256 {found}, and the description promises {wanted}. Download the "
+            "package again."
+        )
+    return content
+
+
+def _content(root: Path, name: PurePosixPath, limit: int) -> bytes:
+    if name.is_absolute() or ".." in name.parts or any(mark in str(name) for mark in "\\:\0"):
+        raise ModelError(
+            f"{root}: it names the file {str(name)!r}, which lies outside it. Only its own files are read."
+        )
+    try:
+        content = _from_folder(root, name, limit) if root.is_dir() else _from_archive(root, name, limit)
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"{root}: {name} in it cannot be read: {error}. Download the package again.") from None
+    if len(content) > limit:
+        raise ModelError(f"{root}: {name} in it has more than {limit} bytes, which is too large.")
+    return content
+
+
+def _from_folder(root: Path, name: PurePosixPath, limit: int) -> bytes:
+    path = (root / name).resolve()
+    if not path.is_relative_to(root.resolve()):
+        raise ModelError(f"{root}: {name} in it leads out of the folder. Only its own files are read.")
+    if not path.is_file():
+        raise ModelError(f"{root}: there is no {name} in it. Download the package again, whole.")
+    with path.open("rb") as stream:
+        return stream.read(limit + 1)
+
+
+def _from_archive(path: Path, name: PurePosixPath, limit: int) -> bytes:
+    with _archive(path) as archive:
+        try:
+            entry = archive.getinfo(str(name))
+        except KeyError:
+            raise ModelError(f"{path}: there is no {name} in it. Download the package again, whole.") from None
+        if entry.flag_bits & 1 or entry.compress_type not in READABLE or stat.S_ISLNK(entry.external_attr >> 16):
+            raise ModelError(
+                f"{path}: {name} in it is encrypted, a link, or compressed in an unusual way. Pack it anew."
+            )
+        parts, size = [], 0
+        with archive.open(entry) as stream:
+            while size <= limit and (part := stream.read(LARGEST_READ_BYTES // 2)):
+                parts.append(part)
+                size += len(part)
+        return b"".join(parts)

@@ -1,0 +1,252 @@
+"""Write a model as a bioimage.io package, format 0.5, and let it pass only if bioimageio.core's own test does."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import io
+import tempfile
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import PIL.Image
+import yaml
+from numpy.typing import NDArray
+
+from cpunet.checks.synthetic import draw_field
+from cpunet.export.bioimageio.description import (
+    COVER,
+    DOCUMENTATION,
+    RDF,
+    TEST_INPUT,
+    TEST_OUTPUT,
+    WEIGHTS,
+    description,
+    smallest_side,
+)
+from cpunet.export.readme import decoding, model_readme
+from cpunet.files.images import written_beside
+from cpunet.files.overlay import draw_outlines, picture
+from cpunet.model.card import InputCard, ModelCard, ModelError
+from cpunet.model.session import OnnxModel, load_model
+from cpunet.onnx_reader.metadata import sha256
+from cpunet.segment import Options, segment_image
+from cpunet.steps.normalize import normalize
+
+SMALLEST_TEST_SIDE = 256
+DRAWN_WHITE, HOT = 255, 40
+
+
+class PackageError(RuntimeError):
+    """bioimageio's own checks refuse the package; nothing was written."""
+
+
+def write_bioimageio(onnx_path: Path, zip_path: Path, sample_image: NDArray[Any] | None = None) -> None:
+    """Write a package with the weights, test tensors, a cover picture and documentation.
+
+    Parameters
+    ----------
+    onnx_path : Path
+        With a model card. A README.md beside it that names the model becomes the documentation; without one it is
+        written from the card.
+    zip_path : Path
+        Ends in ``.zip``; its folder is made, an older file is replaced.
+    sample_image : ndarray of shape (Y, X) or (Y, X, C), any real dtype, optional
+        The middle of it is the test input and the cover. Drawn nuclei by default.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be opened, or the image does not fit it.
+    PackageError
+        If bioimageio.core refuses the package, or does not turn its test input into its test output.
+
+    Notes
+    -----
+    The test output is computed by cpunet's own normalisation and session, so that bioimageio.core's test compares
+    two implementations of the preprocessing. Nothing is downloaded. The same model and image give the same
+    bytes on the same machine.
+    """
+    if zip_path.suffix != ".zip":
+        raise ModelError(f"{zip_path}: the name of a package must end in .zip.")
+    model = load_model(onnx_path, device="cpu")
+    image = middle_of(model.card, sample_image)
+    files = package_files(onnx_path, model, image)
+    zip_path.parent.mkdir(parents=True, exist_ok=True)
+    with written_beside(zip_path) as beside:
+        write_zip(beside, files)
+        check_package(beside)
+
+
+def package_files(onnx_path: Path, model: OnnxModel, image: NDArray[np.float32]) -> dict[str, bytes]:
+    """Make all files of a package.
+
+    Parameters
+    ----------
+    onnx_path : Path
+    model : OnnxModel
+        The same file, open.
+    image : ndarray of shape (C, Y, X), float32
+        The test input.
+
+    Returns
+    -------
+    dict of str to bytes
+        Content by name; the description comes first.
+    """
+    card = model.card
+    expected = model.predict(normalize(image, card.input.normalization)[np.newaxis])
+    files = {
+        WEIGHTS: onnx_path.read_bytes(),
+        TEST_INPUT: _npy(image[np.newaxis]),
+        TEST_OUTPUT: _npy(expected),
+        COVER: cover_picture(model, image),
+        DOCUMENTATION: documentation(onnx_path, card).encode(),
+    }
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    opset = max(
+        entry.version for entry in onnx.load_from_string(files[WEIGHTS]).opset_import if entry.domain in ("", "ai.onnx")
+    )
+    text = yaml.safe_dump(description(card, sums, opset), sort_keys=False, allow_unicode=True, width=120)
+    return {RDF: text.encode(), **files}
+
+
+def middle_of(card: ModelCard, sample: NDArray[Any] | None) -> NDArray[np.float32]:
+    """Cut the test input from an image, or draw it.
+
+    Parameters
+    ----------
+    card : ModelCard
+    sample : ndarray of shape (Y, X) or (Y, X, C), any real dtype, optional
+
+    Returns
+    -------
+    ndarray of shape (C, Y, X), float32
+        A square, in the sample's own units.
+
+    Raises
+    ------
+    ModelError
+        If the sample has another number of channels, or values that are no numbers.
+    """
+    channels, unit = len(card.input.channels), card.input.divisible_by
+    side = max(smallest_side(card), -(-SMALLEST_TEST_SIDE // unit) * unit)
+    if sample is None:
+        return _drawn(card.input, side)
+    planes = np.asarray(sample, np.float32)
+    planes = planes[np.newaxis] if planes.ndim == 2 else np.moveaxis(planes, -1, 0)
+    if planes.ndim == 3 and planes.shape[0] == 1:
+        planes = np.repeat(planes, channels, axis=0)
+    if planes.ndim != 3 or planes.shape[0] != channels or not np.isfinite(planes).all():
+        raise ModelError(
+            f"The sample image has the shape {np.shape(sample)}, and the model takes {', '.join(card.input.channels)}. "
+            "Give an image (Y, X) or (Y, X, C) with as many channels, all of whose values are numbers."
+        )
+    for axis in (1, 2):
+        missing = max(0, side - planes.shape[axis])
+        widths = [(0, 0)] * 3
+        widths[axis] = (missing // 2, missing - missing // 2)
+        planes = np.pad(planes, widths, mode="symmetric")
+        start = (planes.shape[axis] - side) // 2
+        planes = np.take(planes, np.arange(start, start + side), axis=axis)
+    return np.ascontiguousarray(planes)
+
+
+def _drawn(given: InputCard, side: int) -> NDArray[np.float32]:
+    """Draw nuclei so that each part of the normalisation shows: channels differ in contrast, and one pixel is hot."""
+    columns = max(1, int(side / (2.4 * given.diameter_px)))
+    field = draw_field((side, side), columns, min(given.diameter_px, side / 3), touching=True).image
+    field[0, 0] = HOT
+    contrast = DRAWN_WHITE / (1 + 0.25 * np.arange(len(given.channels))[:, np.newaxis, np.newaxis])
+    return np.round(field * contrast).astype(np.float32)
+
+
+def cover_picture(model: OnnxModel, image: NDArray[np.float32]) -> bytes:
+    """Show the test input with the outlines of the objects that cpunet finds in it, as a PNG file."""
+    shown = np.moveaxis(image, 0, -1) if image.shape[0] == 3 else image.mean(axis=0)
+    labels = segment_image(np.moveaxis(image, 0, -1), model, Options(diameter_px=model.card.input.diameter_px)).labels
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(draw_outlines(picture(shown), labels)).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def documentation(onnx_path: Path, card: ModelCard) -> str:
+    """Return the model's README, and what a user of other programs than cpunet must know beside it."""
+    readme = onnx_path.with_name(DOCUMENTATION)
+    text = readme.read_text(encoding="utf-8", errors="replace") if readme.is_file() else ""
+    if card.name not in text:  # it is about something else
+        text = model_readme(card, {WEIGHTS: sha256(onnx_path)})
+    given = card.input
+    return f"""{text.rstrip()}
+
+## In other programs than cpunet
+
+The package gives {len(card.output.roles)} channel{"s" if len(card.output.roles) > 1 else ""} of values from 0 to 1: \
+{", ".join(card.output.roles)}. It ends there, as the format has no step that makes objects
+of them as cpunet does ({decoding(card)}). Nor does it rescale an image: enlarge or shrink yours so that its objects
+have a diameter of {given.diameter_low_px:g} to {given.diameter_high_px:g} pixels, best {given.diameter_px:g}. \
+Percentiles are those of the whole image, so normalise it
+before it is cut into tiles.
+
+## Validation of your own results
+
+Label some images by hand that the model has not seen, and count how many objects it finds with an IoU of 0.7 or more.
+`cpunet evaluate` does so, and writes a report.
+"""
+
+
+def _npy(values: NDArray[np.float32]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(values, np.float32))
+    return buffer.getvalue()
+
+
+def write_zip(path: Path, files: dict[str, bytes]) -> None:
+    """Write a zip archive whose bytes depend on the files alone, not on the clock.
+
+    Parameters
+    ----------
+    path : Path
+    files : dict of str to bytes
+        Content by name.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name)  # dated 1980
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+
+
+def check_package(path: Path) -> None:
+    """Let bioimageio.core load a package, check its format and sums, and run its test.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    PackageError
+        With what bioimageio found.
+    """
+    # Takes seconds to import, and is needed here alone.
+    from bioimageio.core import test_model
+    from loguru import logger
+
+    logger.disable("bioimageio")
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # bioimageio.spec leaves closing its files to the garbage collection, and Windows removes none that is open.
+        warnings.simplefilter("ignore", ResourceWarning)
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(folder)
+        summary = test_model(Path(folder) / RDF, devices=["cpu"])
+        found = [f"{detail.name}: {error.msg}" for detail in summary.details for error in detail.errors]
+        passed = summary.status == "passed"
+        del summary
+        gc.collect()
+    if not passed:
+        raise PackageError(f"bioimageio.core refuses the package: {'; '.join(found) or 'it does not say why'}")

@@ -1,0 +1,1 @@
+"""The model card: read, write, measure, check."""

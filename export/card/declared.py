@@ -1,0 +1,154 @@
+"""What another program's ONNX file declares, and what must be measured because its author did not say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from cpunet.model.card import ModelError
+from cpunet.model.session import OnnxModel
+
+# What onnxruntime 1.19.2, the newest for CellProfiler's Python, still opens.
+NEWEST_OPSET, NEWEST_IR = 21, 10
+LARGEST_UNIT = 128
+# Sizes of about so many pixels tell which multiples a network takes.
+TRIAL_PX = 64
+LARGEST_MULTIPLE = 32
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The channels that a file declares.
+
+    Attributes
+    ----------
+    in_channels, out_channels : int or None
+        None where the file leaves the number free, or does not say it.
+    """
+
+    in_channels: int | None
+    out_channels: int | None
+
+
+def declared_channels(model: onnx.ModelProto) -> Declared:
+    """Check that a file can be used at all, and return how many channels it declares.
+
+    Parameters
+    ----------
+    model : ModelProto
+
+    Returns
+    -------
+    Declared
+
+    Raises
+    ------
+    ModelError
+        If its weights lie elsewhere, it is too new, or its input or output is not one float32 tensor (N, C, Y, X)
+        with N, Y and X free.
+    """
+    graph = model.graph
+    elsewhere = [tensor for tensor in graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
+    if elsewhere:
+        raise ModelError(
+            f"its weights lie in another file beside it ({_external_file(elsewhere[0])}), and a model must be one "
+            "file. In Python: import onnx; onnx.save(onnx.load('model.onnx'), 'one_file.onnx')"
+        )
+    opset = max([entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")], default=0)
+    if opset > NEWEST_OPSET or model.ir_version > NEWEST_IR:
+        raise ModelError(
+            f"it has opset {opset} and IR version {model.ir_version}; CellProfiler's onnxruntime 1.19.2 opens up to "
+            f"opset {NEWEST_OPSET} and IR version {NEWEST_IR}. Export the network again with opset 17."
+        )
+    weights = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in weights]
+    if len(inputs) != 1 or len(graph.output) != 1:
+        raise ModelError(
+            f"the network has {len(inputs)} inputs ({', '.join(value.name for value in inputs)}) and "
+            f"{len(graph.output)} outputs ({', '.join(value.name for value in graph.output)}); one of each is needed."
+        )
+    return Declared(_channels(inputs[0], "input"), _channels(graph.output[0], "output"))
+
+
+def _channels(value: onnx.ValueInfoProto, what: str) -> int | None:
+    """Check a declared tensor, and return its number of channels."""
+    tensor = value.type.tensor_type
+    if tensor.elem_type != onnx.TensorProto.FLOAT:
+        name = onnx.TensorProto.DataType.Name(tensor.elem_type).lower() if tensor.elem_type else "no tensor"
+        raise ModelError(
+            f"its {what} {value.name!r} is {name}; float32 is needed. Export the network with that type at its input "
+            "and output."
+        )
+    if not tensor.HasField("shape"):
+        return None
+    # Some exporters write -1 for a free size.
+    shape = [dim.dim_value if dim.dim_value > 0 else dim.dim_param or "?" for dim in tensor.shape.dim]
+    text = f"({', '.join(str(size) for size in shape)})"
+    if len(shape) != 4:
+        raise ModelError(
+            f"its {what} {value.name!r} has the shape {text}; four axes are needed: batch, channel, height and width. "
+            "Networks of 3-D stacks or of single values are not supported."
+        )
+    if isinstance(shape[3], int) and not any(isinstance(size, int) for size in shape[:3]):
+        raise ModelError(
+            f"its {what} {value.name!r} has the shape {text}, with the channels last; they must stand second. Export "
+            "the network with channels first, or with a transpose at its input and output."
+        )
+    if any(isinstance(shape[axis], int) for axis in (0, 2, 3)):
+        raise ModelError(
+            f"its {what} {value.name!r} has the fixed shape {text}; batch, height and width must be free, so that "
+            "images of any size fit. Export the network again with dynamic axes; docs/model-card.md has the call."
+        )
+    return shape[1] if isinstance(shape[1], int) else None
+
+
+def _external_file(tensor: onnx.TensorProto) -> str:
+    return next((entry.value for entry in tensor.external_data if entry.key == "location"), "its name is not given")
+
+
+def measured_sizes(model: OnnxModel, divisible_by: int | None) -> dict[str, int]:
+    """Find out by trial which sizes a network takes.
+
+    Parameters
+    ----------
+    model : OnnxModel
+    divisible_by : int or None
+        If it is known.
+
+    Returns
+    -------
+    dict of str to int
+        ``divisible_by``: the smallest power of two of which odd multiples, too, come out as large as they went in.
+        ``min_size``: the smallest square of a multiple of it by 1, 2, 4 to 32 that does.
+
+    Raises
+    ------
+    ModelError
+        If no size does.
+    """
+    units = [2**power for power in range(LARGEST_UNIT.bit_length())] if divisible_by is None else [divisible_by]
+    failure = ModelError(f"{model.path}: no size was tried.")
+    for unit in units:
+        odd = TRIAL_PX // unit | 1
+        try:
+            _try_size(model, odd * unit, (odd + 2) * unit)
+        except ModelError as error:
+            failure = error
+            continue
+        for multiple in (2**power for power in range(LARGEST_MULTIPLE.bit_length())):
+            try:
+                _try_size(model, multiple * unit, multiple * unit)
+            except ModelError as error:
+                failure = error
+                continue
+            return {"divisible_by": unit, "min_size": multiple * unit}
+    raise ModelError(
+        f"no image size that was tried (multiples of {units[0]} to {units[-1]} pixels) comes out of the network as "
+        f"large as it went in, with a channel for each role. The last failure: {failure}"
+    )
+
+
+def _try_size(model: OnnxModel, height: int, width: int) -> None:
+    model.predict(np.zeros((1, len(model.card.input.channels), height, width), np.float32))

@@ -1,0 +1,1 @@
+"""The command line of export: arguments in, text and exit codes out."""

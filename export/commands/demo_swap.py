@@ -1,0 +1,232 @@
+"""``cpunet demo-swap``: from corrected objects to a pipeline with a model of one's own, on drawn images."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cpunet
+from cpunet.export.tutorial.files import PIPELINE, with_model, write_corrected, write_new_images
+from cpunet.files.images import read_image
+from cpunet.model.find import DEFAULT_MODEL, MODELS_VARIABLE
+from cpunet.scores import SetScores, pool_scores, score_image
+
+CORRECTED_FIELDS, NEW_FIELDS, STEPS = 10, 3, 30
+MODEL, MODELS_FOLDER, LOG = "mine", "my-models", "walk.log"
+# The commands of docs/swap-a-model.md, where "cpunet" stands for this Python's.
+BEFORE_THE_CHOICE = (
+    (
+        "The corrected objects become a data set",
+        "cpunet data import --cellprofiler corrected --image-suffix _DNA --labels-suffix _Nuclei -o data/mine "
+        "--modality fluorescence",
+    ),
+    ("Is it fit to train on?", "cpunet data check data/mine"),
+    ("Plan the fine-tuning", "cpunet train mine.yaml --plan --data data --sets mine --from nuclei_fluorescence"),
+    ("Fine-tune", "cpunet train mine.yaml --data data"),
+    ("Export", "cpunet export runs/mine/weights.safetensors -o models/mine/model.onnx --data data"),
+    ("Verify the file", "cpunet verify models/mine/model.onnx"),
+)
+AFTER_THE_CHOICE = (
+    ("Is it listed by its name?", "cpunet models"),
+    (
+        "New images with the model before",
+        "cpunet segment new-images/*.tiff -o results/nuclei_fluorescence --model nuclei_fluorescence",
+    ),
+    ("New images with your model", "cpunet segment new-images/*.tiff -o results/mine --model mine"),
+)
+HEADLESS = "-c -r -p pipeline-mine.cppipe -i new-images -o results/cellprofiler"
+
+
+class WalkError(RuntimeError):
+    """A command of the walk failed."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "--output", type=Path, default=Path("demo-swap"), metavar="FOLDER", help="a new folder (demo-swap)"
+    )
+    parser.add_argument("--steps", type=int, default=STEPS, metavar="N", help=f"of the fine-tuning ({STEPS})")
+    parser.add_argument(
+        "--cellprofiler",
+        type=Path,
+        metavar="PROGRAM",
+        help="CellProfiler's program, or the Python that has it (the program cellprofiler, where there is one)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Walk and print the scores; return 0, 1 if a command of the walk failed, or 2 if it could not begin."""
+    folder = arguments.output.resolve()
+    try:
+        if arguments.steps < 1:
+            raise ValueError(f"--steps {arguments.steps}: a fine-tuning needs 1 step or more.")
+        program = cellprofiler_program(arguments.cellprofiler)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ValueError(f"{folder} is there already, and is not empty: give another folder with --output.")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_corrected(folder / "corrected", CORRECTED_FIELDS)
+        write_new_images(folder / "new-images", folder / "truth", NEW_FIELDS)
+        (folder / "pipeline.cppipe").write_text(PIPELINE, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        print(f"cpunet demo-swap: {error}", file=sys.stderr)
+        return 2
+    print(f"{folder}: {CORRECTED_FIELDS} fields with corrected nuclei, {NEW_FIELDS} new ones, and a pipeline")
+    try:
+        walk(folder, arguments.steps)
+        results = {DEFAULT_MODEL: "_labels.tif", MODEL: "_labels.tif"}
+        if run_headless(folder, program):
+            results["cellprofiler"] = "_labels.tiff"
+        print_scores(folder, results)
+    except (WalkError, OSError) as error:
+        print(f"cpunet demo-swap: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def walk(folder: Path, steps: int) -> None:
+    """Run all but CellProfiler.
+
+    Parameters
+    ----------
+    folder : Path
+        With the drawn fields.
+    steps : int
+        Of the fine-tuning.
+
+    Raises
+    ------
+    WalkError
+    """
+    for title, command in BEFORE_THE_CHOICE:
+        run_step(folder, title, command + (f" --steps {steps}" if "--plan" in command else ""))
+    print(f"Put it into the models folder\n    {MODELS_VARIABLE}={folder / MODELS_FOLDER}")
+    shutil.copytree(folder / "models" / MODEL, folder / MODELS_FOLDER / MODEL)
+    for title, command in AFTER_THE_CHOICE:
+        run_step(folder, title, command)
+    changed = with_model((folder / "pipeline.cppipe").read_text(encoding="utf-8"), MODEL)
+    (folder / "pipeline-mine.cppipe").write_text(changed, encoding="utf-8")
+    print(f"Choose it in the pipeline\n    Select the model: {MODEL} (pipeline-mine.cppipe; no other line differs)")
+
+
+def run_step(folder: Path, title: str, command: str) -> None:
+    """Show one command and run it in the folder; what it prints goes to the log."""
+    print(f"{title}\n    {command}", flush=True)
+    words = shlex.split(command)
+    words = [word for each in words for word in (sorted(_names(folder, each)) if "*" in each else [each])]
+    run_logged(folder, [sys.executable, "-m", "cpunet", *words[1:]], _environment(folder))
+
+
+def run_logged(folder: Path, words: list[str], environment: dict[str, str]) -> None:
+    """Run a program in the folder.
+
+    Parameters
+    ----------
+    folder : Path
+    words : list of str
+    environment : dict of str to str
+
+    Raises
+    ------
+    WalkError
+        If it fails; the message shows the end of what it printed.
+    """
+    start = time.perf_counter()
+    with (folder / LOG).open("a", encoding="utf-8") as log:
+        log.write(f"$ {shlex.join(words)}\n")
+        log.flush()
+        code = subprocess.run(
+            words, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False
+        ).returncode
+    if code:
+        said = (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-10:]
+        raise WalkError(f"it ended with exit code {code}; the end of {folder / LOG}:\n" + "\n".join(said))
+    print(f"    {time.perf_counter() - start:.0f} s", flush=True)
+
+
+def cellprofiler_program(given: Path | None) -> list[str] | None:
+    """Return the words that start CellProfiler, or None where it is not found.
+
+    Parameters
+    ----------
+    given : Path, optional
+        Its program, or a Python that has it.
+
+    Returns
+    -------
+    list of str or None
+
+    Raises
+    ------
+    ValueError
+        If there is no such file.
+    """
+    found = shutil.which(str(given or "cellprofiler"))
+    if found is None:
+        if given:
+            raise ValueError(f"--cellprofiler {given}: there is no such program.")
+        return None
+    # The walk stands in another folder; a link into a virtual environment must stay one.
+    found = os.path.abspath(found)
+    return [found, "-m", "cellprofiler"] if Path(found).name.startswith("python") else [found]
+
+
+def run_headless(folder: Path, program: list[str] | None) -> bool:
+    """Run the pipeline in CellProfiler, or say how; return whether it was run."""
+    plugins = Path(cpunet.__file__).resolve().parents[1]
+    there = (plugins / "identifyobjectsunet.py").is_file()
+    shown = str(plugins) if there else "PLUGINS"
+    command = f'cellprofiler {HEADLESS} --plugins-directory="{shown}"'
+    (folder / "results" / "cellprofiler").mkdir()
+    if program is None or not there:
+        lacks = "CellProfiler was not found" if there else "The folder plugins of the repository is not here"
+        print(f"Run it headless: {lacks}. In {folder}, with {MODELS_VARIABLE}={folder / MODELS_FOLDER}:\n    {command}")
+        return False
+    print(f"Run it headless\n    {command}", flush=True)
+    # CellProfiler has a Python of its own, which must not see this one's packages.
+    environment = {name: value for name, value in _environment(folder).items() if name != "PYTHONPATH"}
+    run_logged(folder, [*program, *shlex.split(HEADLESS), f"--plugins-directory={plugins}"], environment)
+    if not list((folder / "results" / "cellprofiler").glob("*_labels.tiff")):
+        raise WalkError(f"CellProfiler saved no labels; {folder / LOG} says why.")
+    return True
+
+
+def print_scores(folder: Path, results: dict[str, str]) -> None:
+    """Compare each result with what was drawn.
+
+    Parameters
+    ----------
+    folder : Path
+    results : dict of str to str
+        How the names of label images end, by the folder below results/.
+    """
+    shown = {"cellprofiler": f"{MODEL}, in CellProfiler"}
+    scores = {shown.get(name, name): score_results(folder, name, ending) for name, ending in results.items()}
+    drawn = next(iter(scores.values())).truth_count
+    print(f"\n{NEW_FIELDS} new images, {drawn} nuclei drawn on them\n{'':24}found  F1 at 0.5  mean F1")
+    for name, score in scores.items():
+        print(f"{name:24}{score.prediction_count:5}  {score.f1[0.5]:9.3f}  {score.mean_f1:7.3f}")
+    print(f"outlines: {folder / 'results'}/*/*_overlay.png")
+
+
+def score_results(folder: Path, name: str, ending: str) -> SetScores:
+    """Score one folder of label images against the truth."""
+    truth = sorted((folder / "truth").iterdir())
+    found = [folder / "results" / name / f"{path.stem}{ending}" for path in truth]
+    return pool_scores([score_image(read_image(t), read_image(f)) for t, f in zip(truth, found, strict=True)])
+
+
+def _names(folder: Path, pattern: str) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in folder.glob(pattern)]
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    own = os.environ.get("PYTHONPATH", "")
+    paths = os.pathsep.join(os.path.abspath(path) for path in own.split(os.pathsep) if path)
+    return {**os.environ, "PYTHONPATH": paths, MODELS_VARIABLE: str(folder / MODELS_FOLDER)}

@@ -1,0 +1,220 @@
+"""Write a model of reduced precision beside its float32 model, if it pays and costs next to nothing."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cpunet.checks.verify import verify_model
+from cpunet.export.card.file import checked_text, with_card
+from cpunet.export.precision import CALIBRATION_IMAGES, to_float16, to_int8
+from cpunet.export.readme import write_readme
+from cpunet.export.to_onnx import ExportError
+from cpunet.export.training_card import scores_for_card
+from cpunet.files.images import written_beside
+from cpunet.model.card import ModelCard, ModelError, card_to_json
+from cpunet.model.find import MODEL_FILE
+from cpunet.model.session import load_model
+from cpunet.onnx_reader.metadata import read_card, sha256
+from cpunet.scores import SetScores, pool_scores
+from cpunet.segment import Options, rescale
+from cpunet.steps.normalize import normalize
+from cpunet.steps.prepare import prepare_image
+from cpunet.steps.scale import scale_factor
+from cpunet.training.config import source_names
+from cpunet.training.data.labeled_images import IndexRow, read_labelled_image, rows_of_split
+from cpunet.training.evaluation.torch_model import score_images
+from cpunet.training.facts import set_diameters
+from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, WeightsError, load_trained
+
+MOST_F1_LOST = 0.005
+FIELD, ROUNDS = (520, 696), 11
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What reduced precision gives and costs.
+
+    Attributes
+    ----------
+    bytes_before, bytes_after : int
+    times_as_fast : float
+        Of the network alone, on one thread of this CPU: the ratio of the medians.
+    before, after : dict of str to SetScores
+        By data set, on its validation images, of float32 and of the variant.
+    """
+
+    bytes_before: int
+    bytes_after: int
+    times_as_fast: float
+    before: dict[str, SetScores]
+    after: dict[str, SetScores]
+
+    def lines(self) -> list[str]:
+        """Return a report, a line for each figure."""
+        sizes = f"{self.bytes_before / 1e6:.2f} MB -> {self.bytes_after / 1e6:.2f} MB"
+        scores = [
+            f"mean F1 on {name} val: {self.before[name].mean_f1:.4f} -> {found.mean_f1:.4f} "
+            f"({found.mean_f1 - self.before[name].mean_f1:+.4f})"
+            for name, found in self.after.items()
+        ]
+        return [sizes, f"{self.times_as_fast:.2f} times as fast as float32 on this CPU, one thread", *scores]
+
+    @property
+    def f1_lost(self) -> float:
+        """The most that a set's mean F1 falls by."""
+        return max(self.before[name].mean_f1 - found.mean_f1 for name, found in self.after.items())
+
+
+def write_reduced(source: Path, output: Path, precision: str, data: Path, rebuild: str = "") -> Comparison:
+    """Reduce a model's precision, compare the two, and write the variant if it is as good.
+
+    Parameters
+    ----------
+    source : Path
+        The float32 ONNX file, with weights.safetensors beside it: they say which images it was trained on.
+    output : Path
+        Ends in ``.onnx``. The thresholds are those of `source`.
+    precision : str
+        ``float16`` or ``int8``.
+    data : Path
+        The folder that holds the data sets: training images calibrate int8, validation images score it.
+    rebuild : str
+        The command that rebuilds the variant; that of `source` by default.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ExportError
+        If a set's mean F1 falls by more than 0.005, or the file fails a check; nothing is written then.
+    ModelError, WeightsError, DataError
+        If the model or the images cannot be used.
+    """
+    weights = source.with_name(WEIGHTS_FILE)
+    if not weights.is_file():
+        raise WeightsError(
+            f"{weights} is not there: it says which images calibrate and score the model. Put it beside {source.name}."
+        )
+    if output.resolve() == source.resolve():
+        raise ModelError(f"{output} is the float32 model itself. Give the variant a folder of its own with -o.")
+    trained = load_trained(weights)
+    content = source.read_bytes()
+    card = read_card(source)
+    reduced = (
+        to_float16(content) if precision == "float16" else to_int8(content, calibration_images(trained, data, card))
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / MODEL_FILE
+        draft.write_bytes(reduced)
+        before, after = (_scores(path, trained, data) for path in (source, draft))
+        speed = times_as_fast(source, draft)
+        found = Comparison(len(content), len(reduced), speed, before, after)
+        if found.f1_lost > MOST_F1_LOST:
+            raise ExportError(
+                f"{precision} loses {found.f1_lost:.4f} of mean F1, and {MOST_F1_LOST} at most may be lost; nothing "
+                f"was written. {'; '.join(found.lines())}. Use the float32 model."
+            )
+        reduced_card = read_card(draft)
+    again = f"cpunet export {source} -o {output} --precision {precision} --data DATA"
+    steps = [step for step in (card.provenance.get("command"), again) if step]
+    reduced_card = replace(
+        reduced_card,
+        scores={name: scores_for_card(scores) for name, scores in after.items()},
+        provenance={**reduced_card.provenance, "command": rebuild or " && ".join(steps)},
+    )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with written_beside(output) as beside:
+        beside.write_bytes(with_card(reduced, checked_text(json.loads(card_to_json(reduced_card)))))
+        for finding in verify_model(beside):
+            if not finding.passed:
+                text = finding.text.replace(str(beside.resolve()), str(output))
+                raise ExportError(f"the {precision} file fails the check of its {finding.check}: {text}")
+    write_readme(output.parent, reduced_card, {output.name: sha256(output)})
+    print("\n".join(found.lines()))
+    return found
+
+
+def calibration_images(trained: TrainedNetwork, data: Path, card: ModelCard) -> list[NDArray[np.float32]]:
+    """Choose training images of all sets, evenly over each, as the network sees them.
+
+    Parameters
+    ----------
+    trained : TrainedNetwork
+    data : Path
+        The folder that holds the data sets.
+    card : ModelCard
+
+    Returns
+    -------
+    list of ndarray of shape (C, Y, X), float32
+        Normalised and rescaled; about 24 in all.
+    """
+    sets = rows_of_split(trained.config.data, data, "train")
+    each = -(-CALIBRATION_IMAGES // len(sets))
+    images = []
+    for rows, diameter in zip(sets, set_diameters(trained.config, trained.facts), strict=True):
+        scale = 1.0 if diameter is None else scale_factor(card.input, diameter)
+        for row in _evenly(rows, each):
+            channels, usable = prepare_image(read_labelled_image(row).image, card.input.channels)
+            images.append(rescale(normalize(channels, card.input.normalization, usable), scale))
+    return images
+
+
+def _evenly(rows: Sequence[IndexRow], count: int) -> list[IndexRow]:
+    places = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
+    return [rows[place] for place in places]
+
+
+def _scores(path: Path, trained: TrainedNetwork, data: Path) -> dict[str, SetScores]:
+    model = load_model(path, device="cpu")
+    sets = rows_of_split(trained.config.data, data, "val")
+    diameters = set_diameters(trained.config, trained.facts)
+    return {
+        name: pool_scores(score_images(model, rows, Options(diameter_px=diameter)))
+        for name, rows, diameter in zip(source_names(trained.config.data), sets, diameters, strict=True)
+    }
+
+
+def times_as_fast(before: Path, after: Path, rounds: int = ROUNDS) -> float:
+    """Time two models' networks in turns, so that whatever else the machine does slows both alike.
+
+    Parameters
+    ----------
+    before, after : Path
+        ONNX files with cards.
+    rounds : int
+
+    Returns
+    -------
+    float
+        The median time of `before` in units of that of `after`, on a field of about 520 x 696 pixels, one thread.
+    """
+    runs = [_prediction(path) for path in (before, after)]
+    taken: list[list[float]] = [[], []]
+    for _ in range(rounds):
+        for run, seconds in zip(runs, taken, strict=True):
+            began = time.perf_counter()
+            run()
+            seconds.append(time.perf_counter() - began)
+    return statistics.median(taken[0]) / statistics.median(taken[1])
+
+
+def _prediction(path: Path) -> Callable[[], object]:
+    model = load_model(path, device="cpu", threads=1)
+    given = model.card.input
+    unit = given.divisible_by
+    height, width = (-(-max(side, given.min_size) // unit) * unit for side in FIELD)
+    image = np.random.default_rng(0).random((1, len(given.channels), height, width), np.float32)
+    model.predict(image)  # the first run is slower
+    return lambda: model.predict(image)

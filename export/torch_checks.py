@@ -1,0 +1,98 @@
+"""What `cpunet verify` checks only where the training packages are: torch, the card's schema, scores on real images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cpunet.checks.verify import Finding, Reference
+from cpunet.export.card.file import card_content
+from cpunet.export.card.schema import check_against_schema
+from cpunet.export.to_onnx import predict_with
+from cpunet.export.training_card import scores_for_card
+from cpunet.model.card import ModelError
+from cpunet.model.session import load_model
+from cpunet.scores import pool_scores
+from cpunet.segment import Options
+from cpunet.training.config import source_names
+from cpunet.training.data.labeled_images import DataError, rows_of_split
+from cpunet.training.evaluation.torch_model import score_images
+from cpunet.training.facts import set_diameters
+from cpunet.training.network.unet import Probabilities
+from cpunet.training.weights import WEIGHTS_FILE, WeightsError, load_trained
+
+# Other processors and other releases of onnxruntime round differently, and an object more or less is worth this much.
+SCORE_TOLERANCE = 0.005
+
+
+def torch_reference(path: Path) -> Reference | None:
+    """Return torch's computation of the weights beside a model file, or None if there are none.
+
+    Parameters
+    ----------
+    path : Path
+        The ONNX file.
+
+    Returns
+    -------
+    Reference or None
+    """
+    weights = path.with_name(WEIGHTS_FILE)
+    if not weights.is_file():
+        return None
+    trained = load_trained(weights)
+    network = Probabilities(trained.network, trained.config.targets.activation).eval()
+
+    return Reference("torch", predict_with(network))
+
+
+def further_checks(path: Path, data: Path | None) -> Iterator[Finding]:
+    """Compare a file's card with the schema and, if there are images, with the scores measured again.
+
+    Parameters
+    ----------
+    path : Path
+        A model that `cpunet.checks.verify.verify_model` let pass.
+    data : Path, optional
+        The folder that holds the data sets.
+
+    Yields
+    ------
+    Finding
+    """
+    try:
+        check_against_schema(card_content(path))
+        yield Finding("schema", True, "the card follows export/model_card.schema.json")
+        if data is not None:
+            yield Finding("scores", True, _checked_scores(path, data))
+    except ModelError as error:
+        yield Finding("schema", False, str(error))
+    except (ScoreError, WeightsError, DataError) as error:
+        yield Finding("scores", False, str(error))
+
+
+class ScoreError(ValueError):
+    """A model does not reach the scores of its card."""
+
+
+def _checked_scores(path: Path, data: Path) -> str:
+    weights = path.with_name(WEIGHTS_FILE)
+    if not weights.is_file():
+        raise ScoreError(
+            f"{weights} is not there: it says on which images the model was validated. Put it beside the model."
+        )
+    trained = load_trained(weights)
+    model = load_model(path, device="cpu")
+    sets = rows_of_split(trained.config.data, data, "val")
+    texts = []
+    for name, rows, diameter in zip(
+        source_names(trained.config.data), sets, set_diameters(trained.config, trained.facts), strict=True
+    ):
+        found = scores_for_card(pool_scores(score_images(model, rows, Options(diameter_px=diameter))))["mean_f1"]
+        promised = model.card.scores.get(name, {}).get("mean_f1")
+        if promised is None:
+            raise ScoreError(f"{path}: its card has no score for {name}. Export it with --data.")
+        if found < promised - SCORE_TOLERANCE:
+            raise ScoreError(f"{path}: mean F1 on {name} val is {found:.4f}, and its card promises {promised:.4f}.")
+        texts.append(f"{name} val mean F1 {found:.4f} (card {promised:.4f})")
+    return ", ".join(texts)

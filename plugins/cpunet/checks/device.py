@@ -1,0 +1,182 @@
+"""``cpunet doctor``: what is installed, whether the models are sound, which device a session really gets."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any, List, Optional
+
+import numpy as np
+
+from cpunet import __version__
+from cpunet.checks.synthetic import draw_field
+from cpunet.model.card import ModelCard, ModelError
+from cpunet.model.find import list_models
+from cpunet.model.memory import total_gpu_memory_bytes
+from cpunet.model.packages import add_bundled_packages
+from cpunet.model.session import CPU, CUDA, DeviceError, OnnxModel, RuntimeMissingError, import_onnxruntime, load_model
+from cpunet.onnx_reader.metadata import sha256
+from cpunet.options import Options
+from cpunet.segment import segment_image
+
+PACKAGES = ("numpy", "scipy", "scikit-image", "onnxruntime", "onnxruntime-gpu", "cellprofiler", "torch")
+TIMED_RUNS = 5
+# A biologist waits for the report beside the button: no second run where the first took longer than this.
+LONG_SECONDS = 3.0
+REPORTED_SIDE = 1024
+GPU_LIBRARIES_PAGE = "https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments; there is none."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the diagnosis and return 0, or 1 if something must be mended."""
+    add_bundled_packages()  # so that an onnxruntime beside the plugin counts as installed
+    print(f"cpunet {__version__}, Python {platform.python_version()} on {platform.platform()}")
+    for package in PACKAGES:
+        try:
+            print(f"    {package:16} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            print(f"    {package:16} not installed")
+    models = list_models()
+    for name, path in models.items():
+        print(f"model {name}\n    file      {path}\n    sha256    {sha256(path)}")
+    try:
+        onnxruntime = import_onnxruntime()
+    except RuntimeMissingError as error:
+        print(f"PROBLEM: {error}")
+        return 1
+    print(f"onnxruntime offers {', '.join(onnxruntime.get_available_providers())}")
+    if not models:
+        print("PROBLEM: no model was found; see `cpunet models`.")
+        return 1
+    problems = 0
+    for name, path in models.items():
+        try:
+            model = load_model(path)
+            print("\n".join([f"model {name}", *(f"    {line}" for line in measure(model))]))
+        except (ModelError, DeviceError, ValueError) as error:
+            problems += 1
+            print(f"PROBLEM: model {name}: {error}")
+    print("Everything works." if not problems else f"Models with a problem: {problems}.")
+    return 1 if problems else 0
+
+
+def measure(model: OnnxModel) -> List[str]:
+    """Time one image of 512x512 pixels.
+
+    Parameters
+    ----------
+    model : OnnxModel
+
+    Returns
+    -------
+    list of str
+        Which provider the session runs on, and the median time from image to labels.
+    """
+    field = draw_field((512, 512))
+    image = _with_channels(field.image, model)
+    segment_image(image, model)  # the first call sets up the memory
+    seconds = []
+    for _ in range(TIMED_RUNS):
+        start = time.perf_counter()
+        labels = segment_image(image, model).labels
+        seconds.append(time.perf_counter() - start)
+    return [
+        f"runs on   {model.provider}",
+        f"512x512   {statistics.median(seconds):.3f} s (median of {TIMED_RUNS})",
+        f"found     {labels.max()} objects in a drawn field of {field.labels.max()} nuclei",
+    ]
+
+
+def device_report(
+    path: Path,
+    device: str = "automatic",
+    card: Optional[ModelCard] = None,
+    gpu_memory_bytes: Optional[int] = None,
+    threads: int = 0,
+) -> List[str]:
+    """Say in plain sentences what a model runs on, how fast, and what a GPU lacks.
+
+    Parameters
+    ----------
+    path : Path
+        An ONNX file.
+    device, card, gpu_memory_bytes, threads
+        See `cpunet.model.session.load_model`.
+
+    Returns
+    -------
+    list of str
+        Sentences. What goes wrong is one of them, never an error.
+
+    Notes
+    -----
+    Opens the model and runs it on a drawn image once or more, which takes as long as it says and a little longer.
+    """
+    try:
+        onnxruntime = import_onnxruntime()
+    except RuntimeMissingError as error:
+        return [f"The model cannot run: {error}"]
+    sentences = [f"onnxruntime {onnxruntime.__version__} is installed; it runs the network."]
+    try:
+        model = load_model(path, device, threads, card, gpu_memory_bytes)
+        sentences += [
+            f"The model {model.card.name} runs on {_in_words(model.provider)}.",
+            f"An image of {REPORTED_SIDE} x {REPORTED_SIDE} pixels takes {_seconds_for_an_image(model):.2f} seconds.",
+        ]
+        provider = model.provider
+    except (ModelError, DeviceError, ValueError) as error:
+        sentences.append(f"The model cannot run: {error}")
+        provider = ""
+    lacking = _what_a_gpu_lacks(onnxruntime, provider, device)
+    return [*sentences, lacking] if lacking else sentences
+
+
+def _with_channels(image: Any, model: OnnxModel) -> Any:
+    """Repeat a grey image for each channel that a model takes."""
+    channels = len(model.card.input.channels)
+    return image if channels == 1 else np.stack([image] * channels, axis=-1)
+
+
+def _seconds_for_an_image(model: OnnxModel) -> float:
+    half = REPORTED_SIDE // 2
+    image = _with_channels(np.tile(draw_field((half, half)).image, (2, 2)), model)  # drawing it in one takes seconds
+    seconds: List[float] = []
+    while not seconds or (len(seconds) < TIMED_RUNS and sum(seconds) < LONG_SECONDS):
+        start = time.perf_counter()
+        segment_image(image, model, Options(scale=1.0))
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)  # the first run also sets up the memory
+
+
+def _in_words(provider: str) -> str:
+    return {CUDA: "the NVIDIA GPU (CUDA)", CPU: "the CPU"}.get(provider, provider)
+
+
+def _what_a_gpu_lacks(onnxruntime: Any, provider: str, device: str) -> str:
+    """Return a sentence on why the session does not run on a GPU, or nothing if it does."""
+    if provider == CUDA:
+        return ""
+    memory = total_gpu_memory_bytes()
+    if memory is None:
+        return (
+            "No NVIDIA GPU with a working driver was found (nvidia-smi does not answer), so only the CPU can be used."
+        )
+    there = f"There is an NVIDIA GPU with {memory / 2**30:.0f} GB of memory, but"
+    if device == "cpu":
+        return f"{there} the device CPU was chosen. Choose Automatic to use the GPU."
+    if CUDA not in onnxruntime.get_available_providers():
+        return f"{there} this onnxruntime has no GPU support. Install onnxruntime-gpu instead of onnxruntime."
+    if not provider:
+        return ""  # why the model did not open was said already
+    return (
+        f"{there} the CUDA and cuDNN libraries that onnxruntime {onnxruntime.__version__} needs were not found. "
+        f"{GPU_LIBRARIES_PAGE} says which versions to install."
+    )

@@ -1,0 +1,137 @@
+"""``cpunet segment``: image files in, label images and overlays out; a bad file costs only itself."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Dict, Tuple
+
+from cpunet.files.images import grey_of_equal_colours, read_image, write_labels, write_picture
+from cpunet.files.overlay import draw_outlines, picture
+from cpunet.model.card import ModelError
+from cpunet.model.find import DEFAULT_MODEL, find_model
+from cpunet.model.session import DEVICES, DeviceError, RuntimeMissingError, load_model
+from cpunet.segment import Model, Options, check_options, segment_image, usable_pixels
+from cpunet.steps.filters import filter_objects
+
+BAR_WIDTH = 30
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="folder for the results")
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help=f"a model's name or .onnx file ({DEFAULT_MODEL})"
+    )
+    parser.add_argument("--device", choices=DEVICES, default="automatic", help="where the network runs")
+    parser.add_argument(
+        "--diameter",
+        type=float,
+        metavar="PX",
+        help="typical diameter of the objects; by default it is measured on each image",
+    )
+    parser.add_argument("--foreground-threshold", type=float, metavar="P", help="0 to 1; lower makes objects larger")
+    parser.add_argument("--no-declump", action="store_true", help="keep touching objects as one")
+    parser.add_argument(
+        "--diameter-range", type=float, nargs=2, metavar=("MIN", "MAX"), help="discard objects outside it, pixels"
+    )
+    parser.add_argument("--discard-border", action="store_true", help="discard objects that touch the image's frame")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Segment each image and return 0, or 1 if any failed, or 2 if none could be begun."""
+    options = Options(
+        diameter_px=arguments.diameter,
+        foreground_threshold=arguments.foreground_threshold,
+        declump_method="none" if arguments.no_declump else "probability",
+    )
+    diameter_range = tuple(arguments.diameter_range) if arguments.diameter_range else None
+    try:
+        check_options(options)
+        if diameter_range and not 0 < diameter_range[0] <= diameter_range[1]:
+            raise ValueError(
+                f"--diameter-range {diameter_range[0]:g} {diameter_range[1]:g}: the minimum is larger than the "
+                "maximum, or not above 0."
+            )
+        model = load_model(find_model(arguments.model), arguments.device)
+        if arguments.output.exists() and not arguments.output.is_dir():
+            raise ValueError(f"{arguments.output}: this is a file; -o needs a folder.")
+        arguments.output.mkdir(parents=True, exist_ok=True)
+    except (ModelError, RuntimeMissingError, DeviceError, OSError, ValueError) as error:
+        print(f"cpunet segment: {error}", file=sys.stderr)
+        return 2
+    paths = list({path.resolve(): path for path in arguments.images}.values())  # each file once
+    failed = 0
+    written: Dict[str, Path] = {}
+    for done, path in enumerate(paths):
+        show_progress(done, len(paths), path.name)
+        try:
+            if path.stem in written:
+                raise ValueError(
+                    f"{path}: its results would replace those of {written[path.stem]}, which has the same name. Run "
+                    "the two into different folders."
+                )
+            count = segment_file(path, model, options, arguments.output, diameter_range, arguments.discard_border)
+            written[path.stem] = path
+            report(f"{path}: {count} objects")
+        except Exception as error:  # whatever is wrong with this file, the others must be done
+            failed += 1
+            reason = str(error) if str(path) in str(error) else f"{path}: {error}"
+            report(f"FAILED {reason}", sys.stderr)
+    show_progress(len(paths), len(paths), "done")
+    print(f"\n{len(paths) - failed} images done, {failed} failed; results in {arguments.output}")
+    return 1 if failed else 0
+
+
+def segment_file(
+    path: Path,
+    model: Model,
+    options: Options,
+    output: Path,
+    diameter_range_px: Tuple[float, float] | None,
+    discard_border: bool,
+) -> int:
+    """Segment one image file into <name>_labels.tif and <name>_overlay.png.
+
+    Parameters
+    ----------
+    path : Path
+    model : Model
+    options : Options
+    output : Path
+        A folder that is there.
+    diameter_range_px : tuple of float, optional
+        Objects outside it are discarded.
+    discard_border : bool
+        Whether objects that touch the frame are discarded.
+
+    Returns
+    -------
+    int
+        How many objects were kept.
+    """
+    image = read_image(path)
+    if len(model.card.input.channels) == 1:
+        image = grey_of_equal_colours(image)
+    found = segment_image(image, model, options)
+    labels = filter_objects(found.labels, diameter_range_px, discard_border, usable_pixels(image)).labels
+    write_picture(output / f"{path.stem}_overlay.png", draw_outlines(picture(image), labels))
+    write_labels(output / f"{path.stem}_labels.tif", labels)
+    return int(labels.max())
+
+
+def show_progress(done: int, total: int, name: str) -> None:
+    """Draw the progress bar on the terminal's last line; nothing where the output is no terminal."""
+    if sys.stderr.isatty():
+        filled = BAR_WIDTH * done // total
+        bar = "#" * filled + "-" * (BAR_WIDTH - filled)
+        print(f"\r\033[K[{bar}] {done}/{total} {name}", end="", file=sys.stderr, flush=True)
+
+
+def report(line: str, stream: object = None) -> None:
+    """Print a line above the progress bar."""
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    print(line, file=stream or sys.stdout, flush=True)  # type: ignore[arg-type]

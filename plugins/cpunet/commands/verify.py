@@ -1,0 +1,68 @@
+"""``cpunet verify``: whether a model file keeps what it promises, check by check."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any, Optional
+
+from cpunet.checks.verify import Reference, verify_model
+from cpunet.model.session import RuntimeMissingError, import_onnxruntime
+from cpunet.onnx_reader.metadata import sha256
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="the .onnx file")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="ROOT",
+        help="folder that holds the data sets of the card's scores: scores their val images again (needs "
+        "cpunet[training] and the model's weights.safetensors beside it)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print each check, and return 0 if all passed, 1 if one failed, 2 if none could be made."""
+    path: Path = arguments.file
+    try:
+        onnxruntime = import_onnxruntime()
+    except RuntimeMissingError as error:
+        print(f"cpunet verify: {error}", file=sys.stderr)
+        return 2
+    training = training_world()
+    if training is None and arguments.data:
+        print(
+            "cpunet verify: --data scores labelled images, for which the training packages are needed: install "
+            "cpunet[training].",
+            file=sys.stderr,
+        )
+        return 2
+    print(f"{path}, with onnxruntime {onnxruntime.__version__} on Python {sys.version.split()[0]}")
+    reference: Optional[Reference] = training.torch_reference(path) if training else None
+    checks = verify_model(path, reference)
+    for finding in checks:
+        print(f"{'passed' if finding.passed else 'FAILED'}  {finding.check}: {finding.text}")
+        if not finding.passed:
+            return 1
+    if training:
+        for finding in training.further_checks(path, arguments.data):
+            print(f"{'passed' if finding.passed else 'FAILED'}  {finding.check}: {finding.text}")
+            if not finding.passed:
+                return 1
+    if reference is None:
+        why = "no weights.safetensors beside the file" if training else "needs cpunet[training]"
+        print(f"not compared with torch ({why})")
+    print(f"all checks passed; sha256 {sha256(path)}")
+    return 0
+
+
+def training_world() -> Any:
+    """Return the module with the checks that need torch, or None where the training packages are not there."""
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("cpunet.export") is None:
+        return None
+    return importlib.import_module("cpunet.export.torch_checks")

@@ -1,0 +1,105 @@
+"""Read the card of a model that comes from a stranger: bounded before it is parsed, and in what it asks for."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List, Tuple
+
+from cpunet.model.card import ModelCard, ModelError, card_from_content, parsed
+
+LARGEST_CARD_CHARACTERS = 2**20
+DEEPEST_NESTING = 32
+# Older Pythons take minutes for a number of a million digits.
+LONGEST_NUMBER, LONGEST_VERSION = 20, 20
+LONGEST_MESSAGE = 600
+MOST_CHANNELS = 64
+# A card that asks for more than this would fill the memory, or make no sense; no U-Net comes near.
+LARGEST: Dict[str, Dict[str, float]] = {
+    "input": {
+        "divisible_by": 1024,
+        "min_size": 1024,
+        "diameter_px": 1e5,
+        "diameter_low_px": 1e5,
+        "diameter_high_px": 1e5,
+        "pixel_size_um": 1e5,
+    },
+    "output": {"halo": 1024},
+    "postprocessing": {"marker_min_size_px": 1e9, "min_size_px": 1e9, "dilation_px": 1000},
+}
+# Characters that steer a terminal, and halves of characters, which no terminal or file takes.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def read_card_text(text: str) -> ModelCard:
+    """Read a model card that anyone may have written.
+
+    Parameters
+    ----------
+    text : str
+        JSON.
+
+    Returns
+    -------
+    ModelCard
+
+    Raises
+    ------
+    ModelError
+        If it is long, deeply nested or no card, holds characters that cannot be printed, or asks for sizes that
+        would fill the memory.
+    """
+    try:
+        content = _read_content(text)
+        card = card_from_content(content)
+        _check_sizes(card)
+    except ModelError as error:
+        message = str(error)
+        raise ModelError(message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}...") from None
+    return card
+
+
+def _read_content(text: str) -> object:
+    if len(text) > LARGEST_CARD_CHARACTERS:
+        raise ModelError(
+            f"The model card has {len(text)} characters; {LARGEST_CARD_CHARACTERS} at most are read. Export the model "
+            "again with a shorter provenance."
+        )
+    content = parsed(text, _short_number)
+    left: List[Tuple[Any, int]] = [(content, 1)]
+    while left:
+        value, depth = left.pop()
+        if depth > DEEPEST_NESTING:
+            raise ModelError(f"The model card is nested more than {DEEPEST_NESTING} deep. Export the model again.")
+        if isinstance(value, dict):
+            left.extend((part, depth + 1) for part in value.values())
+            left.extend((key, depth) for key in value)
+        elif isinstance(value, list):
+            left.extend((part, depth + 1) for part in value)
+        elif isinstance(value, str) and _UNPRINTABLE.search(value):
+            raise ModelError(
+                f"The model card holds characters that cannot be printed: {value[:80]!a}. Export the model again."
+            )
+    version = content.get("card_version") if isinstance(content, dict) else None
+    if isinstance(version, str) and len(version) > LONGEST_VERSION:
+        raise ModelError(f"The model card's version is {version!r}; it should be a text such as '1.0'.")
+    return content
+
+
+def _short_number(digits: str) -> int:
+    if len(digits) > LONGEST_NUMBER:
+        raise ModelError(f"The model card holds a number of {len(digits)} digits. Export the model again.")
+    return int(digits)
+
+
+def _check_sizes(card: ModelCard) -> None:
+    if len(card.input.channels) > MOST_CHANNELS:
+        raise ModelError(
+            f"The model card names {len(card.input.channels)} input channels; {MOST_CHANNELS} at most can be."
+        )
+    for section, bounds in LARGEST.items():
+        for name, largest in bounds.items():
+            value = getattr(getattr(card, section), name)
+            if value is not None and not value <= largest:  # so that NaN is refused too
+                raise ModelError(
+                    f"The model card's {section}.{name} is {value}; {largest:g} at most can be. Export the model again."
+                )

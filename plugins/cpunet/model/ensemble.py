@@ -1,0 +1,168 @@
+"""Average several models: what they say of each pixel, so that one's mistake is outvoted by the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Sequence, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from cpunet.model.card import InputCard, ModelCard, OutputCard, Postprocessing
+from cpunet.segment import Model
+
+
+@dataclass(frozen=True)
+class ModelEnsemble:
+    """Models that act as one; made by `average_models`.
+
+    Attributes
+    ----------
+    models : tuple of Model
+        One at least.
+    card : ModelCard
+        What they take and give together.
+    """
+
+    models: Tuple[Model, ...]
+    card: ModelCard
+
+    @property
+    def provider(self) -> str:
+        """The onnxruntime providers that the models really run on, each named once."""
+        names = [str(getattr(model, "provider", "")) for model in self.models]
+        return ", ".join(dict.fromkeys(name for name in names if name))
+
+    def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Average the networks' probabilities, role by role.
+
+        Parameters
+        ----------
+        batch : ndarray of shape (N, C, Y, X), float32
+
+        Returns
+        -------
+        ndarray of shape (N, roles, Y, X), float32
+            In the order of the card's roles.
+        """
+        roles = self.card.output.roles
+        total = np.zeros((len(batch), len(roles), *batch.shape[2:]), np.float32)
+        for model in self.models:
+            own = model.card.output.roles
+            total += model.predict(batch)[:, [own.index(role) for role in roles]]
+        total /= np.float32(len(self.models))
+        return total
+
+
+def average_models(models: Sequence[Model]) -> ModelEnsemble:
+    """Make one model of several.
+
+    Parameters
+    ----------
+    models : sequence of Model
+        All must take the same channels, normalised alike, and give the same roles (in any order).
+
+    Returns
+    -------
+    ModelEnsemble
+        With the card that `average_cards` gives.
+
+    Raises
+    ------
+    ValueError
+        If `average_cards` does.
+    """
+    return ModelEnsemble(tuple(models), average_cards([model.card for model in models]))
+
+
+def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
+    """Say what several models together take and give.
+
+    Parameters
+    ----------
+    cards : sequence of ModelCard
+        One a model.
+
+    Returns
+    -------
+    ModelCard
+        Its halo and smallest size are the largest of the models'; its sizes are divisible by what each asks for; its
+        thresholds and smallest sizes are the models' means, since those were tuned for each alone.
+        The network sees an image at one scale only, so the diameters are those that all models know; the trained
+        diameter is the geometric mean, brought into that range.
+
+    Raises
+    ------
+    ValueError
+        If there is no model, or two differ in channels, normalisation or roles, or know no diameter in common.
+    """
+    if not cards:
+        raise ValueError("There is no model to average; choose one at least.")
+    first = cards[0]
+    for card in cards[1:]:
+        _check_alike(first, card, "channels", first.input.channels, card.input.channels)
+        _check_alike(first, card, "normalisation", first.input.normalization, card.input.normalization)
+        _check_alike(first, card, "output roles", sorted(first.output.roles), sorted(card.output.roles))
+    return ModelCard(
+        name=" + ".join(card.name for card in cards),
+        version=" + ".join(card.version for card in cards),
+        description="The mean of " + ", ".join(f"{card.name} {card.version}" for card in cards) + ".",
+        licence=", ".join(dict.fromkeys(card.licence for card in cards)),
+        input=_common_input([card.input for card in cards], [card.name for card in cards]),
+        output=OutputCard(first.output.roles, max(card.output.halo for card in cards)),
+        postprocessing=_mean_settings([card.postprocessing for card in cards]),
+        authors=tuple(dict.fromkeys(author for card in cards for author in card.authors)),
+        citation="\n".join(dict.fromkeys(card.citation for card in cards if card.citation)),
+    )
+
+
+def _common_input(inputs: Sequence[InputCard], names: Sequence[str]) -> InputCard:
+    low, high = max(card.diameter_low_px for card in inputs), min(card.diameter_high_px for card in inputs)
+    if low > high:
+        ranges = "; ".join(
+            f"{name}: {card.diameter_low_px:g} to {card.diameter_high_px:g}" for name, card in zip(names, inputs)
+        )
+        raise ValueError(
+            "These models cannot be averaged: no object diameter is known to all of them, and all see the image "
+            f"at the same scale ({ranges} pixels). Choose models that were trained on objects of similar size."
+        )
+    mean = float(np.prod([card.diameter_px for card in inputs]) ** (1 / len(inputs)))
+    pixel_sizes = {card.pixel_size_um for card in inputs}
+    return InputCard(
+        channels=inputs[0].channels,
+        divisible_by=int(np.lcm.reduce([card.divisible_by for card in inputs])),
+        min_size=max(card.min_size for card in inputs),
+        normalization=inputs[0].normalization,
+        diameter_px=min(max(mean, low), high),
+        diameter_low_px=low,
+        diameter_high_px=high,
+        modality=", ".join(dict.fromkeys(card.modality for card in inputs)),
+        pixel_size_um=pixel_sizes.pop() if len(pixel_sizes) == 1 else None,
+    )
+
+
+def _mean_settings(settings: Sequence[Postprocessing]) -> Postprocessing:
+    def mean(name: str) -> float:
+        return float(np.mean([getattr(each, name) for each in settings]))
+
+    return Postprocessing(
+        foreground_threshold=mean("foreground_threshold"),
+        marker_threshold=mean("marker_threshold"),
+        marker_min_size_px=mean("marker_min_size_px"),
+        min_size_px=mean("min_size_px"),
+        boundary_threshold=mean("boundary_threshold"),
+        dilation_px=mean("dilation_px"),
+        fill_holes=any(each.fill_holes for each in settings),
+    )
+
+
+def _check_alike(first: ModelCard, other: ModelCard, what: str, wanted: Any, found: Any) -> None:
+    if wanted != found:
+        raise ValueError(
+            f"The models {first.name} and {other.name} cannot be averaged: their {what} differ. {first.name} has "
+            f"{_words(wanted)}; {other.name} has {_words(found)}. Choose models that agree."
+        )
+
+
+def _words(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, (list, tuple)) else str(value)

@@ -1,0 +1,108 @@
+"""Where models lie, and which one a name means."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Dict, List, Mapping
+
+from cpunet.model.card import ModelError
+
+MODELS_VARIABLE = "CPUNET_MODELS"
+DEFAULT_MODEL = "nuclei_fluorescence"
+MODEL_FILE = "model.onnx"
+
+
+def user_models_folder(platform: str, environment: Mapping[str, str], home: str) -> Path:
+    """Return the folder for the user's own models, which need not exist.
+
+    Parameters
+    ----------
+    platform : str
+        As ``sys.platform``.
+    environment : mapping of str to str
+        As ``os.environ``.
+    home : str
+        The user's home folder.
+
+    Returns
+    -------
+    Path
+        cpunet/models in %LOCALAPPDATA% (Windows), in ~/Library/Application Support (macOS), or in $XDG_DATA_HOME
+        or else ~/.local/share (Linux).
+    """
+    if platform == "win32":
+        data = environment.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
+    elif platform == "darwin":
+        data = os.path.join(home, "Library", "Application Support")
+    else:
+        data = environment.get("XDG_DATA_HOME", "")
+        if not os.path.isabs(data):  # to be ignored, as the XDG Base Directory Specification asks
+            data = os.path.join(home, ".local", "share")
+    return Path(data) / "cpunet" / "models"
+
+
+def model_folders() -> List[Path]:
+    """Return the folders in which models are looked for, first the user's own.
+
+    Returns
+    -------
+    list of Path
+        The folder that the environment variable CPUNET_MODELS names; the user's models folder; models/ inside
+        the installed package; models/ inside, and beside, the plugins folder. Those that exist.
+    """
+    package = Path(__file__).resolve().parents[1]
+    own = os.environ.get(MODELS_VARIABLE)
+    candidates = [Path(own)] if own else []
+    candidates += [user_models_folder(sys.platform, os.environ, os.path.expanduser("~"))]
+    candidates += [package / "models", package.parent / "models", package.parent.parent / "models"]
+    return [folder for folder in candidates if os.path.isdir(folder)]
+
+
+def list_models() -> Dict[str, Path]:
+    """Find all models that have a name.
+
+    Returns
+    -------
+    dict of str to Path
+        Each <folder>/<name>/model.onnx and <folder>/<name>.onnx by its name, in alphabetical order; of two with
+        one name, the first folder's, and within a folder the former. Hidden files do not count.
+    """
+    found: Dict[str, Path] = {}
+    for folder in model_folders():
+        for path in sorted(folder.glob(f"*/{MODEL_FILE}")):
+            found.setdefault(path.parent.name, path)
+        for path in sorted(folder.glob("*.onnx")):
+            if os.path.isfile(path) and not path.name.startswith("."):
+                found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def find_model(name_or_path: str) -> Path:
+    """Return the file of a model.
+
+    Parameters
+    ----------
+    name_or_path : str
+        The name of a model that is shipped or lies in the user's folder, or the path of an ONNX file.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ModelError
+        If there is no such model; the message names those that there are.
+    """
+    models = list_models()
+    if name_or_path in models:
+        return models[name_or_path]
+    path = Path(name_or_path).expanduser()
+    if path.suffix == ".onnx" or path.is_file():
+        return path  # whoever opens it says what is wrong with it
+    raise ModelError(
+        f"There is no model {name_or_path!r}. Models found: {', '.join(models) or 'none'}. Give one of these names, or "
+        "the path of an .onnx file."
+    )

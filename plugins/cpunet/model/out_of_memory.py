@@ -1,0 +1,49 @@
+"""Tell a network that ran out of memory from one that is broken."""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+from cpunet.model.card import ModelError
+
+# onnxruntime has no exception of its own for this, so its words must do. From its sources and from reports of users:
+OUT_OF_MEMORY_WORDS = (
+    "failed to allocate memory",  # bfc_arena.cc: the CPU or the GPU has no more
+    "is smaller than requested bytes",  # bfc_arena.cc: the limit that the session was given is reached
+    "failed to find a free memory block",  # bfc_arena.cc: free memory is in pieces
+    "out of memory",  # cuda_call.cc: "CUDA failure 2: out of memory"
+    "status_alloc_failed",  # CUBLAS_STATUS_ALLOC_FAILED and CUDNN_STATUS_ALLOC_FAILED
+    "bad_alloc",  # the C++ exception, as GCC and Clang name it
+    "bad allocation",  # and as Microsoft's compiler does
+)
+
+
+class OutOfMemoryError(ModelError):
+    """A network that the memory is too small for; a smaller input may fit.
+
+    Attributes
+    ----------
+    shape : tuple of int, optional
+        (N, C, Y, X) of the input that did not fit, if it is known.
+    """
+
+    def __init__(self, message: str, shape: Optional[Tuple[int, ...]] = None) -> None:
+        super().__init__(message)
+        self.shape = shape
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error of onnxruntime or numpy means that the memory was too small.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    bool
+    """
+    if isinstance(error, (MemoryError, OutOfMemoryError)):
+        return True
+    words = str(error).lower()
+    return any(each in words for each in OUT_OF_MEMORY_WORDS)

@@ -1,0 +1,44 @@
+"""onnxruntime beside the plugin, for an application that cannot install packages."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+PLUGINS_FOLDER = Path(__file__).resolve().parents[2]
+PACKAGES_FOLDER = PLUGINS_FOLDER / "cpunet_packages"
+PYTHON_VERSION = "{}.{}".format(*sys.version_info)
+
+
+def packages_folder_of_this_python() -> Path:
+    """Return the folder for packages of this version of Python, which need not exist.
+
+    Returns
+    -------
+    Path
+        Such as cpunet_packages/python3.9: compiled packages of one version do not load in another.
+    """
+    return PACKAGES_FOLDER / f"python{PYTHON_VERSION}"
+
+
+def add_bundled_packages() -> None:
+    """Let Python look for packages in the plugin's own folders, after all others.
+
+    Because they come last on ``sys.path``, an onnxruntime that Python has already is preferred, and nothing in them
+    takes the place of a package of CellProfiler.
+    """
+    for folder in (packages_folder_of_this_python(), PACKAGES_FOLDER):
+        if folder.is_dir() and str(folder) not in sys.path:
+            sys.path.append(str(folder))
+
+
+def onnxruntime_is_there() -> bool:
+    """Say whether onnxruntime can be found, without loading it.
+
+    Returns
+    -------
+    bool
+    """
+    add_bundled_packages()
+    return importlib.util.find_spec("onnxruntime") is not None

@@ -1,0 +1,1 @@
+"""Read an ONNX file without onnx or onnxruntime."""

@@ -1,0 +1,241 @@
+"""Refuse an ONNX file that could read other files, run its author's code or fill the memory, before it is opened."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import BinaryIO, List
+
+from cpunet.model.card import ModelError
+from cpunet.onnx_reader.growth import check_growth
+from cpunet.onnx_reader.protobuf import LENGTH_DELIMITED, ProtobufError, Reader, many, one
+from cpunet.onnx_reader.structure import Network, Node, Value, read_network, shown
+from cpunet.onnx_reader.tensor import BITS, FLOAT, FLOAT16, Tensor
+
+# protobuf, and so onnxruntime, reads no longer file.
+LARGEST_FILE_BYTES = 2**31 - 1
+# A U-Net has some hundred nodes and ten thousand fields; these are read in about a second.
+MOST_NODES, MOST_FIELDS, MOST_TEXT_BYTES = 20_000, 500_000, 32 * 2**20
+LARGEST_RANK = 8
+LARGEST_WEIGHTS_BYTES = 2**31 - 1
+LARGEST_SIDE = 16_384
+
+STANDARD = ("", "ai.onnx")
+QUANTIZATION = "com.microsoft"
+# What onnxruntime's own quantisation and optimisation write. The rest of its domain has operators that read files
+# (EPContext) or call Python (PythonOp).
+QUANTIZATION_OPERATORS = (
+    "DequantizeLinear",
+    "FusedConv",
+    "QGemm",
+    "QLinearAdd",
+    "QLinearAveragePool",
+    "QLinearConcat",
+    "QLinearConv",
+    "QLinearGlobalAveragePool",
+    "QLinearLeakyRelu",
+    "QLinearMul",
+    "QLinearSigmoid",
+    "QLinearSoftmax",
+    "QLinearWhere",
+    "QuantizeLinear",
+)
+# onnxruntime names these in a file that it saves, whether or not it uses them.
+NAMED_DOMAINS = (
+    *STANDARD,
+    QUANTIZATION,
+    "ai.onnx.ml",
+    "ai.onnx.preview",
+    "ai.onnx.preview.training",
+    "ai.onnx.training",
+    "com.microsoft.dml",
+    "com.microsoft.experimental",
+    "com.microsoft.nchwc",
+    "com.ms.internal.nhwc",
+    "org.pytorch.aten",
+)
+# They repeat a part of the network as often as they compute themselves, for ever if need be.
+LOOPS = ("Loop", "Scan", "SequenceMap")
+# With which onnxruntime lets a file choose the session's options, such as a file to write a profile to.
+SESSION_OPTIONS_KEY = "ort_config"
+
+
+def check_onnx(path: Path) -> None:
+    """Refuse a model file that is not safe to open.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, malformed or too large, keeps weights in another file, declares more than it holds,
+        or needs operators that are not ONNX's or may never end; says what was found, and the way out.
+
+    Notes
+    -----
+    Reads what the file declares and none of its weights: some milliseconds for a U-Net. Two things cannot be known
+    before a network runs: how long it takes, and how large what it computes becomes (a value can be joined with
+    itself again and again). Only steps whose size stands in the file are bounded.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            check_stream(stream)
+    except OSError as error:
+        raise ModelError(f"{path}: the model file cannot be read ({error.strerror or error}).") from None
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+
+
+def check_stream(stream: BinaryIO) -> None:
+    """Refuse a model that is not safe to open, as `check_onnx` does.
+
+    Parameters
+    ----------
+    stream : BinaryIO
+        Can be searched; its beginning is the file's.
+
+    Raises
+    ------
+    ModelError
+    """
+    size = stream.seek(0, 2)
+    if size > LARGEST_FILE_BYTES:
+        raise ModelError(
+            f"the model file has {size} bytes, and ONNX files of more than {LARGEST_FILE_BYTES} cannot be opened. "
+            "Choose a smaller network."
+        )
+    reader = Reader(stream, MOST_FIELDS, MOST_TEXT_BYTES)
+    try:
+        network = _read_model(reader, size)
+    except ProtobufError as error:
+        raise ModelError(
+            f"this is no sound ONNX model of an image network ({size} bytes): {error}. Copy or download it again, or "
+            "export it again."
+        ) from None
+    _check_nodes(network.nodes)
+    _check_weights(network)
+    _check_ends(network)
+    check_growth(network)
+
+
+def _read_model(reader: Reader, size: int) -> Network:
+    model = reader.message(0, size)
+    graph = one(model, 7, LENGTH_DELIMITED)
+    if graph is None:
+        raise ProtobufError("it holds no network")
+    if 25 in model:
+        raise ModelError(
+            f"the model defines {len(model[25])} operators of its own (ONNX functions), and only standard ones are "
+            "run. Replace them by what they consist of with onnx.inliner.inline_local_functions, then save it again."
+        )
+    if 20 in model:
+        raise ModelError("the model carries a training procedure. Export it again for inference alone.")
+    for entry in many(model, 8):
+        domain = reader.text(one(reader.message(entry.start, entry.stop), 1, LENGTH_DELIMITED))
+        if domain not in NAMED_DOMAINS:
+            raise ModelError(_custom(f"operators of {shown(domain)}"))
+    for entry in many(model, 14):
+        key = reader.text(one(reader.message(entry.start, entry.stop), 1, LENGTH_DELIMITED))
+        if key == SESSION_OPTIONS_KEY:
+            raise ModelError(
+                f"the model's metadata holds options for onnxruntime ({SESSION_OPTIONS_KEY!r}), which a file must not "
+                "choose. Remove that entry, or export the model again."
+            )
+    return read_network(reader, graph)
+
+
+def _check_nodes(nodes: List[Node]) -> None:
+    if len(nodes) > MOST_NODES:
+        raise ModelError(
+            f"the network has {len(nodes)} nodes; {MOST_NODES} at most are opened, and a U-Net has some hundred. "
+            "Check that this is the right file, or simplify the network."
+        )
+    for node in nodes:
+        if node.domain in STANDARD:
+            if node.operator in LOOPS:
+                raise ModelError(
+                    f"the network has the node {shown(node.name)} with the operator {node.operator}, which may repeat "
+                    "its part of the network without end. Export the network without loops."
+                )
+        elif node.domain != QUANTIZATION or node.operator not in QUANTIZATION_OPERATORS:
+            raise ModelError(_custom(f"the operator {shown(node.operator)} of {shown(node.domain)}"))
+
+
+def _custom(what: str) -> str:
+    return (
+        f"the network needs {what}, a custom operator: only ONNX's own are run, and those with which onnxruntime "
+        "quantises, so that a model cannot bring code along. Export it with ONNX's own operators."
+    )
+
+
+def _check_weights(network: Network) -> None:
+    if network.sparse_tensors:
+        raise ModelError(
+            f"the model holds {len(network.sparse_tensors)} sparse tensors, which declare more than they hold. Export "
+            "it with dense weights."
+        )
+    total = 0
+    for tensor in network.tensors:
+        total += _checked_bytes(tensor)
+    if total > LARGEST_WEIGHTS_BYTES:
+        raise ModelError(
+            f"the model's weights would take {total} bytes of memory, and {LARGEST_WEIGHTS_BYTES} at most are loaded. "
+            "Choose a smaller network."
+        )
+
+
+def _checked_bytes(tensor: Tensor) -> int:
+    """Return the memory that a tensor takes, once it is known to be in the file."""
+    name = f"the tensor {shown(tensor.name)}"
+    if tensor.elsewhere is not None:
+        raise ModelError(
+            f"{name} is kept in another file ({shown(tensor.elsewhere)}), and a model must be one file: no other is "
+            "read, wherever it lies. Put all into one with onnx.save_model(onnx.load('model.onnx'), 'one_file.onnx')."
+        )
+    if tensor.data_type not in BITS:
+        raise ModelError(
+            f"{name} holds values of the type {tensor.data_type}, which no image network needs: numbers alone are "
+            "read. Export the model again."
+        )
+    if len(tensor.dims) > LARGEST_RANK or not all(0 <= size < 2**63 for size in tensor.dims):
+        raise ModelError(
+            f"{name} declares the shape {tensor.dims}; {LARGEST_RANK} dimensions at most, of 0 or more, can be. "
+            "Copy or download the file again."
+        )
+    elements = math.prod(tensor.dims)
+    needed = -(-elements * tensor.bits_each // 8)
+    if needed > tensor.stored_bytes or (tensor.exact and needed != tensor.stored_bytes):
+        raise ModelError(
+            f"{name} declares the shape {tensor.dims}, {needed} bytes, and the file holds {tensor.stored_bytes} for "
+            "it. Copy or download the file again, or export the model again."
+        )
+    return -(-elements * BITS[tensor.data_type] // 8)
+
+
+def _check_ends(network: Network) -> None:
+    """Check what the network declares to take and to give."""
+    weights = {tensor.name for tensor in network.tensors}
+    inputs = [value for value in network.inputs if value.name not in weights]
+    if len(inputs) != 1 or not network.outputs:
+        raise ModelError(
+            f"the network has {len(inputs)} inputs and {len(network.outputs)} outputs; one of each is needed. "
+            "Export it with an image as its only input."
+        )
+    for what, values in (("input", inputs), ("output", network.outputs)):
+        for value in values:
+            _check_end(what, value)
+
+
+def _check_end(what: str, value: Value) -> None:
+    name = f"the network's {what} {shown(value.name)}"
+    again = "Export the network again with one image in, and one plane for each kind of probability out."
+    if value.data_type not in (FLOAT, FLOAT16):
+        found = "no tensor" if value.data_type is None else f"a tensor of the type {value.data_type}"
+        raise ModelError(f"{name} is {found}; a float32 tensor (N, C, Y, X) is needed. {again}")
+    if value.dims is not None and len(value.dims) != 4:
+        raise ModelError(f"{name} has {len(value.dims)} dimensions; four (N, C, Y, X) are needed. {again}")
+    for size in value.dims or ():
+        if size is not None and not -1 <= size <= LARGEST_SIDE:  # some exporters write -1 for a free size
+            raise ModelError(f"{name} declares a size of {size}; {LARGEST_SIDE} at most can be. {again}")

@@ -1,0 +1,185 @@
+"""How sure a model is of each object, and how many objects there are if clumps cannot be split."""
+
+from __future__ import annotations
+
+from typing import Iterator, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from cpunet.steps.declump import inner_pixels
+
+Labels = npt.NDArray[np.int32]
+Probability = npt.NDArray[np.float32]
+# Pixels to each side of an outline that are compared. The probability of a good model falls from 1 to 0 within them.
+RIM_PX = 2
+# Of rims, that are looked around at once: their surroundings take twelve times their memory and more.
+PIXELS_AT_A_TIME = 2**18
+
+
+def foreground_confidence(labels: Labels, foreground: Probability) -> npt.NDArray[np.float64]:
+    """Return each object's mean probability to be an object.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Y, X) or (Z, Y, X), int32
+        0 is background, objects are 1..n without gaps.
+    foreground : ndarray of the same shape, float32
+        0..1, as `cpunet.steps.declump.foreground_probability` gives. (That of a model of boundaries alone says nothing
+        of objects; neither do these figures, then.)
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+        0..1, in the order of the numbers. Near 1 the model has no doubt; near the foreground threshold it might as
+        well have found nothing.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in shape.
+    """
+    _check_shapes(labels, foreground)
+    inside = labels > 0
+    sums = np.bincount(labels[inside], weights=foreground[inside])[1:]
+    mean: npt.NDArray[np.float64] = sums / np.bincount(labels[inside])[1:] if len(sums) else np.zeros(0)
+    # the sum of interior and boundary can exceed 1 by a rounding
+    return np.clip(mean, 0, 1)
+
+
+def boundary_confidence(labels: Labels, foreground: Probability, rim_px: int = RIM_PX) -> npt.NDArray[np.float64]:
+    """Return how sharply the probability falls at each object's outline.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Y, X) or (Z, Y, X), int32
+        0 is background, objects are 1..n without gaps.
+    foreground : ndarray of the same shape, float32
+        0..1.
+    rim_px : int
+        Width of the rims inside and outside the outline, 1 or more.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+        0..1, in the order of the numbers: the mean probability of the object's pixels within `rim_px` steps of its
+        outline, less that of all other pixels as close. 1 is a sharp outline, 0 an outline that the model does not
+        see. It is low where an object is cut out of a clump, since the neighbour is foreground, too.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in shape, or the rim has no width.
+
+    Notes
+    -----
+    A step leads to a pixel beside, above or below. In a stack, rims lie within the planes, as those may be far apart.
+    Where the image ends is no outline; an object that fills the image has none, and gets 0.
+    """
+    _check_shapes(labels, foreground)
+    if rim_px < 1:
+        raise ValueError(f"The rim must be 1 pixel wide or more; it is {rim_px}.")
+    count = int(labels.max())
+    in_a_rim = _pixels_with_another_label_near(labels, rim_px)
+    own = labels[in_a_rim]
+    probability = foreground[in_a_rim].astype(np.float64)
+    inner = np.bincount(own, minlength=count + 1)
+    inner_sum = np.bincount(own, weights=probability, minlength=count + 1)
+
+    outer, outer_sum = np.zeros(count + 1), np.zeros(count + 1)
+    for part, near in _labels_near(labels, in_a_rim, rim_px):
+        near[near == own[part]] = 0
+        probability_of_part = probability[part]
+        # one object a turn, so that a pixel counts once for an object that it sees in several directions
+        while near.size:
+            object_near = near.max(axis=0)
+            seen = object_near > 0
+            near, object_near, probability_of_part = near[:, seen], object_near[seen], probability_of_part[seen]
+            outer += np.bincount(object_near, minlength=count + 1)
+            outer_sum += np.bincount(object_near, weights=probability_of_part, minlength=count + 1)
+            near[near == object_near] = 0
+    confidence = np.zeros(count + 1)
+    has_rims = outer > 0
+    confidence[has_rims] = inner_sum[has_rims] / inner[has_rims] - outer_sum[has_rims] / outer[has_rims]
+    return np.clip(confidence[1:], 0, 1)
+
+
+def _pixels_with_another_label_near(labels: Labels, most_steps: int) -> npt.NDArray[np.bool_]:
+    """Return which pixels have a pixel of another label within so many steps in their plane."""
+    beside = labels[..., 1:] != labels[..., :-1]
+    above = labels[..., 1:, :] != labels[..., :-1, :]
+    found = np.zeros(labels.shape, bool)
+    found[..., 1:] |= beside
+    found[..., :-1] |= beside
+    found[..., 1:, :] |= above
+    found[..., :-1, :] |= above
+    for _ in range(most_steps - 1):
+        found = ~inner_pixels(~found)
+    return found
+
+
+def _labels_near(
+    labels: Labels, pixels: npt.NDArray[np.bool_], most_steps: int
+) -> Iterator[Tuple[slice, npt.NDArray[np.int32]]]:
+    """Yield which of the pixels, and the labels within so many steps of each in its plane; 0 outside the image.
+
+    The labels have the shape (places around, pixels).
+    """
+    one_way = range(-most_steps, most_steps + 1)
+    steps = [(y, x) for y in one_way for x in one_way if 0 < abs(y) + abs(x) <= most_steps]
+    margin = [(0, 0)] * (labels.ndim - 2) + [(most_steps, most_steps)] * 2
+    padded = np.pad(labels, margin).ravel()
+    places = np.flatnonzero(np.pad(pixels, margin))
+    width = labels.shape[-1] + 2 * most_steps
+    for first in range(0, len(places), PIXELS_AT_A_TIME):
+        part = slice(first, first + PIXELS_AT_A_TIME)
+        yield part, np.stack([padded[places[part] + y * width + x] for y, x in steps])
+
+
+def foreground_area(labels: Labels) -> int:
+    """Return how many pixels (in a stack, voxels) the objects cover."""
+    return int(np.count_nonzero(labels))
+
+
+def count_from_area(labels: Labels) -> float:
+    """Estimate the number of objects from the area that they cover, for clumps that cannot be split.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Y, X) or (Z, Y, X), int32
+        0 is background; numbers may have gaps.
+
+    Returns
+    -------
+    float
+        The foreground's area over that of a typical object: the median of the objects that touch no other one and
+        not the image's frame; of those that touch no other one if there is none such; of all if there is none
+        either. 0 if there is no object.
+
+    Notes
+    -----
+    Objects touch if they share a pixel's side. If more than half of all clumps are taken for single objects, the
+    median is a clump's, and the estimate too low.
+    """
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    present = areas > 0
+    if not present.any():
+        return 0.0
+    alone = present.copy()
+    for axis in range(labels.ndim):
+        before, after = np.moveaxis(labels, axis, 0)[:-1], np.moveaxis(labels, axis, 0)[1:]
+        touch = (before != after) & (before > 0) & (after > 0)
+        alone[before[touch]] = alone[after[touch]] = False
+    whole = alone.copy()
+    for axis in (-2, -1):
+        whole[np.take(labels, (0, -1), axis=axis).ravel()] = False
+    typical = next(areas[chosen] for chosen in (whole, alone, present) if chosen.any())
+    return float(areas.sum() / np.median(typical))
+
+
+def _check_shapes(labels: Labels, foreground: Probability) -> None:
+    if labels.shape != foreground.shape:
+        raise ValueError(
+            f"The labels have the shape {labels.shape} and the probability {foreground.shape}; they must agree."
+        )

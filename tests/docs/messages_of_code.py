@@ -1,0 +1,78 @@
+"""The messages of the code, found in its source: fixed parts as they are, ``…`` for each value that is put in."""
+
+import ast
+from pathlib import Path
+from typing import Dict, Iterator, List, Tuple
+
+from tests.places import REPOSITORY
+
+PLUGINS = REPOSITORY / "plugins"
+# The folders whose messages the module can show, and the one file of checks/ that its button runs.
+FOLDERS = ("plugin", "model", "onnx_reader", "steps")
+SOURCES = [
+    PLUGINS / "identifyobjectsunet.py",
+    *[path for folder in FOLDERS for path in sorted((PLUGINS / "cpunet" / folder).rglob("*.py"))],
+    *[PLUGINS / "cpunet" / name for name in ("segment.py", "options.py", "checks/device.py")],
+]
+# Details that another message quotes in brackets or after a colon.
+DETAILS = {"ProtobufError"}
+
+
+def template(node: ast.AST) -> str:
+    """A string of the source with … for each value; empty if it is none."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return template(node.left) + (template(node.right) or "…")
+    return ""
+
+
+def name_of(call: ast.Call) -> str:
+    return getattr(call.func, "id", getattr(call.func, "attr", ""))
+
+
+def is_told(call: ast.Call) -> bool:
+    """Whether a call makes an error, or hands a warning to the user."""
+    name = name_of(call)
+    return (name.endswith(("Error", "Exception")) and name not in DETAILS) or name == "warn"
+
+
+def messages_in(path: Path) -> Iterator[Tuple[int, str]]:
+    """Line and template of each message of a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    returned: Dict[str, List[ast.AST]] = {}
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+            returned[function.name] = [
+                node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value is not None
+            ]
+    assigned = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call) or not is_told(call) or not call.args:
+            continue
+        first = call.args[0]
+        found = [first]
+        if isinstance(first, ast.Call):
+            found = returned.get(name_of(first), [])
+        elif isinstance(first, ast.Name):
+            found = [assigned[first.id]] if first.id in assigned else []
+        for node in found:
+            text = template(node)
+            if text.strip("… :().%"):
+                yield call.lineno, text
+    yield from ((node.lineno, template(node)) for name, node in assigned.items() if name.endswith("_HELP"))
+    if path.name == "device.py":  # what the button Check device says of a GPU
+        yield from ((node.lineno, template(node)) for node in returned["_what_a_gpu_lacks"] if template(node))
+
+
+def all_messages() -> List[Tuple[str, str]]:
+    """Place and template of each message that the module can show."""
+    return [(f"{path.name}:{line}", text) for path in SOURCES for line, text in messages_in(path)]

@@ -1,0 +1,111 @@
+import re
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from cpunet.__main__ import main
+from cpunet.checks import device as doctor
+from cpunet.checks.device import device_report
+from cpunet.model import packages as bundled_packages
+from cpunet.model.without_card import card_of_answers
+from tests.tiny_onnx import changed_card, tiny_onnx
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Say how much memory the machine's GPU has."""
+
+    def has(memory_bytes):
+        monkeypatch.setattr(doctor, "total_gpu_memory_bytes", lambda: memory_bytes)
+
+    has(None)
+    return has
+
+
+def test_the_report_says_what_runs_where_and_how_fast(tiny_model, gpu):
+    import onnxruntime
+
+    first, where, fast, *rest = device_report(tiny_model, "cpu")
+    assert first == f"onnxruntime {onnxruntime.__version__} is installed; it runs the network."
+    assert where == "The model tiny runs on the CPU."
+    assert re.fullmatch(r"An image of 1024 x 1024 pixels takes \d+\.\d\d seconds\.", fast)
+    [lacking] = rest
+    assert lacking.startswith("No NVIDIA GPU with a working driver was found")
+
+
+def test_a_slow_model_is_timed_once(tiny_model, gpu, monkeypatch):
+    clock, runs = iter(range(0, 1000, 7)), []
+    monkeypatch.setattr(doctor.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(doctor, "segment_image", lambda *_: runs.append(1))
+    assert "takes 7.00 seconds" in " ".join(device_report(tiny_model, "cpu"))
+    assert runs == [1]
+
+
+def test_a_colour_model_and_one_without_a_card_are_reported_too(tmp_path, gpu):
+    colour, plain = tmp_path / "colour.onnx", tmp_path / "plain.onnx"
+    colour.write_bytes(tiny_onnx(changed_card(input={"channels": ["red", "green", "blue"]}), channels=3))
+    plain.write_bytes(tiny_onnx(card=None))
+    assert device_report(colour, "cpu")[1] == "The model tiny runs on the CPU."
+    card = card_of_answers("plain", ["nuclei"], ["foreground"], "none", 20.0)
+    assert device_report(plain, "cpu", card)[1] == "The model plain runs on the CPU."
+
+
+def test_what_cannot_run_is_a_sentence(tmp_path, gpu, monkeypatch):
+    said = device_report(tmp_path / "gone.onnx")
+    assert "The model cannot run: " in said[1]
+    assert "there is no such model file" in said[1]
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    [only] = device_report(tmp_path / "gone.onnx")
+    assert "pip install onnxruntime" in only
+
+
+ONNXRUNTIME = {
+    "without support": SimpleNamespace(__version__="1.19.2", get_available_providers=lambda: [doctor.CPU]),
+    "with support": SimpleNamespace(__version__="1.19.2", get_available_providers=lambda: [doctor.CUDA, doctor.CPU]),
+}
+
+
+@pytest.mark.parametrize(
+    ("onnxruntime", "device", "provider", "sentence"),
+    [
+        ("with support", "automatic", doctor.CUDA, ""),
+        ("with support", "cpu", doctor.CPU, "GPU with 8 GB of memory, but the device CPU was chosen. Choose Automatic"),
+        ("without support", "automatic", doctor.CPU, "Install onnxruntime-gpu instead of onnxruntime"),
+        (
+            "with support",
+            "automatic",
+            doctor.CPU,
+            "the CUDA and cuDNN libraries that onnxruntime 1.19.2 needs were not",
+        ),
+        ("with support", "cuda", "", ""),
+        ("without support", "cuda", "", "Install onnxruntime-gpu"),
+    ],
+)
+def test_what_a_gpu_lacks_is_named(tiny_model, gpu, monkeypatch, onnxruntime, device, provider, sentence):
+    def load(path, *_):
+        if not provider:
+            raise doctor.DeviceError("CUDA was asked for")
+        return SimpleNamespace(card=SimpleNamespace(name="tiny"), provider=provider)
+
+    gpu(8 * 2**30)
+    monkeypatch.setattr(doctor, "import_onnxruntime", lambda: ONNXRUNTIME[onnxruntime])
+    monkeypatch.setattr(doctor, "load_model", load)
+    monkeypatch.setattr(doctor, "_seconds_for_an_image", lambda model: 0.1)
+    said = device_report(tiny_model, device)
+    advice = [each for each in said if each.startswith("There is an NVIDIA GPU")]
+    assert sentence in " ".join(advice)
+    assert bool(advice) == bool(sentence)
+    assert any(each.startswith("The model cannot run") for each in said) == (not provider)
+    assert ("The model tiny runs on the NVIDIA GPU (CUDA)." in said) == (provider == doctor.CUDA)
+
+
+def test_packages_beside_the_plugin_count_as_installed(tmp_path, monkeypatch, capsys):
+    information = tmp_path / "onnxruntime_gpu-9.9.9.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: onnxruntime-gpu\nVersion: 9.9.9\n")
+    monkeypatch.setattr(bundled_packages, "PACKAGES_FOLDER", tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(doctor, "list_models", dict)
+    assert main(["doctor"]) == 1
+    assert "onnxruntime-gpu  9.9.9" in capsys.readouterr().out

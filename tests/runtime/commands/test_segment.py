@@ -1,0 +1,218 @@
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+import tifffile
+from skimage.io import imread, imsave
+
+from cpunet.__main__ import main
+from cpunet.checks.synthetic import draw_field
+from tests.tiny_onnx import changed_card, tiny_onnx
+
+FIELD = draw_field((120, 150), columns=4, diameter_px=20)
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in ("a", "b"):
+        tifffile.imwrite(str(folder / f"{name}.tif"), (FIELD.image * 4095).astype(np.uint16))
+    return folder
+
+
+@pytest.fixture
+def own_models(tmp_path, monkeypatch):
+    (tmp_path / "models" / "nuclei_fluorescence").mkdir(parents=True)
+    (tmp_path / "models" / "nuclei_fluorescence" / "model.onnx").write_bytes(tiny_onnx())
+    monkeypatch.setenv("CPUNET_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models"
+
+
+def segment(*words):
+    return main(["segment", *map(str, words)])
+
+
+def test_segment_writes_labels_and_an_overlay_for_each_image(images, own_models, tmp_path, capsys):
+    output = tmp_path / "new" / "folder"
+    assert segment(images / "a.tif", images / "b.tif", "-o", output) == 0
+    assert sorted(path.name for path in output.iterdir()) == [
+        "a_labels.tif",
+        "a_overlay.png",
+        "b_labels.tif",
+        "b_overlay.png",
+    ]
+    labels = tifffile.imread(str(output / "a_labels.tif"))
+    assert labels.dtype == np.uint16
+    assert labels.shape == FIELD.labels.shape
+    assert labels.max() == FIELD.labels.max()
+    overlay = imread(str(output / "a_overlay.png"))
+    assert overlay.shape == (*FIELD.labels.shape, 3)
+    assert (overlay == (255, 215, 0)).all(axis=2).any()
+    assert "2 images done, 0 failed" in capsys.readouterr().out
+
+
+def test_a_bad_file_costs_only_itself(images, own_models, tmp_path, capsys):
+    (images / "empty.tif").touch()
+    (images / "text.png").write_text("no picture")
+    (images / "cut.tif").write_bytes((images / "a.tif").read_bytes()[:200])
+    imsave(str(images / "colour.png"), np.random.default_rng(0).integers(0, 255, (20, 20, 3), np.uint8))
+    tifffile.imwrite(str(images / "stack.tif"), np.zeros((9, 20, 20), np.uint8))
+    tifffile.imwrite(str(images / "nan.tif"), np.full((20, 20), np.nan, np.float32))
+    tifffile.imwrite(str(images / "one.tif"), np.ones((1, 1), np.uint8))
+    bad = ["empty.tif", "text.png", "cut.tif", "absent.tif", "colour.png", "stack.tif"]
+    names = [*bad[:3], "a.tif", *bad[3:], "nan.tif", "one.tif", "b.tif"]
+    output = tmp_path / "out"
+    assert segment(*[images / name for name in names], "-o", output) == 1
+    written = sorted(path.name for path in output.glob("*_labels.tif"))
+    assert written == ["a_labels.tif", "b_labels.tif", "nan_labels.tif", "one_labels.tif"]
+    assert not list(output.glob(".*")), "half-written files are left"
+    said = capsys.readouterr()
+    assert "4 images done, 6 failed" in said.out
+    for name in bad:
+        assert f"FAILED {images / name}" in said.err
+
+
+def test_two_images_of_one_name_do_not_replace_each_other(images, own_models, tmp_path, capsys):
+    imsave(str(images / "a.png"), (FIELD.image.T * 255).astype(np.uint8))
+    output = tmp_path / "out"
+    assert segment(images / "a.tif", images / "a.png", "-o", output) == 1
+    assert tifffile.imread(str(output / "a_labels.tif")).shape == FIELD.labels.shape
+    assert "same name" in capsys.readouterr().err
+
+
+def test_filters(images, own_models, tmp_path):
+    assert segment(images / "a.tif", "-o", tmp_path, "--diameter-range", 1, 2) == 0
+    assert not tifffile.imread(str(tmp_path / "a_labels.tif")).any()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model", "lion"], "no model 'lion'"),
+        (["--model", "absent.onnx"], "no such model file"),
+        (["--diameter-range", "30", "10"], "minimum is larger"),
+        (["--diameter-range", "0", "10"], "not above 0"),
+        (["--diameter", "-3"], "larger than 0"),
+        (["--foreground-threshold", "7"], "between 0 and 1"),
+    ],
+)
+def test_what_cannot_begin_says_why_and_writes_nothing(images, own_models, tmp_path, capsys, words, message):
+    output = tmp_path / "out"
+    assert segment(images / "a.tif", "-o", output, *words) == 2
+    assert message in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_a_model_file_that_is_broken_says_so(images, own_models, tmp_path, capsys):
+    broken = own_models / "nuclei_fluorescence" / "model.onnx"
+    broken.write_bytes(tiny_onnx()[:100])
+    assert segment(images / "a.tif", "-o", tmp_path / "out") == 2
+    assert "cut short" in capsys.readouterr().err
+
+
+def test_a_model_of_a_newer_major_version_says_so(images, own_models, tmp_path, capsys):
+    newer = own_models / "nuclei_fluorescence" / "model.onnx"
+    newer.write_bytes(tiny_onnx(changed_card(card_version="2.0")))
+    assert segment(images / "a.tif", "-o", tmp_path / "out") == 2
+    assert "Update the plugin" in capsys.readouterr().err
+
+
+def test_missing_onnxruntime_is_said_before_anything_is_written(images, own_models, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert segment(images / "a.tif", "-o", tmp_path / "out") == 2
+    assert "pip install onnxruntime" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert "PROBLEM: onnxruntime" in said
+    assert "sha256" in said
+
+
+def test_a_compression_that_tifffile_cannot_read_is_read(images, own_models, tmp_path):
+    pixels = (FIELD.image * 4095).astype(np.uint16)
+    PIL.Image.fromarray(pixels).save(images / "lzw.tif", compression="tiff_lzw")
+    assert segment(images / "lzw.tif", images / "a.tif", "-o", tmp_path) == 0
+    found = [tifffile.imread(str(tmp_path / f"{name}_labels.tif")) for name in ("lzw", "a")]
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_grey_image_saved_as_rgb_is_grey(images, own_models, tmp_path):
+    imsave(str(images / "rgb.png"), np.stack([(FIELD.image * 255).astype(np.uint8)] * 3, axis=-1))
+    assert segment(images / "rgb.png", "-o", tmp_path) == 0
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "I;16", "RGBA"])
+def test_the_kinds_of_png_that_programs_write_are_read(images, own_models, tmp_path, mode):
+    eight_bits = PIL.Image.fromarray((FIELD.image * 255).astype(np.uint8))
+    if mode == "I;16":
+        picture = PIL.Image.fromarray((FIELD.image * 65535).astype(np.uint16))
+    else:
+        picture = eight_bits.convert("RGB").convert(mode) if mode == "RGBA" else eight_bits.convert(mode)
+    picture.save(images / "kind.png")
+    assert segment(images / "kind.png", "-o", tmp_path) == 0
+    assert tifffile.imread(str(tmp_path / "kind_labels.tif")).max() >= FIELD.labels.max() - 1
+
+
+def test_the_same_file_twice_is_done_once(images, own_models, tmp_path, capsys):
+    assert segment(images / "a.tif", images / ".." / "images" / "a.tif", "-o", tmp_path) == 0
+    assert "1 images done, 0 failed" in capsys.readouterr().out
+
+
+def test_models_lists_cards(own_models, capsys):
+    assert main(["models"]) == 0
+    said = capsys.readouterr().out
+    assert "tiny 1.0.0" in said
+    assert "objects of 10 to 40 pixels" in said
+    assert "sha256" in said
+
+
+def test_models_prints_the_name_that_chooses_a_model_and_the_cards(own_models, capsys):
+    (own_models / "mine.onnx").write_bytes(tiny_onnx(changed_card(name="theirs")))
+    assert main(["models"]) == 0
+    assert "mine (its card: theirs " in capsys.readouterr().out
+
+
+def test_models_says_which_file_is_broken(own_models, capsys):
+    (own_models / "bad").mkdir()
+    (own_models / "bad" / "model.onnx").touch()
+    assert main(["models"]) == 1
+    said = capsys.readouterr().out
+    assert "bad\n    cannot be used" in said
+    assert "tiny 1.0.0" in said
+
+
+def test_doctor_reports_the_provider_of_a_real_session(own_models, capsys):
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert "runs on   CPUExecutionProvider" in said or "runs on   CUDAExecutionProvider" in said
+    assert "512x512" in said
+    assert "found     25 objects in a drawn field of 25 nuclei" in said
+
+
+def test_doctor_names_a_broken_model(own_models, capsys):
+    (own_models / "bad").mkdir()
+    (own_models / "bad" / "model.onnx").touch()
+    assert main(["doctor"]) == 1
+    assert "PROBLEM: model bad" in capsys.readouterr().out
+
+
+def test_a_command_whose_packages_are_missing_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "cpunet.training.commands.train", None)
+    assert main(["train", "x.yaml"]) == 2
+    assert 'pip install --editable ".[training]"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--help"], ["segment", "--help"], ["models", "--help"]])
+def test_help(words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 0
+    assert "usage" in capsys.readouterr().out
+
+
+def test_no_command_is_a_usage_error(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == 2

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+
+from cpunet.files.overlay import grey_picture, picture
+
+
+def test_colours_are_shown_as_they_are_and_white_stays_white():
+    image = np.zeros((20, 30, 3), np.uint16)
+    image[:, :10] = (4000, 0, 0)
+    image[:, 10:20] = 4000
+    shown = picture(image)
+    assert (shown.dtype, shown.shape) == (np.uint8, image.shape)
+    assert shown[0, 0].tolist() == [255, 0, 0]
+    assert shown[0, 15].tolist() == [255, 255, 255]
+    assert shown[0, 25].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("channels", [None, 1, 2, 4])
+def test_anything_but_three_channels_is_shown_in_grey(channels):
+    rng = np.random.default_rng(0)
+    image = rng.random((9, 8) if channels is None else (9, 8, channels))
+    np.testing.assert_array_equal(picture(image), grey_picture(image))
+
+
+def test_pixels_that_are_no_numbers_are_black():
+    image = np.ones((6, 6, 3))
+    image[:3] = 0.2
+    image[5, 5] = np.nan
+    assert picture(image)[5, 5].tolist() == [0, 0, 0]
+
+
+def test_colours_keep_their_hue_when_they_are_stretched():
+    image = np.full((20, 20, 3), (200, 150, 220), np.uint8)
+    image[5:10, 5:10] = (90, 40, 130)
+    shown = picture(image)
+    assert (np.argsort(shown[7, 7]) == np.argsort(image[7, 7])).all()
+    assert (shown.min(), shown.max()) == (0, 255)

@@ -1,0 +1,68 @@
+import json
+
+import pytest
+
+from cpunet.model.card import ModelError, card_from_json, card_to_json
+from tests.tiny_onnx import CARD, changed_card
+
+
+def read(card):
+    return card_from_json(json.dumps(card))
+
+
+def test_a_card_survives_writing_and_reading():
+    card = read(CARD)
+    assert card_from_json(card_to_json(card)) == card
+    assert card.input.channels == ("nuclei",)
+
+
+def test_the_same_card_gives_the_same_text():
+    shuffled = dict(reversed(list(CARD.items())))
+    assert card_to_json(read(shuffled)) == card_to_json(read(CARD))
+
+
+def test_unknown_fields_of_a_newer_minor_version_are_kept():
+    card = read(changed_card(card_version="1.7", mood="good", output={"colour": "red"}))
+    assert card.extra == {"mood": "good", "output": {"colour": "red"}}
+    again = json.loads(card_to_json(card))
+    assert again["mood"] == "good"
+    assert again["output"]["colour"] == "red"
+    assert card_from_json(card_to_json(card)) == card
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        (changed_card(card_version="2.0"), "version 2.0.*Update the plugin"),
+        (changed_card(card_version=None), "version is None"),
+        ({key: value for key, value in CARD.items() if key != "output"}, "lacks its section 'output'"),
+        ({key: value for key, value in CARD.items() if key != "licence"}, "incomplete.*licence"),
+        (changed_card(output={"roles": ["nucleus"]}), "role 'nucleus'"),
+        (changed_card(output={"roles": ["border"]}), "where objects are"),
+        (changed_card(output={"roles": ["foreground", "foreground"]}), "twice"),
+        (changed_card(output={"halo": -1}), "halo must be 0"),
+        (changed_card(output={"halo": "much"}), "halo should be a whole number"),
+        (changed_card(input={"channels": []}), "no input channel"),
+        (changed_card(input={"channels": [1]}), "list of texts"),
+        (changed_card(input={"divisible_by": 0}), "divisible_by"),
+        (changed_card(input={"divisible_by": True}), "divisible_by should be a whole number"),
+        (changed_card(input={"diameter_px": 500}), "diameter_low_px <= diameter_px"),
+        (changed_card(input={"normalization": {"kind": "zscore"}}), "'zscore'"),
+        (changed_card(postprocessing={"foreground_threshold": 1.5}), "between 0 and 1"),
+        (changed_card(postprocessing={"min_size_px": -1}), "min_size_px"),
+        (changed_card(postprocessing={"min_size_px": float("nan")}), "min_size_px"),
+        (changed_card(input={"normalization": {"kind": "percentile", "clip_high": -5}}), "clip_high"),
+        (changed_card(card_version="²"), "should be a text such as"),
+        ([], "not a JSON object"),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else "card",
+)
+def test_unsound_cards_are_refused_with_the_reason(card, message):
+    with pytest.raises(ModelError, match=message):
+        read(card)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "\ud800"])
+def test_text_that_is_no_json_is_refused(text):
+    with pytest.raises(ModelError):
+        card_from_json(text)

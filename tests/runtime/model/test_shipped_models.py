@@ -1,0 +1,102 @@
+"""Every model that is shipped, as it lies in models/."""
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cpunet.checks.synthetic import draw_field
+from cpunet.model.session import load_model
+from cpunet.onnx_reader.metadata import read_card, sha256
+from cpunet.scores import pool_scores, score_image
+from cpunet.segment import Options, segment_image
+from tests.places import REPOSITORY
+
+MODELS = REPOSITORY / "models"
+SHIPPED = sorted(MODELS.glob("*/model.onnx"))
+# A folder with labelled public data sets (bbbc039, dsb2018), where there is one.
+DATA = Path(os.environ.get("CPUNET_DATA", MODELS.parent.parent / "shared" / "data"))
+
+every_model = pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
+of_nuclei = pytest.mark.parametrize(
+    "path",
+    [path for path in SHIPPED if read_card(path).input.modality == "fluorescence"],
+    ids=lambda path: path.parent.name,
+)
+
+
+def f1(path, field, **options):
+    found = segment_image(field.image, load_model(path), Options(**options))
+    return pool_scores([score_image(field.labels, found.labels)]).f1[0.5]
+
+
+@every_model
+def test_the_folder_is_complete_and_small(path):
+    assert path.stat().st_size < 15e6
+    card = read_card(path)
+    assert card.name == path.parent.name
+    assert card.scores
+    assert card.provenance["command"]
+    assert all(re.fullmatch("[0-9a-f]{64}", entry["sha256"]) for entry in card.provenance["data"])
+    readme = (path.parent / "README.md").read_text(encoding="utf-8")
+    assert sha256(path) in readme
+    if "precision" not in card.provenance:  # one of reduced precision is fine-tuned from the float32 model's weights
+        assert sha256(path.with_name("weights.safetensors")) in readme
+    assert card.licence in readme
+    for scores in card.scores.values():
+        assert f"{scores['mean_f1']:.3f}" in readme
+
+
+@of_nuclei
+@pytest.mark.parametrize("diameter", [14, 28, 45])
+def test_separate_nuclei_of_many_sizes_are_found_with_defaults(path, diameter):
+    assert f1(path, draw_field((256, 256), columns=256 // (2 * diameter), diameter_px=diameter)) == 1
+
+
+@of_nuclei
+def test_touching_nuclei_are_split(path):
+    assert f1(path, draw_field((300, 300), columns=4, diameter_px=30, touching=True)) > 0.85
+
+
+@of_nuclei
+def test_nuclei_of_an_unknown_size_are_found_if_their_diameter_is_given(path):
+    field = draw_field((600, 600), columns=3, diameter_px=120)
+    assert f1(path, field, diameter_px=120) == 1
+
+
+@every_model
+@pytest.mark.parametrize("seed", range(3))
+def test_an_empty_well_gives_no_object(path, seed):
+    noise = np.random.default_rng(seed).normal(100, 3, (256, 256))
+    assert segment_image(noise, load_model(path)).labels.max() == 0
+
+
+@every_model
+def test_tiles_change_next_to_nothing(path):
+    field = draw_field((400, 480), columns=8, diameter_px=28, touching=True)
+    model = load_model(path)
+    whole = segment_image(field.image, model)
+    side = 2 * model.card.output.halo + 64  # of which the halo is dropped on each side
+    assert side < min(field.image.shape)
+    tiled = segment_image(field.image, model, Options(tile_shape=(side, side)))
+    assert np.abs(tiled.probabilities - whole.probabilities).max() < 0.02
+    assert (tiled.labels > 0).sum() == pytest.approx((whole.labels > 0).sum(), rel=1e-3)
+
+
+@every_model
+def test_scores_on_real_images_are_those_of_the_card(path):
+    """The first ten validation images of each set; `benchmarks/accuracy.py` scores them all."""
+    from benchmarks.labelled_images import labelled_images
+
+    model = load_model(path)
+    for name, expected in model.card.scores.items():
+        # A set stands there as a whole, or once for each kind of image in it.
+        folder, _, modality = name.partition(" ")
+        if not (DATA / folder).is_dir():
+            pytest.skip("the public images are not here: set CPUNET_DATA")
+        images = labelled_images(DATA / folder, "val", modality or model.card.input.modality)
+        images = [image for image, _ in zip(images, range(10))]
+        scores = pool_scores([score_image(image.labels, segment_image(image.image, model).labels) for image in images])
+        assert scores.mean_f1 == pytest.approx(expected["mean_f1"], abs=0.07)

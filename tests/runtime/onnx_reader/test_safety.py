@@ -1,0 +1,379 @@
+"""A model file is a stranger's data: what is refused before onnxruntime sees it, and that nothing breaks the reader."""
+
+import json
+import math
+import os
+import struct
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cpunet.model import session
+from cpunet.model.card import ModelError
+from cpunet.model.card_limits import LARGEST_CARD_CHARACTERS
+from cpunet.model.session import load_model
+from cpunet.onnx_reader.metadata import read_card
+from cpunet.onnx_reader.safety import LARGEST_FILE_BYTES, MOST_FIELDS, MOST_NODES, check_onnx
+from tests.places import REPOSITORY
+from tests.tiny_onnx import (
+    attribute,
+    changed_card,
+    field,
+    graph_attribute,
+    graph_of,
+    node,
+    onnx_of,
+    quantized_onnx,
+    raw_tensor,
+    tensor,
+    tensor_attribute,
+    tiny_onnx,
+    value_info,
+    varint,
+)
+
+SHIPPED = sorted((REPOSITORY / "models").glob("*/model.onnx"))
+INT64 = 7
+RELU = node("Relu", ["image"], ["probabilities"])
+WEIGHT = tensor("w", [1], [0.5])
+
+
+def of_nodes(*nodes, tensors=(), **more):
+    return onnx_of(graph_of([*nodes], tensors), **more)
+
+
+def of_tensor(content):
+    return of_nodes(RELU, tensors=[content])
+
+
+def int64s(name, values):
+    return raw_tensor(name, INT64, [len(values)], struct.pack(f"<{len(values)}q", *values))
+
+
+def elsewhere(location):
+    return field(13, field(1, "location") + field(2, location)) + field(14, 1)
+
+
+def enlarged(operator, position, values, known=int64s):
+    """Return a network whose one node has a list of values, which stand in the file, as one of its inputs."""
+    inputs = [*["image", "", ""][:position], "by"]
+    return of_nodes(node(operator, inputs, ["probabilities"]), tensors=[known("by", values)])
+
+
+def by_constant(operator, values):
+    constant = node("Constant", [], ["by"]) + tensor_attribute("value", int64s("", values))
+    return of_nodes(constant, node(operator, ["by"], ["probabilities"]))
+
+
+def declared(number, name, kind):
+    """Encode an input (11) or output (12) of an encoded TypeProto."""
+    return field(number, field(1, name) + field(2, kind))
+
+
+def in_branches(depth, content=RELU):
+    for _ in range(depth):
+        content = node("If", ["image"], ["probabilities"]) + graph_attribute("then_branch", graph_of([content]))
+    return content
+
+
+def floats(name, values):
+    return tensor(name, [len(values)], values)
+
+
+REFUSED = {
+    "custom operator": (of_nodes(RELU + field(7, "evil.ops")), r"operator 'Relu' of 'evil\.ops', a custom operator"),
+    "custom domain": (of_nodes(RELU, domains=("", "evil.ops")), r"operators of 'evil\.ops', a custom operator"),
+    "onnxruntime's operator that reads files": (
+        of_nodes(node("EPContext", ["image"], ["probabilities"]) + field(7, "com.microsoft")),
+        "'EPContext' of 'com.microsoft', a custom operator",
+    ),
+    "custom operator in a branch": (of_nodes(in_branches(2, RELU + field(7, "evil.ops"))), "a custom operator"),
+    "loop": (of_nodes(node("Loop", ["image"], ["probabilities"])), "Loop, which may repeat"),
+    "scan": (of_nodes(node("Scan", ["image"], ["probabilities"]) + field(7, "ai.onnx")), "Scan, which may repeat"),
+    "loop in a branch": (of_nodes(in_branches(1, node("Loop", ["image"], ["p"]))), "Loop, which may repeat"),
+    "function": (of_nodes(RELU, more=field(25, field(1, "Relu"))), "defines 1 operators of its own"),
+    "training": (of_nodes(RELU, more=field(20, b"")), "training procedure"),
+    "session options": (
+        of_nodes(RELU, more=field(14, field(1, "ort_config") + field(2, "{}"))),
+        "options for onnxruntime",
+    ),
+    "too many nodes": (of_nodes(*[RELU] * (MOST_NODES + 1)), f"has {MOST_NODES + 1} nodes; {MOST_NODES} at most"),
+    "too many nodes in a branch": (
+        of_nodes(node("If", ["a"], ["b"]) + graph_attribute("then_branch", graph_of([RELU] * MOST_NODES))),
+        f"has {MOST_NODES + 1} nodes",
+    ),
+    "too many fields": (of_nodes(RELU + field(1, "") * MOST_FIELDS), f"more than {MOST_FIELDS} fields"),
+    "branches too deep": (of_nodes(in_branches(4)), "more than 4 deep"),
+    "sparse weights": (onnx_of(graph_of([RELU]) + field(15, b"")), "1 sparse tensors"),
+    "sparse attribute": (of_nodes(RELU + field(5, field(1, "sparse_value") + field(22, b""))), "1 sparse tensors"),
+    "weights in another file": (of_tensor(WEIGHT + elsewhere("weights.bin")), r"another file \('weights.bin'\)"),
+    "weights outside the folder": (of_tensor(WEIGHT + elsewhere("../../secret")), r"another file \('../../secret'\)"),
+    "weights at an address in memory": (
+        of_tensor(WEIGHT + elsewhere("*/_ORT_MEM_ADDR_/*")),
+        r"another file \('\*/_ORT_MEM_ADDR_/\*'\)",
+    ),
+    "weights elsewhere, and not where": (of_tensor(WEIGHT + field(14, 1)), "another file"),
+    "weights elsewhere, to a reader of 32 bits": (of_tensor(WEIGHT + field(14, 2**32 + 1)), "another file"),
+    "weights' place without the mark": (of_tensor(WEIGHT + elsewhere("a")[: -len(field(14, 1))]), "another file"),
+    "constant in another file": (
+        of_nodes(node("Constant", [], ["c"]) + tensor_attribute("value", WEIGHT + elsewhere("a")), RELU),
+        "another file",
+    ),
+    "weights of a branch in another file": (
+        of_nodes(
+            node("If", ["image"], ["probabilities"])
+            + graph_attribute("else_branch", graph_of([RELU], [WEIGHT + elsewhere("a")]))
+        ),
+        "another file",
+    ),
+    "tensor larger than its bytes": (
+        of_tensor(tensor("w", [10**6, 10**6], [1.0])),
+        "4000000000000 bytes, and the file holds 4",
+    ),
+    "tensor smaller than its bytes": (of_tensor(tensor("w", [1], [1.0, 2.0])), "4 bytes, and the file holds 8"),
+    "tensor whose size overflows 64 bits": (of_tensor(tensor("w", [2**62, 4], [])), "file holds 0"),
+    "tensor of varints larger than its bytes": (
+        of_tensor(field(1, 100) + field(2, INT64) + field(8, "w") + field(7, b"\1\2\3")),
+        "100 bytes, and the file holds 3",
+    ),
+    "weights of more than can be loaded": (
+        of_nodes(RELU, tensors=[field(1, 2**20) + field(2, 15) + field(7, bytes(2**20))] * 129),
+        f"weights would take {129 * 2**24} bytes",
+    ),
+    "negative size": (of_tensor(tensor("w", [2**64 - 1], [])), r"shape \(-1,\)"),
+    "nine dimensions": (of_tensor(tensor("w", [1] * 9, [1.0])), "8 dimensions at most"),
+    "texts as weights": (of_tensor(field(1, 1) + field(2, 8) + field(8, "w") + field(6, "x")), "of the type 8"),
+    "values twice": (of_tensor(WEIGHT + field(7, b"\1")), "holds its values twice"),
+    "segments": (of_tensor(WEIGHT + field(3, b"")), "segments"),
+    "two networks": (of_nodes(RELU, more=field(7, graph_of([RELU]))), "stands there twice"),
+    "operator twice": (of_nodes(RELU + field(4, "Loop")), "stands there twice"),
+    "attribute twice": (of_nodes(RELU + attribute("pads", [10**9]) + attribute("pads", [1])), "stands there twice"),
+    "no network": (field(1, 8), "holds no network"),
+    "tag beyond 32 bits": (onnx_of(graph_of([RELU]) + varint(2**35 | 15 << 3 | 2) + b"\0"), "begins no field"),
+    "length beyond the file": (tiny_onnx() + varint(7 << 3 | 2) + varint(2**63 - 1), "and 0 are left"),
+    "group": (tiny_onnx() + varint(7 << 3 | 3), "begins no field"),
+    "name that is no text": (of_nodes(RELU + field(3, b"\xff")), "is no UTF-8"),
+    "no input": (onnx_of(graph_of([RELU], takes=())), "has 0 inputs and 1 outputs"),
+    "input that is a weight": (onnx_of(graph_of([RELU], [tensor("image", [1], [1.0])])), "has 0 inputs"),
+    "two inputs": (onnx_of(graph_of([RELU], takes=("image", "mask"))), "has 2 inputs and 1 outputs"),
+    "input of whole numbers": (
+        onnx_of(field(1, RELU) + declared(11, "i", field(1, field(1, 2))) + field(12, value_info("p", 1, 0))),
+        "tensor of the type 2; a float32",
+    ),
+    "output that is no tensor": (
+        onnx_of(field(1, RELU) + field(11, value_info("i", 1, 0)) + declared(12, "p", field(4, b""))),
+        "output 'p' is no tensor",
+    ),
+    "huge input": (tiny_onnx(size=10**6), "declares a size of 1000000; 16384"),
+    "huge fill": (enlarged("ConstantOfShape", 0, [10**6, 10**6]), "multiplied 268435456 at most"),
+    "huge fill of a constant": (by_constant("ConstantOfShape", [2**40]), "268435456 at most"),
+    "huge expansion": (enlarged("Expand", 1, [1, 1, 10**9]), "268435456 at most"),
+    "huge repetition": (enlarged("Tile", 1, [1, 1, 10**5, 1]), "64 at most"),
+    "huge scale": (enlarged("Resize", 2, [1.0, 1.0, 1e6, 1e6], floats), "64 at most"),
+    "scale that is no number": (enlarged("Resize", 2, [math.nan], floats), "64 at most"),
+    "long list of scales": (enlarged("Resize", 2, [2.0] * 40, floats), "a list that is too long"),
+    "huge padding": (enlarged("Pad", 1, [0, 0, 10**6, 0, 0, 0, 0, 0]), "1024 at most"),
+    "huge padding as attribute": (of_nodes(RELU + attribute("pads", [10**9] * 4)), "1024 at most"),
+    "huge stride": (
+        of_nodes(node("ConvTranspose", ["image"], ["p"]) + attribute("strides", [10**6] * 2)),
+        "64 at most",
+    ),
+    "huge random image": (
+        of_nodes(node("RandomNormal", [], ["probabilities"]) + attribute("shape", [10**6, 10**6])),
+        "multiplied 268435456 at most",
+    ),
+    "scales as attribute": (
+        of_nodes(node("Upsample", ["image"], ["p"]) + attribute("scales", [1.0, 1e9])),
+        "64 at most",
+    ),
+    "list of another type": (enlarged("Tile", 1, [1], lambda name, _: raw_tensor(name, 2, [1], b"\1")), "unusual type"),
+    "two values of one name": (
+        of_nodes(
+            node("ConstantOfShape", ["by"], ["p"]),
+            tensors=[int64s("by", [10**12]), int64s("by", [1])],
+        ),
+        "268435456 at most",
+    ),
+}
+
+
+def written(tmp_path, content):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture
+def no_session(monkeypatch):
+    """Fail if anything of a file reaches onnxruntime."""
+
+    def never():
+        raise AssertionError("onnxruntime was asked to open the file")
+
+    monkeypatch.setattr(session, "import_onnxruntime", never)
+
+
+@pytest.mark.parametrize(("content", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_is_not_safe_is_refused_before_onnxruntime_sees_it(tmp_path, no_session, content, message):
+    path = written(tmp_path, content)
+    with pytest.raises(ModelError, match=message) as caught:
+        check_onnx(path)
+    assert str(path) in str(caught.value)
+    assert str(caught.value).rstrip().endswith(".")
+    with pytest.raises(ModelError):
+        load_model(path)
+
+
+def test_a_file_of_another_program_names_itself_in_plain_characters(tmp_path):
+    with pytest.raises(ModelError) as caught:
+        check_onnx(written(tmp_path, of_nodes(RELU + field(7, "\x1b[2J" + "x" * 500))))
+    assert str(caught.value).replace(str(tmp_path), "").isprintable()
+    assert len(str(caught.value)) < 500 + len(str(tmp_path))
+
+
+ACCEPTED = {
+    "drawn": tiny_onnx(),
+    "three channels": tiny_onnx(channels=3, out_channels=2),
+    "quantised": quantized_onnx(),
+    "branches three deep": of_nodes(in_branches(3)),
+    "most nodes": of_nodes(*[RELU] * MOST_NODES),
+    "domains that onnxruntime names": of_nodes(RELU, domains=("", "ai.onnx.ml", "com.microsoft.nchwc")),
+    "weights listed as inputs": onnx_of(graph_of([RELU], [WEIGHT], takes=("image", "w"))),
+    "empty tensor": of_tensor(tensor("roi", [0], [])),
+    "scalar": of_tensor(tensor("w", [], [1.0])),
+    "four bits": of_tensor(raw_tensor("w", 22, [3], b"\1\2")),
+    "packed sizes": of_tensor(field(1, b"\1\2") + field(2, 1) + field(8, "w") + field(9, bytes(8))),
+    "packed numbers": of_tensor(field(1, 3) + field(2, INT64) + field(8, "w") + field(7, b"\1\2\3")),
+    "enlarged by two": enlarged("Resize", 2, [1.0, 1.0, 2.0, 2.0], floats),
+    "mirrored by a halo": enlarged("Pad", 1, [0, 0, 512, 512, 0, 0, 512, 512]),
+    "wide window": of_nodes(RELU + attribute("kernel_shape", [31, 31]) + attribute("strides", [32, 32])),
+}
+
+
+@pytest.mark.parametrize("content", ACCEPTED.values(), ids=ACCEPTED)
+def test_what_networks_need_is_let_through(tmp_path, content):
+    check_onnx(written(tmp_path, content))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
+def test_shipped_models_pass_in_no_time(path):
+    check_onnx(path)
+    taken = []
+    for _ in range(5):
+        began = time.perf_counter()
+        check_onnx(path)
+        taken.append(time.perf_counter() - began)
+    assert min(taken) < 0.05
+
+
+def test_a_quantised_model_passes_and_runs(tmp_path):
+    batch = np.linspace(0, 1, 16, dtype=np.float32).reshape(1, 1, 4, 4)
+    expected = 1 / (1 + np.exp(4 - 14 * batch))
+    found = load_model(written(tmp_path, quantized_onnx()), "cpu").predict(batch)
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_a_file_beyond_two_gigabytes_is_refused_unread(tmp_path):
+    path = tmp_path / "model.onnx"
+    with path.open("wb") as stream:
+        stream.truncate(LARGEST_FILE_BYTES + 1)
+    with pytest.raises(ModelError, match=f"has {LARGEST_FILE_BYTES + 1} bytes"):
+        check_onnx(path)
+
+
+def test_a_file_of_nothing_but_fields_is_refused_soon(tmp_path):
+    path = written(tmp_path, field(1, 8) * 5_000_000)
+    began = time.perf_counter()
+    for action in (read_card, check_onnx):
+        with pytest.raises(ModelError, match=r"more than \d+ fields"):
+            action(path)
+    assert time.perf_counter() - began < 10
+
+
+def test_metadata_is_bounded_in_all_of_its_entries(tmp_path):
+    entry = field(14, field(1, "x") + field(2, bytes(9 * 2**20)))
+    with pytest.raises(ModelError, match="longer than"):
+        read_card(written(tmp_path, tiny_onnx() + entry * 4))
+
+
+def test_a_file_that_cannot_be_read_is_a_model_error(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    path = written(tmp_path, tiny_onnx())
+    monkeypatch.setattr(Path, "open", refuse)
+    for action in (read_card, check_onnx):
+        with pytest.raises(ModelError, match="Permission denied"):
+            action(path)
+
+
+def test_the_check_is_made_once_for_an_open_model(tiny_model, monkeypatch):
+    checked = []
+    monkeypatch.setattr(session, "check_onnx", checked.append)
+    first = load_model(tiny_model, "cpu")
+    assert load_model(tiny_model, "cpu") is first
+    assert len(checked) == 1
+    tiny_model.write_bytes(tiny_onnx(changed_card(name="other one")))
+    load_model(tiny_model, "cpu")
+    assert len(checked) == 2
+
+
+def test_no_name_of_a_file_makes_onnxruntime_read_another_format(tmp_path):
+    path = tmp_path / "model.ort"
+    path.write_bytes(tiny_onnx())
+    assert load_model(path, "cpu").predict(np.zeros((1, 1, 8, 8), np.float32)).shape == (1, 1, 8, 8)
+
+
+def test_a_file_cannot_choose_the_options_of_its_session(tmp_path, monkeypatch):
+    """By its `ort_config` onnxruntime would write a profile into the folder that it runs in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ORT_LOAD_CONFIG_FROM_MODEL", "1")
+    options = json.dumps({"session_options": {"enable_profiling": 1}})
+    path = written(tmp_path, tiny_onnx() + field(14, field(1, "ort_config") + field(2, options)))
+    with pytest.raises(ModelError, match="ort_config"):
+        load_model(path, "cpu")
+    assert os.listdir(tmp_path) == ["model.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        (changed_card(provenance={"x": "y" * LARGEST_CARD_CHARACTERS}), "characters; 1048576 at most"),
+        (json.dumps(changed_card()).replace("12}", "1" * 5000 + "}"), "a number of 5000 digits"),
+        (json.dumps(changed_card()).replace('"tiny"', "[" * 100 + "]" * 100), "more than 32 deep"),
+        (json.dumps(changed_card()).replace('"tiny"', "[" * 10**5 + "]" * 10**5), "not readable JSON"),
+        (changed_card(description="\ud800"), "cannot be printed"),
+        (changed_card(scores={"\x1b[2J": 1}), "cannot be printed"),
+        (changed_card(card_version="9" * 5000), "version is"),
+        (changed_card(input={"channels": [str(i) for i in range(65)]}), "65 input channels"),
+        (changed_card(input={"min_size": 10**6}), "input.min_size is 1000000; 1024"),
+        (changed_card(input={"divisible_by": 10**6}), "input.divisible_by is 1000000"),
+        (changed_card(input={"pixel_size_um": math.nan}), "input.pixel_size_um is nan"),
+        (changed_card(input={"diameter_high_px": math.inf}), "input.diameter_high_px is inf"),
+        (changed_card(output={"halo": 10**6}), "output.halo is 1000000"),
+        (changed_card(postprocessing={"dilation_px": math.inf}), "postprocessing.dilation_px is inf"),
+        (changed_card(licence=["x"] * 10**4), r"should be a text; it is \['x'.*\.\.\.$"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 60 else "",
+)
+def test_a_card_is_bounded(tmp_path, card, message):
+    with pytest.raises(ModelError, match=message) as caught:
+        read_card(written(tmp_path, tiny_onnx(card)))
+    assert len(str(caught.value)) < 700 + len(str(tmp_path))
+
+
+def test_a_card_in_any_language_is_read(tmp_path):
+    card = changed_card(description="Zellkerne,\u00a0细胞核 😀\n\tzwei Zeilen")
+    assert read_card(written(tmp_path, tiny_onnx(card))).description == card["description"]
+
+
+def test_mutated_files_and_cards_are_read_or_refused(tmp_path, capsys):
+    pytest.importorskip("resource", reason="limits of time and memory need a Unix")
+    from benchmarks.fuzz_model_files import fuzz
+
+    assert fuzz(seed=1, first=0, count=2000, sample=2, folder=tmp_path) == []
+    report = capsys.readouterr().out
+    assert "card passed, network refused" in report
+    assert "card refused, network passed" in report

@@ -1,0 +1,239 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+from cpunet.checks.synthetic import draw_field
+from cpunet.model.card import Postprocessing
+from cpunet.steps.declump import declump as declump_with
+from cpunet.steps.declump import (
+    foreground_probability,
+    marker_score,
+    planes_by_role,
+    regions_between_boundaries,
+    split_regions,
+)
+from cpunet.steps.seeds import Declumping
+
+WHOLE = Declumping("none")
+
+
+def declump(probabilities, roles, foreground, marker, **sizes):
+    return declump_with(probabilities, roles, Postprocessing(foreground, marker, **sizes))
+
+
+ROLES = ("foreground", "border", "distance")
+
+
+def discs(*middles, shape=(60, 90), radius=12):
+    """Perfect probabilities of discs: foreground, nothing between them, distance to the edge."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    away = np.min([np.hypot(y - my, x - mx) for my, mx in middles], axis=0)
+    distance = np.clip(1 - away / radius, 0, 1)
+    return np.stack([distance > 0, np.zeros(shape), distance]).astype(np.float32)
+
+
+def test_two_touching_discs_give_two_labels_cut_half_way():
+    labels = declump(discs((30, 30), (30, 50)), ROLES, 0.5, 0.3)
+    assert labels.max() == 2
+    areas = np.bincount(labels.ravel())[1:]
+    assert abs(areas[0] - areas[1]) <= 25
+    assert labels[30, 36] != labels[30, 44]
+
+
+def test_without_splitting_they_are_one():
+    assert declump_with(discs((30, 30), (30, 50)), ROLES, Postprocessing(0.5, 0.3), WHOLE).max() == 1
+
+
+def test_splitting_changes_no_pixel_of_the_mask():
+    probabilities = discs((30, 30), (30, 50))
+    split = declump(probabilities, ROLES, 0.5, 0.3)
+    np.testing.assert_array_equal(split > 0, probabilities[0] > 0.5)
+
+
+def test_a_border_splits_what_one_ridge_of_distance_joins():
+    probabilities = discs((30, 30), (30, 40))
+    assert declump(probabilities, ROLES, 0.5, 0.3).max() == 1
+    probabilities[1, :, 35] = 1
+    assert declump(probabilities, ROLES, 0.5, 0.3).max() == 2
+
+
+def test_a_region_without_a_seed_is_kept_whole():
+    probabilities = discs((30, 30))
+    probabilities[2] = 0
+    assert declump(probabilities, ROLES, 0.5, 0.3).max() == 1
+
+
+def test_a_tiny_marker_is_texture_and_splits_nothing():
+    probabilities = discs((30, 30))
+    probabilities[2, 30, 38] = 0.9
+    assert declump(probabilities, ROLES, 0.5, 0.5).max() == 2
+    assert declump(probabilities, ROLES, 0.5, 0.5, marker_min_size_px=2).max() == 1
+
+
+def test_small_objects_are_dropped_and_numbers_have_no_gap():
+    probabilities = np.zeros((1, 20, 20), np.float32)
+    probabilities[0, 1, 1] = 1
+    probabilities[0, 5:10, 5:10] = 1
+    probabilities[0, 15:19, 15:19] = 1
+    labels = declump(probabilities, ("foreground",), 0.5, 0.5, min_size_px=2)
+    assert np.unique(labels).tolist() == [0, 1, 2]
+    assert labels[1, 1] == 0
+    assert labels.dtype == np.int32
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 5)])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_empty_full_and_one_pixel(shape, value):
+    labels = declump(np.full((3, *shape), value, np.float32), ROLES, 0.5, 0.5)
+    assert labels.shape == shape
+    assert labels.max() == int(value)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_leaving_out_inner_pixels_of_markers_changes_nothing(seed):
+    rng = np.random.default_rng(seed)
+    score = ndimage.gaussian_filter(rng.standard_normal((80, 90)), 3).astype(np.float32)
+    mask = score > np.percentile(score, 30)
+    markers, _ = ndimage.label(score > np.percentile(score, 70))
+    regions, _ = ndimage.label(mask)
+    clumped = np.isin(regions, [n for n in range(1, regions.max() + 1) if len(np.unique(markers[regions == n])) > 2])
+    assert clumped.any()
+    expected = watershed(-score, np.where(clumped, markers, 0), mask=clumped)
+    found = split_regions(regions, markers, score)
+    np.testing.assert_array_equal(np.where(clumped, found - regions.max(), 0), expected)
+
+
+def test_drawn_pairs_are_split_with_perfect_probabilities():
+    truth = draw_field((200, 200), columns=2, touching=True).labels
+    assert truth.max() == 8
+    # the inner part of each object, as a three-class model sees it
+    interior = np.zeros(truth.shape, np.float32)
+    for number in range(1, 9):
+        y, x = np.nonzero(truth == number)
+        near = np.hypot(y - y.mean(), x - x.mean()) < 9
+        interior[y[near], x[near]] = 1
+    boundary = np.where((truth > 0) & (interior == 0), 1, 0).astype(np.float32)
+    planes = np.stack([1 - interior - boundary, interior, boundary])
+    labels = declump(planes, ("background", "interior", "boundary"), 0.5, 0.5)
+    assert labels.max() == 8
+
+
+def test_roles_of_other_models():
+    value = np.full((2, 2), 0.25, np.float32)
+    planes = planes_by_role(np.stack([value, 2 * value, value]), ("background", "interior", "boundary"))
+    np.testing.assert_allclose(foreground_probability(planes), 0.75)
+    np.testing.assert_allclose(marker_score(planes), 0.375)
+    np.testing.assert_allclose(foreground_probability({"interior": value}), 0.25)
+    np.testing.assert_allclose(marker_score({"foreground": value, "border": 2 * value}), 0.125)
+    np.testing.assert_allclose(foreground_probability({"boundary": value}), 0.25)
+
+
+def rings(shape=(40, 60)):
+    """Perfect boundaries of two squares of 12 pixels that share a side: two pixels wide, one to each side."""
+    truth = np.zeros(shape, np.int32)
+    truth[10:22, 10:22], truth[10:22, 22:34] = 1, 2
+    rim = np.zeros(shape, bool)
+    for axis in (0, 1):
+        differs = np.diff(truth, axis=axis) != 0
+        before, after = (np.pad(differs, [pad if a == axis else (0, 0) for a in (0, 1)]) for pad in ((0, 1), (1, 0)))
+        rim |= before | after
+    return truth, rim.astype(np.float32)
+
+
+def brute_force_between(boundary, threshold):
+    """Flood from each pixel that is no boundary; the largest flood is the background."""
+    found = np.zeros(boundary.shape, int)
+    for start in zip(*np.nonzero(boundary <= threshold)):
+        if found[start]:
+            continue
+        number, front = found.max() + 1, [start]
+        found[start] = number
+        while front:
+            y, x = front.pop()
+            for ny, nx in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+                inside = 0 <= ny < boundary.shape[0] and 0 <= nx < boundary.shape[1]
+                if inside and boundary[ny, nx] <= threshold and not found[ny, nx]:
+                    found[ny, nx] = number
+                    front.append((ny, nx))
+    sizes = [(found == number).sum() for number in range(1, found.max() + 1)]
+    found[found == 1 + int(np.argmax(sizes))] = 0
+    return found
+
+
+def test_regions_between_boundaries_equal_brute_force():
+    rng = np.random.default_rng(1)
+    boundary = ndimage.gaussian_filter(rng.random((40, 50)), 1.5).astype(np.float32)
+    threshold = float(np.median(boundary))
+    found, expected = regions_between_boundaries(boundary, threshold), brute_force_between(boundary, threshold)
+    assert expected.max() > 3
+    np.testing.assert_array_equal(found > 0, expected > 0)
+    pairs = set(zip(found.ravel().tolist(), expected.ravel().tolist()))
+    assert len(pairs) == len(np.unique(expected))
+
+
+def test_boundaries_alone_give_objects_grown_back_by_half_the_width():
+    truth, rim = rings()
+    settings = Postprocessing(dilation_px=1)
+    labels = declump_with(rim[np.newaxis], ("boundary",), settings)
+    assert labels.max() == 2
+    np.testing.assert_array_equal(labels > 0, ndimage.binary_dilation(truth_without_rim(truth, rim)))
+    without = declump_with(rim[np.newaxis], ("boundary",), Postprocessing())
+    np.testing.assert_array_equal(without > 0, truth_without_rim(truth, rim))
+
+
+def truth_without_rim(truth, rim):
+    return (truth > 0) & (rim == 0)
+
+
+def test_holes_are_filled_only_where_asked_for():
+    _, rim = rings()
+    speck = rim.copy()
+    speck[15, 15] = 1  # as a bright nucleolus that the network takes for a boundary
+    filled = declump_with(speck[np.newaxis], ("boundary",), Postprocessing(fill_holes=True))
+    holed = declump_with(speck[np.newaxis], ("boundary",), Postprocessing())
+    assert filled[15, 15] == filled[15, 14] > 0
+    assert holed[15, 15] == 0
+
+
+def test_the_smallest_area_counts_after_growing():
+    _, rim = rings()
+    area = np.bincount(declump_with(rim[np.newaxis], ("boundary",), Postprocessing(dilation_px=1)).ravel())[1]
+    kept = Postprocessing(dilation_px=1, min_size_px=int(area))
+    dropped = Postprocessing(dilation_px=1, min_size_px=int(area) + 1)
+    assert declump_with(rim[np.newaxis], ("boundary",), kept).max() == 2
+    assert declump_with(rim[np.newaxis], ("boundary",), dropped).max() == 0
+
+
+def test_boundaries_alone_without_declumping_are_one_object():
+    _, rim = rings()
+    assert declump_with(rim[np.newaxis], ("boundary",), Postprocessing(dilation_px=1), WHOLE).max() == 1
+
+
+def test_a_field_without_a_boundary_holds_no_object():
+    assert not declump_with(np.zeros((1, 9, 9), np.float32), ("boundary",), Postprocessing()).any()
+    assert not declump_with(np.ones((1, 9, 9), np.float32), ("boundary",), Postprocessing()).any()
+
+
+@pytest.mark.parametrize("roles", [("foreground",), ("boundary",)])
+def test_no_object_reaches_where_nothing_is_usable(roles):
+    _, rim = rings()
+    usable = np.ones(rim.shape, bool)
+    usable[:, 18:] = False
+    plane = rim if roles == ("boundary",) else ndimage.binary_fill_holes(rim).astype(np.float32)
+    labels = declump_with(plane[np.newaxis], roles, Postprocessing(dilation_px=3), usable=usable)
+    assert labels[:, :18].any()
+    assert not labels[:, 18:].any()
+
+
+def test_a_hole_where_nothing_is_usable_is_not_filled():
+    mask = np.zeros((1, 20, 20), np.float32)
+    mask[:, 4:16, 4:16] = 1
+    usable = np.ones((20, 20), bool)
+    usable[9:11, 9:11] = False
+    for dilation in (0, 2):
+        labels = declump_with(
+            mask, ("foreground",), Postprocessing(dilation_px=dilation, fill_holes=True), usable=usable
+        )
+        assert labels.max() == 1
+        assert not labels[~usable].any()

@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from cpunet.checks.synthetic import draw_field
+from cpunet.model.session import load_model
+from cpunet.segment import Options, segment_image
+from cpunet.steps.views import AUGMENTATIONS, predict_augmented
+
+IMAGE = np.random.default_rng(0).random((2, 7, 11)).astype(np.float32)
+TURNS = {"none": [(0, 0)], "flips": [(0, 0), (0, 1), (2, 0), (2, 1)]}
+TURNS["flips and rotations"] = [(turns, mirror) for turns in range(4) for mirror in (0, 1)]
+
+
+def uneven(image, _=None):
+    """A network that prefers the upper left, and sees more to its right."""
+    shifted = np.roll(image, (1, 2), axis=(1, 2))
+    return np.stack([shifted[0], image[1] * np.linspace(0, 1, image.shape[2], dtype=np.float32)])
+
+
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+def test_the_mean_equals_that_of_all_looks_turned_back_by_hand(augmentation):
+    looks = []
+    for turns, mirror in TURNS[augmentation]:
+        seen = []
+        for plane in IMAGE:
+            for _ in range(turns):
+                plane = plane.T[::-1]  # a quarter turn to the left
+            seen.append(plane[::-1] if mirror else plane)
+        back = []
+        for plane in uneven(np.stack(seen)):
+            plane = plane[::-1] if mirror else plane
+            for _ in range(turns):
+                plane = plane.T[:, ::-1]
+            back.append(plane)
+        looks.append(np.stack(back))
+    found = predict_augmented(IMAGE, uneven, augmentation)
+    assert found.shape == IMAGE.shape
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, np.mean(looks, axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+def test_what_knows_no_direction_is_not_changed(augmentation):
+    def blur(image, _):
+        return ndimage.uniform_filter(image, (1, 3, 3), mode="nearest")
+
+    np.testing.assert_allclose(predict_augmented(IMAGE, blur, augmentation), blur(IMAGE, None), rtol=1e-5)
+
+
+def test_an_augmented_prediction_turns_with_the_image():
+    turned = np.rot90(IMAGE, axes=(1, 2))
+    found = predict_augmented(turned, uneven, "flips and rotations")
+    expected = np.rot90(predict_augmented(IMAGE, uneven, "flips and rotations"), axes=(1, 2))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert not np.allclose(predict_augmented(turned, uneven, "none"), np.rot90(uneven(IMAGE), axes=(1, 2)))
+
+
+def test_the_network_never_sees_a_strided_array_and_the_image_is_not_changed():
+    before = IMAGE.copy()
+
+    def strict(image, _):
+        assert image.flags.c_contiguous
+        image[:] = 0
+        return image
+
+    predict_augmented(IMAGE.copy(), strict, "flips and rotations")
+    np.testing.assert_array_equal(IMAGE, before)
+
+
+FIELD = draw_field((121, 150), columns=4, diameter_px=20)
+
+
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+@pytest.mark.parametrize("scale", [None, 0.7])
+def test_objects_are_found_in_any_tiles(tiny_model, augmentation, scale):
+    model = load_model(tiny_model)
+    plain = segment_image(FIELD.image, model, Options(scale=scale))
+    found = segment_image(
+        FIELD.image, model, Options(scale=scale, augmentation=augmentation, tile_shape=(32, 48), batch_size=2)
+    )
+    np.testing.assert_allclose(found.probabilities, plain.probabilities, atol=1e-5 if scale is None else 1e-3)
+    assert found.labels.max() == plain.labels.max() == FIELD.labels.max()
+
+
+def test_the_looks_that_measure_the_size_are_not_repeated(tiny_model):
+    model = load_model(tiny_model)
+    calls = []
+
+    class Counting:
+        card = model.card
+
+        def predict(self, batch):
+            calls.append(batch.shape)
+            return model.predict(batch)
+
+    segment_image(FIELD.image, Counting(), Options(augmentation="flips"))
+    assert len(calls) == 1 + 4
+
+
+def test_an_unknown_augmentation_is_refused(tiny_model):
+    with pytest.raises(ValueError, match="no augmentation called 'turns'; choose one of: none, flips"):
+        segment_image(FIELD.image, load_model(tiny_model), Options(augmentation="turns"))
+
+
+@pytest.mark.parametrize(("augmentation", "looks"), [("none", 1), ("flips", 4), ("flips and rotations", 8)])
+def test_progress_counts_the_tiles_of_all_looks(tiny_model, augmentation, looks):
+    reports = []
+    options = Options(
+        scale=1.0,
+        augmentation=augmentation,
+        tile_shape=(64, 64),
+        batch_size=2,
+        on_progress=lambda done, total: reports.append((done, total)),
+    )
+    segment_image(FIELD.image, load_model(tiny_model), options)
+    done, totals = zip(*reports)
+    assert done[0] == 0
+    assert list(done) == sorted(done)
+    assert set(totals) == {done[-1]} == {looks * 2 * 3}
+
+
+def test_what_progress_raises_ends_the_work_between_tiles(tiny_model):
+    model = load_model(tiny_model)
+    calls = []
+
+    class StoppedError(Exception):
+        pass
+
+    class Counting:
+        card = model.card
+
+        def predict(self, batch):
+            calls.append(batch.shape)
+            return model.predict(batch)
+
+    def stop(done, total):
+        if done >= 2:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        segment_image(FIELD.image, Counting(), Options(scale=1.0, tile_shape=(64, 64), on_progress=stop))
+    assert len(calls) == 2

@@ -1,0 +1,219 @@
+import numpy as np
+import PIL.Image
+import pytest
+import tifffile
+from skimage.util import img_as_float32, img_as_ubyte, img_as_uint
+
+from cpunet.checks.synthetic import draw_field
+from cpunet.training.importing.label_files import LabelFileError, guess_format, read_labels, renumbered
+
+TRUTH = draw_field((96, 96), columns=4, diameter_px=15, touching=True, seed=2).labels
+
+
+def saved(path, array):
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, array, photometric="rgb" if array.shape[2:] == (3,) else "minisblack")
+    else:
+        PIL.Image.fromarray(array).save(path)
+    return path
+
+
+def many_objects(count):
+    """A grid of squares, each its own number."""
+    side = int(np.ceil(np.sqrt(count)))
+    labels = np.zeros((side * 4, side * 4), np.int32)
+    for number in range(count):
+        y, x = divmod(number, side)
+        labels[4 * y : 4 * y + 3, 4 * x : 4 * x + 3] = number + 1
+    return labels
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        TRUTH.astype(np.uint8),
+        TRUTH.astype(np.uint16),
+        TRUTH.astype(np.uint32),
+        TRUTH.astype(np.int32),
+        TRUTH.astype(np.float32),
+        np.where(TRUTH, TRUTH * 7 + 300, 0).astype(np.uint16),
+        np.repeat(TRUTH.astype(np.uint8)[..., None], 3, axis=2),
+    ],
+    ids=["uint8", "uint16", "uint32", "int32", "float", "gaps", "grey as colours"],
+)
+def test_instances_are_read_whatever_their_type_and_numbers(tmp_path, array):
+    path = saved(tmp_path / "a.tif", array)
+    assert guess_format(path) == "instances"
+    read = read_labels([path], "instances")
+    np.testing.assert_array_equal(read.labels, TRUTH)
+    assert read.note == ""
+
+
+@pytest.mark.parametrize("count", [5, 40, 255])
+@pytest.mark.parametrize("save", [img_as_ubyte, img_as_uint, img_as_float32], ids=["8-bit", "16-bit", "float"])
+@pytest.mark.parametrize("mode", ["uint16", "Grayscale"])
+@pytest.mark.filterwarnings("ignore:Downcasting")
+def test_what_saveimages_scales_is_brought_back_exactly(tmp_path, mode, save, count):
+    truth = many_objects(count)
+    # ConvertObjectsToImage and SaveImages of CellProfiler 4.2.8 do just this.
+    pixels = truth if mode == "uint16" else truth / truth.max()
+    read = read_labels([saved(tmp_path / "a.tif", save(pixels))], "instances")
+    np.testing.assert_array_equal(read.labels, truth)
+
+
+def test_background_that_saveimages_lifts_above_0_is_background(tmp_path):
+    truth = many_objects(400)
+    # img_as_float32 of CellProfiler's scikit-image 0.18 on labels of 32 bits.
+    lifted = ((2 * truth.astype(np.float64) + 1) / (2**32 - 1)).astype(np.float32)
+    np.testing.assert_array_equal(read_labels([saved(tmp_path / "a.tif", lifted)], "instances").labels, truth)
+
+
+@pytest.mark.filterwarnings("ignore:Downcasting")
+def test_objects_that_8_bits_have_joined_are_refused_and_emptied_images_pointed_out(tmp_path):
+    truth = many_objects(300)
+    joined = saved(tmp_path / "joined.tif", img_as_ubyte(truth / truth.max()))
+    with pytest.raises(LabelFileError, match=r"joined\.tif: this has 8 bits.*16-bit integer"):
+        read_labels([joined], "instances")
+    # img_as_ubyte shifts whole numbers of 32 bits by 23: nothing is left, and nothing to see it by.
+    emptied = read_labels([saved(tmp_path / "emptied.tif", img_as_ubyte(truth.astype(np.int32)))], "instances")
+    assert not emptied.labels.any()
+    assert "more than 255 objects comes out empty" in emptied.note
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        ((TRUTH > 0).astype(np.uint8) * 255, "this is a mask: all"),
+        (np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8), "no label image"),
+        (np.where(TRUTH > 0, TRUTH, -1).astype(np.int16), "negative value -1"),
+        (np.where(TRUTH > 0, TRUTH, np.nan).astype(np.float32), "NaN"),
+        (np.zeros((4, 5, 6), np.uint8), "one number an object"),
+    ],
+    ids=["mask", "photograph", "negative", "nan", "stack"],
+)
+def test_what_is_no_label_image_is_refused(tmp_path, array, message):
+    with pytest.raises(LabelFileError, match=rf"a\.tif: .*{message}"):
+        read_labels([saved(tmp_path / "a.tif", array)], "instances")
+
+
+def test_a_resized_label_image_is_refused(tmp_path):
+    smooth = np.asarray(PIL.Image.fromarray(TRUTH.astype(np.uint8)).resize((300, 300), PIL.Image.Resampling.BICUBIC))
+    with pytest.raises(LabelFileError, match="no label image"):
+        read_labels([saved(tmp_path / "a.png", smooth)], "instances")
+
+
+@pytest.fixture
+def four_colours():
+    """Four squares that touch at their sides, in two colours; the fifth lies apart in the colour of the first."""
+    labels = np.zeros((30, 40), np.int32)
+    labels[2:10, 2:10], labels[2:10, 10:18] = 1, 2
+    labels[10:18, 2:10], labels[10:18, 10:18] = 3, 4
+    labels[20:26, 30:38] = 5
+    colours = np.array([[0, 0, 0], [200, 0, 0], [0, 200, 0], [0, 0, 200], [200, 200, 0], [200, 0, 0]], np.uint8)
+    return labels, colours[labels]
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_objects_in_colours_are_told_apart(tmp_path, four_colours, alpha):
+    labels, picture = four_colours
+    if alpha:
+        picture = np.dstack([picture, np.full(labels.shape, 255, np.uint8)])
+    path = saved(tmp_path / "a.png", picture)
+    assert guess_format(path) == "colours"
+    read = read_labels([path], "colours").labels
+    assert read.max() == 5
+    for number in range(1, 6):
+        assert len(np.unique(read[labels == number])) == 1
+    np.testing.assert_array_equal(read == 0, labels == 0)
+
+
+def test_the_first_channel_alone_counts_in_the_publishers_masks(tmp_path):
+    mask = np.zeros((12, 12, 4), np.uint8)
+    mask[..., 3] = 255
+    mask[1:5, 1:5, 0], mask[1:5, 5:9, 0] = 1, 2
+    mask[8:, 8:, 1] = 9  # not in the first channel
+    mask[2, 2, 2] = 7
+    path = saved(tmp_path / "a.png", mask)
+    expected = np.zeros((12, 12), np.int32)
+    expected[1:5, 1:5], expected[1:5, 5:9] = 1, 2
+    np.testing.assert_array_equal(read_labels([path], "first-channel").labels, expected)
+
+
+def test_an_image_without_background_keeps_every_object(tmp_path):
+    labels = np.repeat([[3, 8]], 4, axis=0).repeat(4, axis=1).astype(np.uint8)
+    assert read_labels([saved(tmp_path / "a.png", labels)], "instances").labels.min() == 1
+    assert "no pixel is 0" in read_labels([tmp_path / "a.png"], "instances").note
+
+
+def test_colours_without_black_are_refused(tmp_path):
+    picture = np.zeros((4, 8, 3), np.uint8)
+    picture[:, :4, 0], picture[:, 4:, 1] = 9, 9
+    with pytest.raises(LabelFileError, match=r"b\.png: no pixel is black, the background"):
+        read_labels([saved(tmp_path / "b.png", picture)], "colours")
+
+
+def one_nucleus_with(*others):
+    labels = np.zeros((40, 40), np.uint8)
+    labels[5:15, 5:15] = 255
+    for y, x, size in others:
+        labels[y : y + size, x : x + size] = 255
+    return labels
+
+
+@pytest.mark.parametrize("strays", [[(30, 30, 1)], [(30, 30, 4)], [(2 * n, 38, 1) for n in range(18)]])
+def test_stray_pixels_are_no_second_object(tmp_path, strays):
+    read = read_labels([saved(tmp_path / "a.png", one_nucleus_with(*strays))], "instances")
+    assert read.labels.max() == 1
+    assert f"its one number lies in {1 + len(strays)} places" in read.note
+
+
+def test_one_number_in_large_pieces_is_a_mask_unless_the_user_says_so(tmp_path):
+    path = saved(tmp_path / "a.png", one_nucleus_with((25, 25, 5), (35, 2, 2)))
+    with pytest.raises(LabelFileError, match="this is a mask: all 2 objects"):
+        read_labels([path], "instances")
+    read = read_labels([path], "said-instances")
+    assert read.labels.max() == 1
+    assert "its one number lies in 3 places; is each object a number of its own?" in read.note
+    photograph = np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)
+    with pytest.raises(LabelFileError, match="no label image"):
+        read_labels([saved(tmp_path / "b.png", photograph)], "said-instances")
+
+
+def test_numbers_in_several_places_are_asked_about(tmp_path):
+    labels = many_objects(4).astype(np.uint16)
+    labels[labels == 4] = 1
+    read = read_labels([saved(tmp_path / "a.tif", labels)], "instances")
+    assert read.note == "its 3 numbers lie in 4 places; is each object a number of its own?"
+
+
+def test_a_photograph_is_not_taken_for_colours(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)
+    with pytest.raises(LabelFileError, match="photograph"):
+        read_labels([saved(tmp_path / "a.png", picture)], "colours")
+
+
+def write_masks(folder, *masks):
+    return [saved(folder / f"{number}.png", mask.astype(np.uint8) * 255) for number, mask in enumerate(masks)]
+
+
+def test_masks_become_labels_and_a_small_object_stays_on_a_large_one(tmp_path):
+    small, large = np.zeros((20, 20), bool), np.zeros((20, 20), bool)
+    small[4:8, 4:8], large[2:14, 2:14] = True, True
+    read = read_labels(write_masks(tmp_path, small, large, np.zeros_like(small)), "masks")
+    assert np.bincount(read.labels.ravel()).tolist() == [400 - 144, 144 - 16, 16]
+    assert read.overlap_px == 16
+    assert "16 pixels lie in two objects" in read.note
+    apart = read_labels(write_masks(tmp_path, small), "masks")
+    assert (apart.overlap_px, apart.note) == (0, "")
+
+
+def test_masks_of_other_sizes_or_values_are_named(tmp_path):
+    first = saved(tmp_path / "a.png", np.ones((5, 5), np.uint8))
+    with pytest.raises(LabelFileError, match=r"b\.png: the mask has the shape \(5, 6\), and a\.png \(5, 5\)"):
+        read_labels([first, saved(tmp_path / "b.png", np.ones((5, 6), np.uint8))], "masks")
+    with pytest.raises(LabelFileError, match=r"c\.png: .*values from 1 to 24"):
+        read_labels([saved(tmp_path / "c.png", np.arange(25, dtype=np.uint8).reshape(5, 5))], "masks")
+
+
+def test_numbers_are_closed_up_in_their_order():
+    np.testing.assert_array_equal(renumbered(np.array([[0, 900, 7], [7, 0, 12]])), [[0, 3, 1], [1, 0, 2]])

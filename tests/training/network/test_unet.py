@@ -1,0 +1,362 @@
+import io
+import itertools
+import math
+import warnings
+from dataclasses import fields, replace
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from cpunet.checks.synthetic import draw_field
+from cpunet.training.network.decoders import decode_fpn
+from cpunet.training.network.unet import (
+    DECODERS,
+    ENCODERS,
+    PADDINGS,
+    STEMS,
+    Architecture,
+    Probabilities,
+    UNet,
+    probabilities_of,
+)
+from tests.places import REPOSITORY
+
+SHIPPED = REPOSITORY / "models" / "nuclei_fluorescence"
+SMALL = Architecture(base_channels=4, depth=2, max_channels=8)
+COMBINATIONS = [
+    replace(SMALL, encoder=encoder, decoder=decoder, stem=stem, padding=padding)
+    for encoder, decoder, stem, padding in itertools.product(ENCODERS, DECODERS, STEMS, PADDINGS)
+] + [
+    replace(SMALL, encoder="residual", batch_normalization=False, dropout=0.5, initialization="xavier"),
+    replace(SMALL, decoder="fpn", stem="half", decoder_convolutions=2, batch_normalization=False),
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Networks as small as these spend their time waiting for one another's threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def name_of(architecture):
+    """Name what differs from the small network."""
+    different = [f.name for f in fields(SMALL) if getattr(architecture, f.name) != getattr(SMALL, f.name)]
+    return " ".join(f"{name}={getattr(architecture, name)}" for name in different) or "plain"
+
+
+every_combination = pytest.mark.parametrize("architecture", COMBINATIONS, ids=name_of)
+
+
+def network_of(architecture, in_channels=1, out_channels=3, seed=0):
+    """Make a network with statistics and an output layer as if it had been trained."""
+    torch.manual_seed(seed)
+    network = UNet(architecture, in_channels, out_channels)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -0.5, 0.5)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+    nn.init.normal_(network.head.weight)
+    return network.eval()
+
+
+def session_of(model, in_channels, size):
+    buffer = io.BytesIO()
+    free = {0: "N", 2: "Y", 3: "X"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch announces that this exporter will go one day
+        torch.onnx.export(
+            model,
+            (torch.zeros(1, in_channels, size, size),),
+            buffer,
+            opset_version=17,
+            input_names=["image"],
+            output_names=["probabilities"],
+            dynamic_axes={"image": free, "probabilities": free},
+            dynamo=False,
+        )
+    onnx.checker.check_model(onnx.load_from_string(buffer.getvalue()), full_check=True)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(buffer.getvalue(), options, providers=["CPUExecutionProvider"])
+
+
+@every_combination
+def test_onnxruntime_computes_the_same_at_sizes_and_batches_other_than_the_traced(architecture):
+    model = Probabilities(network_of(architecture, in_channels=2), "sigmoid").eval()
+    smallest, unit = architecture.min_size, architecture.divisible_by
+    session = session_of(model, 2, 2 * smallest)
+    for batch, height, width in ((1, smallest, smallest), (2, 3 * unit, 5 * unit)):
+        image = torch.rand(batch, 2, height, width)
+        with torch.inference_mode():
+            expected = model(image).numpy()
+        assert expected.std() > 0.01
+        np.testing.assert_allclose(session.run(None, {"image": image.numpy()})[0], expected, rtol=1e-3, atol=1e-4)
+
+
+@every_combination
+def test_a_step_in_16_bit_and_channels_last_gives_every_weight_a_gradient(architecture):
+    torch.manual_seed(1)
+    network = UNet(architecture, 1, 3).to(memory_format=torch.channels_last)
+    image = torch.rand(4, 1, 4 * architecture.min_size, 4 * architecture.min_size)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = network(image.to(memory_format=torch.channels_last))
+    assert logits.shape == (4, 3, *image.shape[2:])
+    nn.functional.binary_cross_entropy_with_logits(logits.float(), torch.rand(logits.shape)).backward()
+    still = [
+        name
+        for name, weight in network.named_parameters()
+        if weight.grad is None or not weight.grad.any() or not weight.grad.isfinite().all()
+    ]
+    assert not still
+
+
+@every_combination
+def test_the_first_predictions_are_undecided(architecture):
+    torch.manual_seed(2)
+    logits = UNet(architecture, 1, 3)(torch.rand(2, 1, 4 * architecture.min_size, 4 * architecture.min_size))
+    assert logits.std() > 1e-3
+    for activation, undecided in (("sigmoid", 1 / 2), ("softmax", 1 / 3)):
+        assert (probabilities_of(logits, activation) - undecided).abs().max() < 0.1
+
+
+@pytest.mark.parametrize(("depth", "channels"), [(1, 1), (2, 3), (4, 1)])
+def test_output_has_the_size_of_the_input(depth, channels):
+    architecture = Architecture(base_channels=4, depth=depth)
+    size = 3 * architecture.divisible_by
+    output = UNet(architecture, channels, 2)(torch.zeros(2, channels, size, 2 * size))
+    assert output.shape == (2, 2, size, 2 * size)
+
+
+def test_features_double_up_to_the_largest():
+    assert Architecture(base_channels=16, depth=4, max_channels=128).channels == (16, 32, 64, 128, 128)
+
+
+def test_the_default_network_is_the_shipped_one():
+    network = UNet(Architecture(), 1, 3)
+    network.load_state_dict(load_file(SHIPPED / "weights.safetensors"), strict=True)
+    fields_of_nuclei = [draw_field((96, 160), columns=3, touching=True, seed=seed).image for seed in (0, 1)]
+    image = np.stack(fields_of_nuclei)[:, np.newaxis].astype(np.float32)
+    image /= image.max()
+    session = onnxruntime.InferenceSession(SHIPPED / "model.onnx", providers=["CPUExecutionProvider"])
+    with torch.inference_mode():
+        found = Probabilities(network, "sigmoid").eval()(torch.from_numpy(image)).numpy()
+    assert found.std(axis=(0, 2, 3)).min() > 0.05
+    np.testing.assert_allclose(found, session.run(None, {session.get_inputs()[0].name: image})[0], atol=1e-3)
+
+
+def test_parameters_of_the_shipped_network():
+    # 3x3 convolutions 1-16-16-32-32-64-64-128-128-128-128 and 128-64-32-16 on the way up, the 1x1 steps and the head
+    def convolution(before, after):
+        return 9 * before * after + 2 * after
+
+    down = [(1, 16), (16, 16), (16, 32), (32, 32), (32, 64), (64, 64), (64, 128), (128, 128), (128, 128), (128, 128)]
+    up = [(128, 128), (128, 64), (64, 32), (32, 16)]
+    expected = sum(convolution(*pair) for pair in down) + sum(
+        before * after + after + convolution(after, after) for before, after in up
+    )
+    found = sum(parameter.numel() for parameter in UNet(Architecture(), 1, 3).parameters())
+    assert found == expected + 16 * 3 + 3
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_each_level_of_the_way_up_has_the_number_of_convolutions_asked_for(decoder, count):
+    network = UNet(replace(SMALL, decoder=decoder, decoder_convolutions=count), 1, 3)
+    assert len(network.decoder) == SMALL.depth + (decoder == "fpn")
+    for block in network.decoder:
+        assert sum(isinstance(module, nn.Conv2d) for module in block) == count
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"base_channels": 0},
+        {"depth": 0},
+        {"depth": 7},
+        {"max_channels": 8},
+        {"decoder_convolutions": 0},
+        {"encoder": "resnet50"},
+        {"decoder": "segnet"},
+        {"stem": "quarter"},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
+        {"dropout": math.nan},
+        {"padding": "same"},
+        {"initialization": "kaiming"},
+    ],
+    ids=str,
+)
+def test_an_impossible_value_is_named(change):
+    ((name, value),) = change.items()
+    with pytest.raises(ValueError, match=rf"^{name}: must .*; it is {value!r}\.$"):
+        Architecture(**change)
+
+
+def test_residual_blocks_pass_their_input_on():
+    torch.manual_seed(3)
+    encoder = UNet(replace(SMALL, encoder="residual"), 4, 3).encoder
+    same, wider = encoder[0], encoder[1]
+    features = torch.randn(1, 4, 8, 8)
+    for block in (same, wider):
+        for module in block.convolutions:
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.zeros_(module.weight)
+    torch.testing.assert_close(same.eval()(features), features.relu())
+    projected = nn.functional.conv2d(features, wider.shortcut[0].weight)
+    assert projected.shape == (1, 8, 8, 8)
+    torch.testing.assert_close(wider.eval()(features), projected.relu(), rtol=1e-3, atol=1e-3)
+
+
+def test_plain_blocks_do_not_pass_their_input_on():
+    block = UNet(SMALL, 4, 3).encoder[0].eval()
+    nn.init.zeros_(block[-2].weight)
+    assert not block(torch.randn(1, 4, 8, 8)).any()
+
+
+@pytest.mark.parametrize("part", ["laterals", "decoder"])
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_each_level_of_the_pyramid_reaches_the_output(part, level):
+    network = network_of(replace(SMALL, decoder="fpn"))
+    image = torch.rand(1, 1, 32, 32)
+    before = network(image)
+    for parameter in getattr(network, part)[level].parameters():
+        nn.init.zeros_(parameter)
+    assert (network(image) - before).abs().max() > 1e-3
+
+
+def test_the_pyramid_is_the_sum_of_its_levels_each_enlarged_for_itself():
+    network = network_of(replace(SMALL, decoder="fpn"))
+    levels = [torch.randn(1, channels, 16 // 2**i, 24 // 2**i) for i, channels in enumerate(SMALL.channels)]
+    deepest_first = levels[::-1]
+    expected = torch.zeros(1, 4, 16, 24)
+    for i, block in enumerate(network.decoder):
+        below = [network.laterals[j](deepest_first[j]).repeat_interleave(2 ** (i - j), 2) for j in range(i + 1)]
+        merged = block(sum(part.repeat_interleave(2 ** (i - j), 3) for j, part in enumerate(below)))
+        for _ in range(SMALL.depth - i):
+            merged = nn.functional.interpolate(merged, scale_factor=2, mode="bilinear")
+        expected += merged
+    torch.testing.assert_close(decode_fpn(network.laterals, network.decoder, levels), expected)
+
+
+def test_the_half_stem_works_at_half_resolution_and_loses_no_pixel():
+    architecture = replace(SMALL, stem="half")
+    network = network_of(architecture)
+    sizes = []
+    network.encoder[0].register_forward_hook(lambda module, inputs, output: sizes.append(output.shape[2:]))
+    image = torch.rand(1, 1, 32, 48, requires_grad=True)
+    network(image).square().sum().backward()
+    assert sizes == [(16, 24)]
+    assert image.grad.ne(0).all()
+    assert (architecture.divisible_by, SMALL.divisible_by) == (8, 4)
+
+
+def test_the_pixels_of_the_half_stem_are_alike_before_training_and_free_in_it():
+    torch.manual_seed(4)
+    network = UNet(replace(SMALL, stem="half"), 1, 3)
+    image = torch.rand(1, 1, 32, 32)
+
+    def spread_within_2x2():
+        return nn.functional.pixel_unshuffle(network(image), 2).unflatten(1, (3, 4)).std(dim=2).max()
+
+    assert spread_within_2x2() < 1e-7
+    network(image)[..., ::2, :].sum().backward()
+    torch.optim.SGD(network.parameters(), lr=0.1).step()
+    assert spread_within_2x2() > 1e-3
+
+
+def test_dropout_leaves_out_whole_features_of_the_two_deepest_levels_in_training_alone():
+    architecture = Architecture(base_channels=8, depth=3, max_channels=64, dropout=0.5)
+    network = network_of(architecture)
+    image = torch.rand(1, 1, 32, 32)
+    seen = []
+    network.dropout.register_forward_hook(lambda module, inputs, output: seen.append((inputs[0], output)))
+    without = UNet(replace(architecture, dropout=0.0), 1, 3).eval()
+    without.load_state_dict(network.state_dict(), strict=True)
+    torch.testing.assert_close(network(image), without(image))
+    seen.clear()
+    network.train()
+    assert (network(image) - network(image)).abs().max() > 1e-3
+    assert [output.shape[1:] for _, output in seen[:2]] == [(32, 8, 8), (64, 4, 4)]
+    for before, after in seen:
+        dropped = after.flatten(2).eq(0).all(dim=2) & before.flatten(2).any(dim=2)
+        assert 0.1 < dropped.float().mean() < 0.9
+        torch.testing.assert_close(after[~dropped], 2 * before[~dropped])
+    without.train()
+    torch.testing.assert_close(without(image), without(image))
+
+
+@pytest.mark.parametrize(("encoder", "decoder"), list(itertools.product(ENCODERS, DECODERS)))
+def test_reflect_padding_differs_at_the_frame_alone(encoder, decoder):
+    zeros = network_of(replace(SMALL, encoder=encoder, decoder=decoder))
+    reflect = network_of(replace(SMALL, encoder=encoder, decoder=decoder, padding="reflect"))
+    reflect.load_state_dict(zeros.state_dict(), strict=True)
+    image = torch.rand(1, 1, 128, 128)
+    different = (zeros(image) - reflect(image)).abs().amax(dim=(0, 1))
+    assert different[48:80, 48:80].max() < 1e-5
+    assert min(frame.mean() for frame in (different[0], different[-1], different[:, 0], different[:, -1])) > 1e-3
+
+
+def test_reflect_padding_sees_no_frame_in_an_even_image():
+    network = network_of(replace(SMALL, padding="reflect"))
+    logits = network(torch.full((1, 1, 32, 32), 0.7))
+    assert logits.std(dim=(2, 3)).max() < 1e-5
+    assert network_of(SMALL)(torch.full((1, 1, 32, 32), 0.7)).std(dim=(2, 3)).max() > 1e-2
+
+
+@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_the_smallest_size_is_the_smallest_that_works(padding, stem):
+    architecture = replace(SMALL, padding=padding, stem=stem)
+    network, size = network_of(architecture), architecture.min_size
+    assert network(torch.zeros(1, 1, size, size)).shape == (1, 3, size, size)
+    with pytest.raises(RuntimeError):
+        network(torch.zeros(1, 1, size - architecture.divisible_by, size))
+
+
+@pytest.mark.parametrize(("encoder", "decoder"), list(itertools.product(ENCODERS, DECODERS)))
+def test_without_batch_normalisation_convolutions_have_a_bias_and_nothing_is_remembered(encoder, decoder):
+    with_it, without = (
+        UNet(replace(SMALL, encoder=encoder, decoder=decoder, batch_normalization=on), 1, 3) for on in (True, False)
+    )
+    assert list(with_it.buffers())
+    assert not list(without.buffers())
+    assert all(module.bias is not None for module in without.modules() if isinstance(module, nn.Conv2d))
+    image = torch.rand(2, 1, 16, 16)
+    torch.testing.assert_close(without.train()(image)[:1], without.train()(image[:1]))
+    assert (with_it.train()(image)[:1] - with_it.train()(image[:1])).abs().max() > 1e-6
+
+
+@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("initialization", ["he", "xavier"])
+def test_weights_start_with_the_variance_of_the_paper(initialization, stem):
+    torch.manual_seed(5)
+    network = UNet(Architecture(initialization=initialization, stem=stem), 1, 3)
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d) and module.weight.numel() > 2000:
+            after, before = module.weight.shape[:2]
+            area = module.weight[0, 0].numel()
+            variance = 2 / (before * area) if initialization == "he" else 2 / ((before + after) * area)
+            assert module.weight.std().item() == pytest.approx(math.sqrt(variance), rel=0.1), name
+    assert network.head.weight.std().item() == pytest.approx(0.01, rel=0.4)
+    assert not any(
+        value.any() for name, value in network.named_parameters() if name.endswith("bias") and "head" in name
+    )
+
+
+def test_probabilities_lie_between_0_and_1():
+    values = Probabilities(network_of(SMALL), "sigmoid")(100 * torch.randn(1, 1, 16, 16))
+    assert 0 <= values.min() < values.max() <= 1
+
+
+def test_softmax_shares_each_pixel_among_the_classes():
+    logits = torch.randn(2, 3, 4, 4)
+    torch.testing.assert_close(probabilities_of(logits, "softmax").sum(dim=1), torch.ones(2, 4, 4))
+    torch.testing.assert_close(probabilities_of(logits, "sigmoid"), 1 / (1 + torch.exp(-logits)))

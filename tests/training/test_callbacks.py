@@ -1,0 +1,62 @@
+import csv
+import time
+
+import pytest
+
+from cpunet.training.callbacks import WaitingTime, curves_figure, draw_curves, read_metrics
+
+
+def write_metrics(folder, version, rows):
+    path = folder / "logs" / f"version_{version}" / "metrics.csv"
+    path.parent.mkdir(parents=True)
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, ["epoch", "step", "loss", "val_mean_f1", "lr-AdamW"], restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_waiting_is_told_from_working():
+    waiting = WaitingTime()
+    waiting.on_train_epoch_start()
+    for _ in range(3):
+        time.sleep(0.02)
+        waiting.on_train_batch_start()
+        time.sleep(0.06)
+        waiting.on_train_batch_end()
+    time.sleep(0.2)  # a validation, which is neither
+    waiting.on_train_epoch_start()
+    waiting.on_train_batch_start()
+    assert waiting.waiting_s == pytest.approx(0.06, rel=0.5)
+    assert waiting.working_s == pytest.approx(0.18, rel=0.5)
+    assert 0.1 < waiting.share < 0.4
+
+
+def test_nothing_waited_for_is_no_share():
+    assert WaitingTime().share == 0
+
+
+def test_the_metrics_of_all_starts_become_one_curve(tmp_path):
+    write_metrics(tmp_path, 0, [{"step": 0, "loss": 2}, {"step": 10, "loss": 1}, {"step": 10, "val_mean_f1": 0.5}])
+    write_metrics(tmp_path, 1, [{"step": 10, "loss": 0.9}, {"step": 20, "loss": 0.5}])
+    metrics = read_metrics(tmp_path)
+    assert metrics == {"loss": [(0, 2), (10, 0.9), (20, 0.5)], "val_mean_f1": [(10, 0.5)]}
+
+
+def test_the_tenth_start_comes_after_the_second(tmp_path):
+    for version in (10, 2):
+        write_metrics(tmp_path, version, [{"step": 5, "loss": version}])
+    assert read_metrics(tmp_path) == {"loss": [(5, 10)]}
+
+
+def test_curves_show_loss_rate_and_score():
+    figure = curves_figure({"loss": [(0, 2), (9, 1)], "val_mean_f1": [(9, 0.4)], "lr-AdamW": [(0, 0.1), (9, 0.2)]})
+    upper, lower, rate = figure.axes
+    assert upper.lines[0].get_ydata().tolist() == [2, 1]
+    assert lower.lines[0].get_ydata().tolist() == [0.4]
+    assert rate.lines[0].get_ydata().tolist() == [0.1, 0.2]
+
+
+def test_a_picture_is_written_once_there_is_something_to_draw(tmp_path):
+    assert draw_curves(tmp_path) is None
+    write_metrics(tmp_path, 0, [{"step": 0, "loss": 2}, {"step": 9, "val_mean_f1": 0.5}])
+    assert draw_curves(tmp_path).read_bytes().startswith(b"\x89PNG")

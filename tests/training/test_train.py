@@ -1,0 +1,291 @@
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from skimage.io import imsave
+
+from cpunet.__main__ import main
+from cpunet.scores import pool_scores
+from cpunet.training.callbacks import read_metrics
+from cpunet.training.config import ConfigError, config_from_dict
+from cpunet.training.data.labeled_images import read_labelled_image, rows_of_split
+from cpunet.training.evaluation.torch_model import score_images, torch_model
+from cpunet.training.patches.stream import PatchStream, normalized_patch
+from cpunet.training.train import SegmentationTask, read_sources, train
+from cpunet.training.weights import WeightsError, load_trained, save_trained
+from tests.drawn_data_set import SMALL, write_data_set
+
+
+def weights_of(path):
+    return load_trained(path).network.state_dict()
+
+
+def test_training_learns_to_find_drawn_nuclei(data_root, tmp_path, small_config):
+    weights = train(replace(small_config, steps=300, validate_every=150), data_root, tmp_path)
+    trained = load_trained(weights)
+    rows = rows_of_split(small_config.data, data_root, "val")[0]
+    scores = pool_scores(score_images(torch_model(trained), rows))
+    assert scores.f1[0.5] > 0.75
+    assert trained.facts["data"][0]["images"] == 6
+    assert 12 < trained.facts["diameter_px"] < 22
+    metrics = (tmp_path / "logs" / "version_0" / "metrics.csv").read_text()
+    assert "val_mean_f1" in metrics
+
+
+def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(data_root, tmp_path, small_yaml, small_config):
+    undisturbed = train(small_config, data_root, tmp_path / "whole")
+    killed = tmp_path / "killed"
+    command = [sys.executable, "-m", "cpunet", "train", str(small_yaml), "--data", str(data_root), "--run", str(killed)]
+    # As many threads as here: another order of additions moves the last digits, and training multiplies that.
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=one_thread)
+    deadline = time.monotonic() + 120
+    while not (killed / "last.ckpt").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert (killed / "last.ckpt").exists()
+    assert main(command[3:]) == 0
+    for name, expected in weights_of(undisturbed).items():
+        torch.testing.assert_close(weights_of(killed / "weights.safetensors")[name], expected, rtol=1e-3, atol=1e-4)
+    rows = rows_of_split(small_config.data, data_root, "val")[0]
+    ends = [load_trained(path) for path in (undisturbed, killed / "weights.safetensors")]
+    first, second = (pool_scores(score_images(torch_model(end), rows)).mean_f1 for end in ends)
+    assert abs(first - second) < 0.005
+    # no validation twice, none left out
+    assert [step for step, _ in read_metrics(killed)["val_mean_f1"]] == [19, 39]
+
+
+@pytest.mark.parametrize("schedule", ["plateau", "cosine"])
+def test_a_run_stopped_at_a_random_step_goes_on_with_its_schedule_and_patience(
+    data_root, tmp_path, small_config, monkeypatch, schedule
+):
+    config = replace(
+        small_config,
+        schedule=schedule,
+        plateau_patience=1,
+        early_stopping_patience=3,
+        validate_every=4,
+        steps=30,
+        learning_rate=1e-3,
+        architecture=replace(small_config.architecture, dropout=0.2),
+    )
+    whole = train(config, data_root, tmp_path / "whole")
+    stop_at = int(np.random.default_rng().integers(5, 25))
+
+    class KilledError(Exception):
+        """Stands for whatever ends a process."""
+
+    def step(task, batch, index):
+        if task.trainer.global_step == stop_at:
+            raise KilledError
+        return training_step(task, batch, index)
+
+    training_step = SegmentationTask.training_step
+    monkeypatch.setattr(SegmentationTask, "training_step", step)
+    with contextlib.suppress(KilledError):  # early stopping may have come first
+        train(config, data_root, tmp_path / "parts")
+    monkeypatch.setattr(SegmentationTask, "training_step", training_step)
+    parts = train(config, data_root, tmp_path / "parts")
+    for name, expected in weights_of(whole).items():
+        torch.testing.assert_close(weights_of(parts)[name], expected, rtol=1e-3, atol=1e-4, msg=f"stopped at {stop_at}")
+    logged, expected_log = (read_metrics(tmp_path / name)["val_mean_f1"] for name in ("parts", "whole"))
+    assert logged == pytest.approx(np.array(expected_log), abs=1e-3)
+
+
+def test_training_stops_early_and_returns_to_the_best_weights(data_root, tmp_path, small_config, monkeypatch):
+    scores = iter([0.2, 0.8, 0.5, 0.6, 0.7])
+    kept = []
+
+    def scored(model, rows, diameter_px=None):
+        kept.append({name: value.clone() for name, value in model.network.network.state_dict().items()})
+        return [next(scores)]
+
+    monkeypatch.setattr("cpunet.training.train.score_images", scored)
+    monkeypatch.setattr(
+        "cpunet.training.train.pool_scores", lambda found: SimpleNamespace(mean_f1=found[0], mean_average_precision=0.0)
+    )
+    config = replace(small_config, steps=40, validate_every=4, early_stopping_patience=2)
+    best = weights_of(train(config, data_root, tmp_path))
+    assert len(kept) == 4  # two validations without a better score after the second
+    assert all(torch.equal(best[name], value) for name, value in kept[1].items())
+    assert not torch.equal(best["head.weight"], kept[3]["head.weight"])
+    # the last checkpoint is that of the last validation, though it was not the best
+    last = load_trained(tmp_path / "last.ckpt").network.state_dict()
+    assert all(torch.equal(last[name], value) for name, value in kept[3].items())
+    # killed before the weights were written, the run does not go on beyond its stop
+    (tmp_path / "weights.safetensors").unlink()
+    again = weights_of(train(config, data_root, tmp_path))
+    assert len(kept) == 4
+    assert all(torch.equal(again[name], value) for name, value in best.items())
+
+
+def test_a_run_that_was_moved_still_knows_its_best_weights(data_root, tmp_path, small_config, monkeypatch):
+    config = replace(small_config, steps=12, validate_every=4, early_stopping_patience=9)
+
+    def scored_as(values):
+        left = list(values)
+        monkeypatch.setattr("cpunet.training.train.score_images", lambda model, rows, diameter_px=None: [left.pop(0)])
+        monkeypatch.setattr(
+            "cpunet.training.train.pool_scores",
+            lambda found: SimpleNamespace(mean_f1=found[0], mean_average_precision=0.0),
+        )
+
+    scored_as([0.9, 0.5])  # nothing is left to score with at the third validation
+    with pytest.raises(IndexError):
+        train(config, data_root, tmp_path / "before")
+    (tmp_path / "before").rename(tmp_path / "after")
+    best = load_trained(tmp_path / "after" / "best.ckpt").network.state_dict()
+    scored_as([0.6])
+    kept = weights_of(train(config, data_root, tmp_path / "after"))
+    assert all(torch.equal(kept[name], value) for name, value in best.items())
+
+
+def test_images_that_changed_are_noticed(tmp_path, small_config):
+    write_data_set(tmp_path / "drawn", ["train"] * 3 + ["val"])
+    config = replace(small_config, steps=4, validate_every=4)
+    train(config, tmp_path, tmp_path / "run").unlink()
+    path = tmp_path / "drawn" / "labels" / "f0.png"
+    path.write_bytes((tmp_path / "drawn" / "labels" / "f1.png").read_bytes())
+    with pytest.raises(ConfigError, match="other images or labels"):
+        train(config, tmp_path, tmp_path / "run")
+
+
+@pytest.mark.parametrize("steps", [1, 10])
+def test_a_very_short_run_ends_well(data_root, tmp_path, small_config, steps):
+    assert train(replace(small_config, steps=steps), data_root, tmp_path).exists()
+
+
+def test_a_run_leaves_logs_for_csv_and_tensorboard_and_a_picture(data_root, tmp_path, small_config, capsys):
+    train(replace(small_config, steps=8, validate_every=4), data_root, tmp_path)
+    assert "val_mean_f1" in (tmp_path / "logs" / "version_0" / "metrics.csv").read_text()
+    assert list((tmp_path / "tensorboard").glob("version_0/events.out.tfevents.*"))
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert "% of the training time was spent waiting for patches" in capsys.readouterr().out
+
+
+def test_a_run_killed_after_its_last_step_only_writes_its_weights(data_root, tmp_path, small_config):
+    config = replace(small_config, steps=4, validate_every=4)
+    weights = train(config, data_root, tmp_path)
+    before = weights_of(weights)
+    weights.unlink()
+    again = weights_of(train(config, data_root, tmp_path))
+    assert all(torch.equal(before[name], again[name]) for name in before)
+
+
+def test_two_processes_take_the_steps_of_one(data_root, tmp_path, small_yaml, small_config):
+    """As on two GPUs: each has half of a batch, and gradients are averaged."""
+    # Dice and batch normalisation look at a whole batch, which no device then sees; AdamW blows up rounding.
+    alike = {
+        "optimizer": "sgd",
+        "architecture": {**SMALL["architecture"], "batch_normalization": False},
+        "loss": {"dice": 0.0},
+        "steps": 6,
+        "validate_every": 3,
+        "learning_rate": 0.001,
+    }
+    one = train(config_from_dict({**SMALL, **alike}), data_root, tmp_path / "one")
+    small_yaml.write_text(yaml.safe_dump({**SMALL, **alike, "devices": 2}))
+    command = [sys.executable, "-m", "cpunet", "train", str(small_yaml), "--data", str(data_root)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, "--run", str(tmp_path / "two")], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    for name, expected in weights_of(one).items():
+        found = weights_of(tmp_path / "two" / "weights.safetensors")[name]
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_images_are_scaled_to_the_trained_diameter(data_root, tmp_path, small_config):
+    config = replace(small_config, diameter_px=9.0, steps=2, validate_every=2)
+    _, sources, diameters = read_sources(config, data_root)
+    scale = 9 / diameters[0]
+    assert sources[0][0].labels.shape == (round(96 * scale),) * 2
+    assert len(np.unique(sources[0][0].labels)) > 3
+    facts = load_trained(train(config, data_root, tmp_path)).facts
+    assert facts["diameter_px"] == pytest.approx(9, rel=0.15)
+    assert facts["data"][0]["image_diameter_px"] == pytest.approx(diameters[0], abs=0.1)
+
+
+def test_a_finished_run_is_not_begun_anew(data_root, tmp_path, small_config):
+    config = replace(small_config, steps=4, validate_every=4)
+    first = weights_of(train(config, data_root, tmp_path))
+    again = weights_of(train(config, data_root, tmp_path))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_a_finished_model_may_be_described_anew(data_root, tmp_path, small_config):
+    config = replace(small_config, steps=4, validate_every=4)
+    train(config, data_root, tmp_path)
+    again = load_trained(train(replace(config, description="Other words."), data_root, tmp_path))
+    assert again.config.description == "Other words."
+
+
+def test_a_run_of_another_configuration_is_not_gone_on_with(data_root, tmp_path, small_config):
+    config = replace(small_config, steps=4, validate_every=4)
+    train(config, data_root, tmp_path)
+    with pytest.raises(ConfigError, match="another learning_rate"):
+        train(replace(config, learning_rate=0.5), data_root, tmp_path)
+
+
+def test_patches_do_not_depend_on_where_the_stream_begins(data_root, small_config):
+    rows = rows_of_split(small_config.data, data_root, "train")
+    sources = [[normalized_patch(read_labelled_image(row), small_config) for row in source] for source in rows]
+    whole, rest = PatchStream(sources, small_config, 0, 10), PatchStream(sources, small_config, 6, 4)
+    for index in range(4):
+        for one, other in zip(whole[6 + index], rest[index], strict=True):
+            np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_weights_survive_saving(data_root, tmp_path, small_config):
+    trained = load_trained(train(replace(small_config, steps=2, validate_every=2), data_root, tmp_path))
+    save_trained(tmp_path / "copy.safetensors", trained)
+    copy = load_trained(tmp_path / "copy.safetensors")
+    assert copy.config == trained.config
+    assert copy.facts == trained.facts
+    image = torch.rand(1, 1, 32, 32)
+    torch.testing.assert_close(copy.network(image), trained.network(image))
+
+
+class Bomb:
+    def __reduce__(self):
+        return (Path.touch, (Path("exploded"),))
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("suffix", [".ckpt", ".safetensors"])
+@pytest.mark.parametrize("content", [b"", b"text", pickle.dumps(Bomb())], ids=["empty", "text", "pickle"])
+def test_files_of_strangers_are_refused_and_never_run(tmp_path, monkeypatch, suffix, content):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / f"weights{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="no weights"):
+        load_trained(path)
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_an_image_that_does_not_fit_is_named(tmp_path, capsys, small_yaml):
+    write_data_set(tmp_path / "drawn", ["train", "val"])
+    colour = np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8)
+    imsave(str(tmp_path / "drawn" / "images" / "f0.png"), colour, check_contrast=False)
+    assert main(["train", str(small_yaml), "--data", str(tmp_path), "--run", str(tmp_path / "run")]) == 2
+    assert "f0: The image has the shape (96, 96, 3)" in capsys.readouterr().err
+
+
+def test_the_command_line_says_what_is_wrong(tmp_path, capsys, small_yaml):
+    assert main(["train", str(tmp_path / "absent.yaml")]) == 2
+    assert "no such file" in capsys.readouterr().err
+    assert main(["train", str(small_yaml), "--data", str(tmp_path)]) == 2
+    assert "index.csv" in capsys.readouterr().err

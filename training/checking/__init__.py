@@ -1,0 +1,1 @@
+"""Look data sets over before training."""

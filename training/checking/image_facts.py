@@ -1,0 +1,188 @@
+"""What one image of a data set and its labels are, and what is wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from cpunet.files.images import ImageFileError, grey_of_equal_colours, read_image
+from cpunet.training.checking.label_warnings import Said, label_warnings
+from cpunet.training.data.duplicates import THUMBNAIL_PX, fine_structure, pixel_sum
+from cpunet.training.data.labeled_images import SUFFIXES, IndexRow, check_labels, object_diameters
+from cpunet.training.importing.data_set import OVERLAP_FIELD
+
+ERROR, WARNING = "error", "warning"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong with a data set.
+
+    Attributes
+    ----------
+    severity : str
+        ``error``: training must not start. ``warning``: look at it.
+    kind : str
+        A word, such as ``specks``; docs/data.md has a line on each.
+    where : str
+        The set, or <set>/<id>.
+    what : str
+        A sentence.
+    picture : tuple of IndexRow
+        Images that show it.
+    """
+
+    severity: str
+    kind: str
+    where: str
+    what: str
+    picture: tuple[IndexRow, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What an image is that could be read.
+
+    Attributes
+    ----------
+    row : IndexRow
+    shape : tuple of int
+        (Y, X) or (Y, X, C).
+    dtype : str
+    used_bits : int
+        Bits of the largest value; 0 if the values are not whole numbers.
+    diameters_px : ndarray of shape (n,), float64
+        One an object.
+    pixels : str
+        Sum of the pixels.
+    features : ndarray of shape (F,), float64
+        See `appearance`.
+    thumbnail : ndarray of shape (THUMBNAIL_PX, THUMBNAIL_PX), float32
+        Fine structure, mean 0 and length 1, or all 0; twins correlate.
+    """
+
+    row: IndexRow
+    shape: tuple[int, ...]
+    dtype: str
+    used_bits: int
+    diameters_px: NDArray[np.float64]
+    pixels: str
+    features: NDArray[np.float64]
+    thumbnail: NDArray[np.float32]
+
+
+def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, list[Finding]]:
+    """Read an image and its labels, and say all that is wrong with them.
+
+    Parameters
+    ----------
+    row : IndexRow
+    cells : dict of str to str
+        The row of index.csv, whose numbers are compared with the files.
+
+    Returns
+    -------
+    facts : ImageFacts or None
+        None if a file cannot be used.
+    findings : list of Finding
+    """
+    where = "/".join(row.key)
+    findings = []
+    arrays = []
+    for folder in ("images", "labels"):
+        there = [path for suffix in SUFFIXES if (path := row.folder / folder / f"{row.id}{suffix}").is_file()]
+        if len(there) > 1:
+            names = " and ".join(path.name for path in there)
+            findings.append(Finding(ERROR, "file", where, f"{folder}/ holds {names}; which of them counts?"))
+        path = row.image_path if folder == "images" else row.labels_path
+        try:
+            arrays.append(read_image(path))
+        except ImageFileError as error:
+            findings.append(Finding(ERROR, "file", where, str(error)))
+    if len(arrays) < 2:
+        return None, findings
+    image, labels = grey_of_equal_colours(arrays[0]), arrays[1]
+    for kind, problem in (("image", _image_problem(image)), ("labels", check_labels(labels, image))):
+        if problem:
+            return None, [*findings, Finding(ERROR, kind, where, problem)]
+    facts = ImageFacts(
+        row,
+        image.shape,
+        str(image.dtype),
+        used_bits(image),
+        object_diameters(labels),
+        pixel_sum(image),
+        appearance(image),
+        fine_structure(image, THUMBNAIL_PX),
+    )
+    said = [*_image_warnings(image), *label_warnings(labels), *_index_warnings(facts, cells)]
+    return facts, [*findings, *(Finding(WARNING, kind, where, sentence, (row,)) for kind, sentence in said)]
+
+
+def used_bits(image: NDArray[np.generic]) -> int:
+    """Return how many bits the largest value takes: 12 for a camera of 12 bits in a file of 16."""
+    if not np.issubdtype(image.dtype, np.integer):
+        return 0
+    return int(image.max(initial=0)).bit_length()
+
+
+def appearance(image: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Describe how an image looks, whatever its bit depth, by six numbers of 0 to about 1.
+
+    Parameters
+    ----------
+    image : ndarray of shape (Y, X) or (Y, X, C)
+
+    Returns
+    -------
+    ndarray of shape (6,), float64
+        Between the percentiles 0.5 and 99.5: the quartiles' positions (three; near 0 in fluorescence, near 1 in
+        bright-field); mean colourfulness; share of fine structure; and how bright the darkest parts are.
+    """
+    values = np.nan_to_num(np.asarray(image, np.float64))
+    low, high = np.percentile(values, (0.5, 99.5))
+    scaled = np.clip((values - low) / (high - low or 1.0), 0, 1)
+    colourfulness = float(np.ptp(scaled, axis=2).mean()) if scaled.ndim == 3 else 0.0
+    plane = scaled.mean(axis=2) if scaled.ndim == 3 else scaled
+    fine = float((plane - ndimage.gaussian_filter(plane, 2)).std() / (plane.std() or 1.0))
+    darkest = max(0.0, float(low / high)) if high else 0.0
+    return np.array([*np.percentile(plane, (25, 50, 75)), colourfulness, fine, darkest])
+
+
+def _image_problem(image: NDArray[np.generic]) -> str:
+    if image.size == 0 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] > 4):
+        return f"the image has the shape {image.shape}; a plane of one to four channels is needed."
+    if not (np.issubdtype(image.dtype, np.integer) or np.issubdtype(image.dtype, np.floating) or image.dtype == bool):
+        return f"the image holds {image.dtype} values; real numbers are needed."
+    return ""
+
+
+def _image_warnings(image: NDArray[np.generic]) -> list[Said]:
+    said = []
+    if np.issubdtype(image.dtype, np.floating) and not np.isfinite(image).all():
+        said.append(("pixels", f"{int((~np.isfinite(image)).sum())} pixels are no number (NaN or infinite)."))
+    if image.min() == image.max():
+        said.append(("pixels", f"every pixel of the image is {image.flat[0]}."))
+    return said
+
+
+def _index_warnings(facts: ImageFacts, cells: dict[str, str]) -> list[Said]:
+    said = []
+    found: dict[str, Any] = {
+        "height": facts.shape[0],
+        "width": facts.shape[1],
+        "dtype": facts.dtype,
+        "channels": 1 if len(facts.shape) == 2 else facts.shape[2],
+        "objects": len(facts.diameters_px),
+    }
+    for name, value in found.items():
+        if cells.get(name) and cells[name] != str(value):
+            said.append(("index", f"index.csv says {name} {cells[name]}, and the files say {value}."))
+    overlap = cells.get(OVERLAP_FIELD) or "0"
+    if overlap != "0":
+        said.append(("overlap", f"when imported, {overlap} pixels lay in two objects at once."))
+    return said

@@ -1,0 +1,1 @@
+"""The command line of training: arguments in, text and exit codes out."""

@@ -1,0 +1,207 @@
+"""``cpunet data``: import, download, check and split the images that models are trained on."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from cpunet.files.images import ImageFileError
+from cpunet.training.checking.check import check_data
+from cpunet.training.checking.report import report_text, write_report
+from cpunet.training.data.index import DataError, index_problems, read_table, write_table
+from cpunet.training.data.splits import (
+    FRACTIONS,
+    counted,
+    inseparable,
+    split_at_random,
+    split_by_column,
+    split_in_folds,
+)
+from cpunet.training.importing.cellprofiler import pair_cellprofiler
+from cpunet.training.importing.data_set import ImportOptions, import_pairs, pair_source
+from cpunet.training.importing.label_files import LabelFileError
+from cpunet.training.importing.pairs import pair_by_name
+from cpunet.training.importing.public_sets import PUBLIC_SETS, download
+
+FORMATS = {"instances": "instances", "masks": "masks", "colours": "colours"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _add_import(actions.add_parser("import", help="make a data set from images and labels that you have"))
+    _add_download(actions.add_parser("download", help="fetch a public data set from its publisher"))
+    check = actions.add_parser("check", help="look data sets over before training")
+    check.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="the data sets of one training")
+    check.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with pictures as well")
+    check.set_defaults(do=_check)
+    _add_split(actions.add_parser("split", help="decide which images are for training, validation and test"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was asked for and return 0; 1 if a check found errors; 2 if it could not be done."""
+    try:
+        code: int = arguments.do(arguments)
+    except (DataError, ImageFileError, LabelFileError, OSError) as error:
+        print(f"cpunet data {arguments.action}: {error}", file=sys.stderr)
+        return 2
+    return code
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sources", nargs="*", type=Path, metavar="SOURCE", help="data sets, or ID/images and ID/masks")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="images, PNG or TIFF; with --labels")
+    parser.add_argument("--labels", type=Path, metavar="DIR", help="their labels, of the same names")
+    parser.add_argument("--label-format", choices=FORMATS, help="found by looking into the files if not said")
+    parser.add_argument("--cellprofiler", type=Path, metavar="DIR", help="output folder of a CellProfiler pipeline")
+    parser.add_argument("--image-suffix", metavar="TEXT", help="what SaveImages appended to the images' names: _DNA")
+    parser.add_argument("--labels-suffix", metavar="TEXT", help="what it appended to the label images': _Nuclei")
+    parser.add_argument("--skip-unpaired", action="store_true", help="leave out images without labels, and the reverse")
+    parser.add_argument("--group", metavar="PATTERN", help="what must stay together, as in '^(plate.)_'")
+    _add_common(parser)
+    parser.add_argument("--modality", default=ImportOptions.modality, metavar="NAME", help="such as fluorescence")
+    parser.set_defaults(do=_import)
+
+
+def _add_download(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", choices=PUBLIC_SETS, help="the public data set")
+    _add_common(parser)
+    parser.add_argument("--archives", type=Path, metavar="DIR", help="where to keep the archives (FOLDER-archives)")
+    parser.add_argument("--from-url", metavar="URL", help="a mirror's folder with the same archives")
+    parser.add_argument(
+        "--sha256", action="append", default=[], metavar="NAME=SUM", help="another sum for one of the archives"
+    )
+    parser.set_defaults(do=_download)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="the new data set")
+    parser.add_argument(
+        "--against", type=Path, action="append", default=[], metavar="FOLDER", help="a data set to look for twins in"
+    )
+
+
+def _add_split(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the data set, whose index.csv is written anew")
+    ways = parser.add_mutually_exclusive_group(required=True)
+    ways.add_argument("--column", metavar="NAME", help="take the splits from this column of index.csv")
+    ways.add_argument("--random", action="store_true", help="draw them")
+    ways.add_argument("--folds", type=int, metavar="K", help="draw K folds for cross-validation")
+    parser.add_argument("--rename", nargs="+", default=[], metavar="OLD=NEW", help="with --column: training=train")
+    parser.add_argument(
+        "--fractions", nargs="+", metavar="NAME=SHARE", help="with --random (train=0.8 val=0.1 test=0.1)"
+    )
+    parser.add_argument("--validate-on", type=int, metavar="k", help="with --folds: the fold to validate on, 1 to K")
+    parser.add_argument("--stratify", metavar="NAME", help="share each value of this column out alike: modality")
+    parser.add_argument("--seed", type=int, default=1, help="of what is drawn (1)")
+    parser.set_defaults(do=_split)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    if arguments.images is None and arguments.label_format is not None:
+        raise DataError("--label-format goes with --images and --labels; of other sources it is known.")
+    suffixes = arguments.image_suffix, arguments.labels_suffix
+    if arguments.cellprofiler is None and suffixes != (None, None):
+        raise DataError("--image-suffix and --labels-suffix go with --cellprofiler.")
+    sets = {source.resolve().name for source in arguments.sources}
+    pairings = [pair_source(source, sets) for source in arguments.sources]
+    if (arguments.images is None) != (arguments.labels is None):
+        raise DataError("--images and --labels belong together: give both.")
+    if arguments.images is not None:
+        pairings.append(pair_by_name(arguments.images, arguments.labels, arguments.label_format))
+    if arguments.cellprofiler is not None:
+        pairings.append(pair_cellprofiler(arguments.cellprofiler, *suffixes))
+    if not pairings:
+        raise DataError("Say what to import: SOURCE, --images and --labels, or --cellprofiler.")
+    options = ImportOptions(
+        arguments.modality,
+        arguments.group,
+        tuple(folder.resolve() for folder in arguments.against),
+        arguments.skip_unpaired,
+    )
+    notes = import_pairs(pairings, arguments.output, options)
+    print("\n".join([*notes, f"next: cpunet data check {arguments.output} --report check.html"]))
+    return 0
+
+
+def _download(arguments: argparse.Namespace) -> int:
+    public = PUBLIC_SETS[arguments.name]
+    sums = _named(arguments.sha256, "--sha256")
+    unknown = sorted(sums.keys() - public.archives.keys())
+    if unknown:
+        raise DataError(f"--sha256 {unknown[0]}: {arguments.name} has the archives {', '.join(public.archives)}.")
+    public = replace(public, archives={**public.archives, **sums})
+    output = arguments.output
+    archives = arguments.archives or output.with_name(f"{output.name}-archives")
+    options = ImportOptions(against=tuple(folder.resolve() for folder in arguments.against))
+    print("\n".join(download(public, output, archives, arguments.from_url, options)))
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    report = check_data([folder.resolve() for folder in arguments.folders])
+    print(report_text(report))
+    if arguments.report is not None:
+        write_report(report, arguments.report)
+        print(f"report: {arguments.report}")
+    return 1 if report.errors else 0
+
+
+def _refuse_what_does_not_apply(arguments: argparse.Namespace) -> None:
+    """Refuse an option of `data split` that would have no effect."""
+    if arguments.rename and arguments.column is None:
+        raise DataError("--rename goes with --column.")
+    if arguments.fractions is not None and not arguments.random:
+        raise DataError("--fractions goes with --random.")
+    if arguments.validate_on is not None and arguments.folds is None:
+        raise DataError("--validate-on goes with --folds.")
+    if arguments.stratify is not None and arguments.column is not None:
+        raise DataError("--stratify goes with --random or --folds; --column draws nothing.")
+    if arguments.seed < 0:
+        raise DataError(f"--seed {arguments.seed}: a whole number from 0 on is needed.")
+
+
+def _split(arguments: argparse.Namespace) -> int:
+    _refuse_what_does_not_apply(arguments)
+    table = read_table(arguments.folder)
+    problems = index_problems(table.rows)
+    if problems:
+        raise DataError(f"{arguments.folder}: {problems[0]}")
+    before, fields = table.rows, table.fields
+    if arguments.column is not None:
+        rows = split_by_column(before, arguments.column, _named(arguments.rename, "--rename"))
+    else:
+        families = inseparable(arguments.folder, before)
+        drawn = {"seed": arguments.seed, "stratify": arguments.stratify}
+        if arguments.random:
+            shares = _named(arguments.fractions, "--fractions") if arguments.fractions else FRACTIONS
+            rows = split_at_random(before, families, _numbers(shares), **drawn)
+        else:
+            if arguments.validate_on is None:
+                raise DataError(f"--folds {arguments.folds} needs --validate-on, 1 to {arguments.folds}.")
+            rows = split_in_folds(before, families, arguments.folds, arguments.validate_on, **drawn)
+            fields = (*fields, "fold") if "fold" not in fields else fields
+    if arguments.folds is None and arguments.column != "fold":
+        # Folds of an earlier draw would contradict the new splits.
+        fields = tuple(name for name in fields if name != "fold")
+        rows = [{name: cells[name] for name in fields} for cells in rows]
+    write_table(arguments.folder, fields, rows)
+    print(f"{arguments.folder}: {counted(rows)} (was: {counted(before)})")
+    return 0
+
+
+def _named(pairs: list[str], option: str) -> dict[str, str]:
+    parted = [pair.partition("=") for pair in pairs]
+    wrong = [pair for pair, (name, sign, value) in zip(pairs, parted, strict=True) if not (name and sign and value)]
+    if wrong:
+        raise DataError(f"{option} {wrong[0]}: NAME=VALUE is needed.")
+    return {name: value for name, _, value in parted}
+
+
+def _numbers(shares: dict[str, str] | dict[str, float]) -> dict[str, float]:
+    try:
+        return {name: float(share) for name, share in shares.items()}
+    except ValueError as error:
+        raise DataError(f"--fractions: each must be a number, such as train=0.8 ({error}).") from error

@@ -1,0 +1,1 @@
+"""Labeled images on disk: their folders, their index and their splits."""

@@ -1,0 +1,228 @@
+"""Images with instance labels: the folder layout, its index, and what may be used for what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cpunet.files.images import ImageFileError, grey_of_equal_colours, read_image
+from cpunet.training.config import DataSource
+from cpunet.training.data.duplicates import Key, leaking_images
+from cpunet.training.data.index import INDEX, DataError, id_fault, read_table
+
+SUFFIXES = (".png", ".tif", ".tiff")
+LARGEST_NUMBER = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True)
+class IndexRow:
+    """One image of a data set.
+
+    Attributes
+    ----------
+    folder : Path
+        The data set's folder.
+    id : str
+        The file name without its suffix, in images/ and in labels/.
+    modality, split, duplicate_of : str
+        As in index.csv; `duplicate_of` is ``<set>/<id>`` or an id, empty if there is none.
+    group : str
+        Images of one group, such as a plate or a field, must stay on one side of a split; empty if there is none.
+    """
+
+    folder: Path
+    id: str
+    modality: str
+    split: str
+    duplicate_of: str
+    group: str = ""
+
+    @property
+    def key(self) -> Key:
+        """The set's name and the id, by which an image is told from all others."""
+        return self.folder.name, self.id
+
+    @property
+    def image_path(self) -> Path:
+        """Where the image lies, as PNG or TIFF; where it should lie, if it does not."""
+        return _with_its_suffix(self.folder / "images", self.id)
+
+    @property
+    def labels_path(self) -> Path:
+        """Where its labels lie, as PNG or TIFF; where they should lie, if they do not."""
+        return _with_its_suffix(self.folder / "labels", self.id)
+
+
+def _with_its_suffix(folder: Path, name: str) -> Path:
+    candidates = [folder / f"{name}{suffix}" for suffix in SUFFIXES]
+    return next((path for path in candidates if path.is_file()), candidates[0])
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """An image and its truth.
+
+    Attributes
+    ----------
+    id : str
+    image : ndarray of shape (Y, X) or (Y, X, C)
+        As stored, any real dtype.
+    labels : ndarray of shape (Y, X), int32
+        0 is background.
+    """
+
+    id: str
+    image: NDArray[np.generic]
+    labels: NDArray[np.int32]
+
+
+def read_index(folder: Path) -> list[IndexRow]:
+    """Read a data set's index.csv.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds images/, labels/ and index.csv.
+
+    Returns
+    -------
+    list of IndexRow
+
+    Raises
+    ------
+    DataError
+        If index.csv is missing, lacks a column, or holds an id that is no file name.
+
+    Notes
+    -----
+    An id that stands there twice is one image, which `leaking_images` and `rows_of_split` see to; `cpunet data check`
+    calls it an error.
+    """
+    table = read_table(folder)
+    for cells in table.rows:
+        fault = id_fault(cells["id"])
+        if fault:
+            raise DataError(f"{Path(folder) / INDEX}: the id {cells['id']!r} {fault}.")
+    return [row_of(folder, row) for row in table.rows]
+
+
+def row_of(folder: Path, cells: dict[str, str]) -> IndexRow:
+    """Make one row of a table into an IndexRow.
+
+    Parameters
+    ----------
+    folder : Path
+        The data set's.
+    cells : dict of str to str
+        From `cpunet.training.data.index.read_table`.
+
+    Returns
+    -------
+    IndexRow
+    """
+    named = (cells[name] for name in ("id", "modality", "split", "duplicate_of"))
+    return IndexRow(Path(folder), *named, cells.get("group", ""))
+
+
+def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list[list[IndexRow]]:
+    """Choose the images of one split, leaving out every training image whose twin is tested on.
+
+    Parameters
+    ----------
+    sources : sequence of DataSource
+    root : Path
+        The folder that holds the data sets' folders.
+    split : str
+        Such as ``train`` or ``val``.
+
+    Returns
+    -------
+    list of list of IndexRow
+        One list a source, in its order.
+
+    Raises
+    ------
+    DataError
+        If a source has no such image.
+
+    Notes
+    -----
+    An image that stands in two sets is a leak if one copy is trained on and the other tested on, in
+    either direction: the index's `duplicate_of` is followed both ways.
+    """
+    indices = [read_index(root / source.folder) for source in sources]
+    leaks = leaking_images(row for index in indices for row in index)
+    chosen = []
+    for source, index in zip(sources, indices, strict=True):
+        rows = [
+            row
+            for row in index
+            if row.split == split
+            and (not source.modalities or row.modality in source.modalities)
+            and not (split == "train" and row.key in leaks)
+        ]
+        if not rows:
+            raise DataError(f"{root / source.folder}: no image has the split {split!r} and a wanted modality.")
+        chosen.append(list({row.key: row for row in rows}.values()))
+    return chosen
+
+
+def read_labelled_image(row: IndexRow) -> LabelledImage:
+    """Read an image and its labels.
+
+    Parameters
+    ----------
+    row : IndexRow
+
+    Returns
+    -------
+    LabelledImage
+
+    Raises
+    ------
+    DataError
+        If a file is missing or unreadable, the two differ in size, or the labels are not whole numbers from 0 on.
+    """
+    try:
+        image, labels = read_image(row.image_path), read_image(row.labels_path)
+    except ImageFileError as error:
+        raise DataError(f"{row.id}: the image or its labels cannot be read: {error}") from error
+    problem = check_labels(labels, image)
+    if problem:
+        raise DataError(f"{row.id}: {problem}")
+    return LabelledImage(row.id, grey_of_equal_colours(image), labels.astype(np.int32))
+
+
+def check_labels(labels: NDArray[np.generic], image: NDArray[np.generic]) -> str:
+    """Say why an array cannot be the labels of an image, or return an empty text.
+
+    Parameters
+    ----------
+    labels, image : ndarray
+        As their files hold them.
+
+    Returns
+    -------
+    str
+    """
+    if labels.shape != image.shape[:2]:
+        return f"the image has the shape {image.shape[:2]} and its labels {labels.shape}."
+    if not np.issubdtype(labels.dtype, np.integer):
+        return (
+            f"its labels hold {labels.dtype} values; whole numbers are needed, 0 for background and one number an "
+            "object. `cpunet data import` reads other kinds of labels."
+        )
+    if labels.size and not 0 <= labels.min() <= labels.max() <= LARGEST_NUMBER:
+        return f"its labels hold numbers from {labels.min()} to {labels.max()}; 0 to {LARGEST_NUMBER} are possible."
+    return ""
+
+
+def object_diameters(labels: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the diameter, in pixels, of a disc of the same area, for each object."""
+    # Not bincount(): one large number in a broken file would take all memory.
+    _, area = np.unique(labels[labels > 0], return_counts=True)
+    return 2 * np.sqrt(area / np.pi)

@@ -1,0 +1,249 @@
+"""The methods that an evaluation compares: a model, and folders of label images that any other method wrote."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cpunet.commands.segment import report
+from cpunet.files.images import read_image, write_labels
+from cpunet.model.find import MODEL_FILE, find_model, list_models
+from cpunet.model.session import load_model
+from cpunet.onnx_reader.metadata import sha256
+from cpunet.segment import Model, Options, check_options, segment_image
+from cpunet.training.data.labeled_images import IndexRow, Key, LabelledImage
+from cpunet.training.evaluation.label_folder import find_label_files
+from cpunet.training.evaluation.torch_model import TorchModel, torch_model
+from cpunet.training.facts import known_diameters
+from cpunet.training.importing.label_files import ReadLabels, guess_format, read_labels
+from cpunet.training.weights import WeightsError, load_trained
+
+WEIGHTS_SUFFIXES = (".safetensors", ".ckpt")
+LABELS_FOLDER = "labels"
+SCALED_TO = (255, 65535)
+
+
+class Method(Protocol):
+    """Whatever gives labels for each image."""
+
+    @property
+    def name(self) -> str:
+        """What the report calls it."""
+
+    @property
+    def source(self) -> str:
+        """The file or folder behind it."""
+
+    def segment(self, row: IndexRow, truth: LabelledImage) -> NDArray[np.integer]:
+        """Return the labels of an image, which lie in a file from then on."""
+
+    def labels(self, row: IndexRow) -> NDArray[np.integer]:
+        """Read the labels of an image again."""
+
+
+@dataclass(frozen=True)
+class LabelFolder:
+    """A method whose label images are there already.
+
+    Attributes
+    ----------
+    name, source : str
+    files : mapping of tuple to Path
+        By `IndexRow.key`.
+    """
+
+    name: str
+    source: str
+    files: Mapping[Key, Path]
+
+    def segment(self, row: IndexRow, truth: LabelledImage) -> NDArray[np.integer]:
+        """Read the file that is there, and say so if its objects may have been lost when it was saved."""
+        path = self.files[row.key]
+        read = read_predicted(path)
+        if read.note and not read.labels.any():
+            report(f"{self.name}: {path}: {read.note}. It is scored as empty.", sys.stderr)
+        return read.labels
+
+    def labels(self, row: IndexRow) -> NDArray[np.integer]:
+        """Read the labels of an image, as other programs save them."""
+        return read_predicted(self.files[row.key]).labels
+
+
+@dataclass(frozen=True)
+class ModelMethod:
+    """A model that segments each image; its labels are kept, so that they can stand beside another's later.
+
+    Attributes
+    ----------
+    name, source : str
+    model : Model
+    options : Options
+    files : mapping of tuple to Path
+        Where the labels are written, by `IndexRow.key`.
+    """
+
+    name: str
+    source: str
+    model: Model
+    options: Options
+    files: Mapping[Key, Path]
+
+    def segment(self, row: IndexRow, truth: LabelledImage) -> NDArray[np.integer]:
+        """Segment an image and write its labels."""
+        labels = segment_image(truth.image, self.model, self.options).labels
+        self.files[row.key].parent.mkdir(parents=True, exist_ok=True)
+        write_labels(self.files[row.key], labels)
+        return labels
+
+    def labels(self, row: IndexRow) -> NDArray[np.integer]:
+        """Read the labels that were written."""
+        return read_image(self.files[row.key])
+
+
+def read_predicted(path: Path) -> ReadLabels:
+    """Read the label image that another program predicted.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    ReadLabels
+
+    Raises
+    ------
+    ValueError
+        If it is no label image.
+
+    Notes
+    -----
+    Whole numbers of 16 bits or more are objects, however bad: refusing specks and torn objects, as the import does,
+    would leave an image out because a method failed on it. Other files may be scaled, coloured or masks, and are
+    looked into.
+    """
+    array = read_image(path)
+    whole = array.ndim == 2 and np.issubdtype(array.dtype, np.integer) and array.dtype.itemsize > 1
+    plain = whole and array.max(initial=0) not in SCALED_TO
+    return read_labels([path], "own" if plain else guess_format(path))
+
+
+def chosen_methods(
+    model: str | None, beside: Sequence[str], rows: Sequence[IndexRow], diameter_px: float | None, output: Path
+) -> list[Method]:
+    """Open the model, and look up the label images of the other methods.
+
+    Parameters
+    ----------
+    model : str, optional
+        As after ``--model``.
+    beside : sequence of str
+        ``NAME=FOLDER``.
+    rows : sequence of IndexRow
+        Every folder must hold labels for each.
+    diameter_px : float, optional
+        Typical diameter of the objects, for the model.
+    output : Path
+        The model's labels go below it.
+
+    Returns
+    -------
+    list of Method
+        The model first; one at least.
+
+    Raises
+    ------
+    ValueError
+        If there is none, a name stands twice, or one cannot be used.
+    """
+    methods: list[Method] = []
+    if model is not None:
+        methods.append(model_method(model, rows, diameter_px, output / LABELS_FOLDER))
+    elif diameter_px is not None:
+        raise ValueError("--diameter is for a model, and there is no --model.")
+    for text in beside:
+        name, _, folder = text.partition("=")
+        if not name.strip() or not folder:
+            raise ValueError(f"--beside {text}: this must be NAME=FOLDER, such as StarDist=results/stardist.")
+        if name in [method.name for method in methods]:
+            raise ValueError(f"--beside {text}: there is a method called {name!r} already. Choose another name.")
+        methods.append(LabelFolder(name, folder, find_label_files(name, Path(folder).expanduser(), rows)))
+    if not methods:
+        raise ValueError("There is nothing to evaluate: give --model, --beside or both.")
+    return methods
+
+
+def model_method(name_or_path: str, rows: Sequence[IndexRow], diameter_px: float | None, folder: Path) -> ModelMethod:
+    """Open a model as a method.
+
+    Parameters
+    ----------
+    name_or_path : str
+        A model's name, a folder that holds model.onnx, or a file: .onnx, .safetensors or .ckpt.
+    rows : sequence of IndexRow
+    diameter_px : float, optional
+    folder : Path
+        The labels go into a folder below it that has the model's name.
+
+    Returns
+    -------
+    ModelMethod
+
+    Raises
+    ------
+    ValueError
+        If there is no such model, or it or the diameter cannot be used.
+    """
+    options = Options(diameter_px=diameter_px)
+    check_options(options)
+    path = Path(name_or_path).expanduser()
+    model: Model
+    if path.suffix in WEIGHTS_SUFFIXES:
+        model = open_weights(path, diameter_px is not None)
+    else:
+        in_folder = path.is_dir() and name_or_path not in list_models()
+        path = path / MODEL_FILE if in_folder else find_model(name_or_path)
+        model = load_model(path)
+    name = model.card.name
+    folder = folder / (re.sub(r"[^\w.-]+", "_", name).strip(".") or "model")
+    several = len({row.folder for row in rows}) > 1
+    files = {row.key: (folder / row.folder.name if several else folder) / f"{row.id}.tif" for row in rows}
+    return ModelMethod(name, f"{path}, SHA-256 {sha256(path)}", model, options, files)
+
+
+def open_weights(path: Path, needs_diameter: bool) -> TorchModel:
+    """Open the weights of a training run as a model, with the thresholds that it was validated with.
+
+    Parameters
+    ----------
+    path : Path
+        ``*.safetensors`` or ``*.ckpt``.
+    needs_diameter : bool
+        Whether images will be rescaled.
+
+    Returns
+    -------
+    TorchModel
+
+    Raises
+    ------
+    WeightsError
+        If they cannot be read, or the size that they know is needed and unknown.
+    """
+    trained = load_trained(path)
+    model = torch_model(trained)
+    if "diameter_px" in trained.facts:
+        model.card = replace(model.card, input=replace(model.card.input, **known_diameters(trained.facts)))
+    elif needs_diameter and not trained.config.diameter_px:
+        raise WeightsError(
+            f"{path}: these weights do not say which diameters they know, since their training has not finished. "
+            "Finish it, or leave out --diameter."
+        )
+    return model

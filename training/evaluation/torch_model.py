@@ -1,0 +1,99 @@
+"""Score a model on labelled images, by the path that the module runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cpunet.model.card import InputCard, ModelCard, OutputCard
+from cpunet.scores import ImageScores, score_image
+from cpunet.segment import Model, Options, segment_image
+from cpunet.training.config import TrainingConfig
+from cpunet.training.data.labeled_images import IndexRow, read_labelled_image
+from cpunet.training.network.unet import Probabilities, UNet
+from cpunet.training.weights import TrainedNetwork
+
+# Before a model is exported nobody has measured its halo; images up to a tile's size need none.
+HALO_BEFORE_EXPORT = 96
+ANY_DIAMETER_PX = (1e-3, 1e6)
+
+
+class TorchModel:
+    """A network in training, with the face of an exported model.
+
+    Parameters
+    ----------
+    network : UNet
+    activation : str
+        See `cpunet.training.network.unet.Probabilities`.
+    card : ModelCard
+    """
+
+    def __init__(self, network: UNet, activation: str, card: ModelCard) -> None:
+        self.network = Probabilities(network, activation)
+        self.card = card
+
+    def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn (N, C, Y, X) into probabilities (N, roles, Y, X)."""
+        device = next(self.network.parameters()).device
+        training = self.network.network.training
+        self.network.eval()
+        with torch.inference_mode():
+            result = self.network(torch.from_numpy(batch).to(device)).cpu().numpy()
+        self.network.train(training)
+        return result
+
+
+def torch_model(trained: TrainedNetwork) -> TorchModel:
+    """Give trained weights the face of an exported model, with the card of one that is still in training."""
+    return TorchModel(trained.network, trained.config.targets.activation, card_for_training(trained.config))
+
+
+def card_for_training(config: TrainingConfig) -> ModelCard:
+    """Return the card of a model that is still in training: its contract, without a range of sizes or scores."""
+    # The one size to which images are scaled; or, before training has measured its objects, any size will do.
+    diameter_px, low_px, high_px = (config.diameter_px,) * 3 if config.diameter_px else (1.0, *ANY_DIAMETER_PX)
+    return ModelCard(
+        name=config.name,
+        version=config.version,
+        description=config.description,
+        licence=config.licence,
+        authors=config.authors,
+        citation=config.citation,
+        input=InputCard(
+            channels=config.channels,
+            divisible_by=config.architecture.divisible_by,
+            min_size=config.architecture.min_size,
+            normalization=config.normalization,
+            diameter_px=diameter_px,
+            diameter_low_px=low_px,
+            diameter_high_px=high_px,
+            modality=config.modality,
+        ),
+        output=OutputCard(roles=config.targets.roles, halo=HALO_BEFORE_EXPORT),
+        postprocessing=config.targets.decoding,
+    )
+
+
+def score_images(model: Model, rows: Sequence[IndexRow], options: Options | None = None) -> list[ImageScores]:
+    """Segment labelled images, by default as a user gets them, and compare each with its truth.
+
+    Parameters
+    ----------
+    model : Model
+    rows : sequence of IndexRow
+    options : Options, optional
+
+    Returns
+    -------
+    list of ImageScores
+        In the order of `rows`.
+    """
+    scores = []
+    for row in rows:
+        truth = read_labelled_image(row)
+        scores.append(score_image(truth.labels, segment_image(truth.image, model, options).labels))
+    return scores

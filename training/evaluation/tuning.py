@@ -1,0 +1,160 @@
+"""Choose the thresholds that turn a model's probabilities into objects, on validation images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cpunet.model.card import Postprocessing
+from cpunet.scores import ImageScores, pool_scores, score_image
+from cpunet.segment import Model, Options, postprocessing_at_scale, resize_planes, segment_image
+from cpunet.steps.declump import declump
+from cpunet.steps.filters import area_of_disc
+from cpunet.training.data.labeled_images import IndexRow, LabelledImage, read_labelled_image
+from cpunet.training.patches.stream import resize_labels
+
+Candidates = dict[str, tuple[float, ...]]
+
+# A marker threshold below 0.25 may gain some thousandths of F1 on validation, since a marker then fills nearly all of
+# its object and texture splits nothing; but clumps of a kind that was not trained on stay merged.
+MASK_THRESHOLDS: Candidates = {
+    "marker_threshold": (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
+    "foreground_threshold": (0.4, 0.45, 0.5, 0.55, 0.6),
+}
+BOUNDARY_THRESHOLDS: Candidates = {
+    "boundary_threshold": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
+    "dilation_px": (0, 1, 2, 3, 4, 5),
+}
+# Areas, as shares of that of a disc of the trained diameter: what is smaller is texture, or noise.
+# Markers larger than a twentieth gain next to nothing, and merge touching nuclei where they are small: at 0.08
+# nuclei_fluorescence merged 364 instead of 259 in images of half the size.
+MARKER_SHARES = (0, 0.01, 0.02, 0.03, 0.05)
+OBJECT_SHARES = (0, 0.02, 0.04, 0.06, 0.1, 0.15)
+# Settings must serve other magnifications too. Tuned on images at their own size alone, nuclei_fluorescence dropped and
+# merged so many nuclei of half-sized images that F1 at IoU 0.7 fell by 0.02 there, and gained nothing elsewhere.
+OTHER_SIZE = 0.5
+ROUNDS = 2
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A validation image as a model sees it.
+
+    Attributes
+    ----------
+    probabilities : ndarray of shape (C, Y, X), float32
+    truth : ndarray of shape (Y, X), int32
+    scale : float
+        By how much the image was enlarged for the network.
+    """
+
+    probabilities: NDArray[np.float32]
+    truth: NDArray[np.int32]
+    scale: float
+
+
+def candidates(roles: Sequence[str], diameter_px: float) -> Candidates:
+    """Return what is tried for each setting of a model.
+
+    Parameters
+    ----------
+    roles : sequence of str
+        Of the model's output.
+    diameter_px : float
+        That it was trained at.
+
+    Returns
+    -------
+    dict of str to tuple of float
+    """
+    area = area_of_disc(diameter_px)
+    markers, objects = (
+        tuple(float(round(share * area)) for share in shares) for shares in (MARKER_SHARES, OBJECT_SHARES)
+    )
+    if set(roles) == {"boundary"}:
+        return {**BOUNDARY_THRESHOLDS, "min_size_px": objects}
+    return {**MASK_THRESHOLDS, "marker_min_size_px": markers, "min_size_px": objects}
+
+
+def tune_postprocessing(
+    model: Model, sets: Sequence[Sequence[IndexRow]], diameters: Sequence[float | None]
+) -> Postprocessing:
+    """Find the settings with the best mean F1 on validation images.
+
+    Parameters
+    ----------
+    model : Model
+    sets : sequence of sequence of IndexRow
+        Validation images by data set. Each set counts the same, however many objects it holds, so that
+        one choice serves all.
+    diameters : sequence of float or None
+        The typical diameter in each set, as a user would give it; None leaves it to be measured on each image.
+
+    Returns
+    -------
+    Postprocessing
+
+    Notes
+    -----
+    Each image is predicted once, and once more at half its size, unless its diameter is given. The settings are then
+    searched one after the other, twice round, each over its candidates with the others held, from those of the card on.
+    """
+    images = [[read_labelled_image(row) for row in rows] for rows in sets]
+    predicted = [
+        [_predict(model, image, diameter) for image in found] for found, diameter in zip(images, diameters, strict=True)
+    ]
+    predicted += [
+        [_predict(model, resized(image, OTHER_SIZE), None) for image in found]
+        for found, diameter in zip(images, diameters, strict=True)
+        if diameter is None
+    ]
+    roles = model.card.output.roles
+    tried = candidates(roles, model.card.input.diameter_px)
+    best = model.card.postprocessing
+    for _ in range(ROUNDS):
+        for name, values in tried.items():
+            trials = [replace(best, **{name: value}) for value in (getattr(best, name), *values)]
+            best = max(trials, key=lambda trial: mean_f1_of_sets(predicted, roles, trial))
+    return best
+
+
+def mean_f1_of_sets(predicted: Sequence[Sequence[Predicted]], roles: Sequence[str], settings: Postprocessing) -> float:
+    """Return the mean over the sets of their mean F1, 0..1."""
+    return float(
+        np.mean([pool_scores([_score(one, roles, settings) for one in images]).mean_f1 for images in predicted])
+    )
+
+
+def _score(predicted: Predicted, roles: Sequence[str], settings: Postprocessing) -> ImageScores:
+    labels = declump(predicted.probabilities, roles, postprocessing_at_scale(settings, predicted.scale))
+    return score_image(predicted.truth, labels)
+
+
+def resized(truth: LabelledImage, factor: float) -> LabelledImage:
+    """Return a labelled image as another magnification would show it.
+
+    Parameters
+    ----------
+    truth : LabelledImage
+    factor : float
+        Below 1 shrinks.
+
+    Returns
+    -------
+    LabelledImage
+        Its image is float32, interpolated linearly and smoothed first where it shrinks; labels are of the nearest
+        pixel.
+    """
+    shape = tuple(max(1, round(size * factor)) for size in truth.labels.shape)
+    planes = truth.image[np.newaxis] if truth.image.ndim == 2 else np.moveaxis(truth.image, -1, 0)
+    smaller = resize_planes(planes.astype(np.float32), shape)
+    image = smaller[0] if truth.image.ndim == 2 else np.moveaxis(smaller, 0, -1)
+    return LabelledImage(truth.id, image, resize_labels(truth.labels, shape))
+
+
+def _predict(model: Model, truth: LabelledImage, diameter_px: float | None) -> Predicted:
+    found = segment_image(truth.image, model, Options(diameter_px=diameter_px))
+    return Predicted(found.probabilities, truth.labels, found.scale)

@@ -1,0 +1,169 @@
+"""Fine-tuning: begin with the weights of a model that is there, and keep some of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+
+from cpunet.model.find import list_models
+from cpunet.training.config import ConfigError, TrainingConfig
+from cpunet.training.network.unet import UNet
+from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained
+
+HEAD = "head."
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What a network took over from another.
+
+    Attributes
+    ----------
+    taken : int
+        Tensors with the other network's values.
+    new_roles : tuple of str
+        Output channels that begin at random.
+    new_input : bool
+        Whether the first convolution begins at random, since the number of image channels differs and is not one
+        in the network that is taken over.
+    """
+
+    taken: int
+    new_roles: tuple[str, ...]
+    new_input: bool
+
+    def __str__(self) -> str:
+        """One line for the terminal."""
+        new = [*self.new_roles, *(["the first convolution"] if self.new_input else [])]
+        return f"{self.taken} tensors taken over" + (f"; beginning at random: {', '.join(new)}" if new else "")
+
+
+def find_weights(name_or_path: str) -> Path:
+    """Return the file with the weights of a model.
+
+    Parameters
+    ----------
+    name_or_path : str
+        A model's name or folder, or a file that `cpunet train` wrote.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    models = list_models()
+    path = Path(name_or_path).expanduser()
+    candidates = [path, path / WEIGHTS_FILE]
+    if name_or_path in models:
+        candidates.append(models[name_or_path].parent / WEIGHTS_FILE)
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise ConfigError(
+        f"start_from: there are no weights at {name_or_path!r}. Give the folder or the name of a model with "
+        f"{WEIGHTS_FILE} (found: {', '.join(models) or 'none'}), or a .safetensors or .ckpt file of a run."
+    )
+
+
+def load_start(config: TrainingConfig) -> TrainedNetwork:
+    """Load the network that a configuration starts from.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        With `start_from`.
+
+    Returns
+    -------
+    TrainedNetwork
+
+    Raises
+    ------
+    ConfigError
+        If its architecture is another one: the message says what to write into the configuration.
+    """
+    path = find_weights(config.start_from)
+    start = load_trained(path)
+    wanted, found = config.architecture, start.config.architecture
+    different = [f.name for f in fields(found) if getattr(wanted, f.name) != getattr(found, f.name)]
+    if different:
+        there = ", ".join(f"{name}: {getattr(found, name)}" for name in different)
+        raise ConfigError(
+            f"start_from: {path} is of another architecture. Write architecture: {{{there}}} into the configuration."
+        )
+    return start
+
+
+def take_over(network: UNet, config: TrainingConfig, start: TrainedNetwork) -> Transfer:
+    """Copy all weights that mean the same in two networks.
+
+    Parameters
+    ----------
+    network : UNet
+        Changed.
+    config : TrainingConfig
+        Of `network`.
+    start : TrainedNetwork
+        Of the same architecture.
+
+    Returns
+    -------
+    Transfer
+
+    Notes
+    -----
+    Output channels are matched by their roles, if both networks have the same activation; the rest by name and
+    shape. The first convolution of a network for grey images is spread over all channels. Yosinski et al. 2014,
+    doi:10.48550/arXiv.1411.1792.
+    """
+    own, other = network.state_dict(), start.network.state_dict()
+    same_activation = config.targets.activation == start.config.targets.activation
+    shared = [role for role in config.targets.roles if role in start.config.targets.roles and same_activation]
+    rows = [config.targets.roles.index(role) for role in shared]
+    source_rows = [start.config.targets.roles.index(role) for role in shared]
+    per_role = len(config.targets.roles)
+    taken = 0
+    new_input = False
+    channels, start_channels = network.in_channels, start.network.in_channels
+    for name, value in other.items():
+        if name.startswith(HEAD) and own[name].ndim and own[name].shape[0] % per_role == 0:
+            # A head that works at half resolution holds several rows a role, role by role.
+            here = own[name].unflatten(0, (per_role, -1))
+            there = value.unflatten(0, (len(start.config.targets.roles), -1))
+            if here.shape[1:] == there.shape[1:]:
+                here[rows] = there[source_rows]
+                taken += bool(rows)
+                continue
+        if own[name].shape == value.shape:
+            own[name].copy_(value)
+            taken += 1
+        elif start_channels == 1:
+            # Each channel begins with its part of the grey image's weights: on a grey image in all channels the
+            # network begins where the other one stopped.
+            own[name].copy_(value.repeat(1, channels, 1, 1) / channels)
+            taken += 1
+        else:
+            new_input = True
+    new_roles = tuple(role for role in config.targets.roles if role not in shared)
+    return Transfer(taken, new_roles, new_input)
+
+
+def freeze_encoder(network: UNet) -> None:
+    """Keep the encoder's weights as they are; its statistics stay too while it is in evaluation mode."""
+    network.encoder.requires_grad_(False)
+
+
+def keep_statistics(network: UNet) -> None:
+    """Put a frozen encoder into evaluation mode, so that its batch normalisation does not move either."""
+    network.encoder.eval()
+
+
+def learning(network: UNet) -> list[torch.nn.Parameter]:
+    """Return the parameters that are not frozen."""
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]

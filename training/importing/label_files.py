@@ -1,0 +1,277 @@
+"""Read the labels that people have: label images, one mask an object, and masks in colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.measure import label as connected
+from skimage.segmentation import relabel_sequential
+
+from cpunet.files.images import grey_of_equal_colours, read_image
+from cpunet.training.data.labeled_images import check_labels
+
+# Of a label image that went through a lossy file or is a photograph, nearly every pixel is a piece of its own.
+PIECES_PER_OBJECT, MORE_PIECES, SMALLEST_MEAN_PX = 3, 10, 4
+LARGEST_OFFSET = 1e-9
+# A piece of less than this share of the largest is a stray, and no second object.
+SMALLEST_SHARE = 1 / 5
+SAVE_AS = (
+    'In CellProfiler choose "uint16" in ConvertObjectsToImage, and in SaveImages the format "tiff" with the bit depth '
+    '"16-bit integer", or "No conversion" with more than 65535 objects.'
+)
+
+
+class LabelFileError(ValueError):
+    """Labels that cannot be read as objects; the message names the file."""
+
+
+@dataclass(frozen=True)
+class ReadLabels:
+    """Labels as read.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (Y, X), int32
+        0 background, 1..n without gaps.
+    overlap_px : int
+        Pixels that the source gives to more than one object.
+    note : str
+        What had to be undone to read them; empty if nothing.
+    """
+
+    labels: NDArray[np.int32]
+    overlap_px: int = 0
+    note: str = ""
+
+
+def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
+    """Read the labels of one image.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        One file; for ``masks``, one file an object.
+    label_format : str
+        ``instances``: each object has a number of its own. ``said-instances``: the same, and the user said so, so that
+        one number in several pieces is taken for one object. ``masks``: one file an object. ``colours``: an object is
+        what hangs together in one colour. ``first-channel``: the same, looking at the first channel alone. ``own``:
+        instances in a data set of ours, of which nothing need be guessed.
+
+    Returns
+    -------
+    ReadLabels
+
+    Raises
+    ------
+    LabelFileError
+        If the file holds no such labels.
+    ImageFileError
+        If it is missing or no image.
+    """
+    if label_format == "masks":
+        return _from_masks(paths)
+    (path,) = paths
+    array = read_image(path)
+    try:
+        if label_format == "colours":
+            return ReadLabels(_on_black(_connected_colours(array)))
+        if label_format == "first-channel":
+            return ReadLabels(_connected_colours(array if array.ndim == 2 else array[..., 0]))
+        if label_format == "own":
+            problem = check_labels(array, array)
+            if problem:
+                raise LabelFileError(problem)
+            return ReadLabels(renumbered(array))
+        return _from_instances(array, one_may_be_in_pieces=label_format == "said-instances")
+    except LabelFileError as error:
+        raise LabelFileError(f"{path}: {error}") from error
+
+
+def guess_format(path: Path) -> str:
+    """Tell ``colours`` from ``instances`` by looking at a label file.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str
+    """
+    return "instances" if grey_of_equal_colours(read_image(path)).ndim == 2 else "colours"
+
+
+def _from_instances(array: NDArray[np.generic], one_may_be_in_pieces: bool) -> ReadLabels:
+    values = grey_of_equal_colours(array)
+    if values.ndim != 2:
+        raise LabelFileError(
+            f"this has the shape {values.shape}; a plane with one number an object is needed. If touching objects have "
+            "different colours, say --label-format colours."
+        )
+    if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+        raise LabelFileError("this holds pixels that are no number (NaN or infinite).")
+    values = _without_offset(values)
+    if values.size and values.min() < 0:
+        raise LabelFileError(
+            f"this holds the negative value {values.min():g}; background is 0, objects are 1, 2, 3 ..."
+        )
+    numbers, labels = np.unique(values, return_inverse=True)
+    labels = labels.reshape(values.shape).astype(np.int32)
+    if not len(numbers) or numbers[0] != 0:
+        labels += 1  # not one pixel of background
+    pieces = _pieces(labels)
+    if not one_may_be_in_pieces:
+        _refuse_a_mask(labels, pieces)
+    _refuse_what_is_no_label_image(labels, values, pieces)
+    objects = int(labels.max(initial=0))
+    notes = [_note(values, objects), *_doubts(labels, objects, int(pieces.max(initial=0)))]
+    return ReadLabels(labels, note="; ".join(note for note in notes if note))
+
+
+def _without_offset(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Set background back to 0, which SaveImages lifts when it saves "uint16" labels as floating point.
+
+    Notes
+    -----
+    scikit-image's img_as_float32 makes (2 k + 1) / (2**32 - 1) of the whole number k.
+    """
+    lowest = values.min(initial=1)
+    if np.issubdtype(values.dtype, np.floating) and 0 < lowest < LARGEST_OFFSET:
+        return np.where(values == lowest, 0, values)
+    return values
+
+
+def _note(values: NDArray[np.generic], objects: int) -> str:
+    """Say what was undone, or what may be lost.
+
+    Notes
+    -----
+    Objects are numbered by the order of their values, so that any scale is undone exactly: k / n ("Grayscale" saved as
+    floating point) and round(65535 k / n) (the same saved as 16 bits).
+    """
+    if not objects:
+        lost = "it holds no object"
+        if values.dtype == np.uint8:
+            lost += "; saved with 8 bits, a label image of more than 255 objects comes out empty"
+        return lost
+    whole = values.dtype == bool or (values == np.round(values)).all()
+    if not whole or (values.max() in (255, 65535) and objects < values.max() // 2):
+        return "its numbers were scaled; objects are numbered by the order of their values"
+    return ""
+
+
+def _doubts(labels: NDArray[np.int32], objects: int, pieces: int) -> list[str]:
+    """Ask what may be wrong with labels that can be read."""
+    doubts = []
+    if pieces > objects:
+        numbers = "one number lies" if objects == 1 else f"{objects} numbers lie"
+        doubts.append(f"its {numbers} in {pieces} places; is each object a number of its own?")
+    if labels.size and labels.min() > 0:
+        doubts.append("no pixel is 0, so that none is background; is its lowest number the background?")
+    return doubts
+
+
+def _refuse_a_mask(labels: NDArray[np.int32], pieces: NDArray[np.int32]) -> None:
+    if labels.max(initial=0) != 1:
+        return
+    areas = np.bincount(pieces[pieces > 0])
+    large = int((areas >= SMALLEST_SHARE * areas.max()).sum())
+    if large > 1:
+        raise LabelFileError(
+            f"this is a mask: all {large} objects have the same value, so that touching ones cannot be told apart. "
+            f"{SAVE_AS} If it is one object, say --label-format instances with --images and --labels."
+        )
+
+
+def _refuse_what_is_no_label_image(
+    labels: NDArray[np.int32], values: NDArray[np.generic], numbered_pieces: NDArray[np.int32]
+) -> None:
+    objects, pieces = int(labels.max(initial=0)), int(numbered_pieces.max(initial=0))
+    shattered = objects > 1 and pieces > PIECES_PER_OBJECT * objects + MORE_PIECES
+    if shattered or objects * SMALLEST_MEAN_PX > max(np.count_nonzero(labels), 100):
+        raise LabelFileError(
+            f"this is no label image: it has {objects} values, in {pieces} pieces. It looks like a photograph, or like "
+            f"labels saved with loss (JPEG, or resized with smoothing). {SAVE_AS}"
+        )
+    if values.dtype == np.uint8 and objects == 255 and pieces > objects:
+        raise LabelFileError(
+            f"this has 8 bits, which number at most 255 objects, and all 255 are used for {pieces} pieces: objects "
+            f"have been given the same number. {SAVE_AS}"
+        )
+
+
+def _from_masks(paths: Sequence[Path]) -> ReadLabels:
+    objects = []
+    shape: tuple[int, ...] = ()
+    for path in paths:
+        mask = grey_of_equal_colours(read_image(path))
+        if mask.ndim != 2:
+            raise LabelFileError(f"{path}: a mask of one object must be grey; this has the shape {mask.shape}.")
+        if shape and mask.shape != shape:
+            raise LabelFileError(f"{path}: the mask has the shape {mask.shape}, and {paths[0].name} {shape}.")
+        shape = mask.shape
+        inside = mask[mask != 0]
+        if inside.size and inside.min() != inside.max():
+            raise LabelFileError(
+                f"{path}: a mask of one object has two values, 0 and another; this has values from {inside.min()} to "
+                f"{inside.max()} beside 0."
+            )
+        objects.append(np.flatnonzero(mask))
+    labels, covered = np.zeros(np.prod(shape, dtype=int), np.int32), np.zeros(np.prod(shape, dtype=int), np.int32)
+    # Large ones first: a small object that lies on a large one stays whole.
+    for number, pixels in enumerate(sorted(objects, key=len, reverse=True), start=1):
+        labels[pixels] = number
+        covered[pixels] += 1
+    overlap_px = int((covered > 1).sum())
+    note = f"{overlap_px} pixels lie in two objects; the smaller one has them" if overlap_px else ""
+    return ReadLabels(renumbered(labels.reshape(shape)), overlap_px, note)
+
+
+def _connected_colours(array: NDArray[np.generic]) -> NDArray[np.int32]:
+    if array.ndim == 2:
+        array = array[..., np.newaxis]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
+        raise LabelFileError(f"this has the shape {array.shape}; an image in red, green and blue is needed.")
+    colour = np.zeros(array[..., 0].size + 1, np.int64)  # the last is black, the background
+    for channel in np.moveaxis(array[..., :3], 2, 0):
+        values, ranks = np.unique(np.append(channel, channel.dtype.type(0)), return_inverse=True)
+        colour = colour * len(values) + ranks
+    pieces = _pieces(colour[:-1].reshape(array.shape[:2]), background=int(colour[-1]))
+    if pieces.max(initial=0) * SMALLEST_MEAN_PX > max(pieces.size, 100):
+        raise LabelFileError(
+            f"this has {pieces.max()} pieces of one colour each, of a few pixels: it is a photograph, or labels saved "
+            f"with loss (JPEG, or resized with smoothing). {SAVE_AS}"
+        )
+    return pieces
+
+
+def _on_black(pieces: NDArray[np.int32]) -> NDArray[np.int32]:
+    if pieces.size and pieces.min() > 0:
+        raise LabelFileError(
+            "no pixel is black, the background, so that background cannot be told from objects. Paint it black."
+        )
+    return pieces
+
+
+def _pieces(values: NDArray[np.integer], background: int = 0) -> NDArray[np.int32]:
+    """Give a number to all that hangs together, also by a corner, in one value."""
+    return connected(values, background=background, connectivity=2).astype(np.int32)
+
+
+def renumbered(labels: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Give objects the numbers 1..n, in the order of those they have.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Y, X), integer
+        0 is background.
+
+    Returns
+    -------
+    ndarray of shape (Y, X), int32
+    """
+    return relabel_sequential(labels)[0].astype(np.int32)

@@ -1,0 +1,1 @@
+"""The U-Net, its parts, its loss and its cost."""

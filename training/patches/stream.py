@@ -1,0 +1,147 @@
+"""The stream of training patches: item i of a run is the same whenever, and wherever, it is asked for."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+
+import lightning
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skimage.transform import resize
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from cpunet.segment import prepare_image, rescale
+from cpunet.steps.normalize import normalize
+from cpunet.training.config import TrainingConfig
+from cpunet.training.data.labeled_images import DataError, LabelledImage
+from cpunet.training.importing.label_files import renumbered
+from cpunet.training.patches.augmentation import augment
+from cpunet.training.patches.patch import Patch
+from cpunet.training.patches.targets import make_targets
+from cpunet.training.patches.weight_maps import pixel_weights
+
+FORKS = "fork" in multiprocessing.get_all_start_methods()
+# Image, targets and pixel weights; without or with a first axis for the batch.
+Item = tuple[Tensor, Tensor, Tensor]
+
+
+def normalized_patch(image: LabelledImage, config: TrainingConfig, scale: float = 1.0) -> Patch:
+    """Normalise a whole labelled image, by the code that the module runs.
+
+    Parameters
+    ----------
+    image : LabelledImage
+    config : TrainingConfig
+    scale : float
+        By how much the image is then enlarged.
+
+    Returns
+    -------
+    Patch
+
+    Raises
+    ------
+    DataError
+        If the image does not fit the configuration.
+    """
+    try:
+        channels, usable = prepare_image(image.image, config.channels)
+    except ValueError as error:
+        raise DataError(f"{image.id}: {error}") from error
+    normalized = rescale(normalize(channels, config.normalization, usable), scale)
+    # Numbers without gaps: large ones would cost time in each patch, and exactness in the warp.
+    return Patch(normalized, resize_labels(renumbered(image.labels), normalized.shape[1:]))
+
+
+def resize_labels(labels: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """Resample labels to another height and width: each pixel gets the label of the nearest."""
+    if labels.shape == shape:
+        return labels
+    return resize(labels, shape, order=0, mode="edge", anti_aliasing=False, preserve_range=True).astype(np.int32)
+
+
+class PatchStream(Dataset[Item]):
+    """The patches of a run, from `first` on.
+
+    Parameters
+    ----------
+    sources : sequence of sequence of Patch
+        Whole normalised images, by data set.
+    config : TrainingConfig
+    first : int
+        Number of patches that the run has already seen: a resumed run goes on where it was.
+    length : int
+        How many patches this stream holds.
+
+    Notes
+    -----
+    Each item draws from a generator seeded by (seed, number of the item), so the order of worker
+    processes, their count, and a kill in between change nothing.
+    """
+
+    def __init__(self, sources: Sequence[Sequence[Patch]], config: TrainingConfig, first: int, length: int) -> None:
+        self.sources = sources
+        self.config = config
+        self.first = first
+        self.length = length
+        shares = np.array([source.share for source in config.data])
+        self.shares = shares / shares.sum()
+
+    def __len__(self) -> int:
+        return self.length
+
+    def patch(self, index: int) -> Patch:
+        """Draw and augment patch `index`."""
+        rng = np.random.default_rng((self.config.seed, self.first + index))
+        images = self.sources[rng.choice(len(self.sources), p=self.shares)]
+        image = images[rng.integers(len(images))]
+        return augment(image, self.config.augmentation, self.config.patch_size, rng)
+
+    def __getitem__(self, index: int) -> Item:
+        """Return image (C, Y, X), targets (roles, Y, X) and pixel weights (1, Y, X), float32."""
+        patch = self.patch(index)
+        targets = make_targets(patch.labels, self.config.targets)
+        weights = pixel_weights(patch.labels, self.config.loss, self.config.targets)
+        return torch.from_numpy(patch.image), torch.from_numpy(targets), torch.from_numpy(weights[np.newaxis])
+
+
+class PatchData(lightning.LightningDataModule):
+    """Training patches, cut from images that are held in memory.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    sources : sequence of sequence of Patch
+        Whole normalised images, by data set.
+    """
+
+    def __init__(self, config: TrainingConfig, sources: Sequence[Sequence[Patch]]) -> None:
+        super().__init__()
+        self.config = config
+        self.sources = sources
+
+    def train_dataloader(self) -> DataLoader[Item]:
+        """Return the patches from the trainer's present step to its next validation.
+
+        With several devices the stream is dealt out item by item, so that a step sees the patches that it would see
+        on one device. Lightning would shuffle them.
+        """
+        assert self.trainer is not None
+        done = self.trainer.global_step
+        # At least one, though nobody asks for it: lightning warns of an empty loader when a finished run is resumed.
+        steps = max(1, min(self.config.validate_every, self.config.steps - done))
+        batch_size, workers = self.config.batch_size, self.config.workers
+        stream = PatchStream(self.sources, self.config, done * batch_size, steps * batch_size)
+        return DataLoader(
+            stream,
+            sampler=range(self.trainer.global_rank, len(stream), self.trainer.world_size),
+            batch_size=batch_size // self.config.devices,
+            num_workers=workers,
+            # Forked workers share the images in memory with this process instead of copying them; Windows has none.
+            multiprocessing_context="fork" if workers and FORKS else None,
+            pin_memory=torch.cuda.is_available(),
+            prefetch_factor=4 if workers else None,
+        )

@@ -1,0 +1,1 @@
+"""Decide how to train before hours are spent."""

@@ -1,0 +1,196 @@
+"""Checks before hours are spent: the loss begins where it should, and one batch can be learned by heart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import default_collate
+
+from cpunet.files.images import write_picture
+from cpunet.files.overlay import draw_outlines, grey_picture
+from cpunet.training.config import TrainingConfig
+from cpunet.training.fine_tune import learning
+from cpunet.training.network.losses import SegmentationLoss
+from cpunet.training.optimizers import build_optimizer
+from cpunet.training.patches.patch import Patch
+from cpunet.training.patches.stream import Item, PatchStream
+from cpunet.training.patches.targets import make_targets
+from cpunet.training.patches.weight_maps import pixel_weights
+from cpunet.training.train import SegmentationTask, read_sources, validation_sample
+
+PATCHES_FILE = "patches.png"
+PATCHES_SHOWN = 6
+# The output layer begins with small weights, so the first loss is that of an undecided network but for this part.
+INITIAL_TOLERANCE = 0.15
+OVERFIT_PATCHES, OVERFIT_STEPS = 2, 300
+# One batch counts as learned when so much of what can be learned of it is.
+LEARNED = 0.8
+# A target of exactly 0 or 1 would need an infinite logit.
+CLOSEST = 1e-3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found.
+
+    Attributes
+    ----------
+    passed : bool
+    text : str
+        For a person.
+    """
+
+    passed: bool
+    text: str
+
+
+def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[Finding]:
+    """Run all checks, and draw patches with their labels and targets.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    root : Path
+        The folder that holds the data sets.
+    folder : Path
+        Gets patches.png.
+
+    Returns
+    -------
+    list of Finding
+
+    Raises
+    ------
+    ConfigError, DataError
+        If training could not even begin.
+    """
+    torch.manual_seed(config.seed)
+    _, sources, _ = read_sources(config, root)
+    validation_sample(config, root)  # raises if there is none
+    stream = PatchStream(sources, config, 0, max(PATCHES_SHOWN, config.batch_size))
+    patches = [stream.patch(index) for index in range(PATCHES_SHOWN)]
+    folder.mkdir(parents=True, exist_ok=True)
+    write_picture(folder / PATCHES_FILE, picture_of_patches(patches, config))
+    task = SegmentationTask(config, {})
+    batch = default_collate([stream[index] for index in range(config.batch_size)])
+    return [
+        check_objects(patches),
+        check_initial_loss(task, batch, expected=not config.start_from),
+        check_overfitting(task, default_collate([stream[index] for index in range(OVERFIT_PATCHES)])),
+    ]
+
+
+def check_objects(patches: Sequence[Patch]) -> Finding:
+    """Look whether patches hold objects, and finite numbers."""
+    objects = [len(np.unique(patch.labels[patch.labels > 0])) for patch in patches]
+    finite = all(np.isfinite(patch.image).all() for patch in patches)
+    text = f"{len(patches)} augmented patches hold {', '.join(map(str, objects))} objects"
+    return Finding(finite and any(objects), text + ("" if finite else ", and values that are not finite"))
+
+
+def undecided_loss(loss: SegmentationLoss, batch: Item) -> float:
+    """Return the loss of a network that gives each class the same probability everywhere."""
+    _, targets, weights = batch
+    return float(loss(torch.zeros_like(targets), targets, weights))
+
+
+def least_loss(loss: SegmentationLoss, batch: Item) -> float:
+    """Return the loss of a network that knows the targets: not 0 where a target lies between 0 and 1."""
+    _, targets, weights = batch
+    near = targets.clamp(CLOSEST, 1 - CLOSEST)
+    logits = near.log() if loss.softmax else torch.logit(near)
+    return float(loss(logits, targets, weights))
+
+
+def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> Finding:
+    """Compare the loss before any training with that of an undecided network.
+
+    Parameters
+    ----------
+    task : SegmentationTask
+        Not trained yet.
+    batch : tuple of Tensor
+    expected : bool
+        Whether the network begins at random, and so should be undecided.
+
+    Returns
+    -------
+    Finding
+    """
+    image, targets, weights = batch
+    with torch.no_grad():
+        found = float(task.loss(task.network.train()(image), targets, weights))
+    undecided = undecided_loss(task.loss, batch)
+    if expected:
+        passed = abs(found - undecided) <= INITIAL_TOLERANCE * undecided
+        return Finding(passed, f"the loss begins at {found:.3f}; an undecided network's would be {undecided:.3f}")
+    # Images of another kind may well begin worse than at random, and yet be learned sooner.
+    return Finding(
+        bool(np.isfinite(found)),
+        f"the loss begins at {found:.3f} with the weights to start from; at random it would be {undecided:.3f}",
+    )
+
+
+def check_overfitting(task: SegmentationTask, batch: Item) -> Finding:
+    """Train on one batch alone, which any network that can learn at all learns by heart.
+
+    Parameters
+    ----------
+    task : SegmentationTask
+        Changed.
+    batch : tuple of Tensor
+
+    Returns
+    -------
+    Finding
+    """
+    image, targets, weights = batch
+    undecided, least = undecided_loss(task.loss, batch), least_loss(task.loss, batch)
+    optimizer = build_optimizer(learning(task.network), task.config)
+    task.train()
+    began = time.perf_counter()
+    learned, steps = 0.0, 0
+    while steps < OVERFIT_STEPS and learned < LEARNED:
+        task.on_train_epoch_start()
+        loss: Tensor = task.loss(task.network(image.to(memory_format=torch.channels_last)), targets, weights)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        steps += 1
+        learned = (undecided - float(loss.detach())) / (undecided - least)
+    seconds = (time.perf_counter() - began) / steps
+    return Finding(
+        learned >= LEARNED,
+        f"{learned:.0%} of one batch of {len(image)} patches is learned by heart after {steps} steps ({LEARNED:.0%} "
+        f"within {OVERFIT_STEPS} are asked for); {seconds:.2f} s a step",
+    )
+
+
+def picture_of_patches(patches: Sequence[Patch], config: TrainingConfig) -> NDArray[np.uint8]:
+    """Draw patches below each other: image, image with outlines, each target, and the pixel weights.
+
+    Parameters
+    ----------
+    patches : sequence of Patch
+        After augmentation.
+    config : TrainingConfig
+
+    Returns
+    -------
+    ndarray of shape (Y, X, 3), uint8
+    """
+    rows = []
+    for patch in patches:
+        grey = grey_picture(np.moveaxis(patch.image, 0, -1))
+        weights = pixel_weights(patch.labels, config.loss, config.targets)
+        planes = [*make_targets(patch.labels, config.targets), weights / max(1.0, float(weights.max()))]
+        drawn = [np.repeat((255 * plane[..., np.newaxis]).astype(np.uint8), 3, axis=2) for plane in planes]
+        rows.append(np.concatenate([grey, draw_outlines(grey, patch.labels), *drawn], axis=1))
+    return np.concatenate(rows)
