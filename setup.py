@@ -12,7 +12,7 @@ VERSION = re.search(
 
 PLUGIN = ["numpy", "scipy", "scikit-image", "onnxruntime"]
 GPU = ["numpy", "scipy", "scikit-image", "onnxruntime-gpu"]
-# From 2.14 on pydantic refuses what bioimageio.spec 0.5.12 passes to its serialisers (pydantic pull request 13506).
+# From 2.14 on pydantic refuses what bioimageio.spec 0.5.12 passes to its serializers (pydantic pull request 13506).
 BIOIMAGEIO = ["bioimageio.core", "bioimageio.spec", "pydantic<2.14"]
 EXPORT = ["onnx", "onnxscript", "onnxruntime", "safetensors", "jsonschema", *BIOIMAGEIO]
 TRAINING = [

@@ -1,4 +1,4 @@
-"""Accuracy of a model with its default settings, in the CellProfiler environment, on labelled images.
+"""Accuracy of a model with its default settings, in the CellProfiler environment, on labeled images.
 
 export PYTHONPATH=plugins
 .venv/cellprofiler/bin/python -m benchmarks.accuracy data/bbbc039 data/dsb2018 --modality fluorescence
@@ -12,7 +12,7 @@ from typing import Dict, List, Sequence
 
 import numpy as np
 
-from benchmarks.labelled_images import labelled_images
+from benchmarks.labeled_images import labeled_images
 from benchmarks.resized_images import resized
 from benchmarks.run_module import primary_objects, primary_objects_tuned, run_module
 from cpunet.files.images import written_beside
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str]) -> int:
     scores = {}
     for folder, factor in itertools.product(options.folders, options.resize):
         found: Dict[str, List[ImageScores]] = {name: [] for name in methods}
-        for original in labelled_images(folder, options.split, options.modality):
+        for original in labeled_images(folder, options.split, options.modality):
             truth = original if factor == 1 else resized(original, factor)
             for name, method in methods.items():
                 found[name].append(score_image(truth.labels, method(truth.image)))

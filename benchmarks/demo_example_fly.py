@@ -38,9 +38,9 @@ from benchmarks.pipeline_text import (
     split_modules,
 )
 from cpunet.files.images import written_beside
-from cpunet.files.overlay import grey_picture
+from cpunet.files.overlay import gray_picture
 
-COLOURS = {PRIMARY: "#ff9d2e", UNET: "#27d3f5"}
+COLORS = {PRIMARY: "#ff9d2e", UNET: "#27d3f5"}
 ZOOM = 4
 MARK = "made-by-demo.txt"
 
@@ -84,7 +84,7 @@ def read_table(path: Path) -> List[Dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def summarise(output: Path, runs: Dict[str, Path]) -> List[Dict[str, Any]]:
+def summarize(output: Path, runs: Dict[str, Path]) -> List[Dict[str, Any]]:
     """Collect counts and seconds a field, and the files of labels and images.
 
     Parameters
@@ -123,19 +123,19 @@ def draw_overlay(path: Path, image: np.ndarray, labels: Dict[str, np.ndarray]) -
         By module. Outlines of the first lie outside its objects and of the second inside, so that both are seen where
         they agree.
     """
-    picture = grey_picture(image)
+    picture = gray_picture(image)
     enlarged = np.kron(picture, np.ones((ZOOM, ZOOM, 1), np.uint8))
     outlined = enlarged.copy()
     for (module, found), side in zip(labels.items(), ("outer", "inner")):
         rim = find_boundaries(np.kron(found, np.ones((ZOOM, ZOOM), found.dtype)), mode=side)
-        outlined[rim] = [round(255 * part) for part in matplotlib.colors.to_rgb(COLOURS[module])]
+        outlined[rim] = [round(255 * part) for part in matplotlib.colors.to_rgb(COLORS[module])]
     figure, axes = plt.subplots(1, 2, figsize=(13, 7.6), layout="constrained")
     for axis, shown, title in zip(axes, (enlarged, outlined), ("DNA", "outlines")):
         axis.imshow(shown, interpolation="nearest")
         axis.set_title(title)
         axis.axis("off")
     handles = [
-        matplotlib.patches.Patch(color=COLOURS[module], label=f"{module}: {len(np.unique(found)) - 1} nuclei")
+        matplotlib.patches.Patch(color=COLORS[module], label=f"{module}: {len(np.unique(found)) - 1} nuclei")
         for module, found in labels.items()
     ]
     figure.legend(handles=handles, loc="outside lower center", ncol=2, fontsize=12, frameon=False)
@@ -149,7 +149,7 @@ def print_table(fields: Sequence[Dict[str, Any]]) -> None:
     """Print counts and seconds, a row a field."""
     print(f"\n{'field':16}" + "".join(f"{module:>26} {'seconds':>8}" for module in (PRIMARY, UNET)))
     for field in fields:
-        cells = [f"{field['modules'][m]['nuclei']:>19} nuclei {field['modules'][m]['seconds']:>8.2f}" for m in COLOURS]
+        cells = [f"{field['modules'][m]['nuclei']:>19} nuclei {field['modules'][m]['seconds']:>8.2f}" for m in COLORS]
         print(f"{field['field']:16}" + "".join(cells))
     print("(the first field's seconds include opening the model, once a process)")
 
@@ -183,7 +183,7 @@ def main(arguments: Sequence[str]) -> int:
         except RuntimeError as error:
             print(error, file=sys.stderr)
             return 1
-    fields = summarise(output, runs)
+    fields = summarize(output, runs)
     for field in fields:
         name = field["field"]
         draw_overlay(

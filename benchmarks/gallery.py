@@ -33,12 +33,12 @@ SHOWN = {
     "phase_cells": [("phase_cells", "phase_contrast")],
 }
 TITLES = {"bbbc039": "BBBC039", "dsb2018": "DSB 2018", "phase_cells": "Usiigaci"}
-# Okabe and Ito's sky blue and orange, told apart by the colour-blind.
+# Okabe and Ito's sky blue and orange, told apart by the color-blind.
 TRUTH, PREDICTION = "#56B4E9", "#E69F00"
 CELL_INCHES, CAPTION_INCHES, MARGIN_INCHES, DPI = 3.2, 0.7, 0.45, 100
 EXPLANATION = (
     "Validation images: none was trained on, but the thresholds were chosen on them. F1: of the whole image, at IoU "
-    "0.7. Counts are of the crop: merged with a neighbour (M), split (S), missed (?), false: no object there (X), "
+    "0.7. Counts are of the crop: merged with a neighbor (M), split (S), missed (?), false: no object there (X), "
     "inexact: found, with another outline, tiny: missed, below a tenth of the usual area (dot)."
 )
 
@@ -47,13 +47,13 @@ def draw_crop(axes: Axes, crop: Crop) -> None:
     """Draw a crop with the outlines of truth and prediction, a letter on each mistake, and its caption."""
     scored = crop.scored
     axes.imshow(picture(scored.truth.image[crop.window]), interpolation="bicubic")
-    # The dark rim keeps both colours visible on bright ground.
+    # The dark rim keeps both colors visible on bright ground.
     rim = [withStroke(linewidth=2.2, foreground="black", alpha=0.4)]
-    for labels, colour, dashes in ((scored.prediction, PREDICTION, "-"), (scored.truth.labels, TRUTH, (0, (2.5, 2)))):
+    for labels, color, dashes in ((scored.prediction, PREDICTION, "-"), (scored.truth.labels, TRUTH, (0, (2.5, 2)))):
         part = labels[crop.window]
         for number in np.unique(part[part > 0]):
             for line in find_contours(part == number, 0.5):
-                axes.plot(line[:, 1], line[:, 0], color=colour, lw=1.2, ls=dashes, path_effects=rim)
+                axes.plot(line[:, 1], line[:, 0], color=color, lw=1.2, ls=dashes, path_effects=rim)
     for word, y, x in crop.objects:
         shadow = [withStroke(linewidth=2.5, foreground="black")]
         axes.text(x, y, LETTERS.get(word, ""), color="white", ha="center", va="center", size=11, path_effects=shadow)

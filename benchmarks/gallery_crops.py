@@ -7,7 +7,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from benchmarks.labelled_images import LabelledImage, labelled_images
+from benchmarks.labeled_images import LabeledImage, labeled_images
 from cpunet.scores import object_errors, overlap, pool_scores, score_image
 from cpunet.segment import Model, segment_image
 
@@ -27,7 +27,7 @@ class Scored(NamedTuple):
 
     set: str
     kind: str
-    truth: LabelledImage
+    truth: LabeledImage
     prediction: np.ndarray
     mean_f1: float
     f1: float
@@ -146,7 +146,7 @@ def score_set(folder: Path, kind: str, model: Model, at_most: Optional[int] = No
     with (folder / "index.csv").open(newline="", encoding="utf-8") as stream:
         trained = {row["id"] for row in csv.DictReader(stream) if row["split"] == "train"}
     scored = []
-    for truth in islice((each for each in labelled_images(folder, "val", kind) if each.id not in trained), at_most):
+    for truth in islice((each for each in labeled_images(folder, "val", kind) if each.id not in trained), at_most):
         prediction = segment_image(truth.image, model).labels
         score = pool_scores([score_image(truth.labels, prediction)])
         scored.append(Scored(folder.name, kind, truth, prediction, score.mean_f1, score.f1[0.7]))

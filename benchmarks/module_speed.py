@@ -12,7 +12,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from benchmarks.labelled_images import labelled_images
+from benchmarks.labeled_images import labeled_images
 from benchmarks.run_module import objects_unet, primary_objects, run_analysis
 from cpunet.checks.synthetic import draw_field
 from cpunet.model.find import DEFAULT_MODEL
@@ -26,7 +26,7 @@ def fields(data: Optional[Path], count: int, shape: Tuple[int, int]) -> List[np.
     if data is None:
         columns = max(2, round(shape[1] / (2.2 * DIAMETER_PX)))
         return [draw_field(shape, columns, DIAMETER_PX, touching=True, seed=seed).image for seed in range(count)]
-    images = [truth.image for truth in labelled_images(data, "val")][:count]
+    images = [truth.image for truth in labeled_images(data, "val")][:count]
     return [image.astype(np.float32) / np.iinfo(image.dtype).max for image in images]
 
 

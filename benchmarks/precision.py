@@ -17,7 +17,7 @@ from typing import Dict, List, Sequence
 import numpy as np
 import onnxruntime
 
-from benchmarks.labelled_images import labelled_images
+from benchmarks.labeled_images import labeled_images
 from cpunet.model.find import DEFAULT_MODEL, find_model
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.scores import pool_scores, score_image
@@ -72,7 +72,7 @@ def median_seconds(models: Sequence[OnnxModel], rounds: int) -> List[float]:
 
 def mean_f1(model: OnnxModel, folder: Path, split: str) -> float:
     """Score a model with its default settings."""
-    images = labelled_images(folder, split, "fluorescence")
+    images = labeled_images(folder, split, "fluorescence")
     return pool_scores([score_image(each.labels, segment_image(each.image, model).labels) for each in images]).mean_f1
 
 

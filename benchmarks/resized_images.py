@@ -1,15 +1,15 @@
-"""Labelled images as another magnification would show them."""
+"""Labeled images as another magnification would show them."""
 
 from typing import TypeVar
 
 import numpy as np
 from skimage.transform import resize
 
-Labelled = TypeVar("Labelled")
+Labeled = TypeVar("Labeled")
 
 
-def resized(truth: Labelled, factor: float) -> Labelled:
-    """Enlarge a labelled image; below 1 shrinks it.
+def resized(truth: Labeled, factor: float) -> Labeled:
+    """Enlarge a labeled image; below 1 shrinks it.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ from cpunet.model.session import load_model
 from cpunet.scores import ImageScores, pool_scores, score_image
 from cpunet.segment import Model, Options, segment_image
 from cpunet.training.config import read_config, source_names
-from cpunet.training.data.labeled_images import IndexRow, read_labelled_image, rows_of_split
+from cpunet.training.data.labeled_images import IndexRow, read_labeled_image, rows_of_split
 from cpunet.training.evaluation.torch_model import score_images
 from cpunet.training.evaluation.tuning import tune_postprocessing
 from cpunet.training.network.summary import summarize
@@ -132,7 +132,7 @@ def cpu_time_of_children_s() -> float:
 def resized_scores(model: Model, rows: Sequence[IndexRow], factor: float) -> list[ImageScores]:
     """Score a model on images at another size, which nobody rescales for it."""
     options = Options(scale=1.0)
-    truths = (resized(read_labelled_image(row), factor) for row in rows)
+    truths = (resized(read_labeled_image(row), factor) for row in rows)
     return [score_image(truth.labels, segment_image(truth.image, model, options).labels) for truth in truths]
 
 

@@ -1,4 +1,4 @@
-"""Fold batch normalisation into the convolutions before it, in double precision."""
+"""Fold batch normalization into the convolutions before it, in double precision."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def fold_batch_norm(network: nn.Module) -> nn.Module:
-    """Return a copy of a network in which each batch normalisation is part of the convolution before it.
+    """Return a copy of a network in which each batch normalization is part of the convolution before it.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     Raises
     ------
     ValueError
-        If a batch normalisation does not follow a convolution, and so cannot be folded.
+        If a batch normalization does not follow a convolution, and so cannot be folded.
 
     Notes
     -----
@@ -41,7 +41,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     left = [name for name, module in folded.named_modules() if isinstance(module, nn.BatchNorm2d)]
     if left:
         raise ValueError(
-            f"The batch normalisations {', '.join(left)} follow no convolution, so they cannot be folded into one. "
+            f"The batch normalizations {', '.join(left)} follow no convolution, so they cannot be folded into one. "
             "Build the network of the blocks in training/blocks.py."
         )
     return folded.float()

@@ -72,7 +72,7 @@ def to_int8(
     model_bytes : bytes
         An ONNX file with a model card.
     calibration_images : sequence of ndarray of shape (C, Y, X), float32
-        Normalised, at the scale that the network sees; the middle 256 x 256 pixels of each tell which values occur.
+        Normalized, at the scale that the network sees; the middle 256 x 256 pixels of each tell which values occur.
     changes : mapping of str to any, optional
         Arguments of onnxruntime's ``quantize_static`` in place of those here, to compare.
 
@@ -88,7 +88,7 @@ def to_int8(
 
     Notes
     -----
-    Static quantisation by onnxruntime [1]_ in ONNX's own QuantizeLinear and DequantizeLinear. Weights are signed, with
+    Static quantization by onnxruntime [1]_ in ONNX's own QuantizeLinear and DequantizeLinear. Weights are signed, with
     a scale for each output channel, and have 7 of the 8 bits: where a processor lacks VNNI, onnxruntime adds pairs of
     products in 16 bits, which 8 bits would overflow without a word, so that objects would depend on the machine.
     Other values are unsigned: behind a ReLU none is negative.

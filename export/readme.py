@@ -35,7 +35,7 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         card.description,
         "",
         f"- **Input:** {', '.join(given.channels)} ({given.modality}), one image of any size and bit depth. Each "
-        f"image is normalised by its own percentiles {given.normalization.percentile_low:g} and "
+        f"image is normalized by its own percentiles {given.normalization.percentile_low:g} and "
         f"{given.normalization.percentile_high:g}.",
         f"- **Objects:** {given.diameter_low_px:.0f} to {given.diameter_high_px:.0f} pixels in diameter without "
         f"rescaling; trained at {given.diameter_px:.0f}.",

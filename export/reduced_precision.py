@@ -30,7 +30,7 @@ from cpunet.steps.normalize import normalize
 from cpunet.steps.prepare import prepare_image
 from cpunet.steps.scale import scale_factor
 from cpunet.training.config import source_names
-from cpunet.training.data.labeled_images import IndexRow, read_labelled_image, rows_of_split
+from cpunet.training.data.labeled_images import IndexRow, read_labeled_image, rows_of_split
 from cpunet.training.evaluation.torch_model import score_images
 from cpunet.training.facts import set_diameters
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, WeightsError, load_trained
@@ -158,7 +158,7 @@ def calibration_images(trained: TrainedNetwork, data: Path, card: ModelCard) -> 
     Returns
     -------
     list of ndarray of shape (C, Y, X), float32
-        Normalised and rescaled; about 24 in all.
+        Normalized and rescaled; about 24 in all.
     """
     sets = rows_of_split(trained.config.data, data, "train")
     each = -(-CALIBRATION_IMAGES // len(sets))
@@ -166,7 +166,7 @@ def calibration_images(trained: TrainedNetwork, data: Path, card: ModelCard) -> 
     for rows, diameter in zip(sets, set_diameters(trained.config, trained.facts), strict=True):
         scale = 1.0 if diameter is None else scale_factor(card.input, diameter)
         for row in _evenly(rows, each):
-            channels, usable = prepare_image(read_labelled_image(row).image, card.input.channels)
+            channels, usable = prepare_image(read_labeled_image(row).image, card.input.channels)
             images.append(rescale(normalize(channels, card.input.normalization, usable), scale))
     return images
 

@@ -65,7 +65,7 @@ def onnx_bytes(model: torch.nn.Module, card: ModelCard) -> bytes:
     Returns
     -------
     bytes
-        Dynamic batch, height and width; batch normalisation folded into the convolutions; no external data; with the
+        Dynamic batch, height and width; batch normalization folded into the convolutions; no external data; with the
         card and a stored test. The same weights and card give the same bytes, on any machine.
     """
     model = fold_batch_norm(model)

@@ -103,7 +103,7 @@ When should I use this module?
 
 Use it where **IdentifyPrimaryObjects** needs its threshold adjusted from plate
 to plate, merges nuclei that touch, or cuts large ones into pieces. The network
-has learnt from labelled images what a nucleus looks like, so there is no
+has learned from labeled images what a nucleus looks like, so there is no
 threshold to adjust to the brightness of an image.
 
 What do I need as input?
@@ -111,11 +111,11 @@ What do I need as input?
 
 -  For the model *nuclei_fluorescence*, a grayscale image with bright objects on a dark
    background (DAPI, Hoechst or a similar stain). Its brightness and bit depth
-   do not matter. Convert colour images with **ColorToGray** first.
--  For the model *nuclei_generalist*, a grayscale or a colour image: fluorescence, unstained
+   do not matter. Convert color images with **ColorToGray** first.
+-  For the model *nuclei_generalist*, a grayscale or a color image: fluorescence, unstained
    bright field, or stained tissue. Objects may be bright or dark.
 -  A 2D image, or a 3D stack (*Process as 3D?* in **NamesAndTypes**). The network sees a stack plane
-   by plane; objects that lie over one another in neighbouring planes are joined. If the image has
+   by plane; objects that lie over one another in neighboring planes are joined. If the image has
    a mask, or was cropped, only the part inside is used.
 -  The package *onnxruntime*. If it is missing, the module says so, together with the
    command that installs it.
@@ -130,7 +130,7 @@ account. On request, an image of the probability of each pixel to belong to an o
 
 The figure shows the input, the objects, the probabilities, and the objects' outlines: accepted objects,
 objects discarded for their size, and objects discarded at the border, each
-in a colour of its own. A table gives their number and sizes. Of a stack it shows the plane with most objects.
+in a color of its own. A table gives their number and sizes. Of a stack it shows the plane with most objects.
 
 Measurements made by this module
 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -148,7 +148,7 @@ Measurements made by this module
 **Object measurements:**
 
 -  *Location\\_Center\\_X, Location\\_Center\\_Y, Location\\_Center\\_Z:* The pixel
-   coordinates of the centre of each object. Z is 0 in a 2D image.
+   coordinates of the center of each object. Z is 0 in a 2D image.
 -  *Confidence_Foreground:* The mean probability of the object's pixels to lie in an object, 0 to 1.
 -  *Confidence_Boundary:* How sharply the probability falls at the object's outline, 0 to 1. A low value tells of
    an outline that cannot be trusted.
@@ -217,7 +217,7 @@ The network that finds the objects.
 -  *nuclei_fluorescence_int8:* the same in whole numbers: as accurate, and faster on CPUs that have VNNI
    instructions.
 -  *nuclei_generalist:* nuclei in fluorescence, in unstained bright field, and in stained
-   tissue; takes grayscale and colour images. For fluorescence the model above is better.
+   tissue; takes grayscale and color images. For fluorescence the model above is better.
 -  *phase_cells:* whole adherent cells in phase contrast, without a stain.
 -  *{MODEL_FROM_FILE}:* an .onnx file that you trained and exported, or were
    given.
@@ -286,7 +286,7 @@ rescaled for the model (*Rescale the image for the model?*). To measure a nucleu
             False,
             doc="""\
 Select "*Yes*" to discard objects whose area is smaller or larger than that of a circle of the
-minimum or maximum diameter. Discarded objects are outlined in a colour of their own in the figure.
+minimum or maximum diameter. Discarded objects are outlined in a color of their own in the figure.
 
 The default is "*No*": nothing is lost before you have seen it.""",
         )
@@ -366,7 +366,7 @@ values make objects larger and find fainter ones; higher values make them smalle
             doc=f"""\
 *(Used only with advanced settings)*
 
--  *{DECLUMP_PROBABILITY}:* by what the network has learnt of the middles and borders of objects. The best choice
+-  *{DECLUMP_PROBABILITY}:* by what the network has learned of the middles and borders of objects. The best choice
    for most images.
 -  *Shape:* by roundness: a clump is cut at its waists.
 -  *Intensity:* by brightness: each object has its own peak (or its own trough, if objects are dark).

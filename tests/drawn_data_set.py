@@ -1,4 +1,4 @@
-"""A labelled data set of drawn nuclei, and a training run of seconds on it."""
+"""A labeled data set of drawn nuclei, and a training run of seconds on it."""
 
 import csv
 

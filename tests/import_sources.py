@@ -36,7 +36,7 @@ def field(seed, **options):
 
 
 def put_lzw(path, array):
-    """Write a colour image of 16 bits as TIFF with LZW, which tifffile alone cannot; return the path."""
+    """Write a color image of 16 bits as TIFF with LZW, which tifffile alone cannot; return the path."""
     clear, end = 256, 257
     raw = array.astype("<u2").tobytes()
     # Clearing the dictionary often keeps each code at 9 bits.

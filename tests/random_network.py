@@ -15,7 +15,7 @@ FACTS = {
 
 
 def random_network():
-    """A network of random weights, batch normalisation in use, with the facts of a made-up training."""
+    """A network of random weights, batch normalization in use, with the facts of a made-up training."""
     torch.manual_seed(0)
     config = config_from_dict(
         {
@@ -29,5 +29,5 @@ def random_network():
     network = build_network(config)
     torch.nn.init.normal_(network.head.weight)  # a new network's head is nearly silent, and hides every difference
     for _ in range(5):
-        network(torch.rand(4, 1, 32, 32))  # gives batch normalisation means and variances of its own
+        network(torch.rand(4, 1, 32, 32))  # gives batch normalization means and variances of its own
     return TrainedNetwork(network.eval(), config, FACTS)

@@ -8,7 +8,7 @@ CARD = {
     "card_version": "1.0",
     "name": "tiny",
     "version": "1.0.0",
-    "description": "A sigmoid of the normalised intensity.",
+    "description": "A sigmoid of the normalized intensity.",
     "licence": "CC0-1.0",
     "input": {
         "channels": ["nuclei"],
@@ -101,7 +101,7 @@ def onnx_of(graph, card=CARD, domains=("",), more=b""):
 
 
 def quantized_onnx(gain=14.0, offset=-4.0):
-    """Return the network of `tiny_onnx` in 8 bits, with the operators that onnxruntime's quantisation writes."""
+    """Return the network of `tiny_onnx` in 8 bits, with the operators that onnxruntime's quantization writes."""
     uint8, int8, int32 = 2, 3, 6
     scales = {"image_scale": 1 / 255, "weight_scale": gain / 127, "logits_scale": 14 / 255, "scale": 1 / 255}
     zeros = {"image_zero": 0, "logits_zero": round(-offset / (14 / 255)), "zero": 0}

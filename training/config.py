@@ -91,7 +91,7 @@ class TrainingConfig:
     patch_size : int
         Height and width of a training patch, pixels.
     batch_size, steps : int
-        Patches a step, over all devices, and optimiser steps in all.
+        Patches a step, over all devices, and optimizer steps in all.
     optimizer : str
         ``adamw``, ``adam``, ``rmsprop`` or ``sgd``.
     learning_rate, weight_decay, momentum : float
@@ -198,6 +198,8 @@ class TrainingConfig:
         self.loss.check(self.targets)
 
 
+# Fields of the augmentation as version 1 spelled them, in YAML files and in weights.
+RENAMED = {"colour": "color", "grey_fraction": "gray_fraction"}
 _PARTS = {"targets": Targets, "architecture": Architecture, "normalization": Normalization, "loss": Loss}
 
 
@@ -286,6 +288,8 @@ def _augmentation(content: object) -> Augmentation:
     name = changes.pop("preset", "standard") if isinstance(changes, dict) else "standard"
     if name not in PRESETS:
         raise ConfigError(f"augmentation: there is no preset {name!r}; the presets are {', '.join(PRESETS)}.")
+    if isinstance(changes, dict):
+        changes = {RENAMED.get(field, field): value for field, value in changes.items()}
     values = _values(Augmentation, changes, "augmentation")
     return _checked(lambda: replace(PRESETS[name], **values), "augmentation")
 

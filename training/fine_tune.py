@@ -119,7 +119,7 @@ def take_over(network: UNet, config: TrainingConfig, start: TrainedNetwork) -> T
     Notes
     -----
     Output channels are matched by their roles, if both networks have the same activation; the rest by name and
-    shape. The first convolution of a network for grey images is spread over all channels. Yosinski et al. 2014,
+    shape. The first convolution of a network for gray images is spread over all channels. Yosinski et al. 2014,
     doi:10.48550/arXiv.1411.1792.
     """
     own, other = network.state_dict(), start.network.state_dict()
@@ -144,7 +144,7 @@ def take_over(network: UNet, config: TrainingConfig, start: TrainedNetwork) -> T
             own[name].copy_(value)
             taken += 1
         elif start_channels == 1:
-            # Each channel begins with its part of the grey image's weights: on a grey image in all channels the
+            # Each channel begins with its part of the gray image's weights: on a gray image in all channels the
             # network begins where the other one stopped.
             own[name].copy_(value.repeat(1, channels, 1, 1) / channels)
             taken += 1
@@ -160,7 +160,7 @@ def freeze_encoder(network: UNet) -> None:
 
 
 def keep_statistics(network: UNet) -> None:
-    """Put a frozen encoder into evaluation mode, so that its batch normalisation does not move either."""
+    """Put a frozen encoder into evaluation mode, so that its batch normalization does not move either."""
     network.encoder.eval()
 
 

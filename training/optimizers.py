@@ -1,4 +1,4 @@
-"""Optimisers and learning-rate schedules, by the names of the configuration."""
+"""Optimizers and learning-rate schedules, by the names of the configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLATEAU_FACTOR, RISING = 0.5, 0.1 + 1e-6
 
 
 def build_optimizer(parameters: Iterable[Parameter], config: TrainingConfig) -> Optimizer:
-    """Make the optimiser that a configuration names.
+    """Make the optimizer that a configuration names.
 
     Parameters
     ----------

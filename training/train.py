@@ -20,7 +20,7 @@ from cpunet.scores import pool_scores
 from cpunet.segment import Options
 from cpunet.training.callbacks import Curves, WaitingTime
 from cpunet.training.config import ConfigError, TrainingConfig, config_to_dict, without_description
-from cpunet.training.data.labeled_images import IndexRow, object_diameters, read_labelled_image, rows_of_split
+from cpunet.training.data.labeled_images import IndexRow, object_diameters, read_labeled_image, rows_of_split
 from cpunet.training.evaluation.torch_model import TorchModel, card_for_training, score_images
 from cpunet.training.facts import current_commit, median_diameter, set_diameters, training_facts
 from cpunet.training.fine_tune import find_weights, freeze_encoder, keep_statistics, learning, load_start, take_over
@@ -44,7 +44,7 @@ DEVICE_SEEDS = 10**8
 
 
 class SegmentationTask(lightning.LightningModule):
-    """A U-Net with its loss and optimiser.
+    """A U-Net with its loss and optimizer.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class SegmentationTask(lightning.LightningModule):
         return loss
 
     def configure_optimizers(self) -> Any:
-        """Return the optimiser and the schedule of the configuration."""
+        """Return the optimizer and the schedule of the configuration."""
         optimizer = build_optimizer(learning(self.network), self.config)
         schedule = build_schedule(optimizer, self.config)
         return {"optimizer": optimizer, "lr_scheduler": schedule} if schedule else optimizer
@@ -134,7 +134,7 @@ class ValidationScores(lightning.Callback):
             # Not by what the network finds: at first it finds nothing that could be measured.
             for score in score_images(model, rows, Options(diameter_px=diameter, scale=None if diameter else 1.0))
         ]
-        # Batch normalisation's statistics differ a little between devices, and all must decide alike.
+        # Batch normalization's statistics differ a little between devices, and all must decide alike.
         scores = trainer.strategy.broadcast(pool_scores(images))
         pl_module.log(VALIDATION_SCORE, scores.mean_f1, prog_bar=True)
         pl_module.log("val_mean_average_precision", scores.mean_average_precision)
@@ -234,7 +234,7 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
 
 
 def read_sources(config: TrainingConfig, root: Path) -> tuple[list[list[IndexRow]], list[list[Patch]], list[float]]:
-    """Read all training images, normalised and scaled.
+    """Read all training images, normalized and scaled.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def read_sources(config: TrainingConfig, root: Path) -> tuple[list[list[IndexRow
     rows = rows_of_split(config.data, root, "train")
     sources, image_diameters = [], []
     for source, source_rows in zip(config.data, rows, strict=True):
-        images = [read_labelled_image(row) for row in source_rows]
+        images = [read_labeled_image(row) for row in source_rows]
         diameter = median_diameter([object_diameters(image.labels) for image in images], source.folder)
         scale = config.diameter_px / diameter if config.diameter_px else 1.0
         sources.append([normalized_patch(image, config, scale) for image in images])

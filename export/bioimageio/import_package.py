@@ -94,7 +94,7 @@ def import_package(package: Package, output: Path, answers: Mapping[str, Any]) -
 def _inexact(ends: Ends) -> list[str]:
     if ends.preprocessing.exact:
         return []
-    return ["pixels that normalisation makes darker than -1 become -1, which the package does not ask for"]
+    return ["pixels that normalization makes darker than -1 become -1, which the package does not ask for"]
 
 
 def _own_card(text: str, ends: Ends) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def check_test(package: Package, ends: Ends, model: OnnxModel) -> str:
     except DisagreementError as error:
         raise ModelError(
             f"{package.path}: its test output is not what the network makes of its test input after cpunet's "
-            f"normalisation: {error}"
+            f"normalization: {error}"
         ) from None
     return f"the package's test output is reproduced to {difference:.1g}"
 

@@ -11,7 +11,7 @@ from cpunet.export.card.fields import with_field
 from cpunet.model.card import ROLES, ModelError, Normalization
 
 FORMAT = "0.5."
-MICROMETRES = {"nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3}
+MICROMETERS = {"nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3}
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ def _sizes(axes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             found = {"input.divisible_by": max(steps), "input.min_size": max(smallest)}
     scales = {(axes[axis].get("scale"), axes[axis].get("unit")) for axis in "yx"}
     scale, unit = scales.pop()
-    if not scales and isinstance(scale, (int, float)) and unit in MICROMETRES:
-        found["input.pixel_size_um"] = scale * MICROMETRES[unit]
+    if not scales and isinstance(scale, (int, float)) and unit in MICROMETERS:
+        found["input.pixel_size_um"] = scale * MICROMETERS[unit]
     return found
 
 

@@ -67,7 +67,7 @@ def write_bioimageio(onnx_path: Path, zip_path: Path, sample_image: NDArray[Any]
 
     Notes
     -----
-    The test output is computed by cpunet's own normalisation and session, so that bioimageio.core's test compares
+    The test output is computed by cpunet's own normalization and session, so that bioimageio.core's test compares
     two implementations of the preprocessing. Nothing is downloaded. The same model and image give the same
     bytes on the same machine.
     """
@@ -157,7 +157,7 @@ def middle_of(card: ModelCard, sample: NDArray[Any] | None) -> NDArray[np.float3
 
 
 def _drawn(given: InputCard, side: int) -> NDArray[np.float32]:
-    """Draw nuclei so that each part of the normalisation shows: channels differ in contrast, and one pixel is hot."""
+    """Draw nuclei so that each part of the normalization shows: channels differ in contrast, and one pixel is hot."""
     columns = max(1, int(side / (2.4 * given.diameter_px)))
     field = draw_field((side, side), columns, min(given.diameter_px, side / 3), touching=True).image
     field[0, 0] = HOT
@@ -189,7 +189,7 @@ The package gives {len(card.output.roles)} channel{"s" if len(card.output.roles)
 {", ".join(card.output.roles)}. It ends there, as the format has no step that makes objects
 of them as cpunet does ({decoding(card)}). Nor does it rescale an image: enlarge or shrink yours so that its objects
 have a diameter of {given.diameter_low_px:g} to {given.diameter_high_px:g} pixels, best {given.diameter_px:g}. \
-Percentiles are those of the whole image, so normalise it
+Percentiles are those of the whole image, so normalize it
 before it is cut into tiles.
 
 ## Validation of your own results

@@ -50,7 +50,7 @@ class Preprocessing:
     inside : tuple of Step
         Done after it, inside the network.
     exact : bool
-        Whether it is the package's own in every pixel, also in those darker than -1 after normalisation.
+        Whether it is the package's own in every pixel, also in those darker than -1 after normalization.
     """
 
     normalization: Normalization

@@ -27,9 +27,9 @@ NEEDED = {
     "input.diameter_px": "--diameter PX: typical diameter of the objects that it was trained on",
     "output.roles": f"--roles ROLE ...: what each output channel means: {', '.join(ROLES)}",
 }
-NEEDED_NORMALIZATION = "--percentiles LOW HIGH, or --normalization none: how images were normalised for its training"
+NEEDED_NORMALIZATION = "--percentiles LOW HIGH, or --normalization none: how images were normalized for its training"
 NEEDED_HALO = (
-    "--halo PX: half the width of what the network sees at once; it cannot be measured without a normalisation, as "
+    "--halo PX: half the width of what the network sees at once; it cannot be measured without a normalization, as "
     "the range of the images is not known"
 )
 
@@ -54,7 +54,7 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
         "--percentiles", nargs=2, type=float, metavar=("LOW", "HIGH"), help="of each image, that become 0 and 1"
     )
     ways.add_argument("--normalization", dest=KIND, choices=NORMALIZATIONS, help="none: images go in as they are")
-    _number(given, "--clip-high", "input.normalization.clip_high", "largest normalised value that is let through (8)")
+    _number(given, "--clip-high", "input.normalization.clip_high", "largest normalized value that is let through (8)")
     _number(given, "--diameter", "input.diameter_px", "typical diameter of the objects in training, pixels", "PX")
     given.add_argument(
         "--diameter-range",
@@ -64,7 +64,7 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
         help="diameters for which no image is rescaled (the diameter / "
         f"{LARGEST_RATIO_BELOW:g}, and times {LARGEST_RATIO_ABOVE:g})",
     )
-    _number(given, "--pixel-size", "input.pixel_size_um", "micrometres, if all training images had the same", "UM")
+    _number(given, "--pixel-size", "input.pixel_size_um", "micrometers, if all training images had the same", "UM")
     _whole(given, "--divisible-by", "input.divisible_by", "height and width must be multiples of it (measured)")
     _whole(given, "--min-size", "input.min_size", "smallest height and width (measured)")
     gives = parser.add_argument_group("what it gives")

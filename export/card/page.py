@@ -9,7 +9,7 @@ from typing import Any
 
 from cpunet.export.readme import decoding
 from cpunet.model.card import InputCard, ModelCard
-from cpunet.segment import COLOURS
+from cpunet.segment import COLORS
 
 WIDTH = 100
 NAME_WIDTH = 15
@@ -96,19 +96,19 @@ def input_entries(card: InputCard) -> list[tuple[str, str]]:
         )
     else:
         normalization = "none: the network gets the image's own values"
-    grey = "; grey images too, as colours that are all alike" if card.channels == COLOURS else ""
+    gray = "; gray images too, as colors that are all alike" if card.channels == COLORS else ""
     multiples = f"multiples of {card.divisible_by} pixels, " if card.divisible_by > 1 else ""
     sizes = f"{multiples}{card.min_size} or more a side"
     return [
-        ("channels", ", ".join(card.channels) + grey),
+        ("channels", ", ".join(card.channels) + gray),
         ("modality", card.modality or "not given"),
-        ("normalisation", normalization),
+        ("normalization", normalization),
         (
             "objects",
             f"trained at {card.diameter_px:g} pixels in diameter; no rescaling from {card.diameter_low_px:g} to "
             f"{card.diameter_high_px:g}",
         ),
-        ("pixel size", "not given" if card.pixel_size_um is None else f"{card.pixel_size_um:g} micrometres"),
+        ("pixel size", "not given" if card.pixel_size_um is None else f"{card.pixel_size_um:g} micrometers"),
         ("sizes", f"images of any size; the network gets {sizes}"),
     ]
 

@@ -18,12 +18,12 @@ COMMANDS = {
     "doctor": ("cpunet.checks.device", "say what is installed, which device is really used, and how fast it is"),
     "data": (
         "cpunet.training.commands.data",
-        "import, download, check and split labelled images (needs cpunet[training])",
+        "import, download, check and split labeled images (needs cpunet[training])",
     ),
     "train": ("cpunet.training.commands.train", "train a model from images and labels (needs cpunet[training])"),
     "evaluate": (
         "cpunet.training.commands.evaluate",
-        "score a model, and label images beside it, on labelled images (needs cpunet[training])",
+        "score a model, and label images beside it, on labeled images (needs cpunet[training])",
     ),
     "export": ("cpunet.export.commands.export", "write trained weights as an ONNX file (needs cpunet[training])"),
     "card": (

@@ -14,7 +14,7 @@ from cpunet.options import Options, check_options
 from cpunet.steps.declump import AS_THE_MODEL_SAYS, declump
 from cpunet.steps.filters import area_of_disc
 from cpunet.steps.normalize import normalize
-from cpunet.steps.prepare import COLOURS, has_contrast, prepare_image, usable_pixels
+from cpunet.steps.prepare import COLORS, has_contrast, prepare_image, usable_pixels
 from cpunet.steps.scale import (
     MOST_LOOKS,
     Segmentation,
@@ -29,7 +29,7 @@ from cpunet.steps.tiling import predict_tiled
 from cpunet.steps.views import predict_augmented
 
 __all__ = [
-    "COLOURS",
+    "COLORS",
     "Model",
     "Options",
     "check_options",
@@ -151,7 +151,7 @@ def segment_at_scale(
     options: Options,
     scale: float,
 ) -> Segmentation:
-    """Find the objects in a normalised image that the network sees enlarged.
+    """Find the objects in a normalized image that the network sees enlarged.
 
     Parameters
     ----------

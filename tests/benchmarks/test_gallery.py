@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 from benchmarks import gallery
 from benchmarks.gallery import main
 from benchmarks.gallery_crops import Scored, choose, crop_of, found_there, fullest_window, judge, objects_inside
-from benchmarks.labelled_images import LabelledImage
+from benchmarks.labeled_images import LabeledImage
 from cpunet.scores import score_image
 from tests.drawn_data_set import write_data_set
 
@@ -66,7 +66,7 @@ def test_the_window_lies_around_what_weighs(labels, corner):
 
 def scored(name, mean_f1, case):
     truth, prediction, *_ = PAIRS[case]
-    return Scored("drawn", "fluorescence", LabelledImage(name, truth, truth), prediction, mean_f1, mean_f1)
+    return Scored("drawn", "fluorescence", LabeledImage(name, truth, truth), prediction, mean_f1, mean_f1)
 
 
 def test_a_crop_counts_what_lies_in_it():
@@ -112,7 +112,7 @@ def test_a_gallery_is_drawn_without_images_that_were_trained_on(tmp_path, tiny_m
     assert [path.name for path in (tmp_path / "gallery").iterdir()] == ["standin.png"]
     with PIL.Image.open(tmp_path / "gallery" / "standin.png") as drawn:
         pixels = np.array(drawn.convert("RGB")).astype(int)
-    for colour in (gallery.TRUTH, gallery.PREDICTION):
-        away = np.abs(pixels - 255 * np.array(to_rgb(colour))).max(axis=2)
+    for color in (gallery.TRUTH, gallery.PREDICTION):
+        away = np.abs(pixels - 255 * np.array(to_rgb(color))).max(axis=2)
         # The legend's line alone has fewer.
         assert (away < 40).sum() > 300

@@ -32,5 +32,5 @@ def test_a_pipeline_without_the_module_is_refused(plain):
 
 
 def test_an_unknown_setting_is_refused(plain):
-    with pytest.raises(KeyError, match="colour"):
-        replace_primary_objects(plain, colour="red")
+    with pytest.raises(KeyError, match="color"):
+        replace_primary_objects(plain, color="red")

@@ -11,7 +11,7 @@ from tests.random_network import random_network
 
 @pytest.fixture
 def trained():
-    """A network of random weights, batch normalisation in use, with the facts of a made-up training."""
+    """A network of random weights, batch normalization in use, with the facts of a made-up training."""
     return random_network()
 
 

@@ -31,6 +31,6 @@ def test_residual_blocks_fold_too():
         torch.testing.assert_close(fold_batch_norm(block)(image), block(image), rtol=1e-4, atol=1e-4)
 
 
-def test_a_normalisation_without_a_convolution_before_it_is_refused():
+def test_a_normalization_without_a_convolution_before_it_is_refused():
     with pytest.raises(ValueError, match="0 follow no convolution"):
         fold_batch_norm(nn.Sequential(nn.BatchNorm2d(1), nn.Conv2d(1, 1, 1)))

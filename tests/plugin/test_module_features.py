@@ -255,13 +255,13 @@ def test_a_wrong_answer_about_a_model_without_a_card_is_named(cardless, run, fie
 
 def test_the_description_stands_in_the_window(module):
     assert module.model_description in module.visible_settings()
-    assert module.model_description.content == "A sigmoid of the normalised intensity."
+    assert module.model_description.content == "A sigmoid of the normalized intensity."
 
 
 def test_describe_model_shows_the_card(module, tiny_model, capsys):
     module.describe_button.on_event_fired()
     out = capsys.readouterr().out
-    for words in ("tiny", "A sigmoid of the normalised intensity.", "foreground", "CC0-1.0", sha256(tiny_model)):
+    for words in ("tiny", "A sigmoid of the normalized intensity.", "foreground", "CC0-1.0", sha256(tiny_model)):
         assert words in out
     tiny_model.unlink()
     module.describe_button.on_event_fired()

@@ -137,7 +137,7 @@ def test_an_image_one_pixel_wide_is_refused_since_cellprofiler_cannot_hold_its_o
         run(module, np.ones(shape))
 
 
-def test_a_colour_image_is_refused_with_the_way_out(module, run):
+def test_a_color_image_is_refused_with_the_way_out(module, run):
     with pytest.raises(ValueError, match="ColorToGray"):
         run(module, np.random.default_rng(0).random((30, 30, 3)))
 
@@ -262,17 +262,17 @@ def test_the_module_computes_what_segment_image_computes(module, run, field, tin
 
 
 @pytest.fixture
-def colour_model(tiny_model):
+def color_model(tiny_model):
     card = changed_card(input={"channels": ["red", "green", "blue"]})
     tiny_model.write_bytes(tiny_onnx(card, channels=3))
 
 
-def test_a_colour_model_takes_colour_and_grey_images(module, run, field, colour_model):
+def test_a_color_model_takes_color_and_gray_images(module, run, field, color_model):
     image, truth = field
-    grey = run(module, image).objects.segmented
-    colour = run(module, np.repeat(image[..., np.newaxis], 3, axis=2)).objects.segmented
-    assert score_image(truth, grey).tp[0] == objects_in(truth)
-    np.testing.assert_array_equal(grey, colour)
+    gray = run(module, image).objects.segmented
+    color = run(module, np.repeat(image[..., np.newaxis], 3, axis=2)).objects.segmented
+    assert score_image(truth, gray).tp[0] == objects_in(truth)
+    np.testing.assert_array_equal(gray, color)
 
 
 def window_of(size, position):
@@ -302,7 +302,7 @@ def test_a_new_figure_opens_large_and_keeps_the_size_that_it_gets(monkeypatch, s
 
 
 @pytest.mark.parametrize(("channels", "shown_by"), [(0, "grayscale"), (3, "color")])
-def test_the_figure_shows_an_image_as_it_is(module, run, field, colour_model, channels, shown_by):
+def test_the_figure_shows_an_image_as_it_is(module, run, field, color_model, channels, shown_by):
     module.show_window = True
     image = np.repeat(field[0][..., np.newaxis], channels, axis=2) if channels else field[0]
     done = run(module, image)

@@ -83,7 +83,7 @@ def test_tiny_images_work(model, shape):
         (np.zeros((20, 20), complex), "real numbers"),
         (np.full((20, 20), "a"), "real numbers"),
     ],
-    ids=["colour", "3-D", "4-D", "1-D", "no pixels", "complex", "text"],
+    ids=["color", "3-D", "4-D", "1-D", "no pixels", "complex", "text"],
 )
 def test_images_that_do_not_fit_are_refused_in_plain_words(model, image, message):
     with pytest.raises(ValueError, match=message):
@@ -157,27 +157,27 @@ def test_tiles_change_nothing(model):
     np.testing.assert_array_equal(tiled.labels, whole.labels)
 
 
-def test_a_colour_model_takes_colour(tmp_path):
-    path = tmp_path / "colour.onnx"
+def test_a_color_model_takes_color(tmp_path):
+    path = tmp_path / "color.onnx"
     card = changed_card(input={"channels": ["red", "green", "blue"]})
     path.write_bytes(tiny_onnx(card, channels=3))
     labels = segment_image(np.stack([FIELD.image] * 3, axis=-1), load_model(path)).labels
     assert labels.max() == FIELD.labels.max()
 
 
-def test_a_colour_model_takes_grey_images_as_colours_that_are_all_alike(tiny_model):
+def test_a_color_model_takes_gray_images_as_colors_that_are_all_alike(tiny_model):
     card = changed_card(input={"channels": ["red", "green", "blue"]})
     tiny_model.write_bytes(tiny_onnx(card, channels=3))
     model = load_model(tiny_model)
-    grey = segment_image(FIELD.image, model)
-    colour = segment_image(np.repeat(FIELD.image[..., np.newaxis], 3, axis=2), model)
-    assert grey.labels.max() == FIELD.labels.max()
-    np.testing.assert_array_equal(grey.labels, colour.labels)
+    gray = segment_image(FIELD.image, model)
+    color = segment_image(np.repeat(FIELD.image[..., np.newaxis], 3, axis=2), model)
+    assert gray.labels.max() == FIELD.labels.max()
+    np.testing.assert_array_equal(gray.labels, color.labels)
     with pytest.raises(ValueError, match=r"2 channels, and the model takes 3 channels \(red, green, blue"):
         segment_image(FIELD.image[..., np.newaxis].repeat(2, axis=2), model)
 
 
-def test_other_models_of_three_channels_take_no_grey_image(tiny_model):
+def test_other_models_of_three_channels_take_no_gray_image(tiny_model):
     tiny_model.write_bytes(tiny_onnx(changed_card(input={"channels": ["DNA", "actin", "ER"]}), channels=3))
     with pytest.raises(ValueError, match="1 channels, and the model takes 3 channels"):
         segment_image(FIELD.image, load_model(tiny_model))

@@ -32,5 +32,5 @@ def small_yaml(tmp_path):
 
 @pytest.fixture
 def trained():
-    """A network of random weights, batch normalisation in use, with the facts of a made-up training."""
+    """A network of random weights, batch normalization in use, with the facts of a made-up training."""
     return random_network()

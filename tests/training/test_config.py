@@ -24,7 +24,7 @@ def test_a_configuration_survives_json():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"colours": 1}, "no field 'colours'"),
+        ({"colors": 1}, "no field 'colors'"),
         ({"loss": {"jaccard": 1}}, "loss: there is no field 'jaccard'"),
         ({"data": []}, "at least one data set"),
         ({"data": ["drawn"]}, "data: should be a mapping"),
@@ -103,9 +103,16 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_one_folder_may_stand_there_once_for_each_of_its_modalities(small_config):
-    both = (DataSource("cells", modalities=("grey",)), DataSource("cells", modalities=("colour", "stained")))
-    assert source_names(both) == ["cells grey", "cells colour stained"]
-    assert source_names((DataSource("a", modalities=("grey",)), DataSource("b"))) == ["a", "b"]
+    both = (DataSource("cells", modalities=("gray",)), DataSource("cells", modalities=("color", "stained")))
+    assert source_names(both) == ["cells gray", "cells color stained"]
+    assert source_names((DataSource("a", modalities=("gray",)), DataSource("b"))) == ["a", "b"]
     assert replace(small_config, data=both).data == both
-    with pytest.raises(ConfigError, match="cells grey stands there twice"):
+    with pytest.raises(ConfigError, match="cells gray stands there twice"):
         replace(small_config, data=(both[0], both[0]))
+
+
+def test_the_spelling_of_version_1_is_still_read():
+    """As in the weights of models that version 1 trained."""
+    before = {**SMALL, "augmentation": {"colour": 0.2, "grey_fraction": 0.3}}
+    after = {**SMALL, "augmentation": {"color": 0.2, "gray_fraction": 0.3}}
+    assert config_from_dict(before) == config_from_dict(after)

@@ -65,16 +65,16 @@ def test_classes_of_a_softmax_begin_anew(base, small_config):
 
 
 @pytest.fixture
-def colour_base(small_config, tmp_path):
+def color_base(small_config, tmp_path):
     """The folder of a model of three channels."""
     config = replace(small_config, channels=("red", "green", "blue"))
-    (tmp_path / "colour").mkdir()
-    save_trained(tmp_path / "colour" / "weights.safetensors", TrainedNetwork(build_network(config), config, {}))
-    return tmp_path / "colour"
+    (tmp_path / "color").mkdir()
+    save_trained(tmp_path / "color" / "weights.safetensors", TrainedNetwork(build_network(config), config, {}))
+    return tmp_path / "color"
 
 
-def test_another_number_of_image_channels_begins_with_a_new_first_convolution(colour_base, small_config):
-    config = replace(small_config, start_from=str(colour_base), channels=("a", "b"))
+def test_another_number_of_image_channels_begins_with_a_new_first_convolution(color_base, small_config):
+    config = replace(small_config, start_from=str(color_base), channels=("a", "b"))
     network = build_network(config)
     transfer = take_over(network, config, load_start(config))
     assert transfer.new_input
@@ -82,22 +82,22 @@ def test_another_number_of_image_channels_begins_with_a_new_first_convolution(co
 
 
 @pytest.mark.parametrize("stem", ["full", "half"])
-def test_a_network_for_grey_images_sees_the_same_in_a_grey_image_of_three_channels(tmp_path, small_config, stem):
-    grey_config = replace(small_config, architecture=replace(small_config.architecture, stem=stem))
-    grey = build_network(grey_config).eval()
-    (tmp_path / "grey").mkdir()
-    save_trained(tmp_path / "grey" / "weights.safetensors", TrainedNetwork(grey, grey_config, {}))
-    config = replace(grey_config, start_from=str(tmp_path / "grey"), channels=("red", "green", "blue"))
+def test_a_network_for_gray_images_sees_the_same_in_a_gray_image_of_three_channels(tmp_path, small_config, stem):
+    gray_config = replace(small_config, architecture=replace(small_config.architecture, stem=stem))
+    gray = build_network(gray_config).eval()
+    (tmp_path / "gray").mkdir()
+    save_trained(tmp_path / "gray" / "weights.safetensors", TrainedNetwork(gray, gray_config, {}))
+    config = replace(gray_config, start_from=str(tmp_path / "gray"), channels=("red", "green", "blue"))
     network = build_network(config).eval()
     transfer = take_over(network, config, load_start(config))
     assert not transfer.new_input
     assert transfer.taken == len(network.state_dict())
     image = torch.rand(1, 1, 32, 32)
-    torch.testing.assert_close(network(image.repeat(1, 3, 1, 1)), grey(image))
+    torch.testing.assert_close(network(image.repeat(1, 3, 1, 1)), gray(image))
 
 
-def test_a_first_convolution_that_begins_at_random_cannot_be_frozen(colour_base, small_config):
-    config = replace(small_config, start_from=str(colour_base), channels=("a", "b"), frozen="encoder")
+def test_a_first_convolution_that_begins_at_random_cannot_be_frozen(color_base, small_config):
+    config = replace(small_config, start_from=str(color_base), channels=("a", "b"), frozen="encoder")
     with pytest.raises(ConfigError, match="another number of image channels"):
         SegmentationTask(config, {})
 

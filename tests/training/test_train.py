@@ -19,7 +19,7 @@ from cpunet.__main__ import main
 from cpunet.scores import pool_scores
 from cpunet.training.callbacks import read_metrics
 from cpunet.training.config import ConfigError, config_from_dict
-from cpunet.training.data.labeled_images import read_labelled_image, rows_of_split
+from cpunet.training.data.labeled_images import read_labeled_image, rows_of_split
 from cpunet.training.evaluation.torch_model import score_images, torch_model
 from cpunet.training.patches.stream import PatchStream, normalized_patch
 from cpunet.training.train import SegmentationTask, read_sources, train
@@ -186,7 +186,7 @@ def test_a_run_killed_after_its_last_step_only_writes_its_weights(data_root, tmp
 
 def test_two_processes_take_the_steps_of_one(data_root, tmp_path, small_yaml, small_config):
     """As on two GPUs: each has half of a batch, and gradients are averaged."""
-    # Dice and batch normalisation look at a whole batch, which no device then sees; AdamW blows up rounding.
+    # Dice and batch normalization look at a whole batch, which no device then sees; AdamW blows up rounding.
     alike = {
         "optimizer": "sgd",
         "architecture": {**SMALL["architecture"], "batch_normalization": False},
@@ -242,7 +242,7 @@ def test_a_run_of_another_configuration_is_not_gone_on_with(data_root, tmp_path,
 
 def test_patches_do_not_depend_on_where_the_stream_begins(data_root, small_config):
     rows = rows_of_split(small_config.data, data_root, "train")
-    sources = [[normalized_patch(read_labelled_image(row), small_config) for row in source] for source in rows]
+    sources = [[normalized_patch(read_labeled_image(row), small_config) for row in source] for source in rows]
     whole, rest = PatchStream(sources, small_config, 0, 10), PatchStream(sources, small_config, 6, 4)
     for index in range(4):
         for one, other in zip(whole[6 + index], rest[index], strict=True):
@@ -278,8 +278,8 @@ def test_files_of_strangers_are_refused_and_never_run(tmp_path, monkeypatch, suf
 
 def test_an_image_that_does_not_fit_is_named(tmp_path, capsys, small_yaml):
     write_data_set(tmp_path / "drawn", ["train", "val"])
-    colour = np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8)
-    imsave(str(tmp_path / "drawn" / "images" / "f0.png"), colour, check_contrast=False)
+    color = np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8)
+    imsave(str(tmp_path / "drawn" / "images" / "f0.png"), color, check_contrast=False)
     assert main(["train", str(small_yaml), "--data", str(tmp_path), "--run", str(tmp_path / "run")]) == 2
     assert "f0: The image has the shape (96, 96, 3)" in capsys.readouterr().err
 

@@ -66,7 +66,7 @@ def scenario(driver):
     yield from save_and_open(driver, controller)
     yield from step(driver, controller)
     yield from stop_between_tiles(driver, controller, the_module(driver))
-    yield from analyse(driver, controller)
+    yield from analyze(driver, controller)
 
 
 def the_module(driver):
@@ -367,7 +367,7 @@ def watch_progress(driver):
     return seen
 
 
-def analyse(driver, controller):
+def analyze(driver, controller):
     """Run the whole experiment with two workers."""
     results = OUTPUT / "results"
     results.mkdir()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cpunet.files.images import ImageFileError, grey_of_equal_colours, read_image
+from cpunet.files.images import ImageFileError, gray_of_equal_colors, read_image
 from cpunet.training.checking.label_warnings import Said, label_warnings
 from cpunet.training.data.duplicates import THUMBNAIL_PX, fine_structure, pixel_sum
 from cpunet.training.data.labeled_images import SUFFIXES, IndexRow, check_labels, object_diameters
@@ -105,7 +105,7 @@ def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, li
             findings.append(Finding(ERROR, "file", where, str(error)))
     if len(arrays) < 2:
         return None, findings
-    image, labels = grey_of_equal_colours(arrays[0]), arrays[1]
+    image, labels = gray_of_equal_colors(arrays[0]), arrays[1]
     for kind, problem in (("image", _image_problem(image)), ("labels", check_labels(labels, image))):
         if problem:
             return None, [*findings, Finding(ERROR, kind, where, problem)]
@@ -141,16 +141,16 @@ def appearance(image: NDArray[np.generic]) -> NDArray[np.float64]:
     -------
     ndarray of shape (6,), float64
         Between the percentiles 0.5 and 99.5: the quartiles' positions (three; near 0 in fluorescence, near 1 in
-        bright-field); mean colourfulness; share of fine structure; and how bright the darkest parts are.
+        bright-field); mean colorfulness; share of fine structure; and how bright the darkest parts are.
     """
     values = np.nan_to_num(np.asarray(image, np.float64))
     low, high = np.percentile(values, (0.5, 99.5))
     scaled = np.clip((values - low) / (high - low or 1.0), 0, 1)
-    colourfulness = float(np.ptp(scaled, axis=2).mean()) if scaled.ndim == 3 else 0.0
+    colorfulness = float(np.ptp(scaled, axis=2).mean()) if scaled.ndim == 3 else 0.0
     plane = scaled.mean(axis=2) if scaled.ndim == 3 else scaled
     fine = float((plane - ndimage.gaussian_filter(plane, 2)).std() / (plane.std() or 1.0))
     darkest = max(0.0, float(low / high)) if high else 0.0
-    return np.array([*np.percentile(plane, (25, 50, 75)), colourfulness, fine, darkest])
+    return np.array([*np.percentile(plane, (25, 50, 75)), colorfulness, fine, darkest])
 
 
 def _image_problem(image: NDArray[np.generic]) -> str:

@@ -50,7 +50,7 @@ def _in_pieces(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
 
 
 def _nested(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Say of each object 1..n whether all its neighbours are one other object."""
+    """Say of each object 1..n whether all its neighbors are one other object."""
     # Outside the frame is as good as background: what touches it is not enclosed.
     framed = np.pad(labels, 1)
     sides = np.concatenate(
@@ -62,10 +62,10 @@ def _nested(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
     )
     touching = sides[:, sides[0] != sides[1]]
     pairs = np.unique(np.concatenate([touching, touching[::-1]], axis=1), axis=1)
-    neighbours = np.bincount(pairs[0])
-    beside_background = np.zeros(len(neighbours), bool)
+    neighbors = np.bincount(pairs[0])
+    beside_background = np.zeros(len(neighbors), bool)
     beside_background[pairs[0][pairs[1] == 0]] = True
-    return (neighbours == 1)[1:] & ~beside_background[1:]
+    return (neighbors == 1)[1:] & ~beside_background[1:]
 
 
 def _objects(numbers: NDArray[np.integer]) -> str:

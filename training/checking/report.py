@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cpunet.files.images import grey_of_equal_colours, read_image
-from cpunet.files.overlay import draw_outlines, grey_picture
+from cpunet.files.images import gray_of_equal_colors, read_image
+from cpunet.files.overlay import draw_outlines, gray_picture
 from cpunet.training.checking.check import DataReport
 from cpunet.training.checking.image_facts import ERROR, Finding, ImageFacts
-from cpunet.training.data.labeled_images import IndexRow, read_labelled_image
+from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
 from cpunet.training.html_page import figure_uri, picture_uri, write_page
 
 PICTURE_PX = 256
@@ -173,12 +173,12 @@ def _pictured(finding: Finding) -> dict[str, object]:
 
 def _look(row: IndexRow, outlined: bool = False) -> NDArray[np.uint8]:
     """Draw an image small, with its objects if wanted."""
-    image = grey_of_equal_colours(read_image(row.image_path))
+    image = gray_of_equal_colors(read_image(row.image_path))
     step = max(1, -(-max(image.shape[:2]) // PICTURE_PX))
     small = image[::step, ::step]
-    colour = small.dtype == np.uint8 and small.ndim == 3 and small.shape[2] in (3, 4)
-    picture = np.ascontiguousarray(small[..., :3]) if colour else grey_picture(small)
-    return draw_outlines(picture, read_labelled_image(row).labels[::step, ::step]) if outlined else picture
+    color = small.dtype == np.uint8 and small.ndim == 3 and small.shape[2] in (3, 4)
+    picture = np.ascontiguousarray(small[..., :3]) if color else gray_picture(small)
+    return draw_outlines(picture, read_labeled_image(row).labels[::step, ::step]) if outlined else picture
 
 
 def _counts(names: Iterable[str]) -> str:

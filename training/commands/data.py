@@ -25,7 +25,7 @@ from cpunet.training.importing.label_files import LabelFileError
 from cpunet.training.importing.pairs import pair_by_name
 from cpunet.training.importing.public_sets import PUBLIC_SETS, download
 
-FORMATS = {"instances": "instances", "masks": "masks", "colours": "colours"}
+FORMATS = {"instances": "instances", "masks": "masks", "colors": "colors"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

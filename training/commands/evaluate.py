@@ -1,4 +1,4 @@
-"""``cpunet evaluate``: score a model, and any folder of label images beside it, on labelled images."""
+"""``cpunet evaluate``: score a model, and any folder of label images beside it, on labeled images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cpunet.commands.segment import report, show_progress
 from cpunet.model.session import DeviceError, RuntimeMissingError
-from cpunet.training.data.labeled_images import DataError, IndexRow, Key, read_index, read_labelled_image
+from cpunet.training.data.labeled_images import DataError, IndexRow, Key, read_index, read_labeled_image
 from cpunet.training.evaluation.methods import Method, chosen_methods
 from cpunet.training.evaluation.object_scores import true_objects
 from cpunet.training.evaluation.report import write_report, write_scores
@@ -190,7 +190,7 @@ def score_row(methods: Sequence[Method], row: IndexRow) -> list[ScoredImage]:
     ValueError
         If the image, its truth or a label image cannot be read, or differs in shape.
     """
-    truth = read_labelled_image(row)
+    truth = read_labeled_image(row)
     objects = true_objects(truth.labels)
     scored = []
     for method in methods:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.transform import resize
 
-from cpunet.files.images import grey_of_equal_colours
+from cpunet.files.images import gray_of_equal_colors
 
 if TYPE_CHECKING:
     from cpunet.training.data.labeled_images import IndexRow
@@ -96,9 +96,9 @@ def pixel_sum(image: NDArray[np.generic]) -> str:
     str
         SHA-256 over the shape and the values.
     """
-    grey = grey_of_equal_colours(image)
-    digest = hashlib.sha256(str(grey.shape).encode())
-    digest.update(np.ascontiguousarray(grey, dtype="<f8").tobytes())
+    gray = gray_of_equal_colors(image)
+    digest = hashlib.sha256(str(gray.shape).encode())
+    digest.update(np.ascontiguousarray(gray, dtype="<f8").tobytes())
     return digest.hexdigest()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cpunet.files.images import ImageFileError, grey_of_equal_colours, read_image
+from cpunet.files.images import ImageFileError, gray_of_equal_colors, read_image
 from cpunet.training.config import DataSource
 from cpunet.training.data.duplicates import Key, leaking_images
 from cpunet.training.data.index import INDEX, DataError, id_fault, read_table
@@ -63,7 +63,7 @@ def _with_its_suffix(folder: Path, name: str) -> Path:
 
 
 @dataclass(frozen=True)
-class LabelledImage:
+class LabeledImage:
     """An image and its truth.
 
     Attributes
@@ -171,7 +171,7 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
     return chosen
 
 
-def read_labelled_image(row: IndexRow) -> LabelledImage:
+def read_labeled_image(row: IndexRow) -> LabeledImage:
     """Read an image and its labels.
 
     Parameters
@@ -180,7 +180,7 @@ def read_labelled_image(row: IndexRow) -> LabelledImage:
 
     Returns
     -------
-    LabelledImage
+    LabeledImage
 
     Raises
     ------
@@ -194,7 +194,7 @@ def read_labelled_image(row: IndexRow) -> LabelledImage:
     problem = check_labels(labels, image)
     if problem:
         raise DataError(f"{row.id}: {problem}")
-    return LabelledImage(row.id, grey_of_equal_colours(image), labels.astype(np.int32))
+    return LabeledImage(row.id, gray_of_equal_colors(image), labels.astype(np.int32))
 
 
 def check_labels(labels: NDArray[np.generic], image: NDArray[np.generic]) -> str:

@@ -18,7 +18,7 @@ from cpunet.model.find import MODEL_FILE, find_model, list_models
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import sha256
 from cpunet.segment import Model, Options, check_options, segment_image
-from cpunet.training.data.labeled_images import IndexRow, Key, LabelledImage
+from cpunet.training.data.labeled_images import IndexRow, Key, LabeledImage
 from cpunet.training.evaluation.label_folder import find_label_files
 from cpunet.training.evaluation.torch_model import TorchModel, torch_model
 from cpunet.training.facts import known_diameters
@@ -41,7 +41,7 @@ class Method(Protocol):
     def source(self) -> str:
         """The file or folder behind it."""
 
-    def segment(self, row: IndexRow, truth: LabelledImage) -> NDArray[np.integer]:
+    def segment(self, row: IndexRow, truth: LabeledImage) -> NDArray[np.integer]:
         """Return the labels of an image, which lie in a file from then on."""
 
     def labels(self, row: IndexRow) -> NDArray[np.integer]:
@@ -63,7 +63,7 @@ class LabelFolder:
     source: str
     files: Mapping[Key, Path]
 
-    def segment(self, row: IndexRow, truth: LabelledImage) -> NDArray[np.integer]:
+    def segment(self, row: IndexRow, truth: LabeledImage) -> NDArray[np.integer]:
         """Read the file that is there, and say so if its objects may have been lost when it was saved."""
         path = self.files[row.key]
         read = read_predicted(path)
@@ -95,7 +95,7 @@ class ModelMethod:
     options: Options
     files: Mapping[Key, Path]
 
-    def segment(self, row: IndexRow, truth: LabelledImage) -> NDArray[np.integer]:
+    def segment(self, row: IndexRow, truth: LabeledImage) -> NDArray[np.integer]:
         """Segment an image and write its labels."""
         labels = segment_image(truth.image, self.model, self.options).labels
         self.files[row.key].parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ def read_predicted(path: Path) -> ReadLabels:
     Notes
     -----
     Whole numbers of 16 bits or more are objects, however bad: refusing specks and torn objects, as the import does,
-    would leave an image out because a method failed on it. Other files may be scaled, coloured or masks, and are
+    would leave an image out because a method failed on it. Other files may be scaled, colored or masks, and are
     looked into.
     """
     array = read_image(path)

@@ -23,7 +23,7 @@ class TrueObjects:
     area_px : ndarray of shape (T,), int64
         Pixels.
     eccentricity : ndarray of shape (T,), float64
-        Of the ellipse with the same second moments: 0 is a circle, towards 1 a line.
+        Of the ellipse with the same second moments: 0 is a circle, toward 1 a line.
     clump_size : ndarray of shape (T,), int64
         True objects in the clump of touching objects that this one belongs to, itself included.
     """
@@ -113,18 +113,18 @@ def clump_sizes(labels: NDArray[np.integer]) -> NDArray[np.int64]:
 
     Notes
     -----
-    Two objects touch if a pixel of one is among the 8 neighbours of a pixel of the other; a clump is all that
+    Two objects touch if a pixel of one is among the 8 neighbors of a pixel of the other; a clump is all that
     hang together by touching.
     """
     ids, index = np.unique(labels, return_inverse=True)
     index = index.reshape(labels.shape)
-    neighbours = (
+    neighbors = (
         (index[:, :-1], index[:, 1:]),
         (index[:-1], index[1:]),
         (index[:-1, :-1], index[1:, 1:]),
         (index[:-1, 1:], index[1:, :-1]),
     )
-    pairs = np.concatenate([np.stack([a.ravel(), b.ravel()]) for a, b in neighbours], axis=1)
+    pairs = np.concatenate([np.stack([a.ravel(), b.ravel()]) for a, b in neighbors], axis=1)
     is_object = ids != 0
     pairs = pairs[:, is_object[pairs].all(axis=0)]
     touches = coo_array((np.ones(pairs.shape[1]), (pairs[0], pairs[1])), shape=(len(ids), len(ids)))

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from skimage.segmentation import find_boundaries
 from skimage.transform import resize
 
-from cpunet.files.overlay import Colour, grey_picture
+from cpunet.files.overlay import Color, gray_picture
 from cpunet.scores import IOU_THRESHOLDS, overlap
 from cpunet.training.evaluation.object_scores import RECALL_THRESHOLDS, BinRecall
 from cpunet.training.evaluation.scored_images import OUTCOME_THRESHOLD, ScoredMethod
 
-FOUND: Colour = (0, 205, 80)
-FALSE_POSITIVE: Colour = (255, 45, 45)
-FALSE_NEGATIVE: Colour = (70, 130, 255)
-# Colour, style of the outline, and what it means; who cannot tell red from green goes by the areas and the dashes.
+FOUND: Color = (0, 205, 80)
+FALSE_POSITIVE: Color = (255, 45, 45)
+FALSE_NEGATIVE: Color = (70, 130, 255)
+# Color, style of the outline, and what it means; who cannot tell red from green goes by the areas and the dashes.
 LEGEND = (
     (FOUND, "solid", "green outline, no area: found (true positive)"),
     (FALSE_POSITIVE, "solid", "red area, solid outline: found, but there is no such object (false positive)"),
@@ -32,10 +32,10 @@ DASH_PX = 3
 WINDOW_PX = 352
 WINDOW_DIAMETERS = 10
 # Camera noise in the lowest bits is invisible, and most of a PNG's size.
-GREY_STEP = 8
+GRAY_STEP = 8
 
-# Okabe and Ito's colours, told apart by every kind of eye; style and marker differ too.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Okabe and Ito's colors, told apart by every kind of eye; style and marker differ too.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
@@ -109,7 +109,7 @@ def worst_window(wrong: NDArray[np.bool_], diameter_px: float) -> Window:
 
 
 def outcome_picture(image: NDArray[np.generic], window: Window, shown: Outcomes) -> NDArray[np.uint8]:
-    """Draw what was found, invented and missed over the grey image.
+    """Draw what was found, invented and missed over the gray image.
 
     Parameters
     ----------
@@ -127,12 +127,12 @@ def outcome_picture(image: NDArray[np.generic], window: Window, shown: Outcomes)
     """
     rows, columns, step = window
     thinned = Outcomes(*(labels[rows, columns][::step, ::step] for labels in shown))
-    grey = grey_picture(image)[rows, columns]
+    gray = gray_picture(image)[rows, columns]
     if step > 1:
-        grey = resize(grey, (*thinned.found.shape, 3), order=1, anti_aliasing=True, preserve_range=True)
-    drawn = grey // GREY_STEP * float(GREY_STEP)
-    for labels, colour in ((thinned.false_negative, FALSE_NEGATIVE), (thinned.false_positive, FALSE_POSITIVE)):
-        drawn[labels != 0] = (1 - FILL) * drawn[labels != 0] + FILL * np.array(colour)
+        gray = resize(gray, (*thinned.found.shape, 3), order=1, anti_aliasing=True, preserve_range=True)
+    drawn = gray // GRAY_STEP * float(GRAY_STEP)
+    for labels, color in ((thinned.false_negative, FALSE_NEGATIVE), (thinned.false_positive, FALSE_POSITIVE)):
+        drawn[labels != 0] = (1 - FILL) * drawn[labels != 0] + FILL * np.array(color)
     y, x = np.indices(drawn.shape[:2])
     dashes = (y + x) // DASH_PX % 2 == 0
     drawn[find_boundaries(thinned.found, mode="inner")] = FOUND
@@ -212,7 +212,7 @@ def count_figure(methods: Sequence[ScoredMethod]) -> Figure:
         largest = max(largest, *true, *found)
         look = {**_look(number), "linestyle": "none", "markerfacecolor": "none"}
         axes.plot(true, found, **look)
-    axes.plot((0, largest), (0, largest), color="grey", linewidth=1, zorder=0)
+    axes.plot((0, largest), (0, largest), color="gray", linewidth=1, zorder=0)
     axes.set(xlabel="true objects in the image", ylabel="objects found", aspect="equal")
     axes.grid(alpha=0.3)
     _name_methods(axes, methods)
@@ -221,7 +221,7 @@ def count_figure(methods: Sequence[ScoredMethod]) -> Figure:
 
 def _look(number: int) -> dict[str, str]:
     return {
-        "color": COLOURS[number % len(COLOURS)],
+        "color": COLORS[number % len(COLORS)],
         "linestyle": STYLES[number % len(STYLES)],
         "marker": MARKERS[number % len(MARKERS)],
     }

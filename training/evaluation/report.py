@@ -13,7 +13,7 @@ import numpy as np
 from cpunet import __version__
 from cpunet.files.images import written_beside
 from cpunet.scores import IOU_THRESHOLDS, SetScores
-from cpunet.training.data.labeled_images import object_diameters, read_labelled_image
+from cpunet.training.data.labeled_images import object_diameters, read_labeled_image
 from cpunet.training.evaluation.object_scores import RECALL_THRESHOLDS, Binning
 from cpunet.training.evaluation.pictures import (
     LEGEND,
@@ -121,7 +121,7 @@ def write_report(path: Path, evaluation: Evaluation, worst: int) -> None:
 
 def _panels(methods: Sequence[ScoredMethod], worst: ScoredImage) -> list[dict[str, Any]]:
     """Draw one image as each method segmented it; the window is where the first is worst."""
-    truth = read_labelled_image(worst.row)
+    truth = read_labeled_image(worst.row)
     diameters = object_diameters(truth.labels)
     window, panels = None, []
     for method in methods:

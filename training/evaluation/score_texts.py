@@ -84,7 +84,7 @@ SCORE_LINES = (
     ScoreLine(
         "Under-segmented",
         lambda scores: _share_of_truth(scores.under_segmented, scores),
-        "True objects that were merged with a neighbour.",
+        "True objects that were merged with a neighbor.",
         "0 is perfect.",
     ),
     ScoreLine(

@@ -1,4 +1,4 @@
-"""Score a model on labelled images, by the path that the module runs."""
+"""Score a model on labeled images, by the path that the module runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cpunet.model.card import InputCard, ModelCard, OutputCard
 from cpunet.scores import ImageScores, score_image
 from cpunet.segment import Model, Options, segment_image
 from cpunet.training.config import TrainingConfig
-from cpunet.training.data.labeled_images import IndexRow, read_labelled_image
+from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
 from cpunet.training.network.unet import Probabilities, UNet
 from cpunet.training.weights import TrainedNetwork
 
@@ -79,7 +79,7 @@ def card_for_training(config: TrainingConfig) -> ModelCard:
 
 
 def score_images(model: Model, rows: Sequence[IndexRow], options: Options | None = None) -> list[ImageScores]:
-    """Segment labelled images, by default as a user gets them, and compare each with its truth.
+    """Segment labeled images, by default as a user gets them, and compare each with its truth.
 
     Parameters
     ----------
@@ -94,6 +94,6 @@ def score_images(model: Model, rows: Sequence[IndexRow], options: Options | None
     """
     scores = []
     for row in rows:
-        truth = read_labelled_image(row)
+        truth = read_labeled_image(row)
         scores.append(score_image(truth.labels, segment_image(truth.image, model, options).labels))
     return scores

@@ -13,7 +13,7 @@ from cpunet.scores import ImageScores, pool_scores, score_image
 from cpunet.segment import Model, Options, postprocessing_at_scale, resize_planes, segment_image
 from cpunet.steps.declump import declump
 from cpunet.steps.filters import area_of_disc
-from cpunet.training.data.labeled_images import IndexRow, LabelledImage, read_labelled_image
+from cpunet.training.data.labeled_images import IndexRow, LabeledImage, read_labeled_image
 from cpunet.training.patches.stream import resize_labels
 
 Candidates = dict[str, tuple[float, ...]]
@@ -102,7 +102,7 @@ def tune_postprocessing(
     Each image is predicted once, and once more at half its size, unless its diameter is given. The settings are then
     searched one after the other, twice round, each over its candidates with the others held, from those of the card on.
     """
-    images = [[read_labelled_image(row) for row in rows] for rows in sets]
+    images = [[read_labeled_image(row) for row in rows] for rows in sets]
     predicted = [
         [_predict(model, image, diameter) for image in found] for found, diameter in zip(images, diameters, strict=True)
     ]
@@ -133,18 +133,18 @@ def _score(predicted: Predicted, roles: Sequence[str], settings: Postprocessing)
     return score_image(predicted.truth, labels)
 
 
-def resized(truth: LabelledImage, factor: float) -> LabelledImage:
-    """Return a labelled image as another magnification would show it.
+def resized(truth: LabeledImage, factor: float) -> LabeledImage:
+    """Return a labeled image as another magnification would show it.
 
     Parameters
     ----------
-    truth : LabelledImage
+    truth : LabeledImage
     factor : float
         Below 1 shrinks.
 
     Returns
     -------
-    LabelledImage
+    LabeledImage
         Its image is float32, interpolated linearly and smoothed first where it shrinks; labels are of the nearest
         pixel.
     """
@@ -152,9 +152,9 @@ def resized(truth: LabelledImage, factor: float) -> LabelledImage:
     planes = truth.image[np.newaxis] if truth.image.ndim == 2 else np.moveaxis(truth.image, -1, 0)
     smaller = resize_planes(planes.astype(np.float32), shape)
     image = smaller[0] if truth.image.ndim == 2 else np.moveaxis(smaller, 0, -1)
-    return LabelledImage(truth.id, image, resize_labels(truth.labels, shape))
+    return LabeledImage(truth.id, image, resize_labels(truth.labels, shape))
 
 
-def _predict(model: Model, truth: LabelledImage, diameter_px: float | None) -> Predicted:
+def _predict(model: Model, truth: LabeledImage, diameter_px: float | None) -> Predicted:
     found = segment_image(truth.image, model, Options(diameter_px=diameter_px))
     return Predicted(found.probabilities, truth.labels, found.scale)

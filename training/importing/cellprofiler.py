@@ -66,10 +66,10 @@ def pair_cellprofiler(folder: Path, image_suffix: str | None, labels_suffix: str
             f"{len(images)} images, {len(labels)} label images). {ASK}"
         )
     names = _names(both)
-    label_format = "colours" if any(guess_format(labels[base]) == "colours" for base in both[:5]) else "instances"
-    if label_format == "colours":
+    label_format = "colors" if any(guess_format(labels[base]) == "colors" for base in both[:5]) else "instances"
+    if label_format == "colors":
         notes.append(
-            'labels: colours, from ConvertObjectsToImage\'s "Color"; touching objects of one colour become one. Choose '
+            'labels: colors, from ConvertObjectsToImage\'s "Color"; touching objects of one color become one. Choose '
             '"uint16" there to be safe.'
         )
     else:

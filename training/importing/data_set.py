@@ -48,7 +48,7 @@ class ImportOptions:
 
 
 def pair_source(source: Path, sets: Collection[str]) -> Pairing:
-    """Recognise a folder by what is in it: our own layout, or one mask an object as in the Data Science Bowl 2018.
+    """Recognize a folder by what is in it: our own layout, or one mask an object as in the Data Science Bowl 2018.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ import PIL.Image
 import tifffile
 from numpy.typing import NDArray
 
-from cpunet.files.images import LARGEST_UINT16, TIFF_SUFFIXES, grey_of_equal_colours, read_image
+from cpunet.files.images import LARGEST_UINT16, TIFF_SUFFIXES, gray_of_equal_colors, read_image
 from cpunet.training.data.index import DataError
 
 
@@ -26,7 +26,7 @@ class SourceImage:
     ----------
     path : Path
     pixels : ndarray of shape (Y, X) or (Y, X, C)
-        With the file's bit depth; without alpha that is opaque, one channel if all colours are equal.
+        With the file's bit depth; without alpha that is opaque, one channel if all colors are equal.
     as_stored : bool
         Whether the file holds just that.
     """
@@ -56,7 +56,7 @@ def read_source_image(path: Path) -> SourceImage:
         If the file is missing or no image.
     """
     if path.suffix.lower() == ".png" and _png_loses_bits(path):
-        raise DataError(f"{path}: this is a colour PNG of 16 bits, which would be read as 8; save it as TIFF.")
+        raise DataError(f"{path}: this is a color PNG of 16 bits, which would be read as 8; save it as TIFF.")
     stored = image = read_image(path)
     if path.suffix.lower() in TIFF_SUFFIXES and stored.dtype.itemsize < _bytes_of_tiff(path):
         raise DataError(
@@ -73,7 +73,7 @@ def read_source_image(path: Path) -> SourceImage:
         raise DataError(f"{path}: a plane of one to four channels is needed; this has the shape {image.shape}.")
     if image.ndim == 3 and image.shape[2] == 4 and (image[..., 3] == image[..., 3].max()).all():
         image = image[..., :3]
-    image = grey_of_equal_colours(image)
+    image = gray_of_equal_colors(image)
     return SourceImage(path, image, as_stored=image.dtype == stored.dtype and image.shape == stored.shape)
 
 
@@ -81,8 +81,8 @@ def _png_loses_bits(path: Path) -> bool:
     """Say whether a PNG has 16 bits and more than one channel, which Pillow reduces to 8."""
     with path.open("rb") as stream:
         header = stream.read(26)
-    grey = 0
-    return len(header) == 26 and header[24] == 16 and header[25] != grey
+    gray = 0
+    return len(header) == 26 and header[24] == 16 and header[25] != gray
 
 
 def _bytes_of_tiff(path: Path) -> int:

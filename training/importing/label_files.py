@@ -1,4 +1,4 @@
-"""Read the labels that people have: label images, one mask an object, and masks in colours."""
+"""Read the labels that people have: label images, one mask an object, and masks in colors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skimage.measure import label as connected
 from skimage.segmentation import relabel_sequential
 
-from cpunet.files.images import grey_of_equal_colours, read_image
+from cpunet.files.images import gray_of_equal_colors, read_image
 from cpunet.training.data.labeled_images import check_labels
 
 # Of a label image that went through a lossy file or is a photograph, nearly every pixel is a piece of its own.
@@ -57,8 +57,8 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
         One file; for ``masks``, one file an object.
     label_format : str
         ``instances``: each object has a number of its own. ``said-instances``: the same, and the user said so, so that
-        one number in several pieces is taken for one object. ``masks``: one file an object. ``colours``: an object is
-        what hangs together in one colour. ``first-channel``: the same, looking at the first channel alone. ``own``:
+        one number in several pieces is taken for one object. ``masks``: one file an object. ``colors``: an object is
+        what hangs together in one color. ``first-channel``: the same, looking at the first channel alone. ``own``:
         instances in a data set of ours, of which nothing need be guessed.
 
     Returns
@@ -77,10 +77,10 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
     (path,) = paths
     array = read_image(path)
     try:
-        if label_format == "colours":
-            return ReadLabels(_on_black(_connected_colours(array)))
+        if label_format == "colors":
+            return ReadLabels(_on_black(_connected_colors(array)))
         if label_format == "first-channel":
-            return ReadLabels(_connected_colours(array if array.ndim == 2 else array[..., 0]))
+            return ReadLabels(_connected_colors(array if array.ndim == 2 else array[..., 0]))
         if label_format == "own":
             problem = check_labels(array, array)
             if problem:
@@ -92,7 +92,7 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
 
 
 def guess_format(path: Path) -> str:
-    """Tell ``colours`` from ``instances`` by looking at a label file.
+    """Tell ``colors`` from ``instances`` by looking at a label file.
 
     Parameters
     ----------
@@ -102,15 +102,15 @@ def guess_format(path: Path) -> str:
     -------
     str
     """
-    return "instances" if grey_of_equal_colours(read_image(path)).ndim == 2 else "colours"
+    return "instances" if gray_of_equal_colors(read_image(path)).ndim == 2 else "colors"
 
 
 def _from_instances(array: NDArray[np.generic], one_may_be_in_pieces: bool) -> ReadLabels:
-    values = grey_of_equal_colours(array)
+    values = gray_of_equal_colors(array)
     if values.ndim != 2:
         raise LabelFileError(
             f"this has the shape {values.shape}; a plane with one number an object is needed. If touching objects have "
-            "different colours, say --label-format colours."
+            "different colors, say --label-format colors."
         )
     if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
         raise LabelFileError("this holds pixels that are no number (NaN or infinite).")
@@ -208,9 +208,9 @@ def _from_masks(paths: Sequence[Path]) -> ReadLabels:
     objects = []
     shape: tuple[int, ...] = ()
     for path in paths:
-        mask = grey_of_equal_colours(read_image(path))
+        mask = gray_of_equal_colors(read_image(path))
         if mask.ndim != 2:
-            raise LabelFileError(f"{path}: a mask of one object must be grey; this has the shape {mask.shape}.")
+            raise LabelFileError(f"{path}: a mask of one object must be gray; this has the shape {mask.shape}.")
         if shape and mask.shape != shape:
             raise LabelFileError(f"{path}: the mask has the shape {mask.shape}, and {paths[0].name} {shape}.")
         shape = mask.shape
@@ -231,19 +231,19 @@ def _from_masks(paths: Sequence[Path]) -> ReadLabels:
     return ReadLabels(renumbered(labels.reshape(shape)), overlap_px, note)
 
 
-def _connected_colours(array: NDArray[np.generic]) -> NDArray[np.int32]:
+def _connected_colors(array: NDArray[np.generic]) -> NDArray[np.int32]:
     if array.ndim == 2:
         array = array[..., np.newaxis]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
         raise LabelFileError(f"this has the shape {array.shape}; an image in red, green and blue is needed.")
-    colour = np.zeros(array[..., 0].size + 1, np.int64)  # the last is black, the background
+    color = np.zeros(array[..., 0].size + 1, np.int64)  # the last is black, the background
     for channel in np.moveaxis(array[..., :3], 2, 0):
         values, ranks = np.unique(np.append(channel, channel.dtype.type(0)), return_inverse=True)
-        colour = colour * len(values) + ranks
-    pieces = _pieces(colour[:-1].reshape(array.shape[:2]), background=int(colour[-1]))
+        color = color * len(values) + ranks
+    pieces = _pieces(color[:-1].reshape(array.shape[:2]), background=int(color[-1]))
     if pieces.max(initial=0) * SMALLEST_MEAN_PX > max(pieces.size, 100):
         raise LabelFileError(
-            f"this has {pieces.max()} pieces of one colour each, of a few pixels: it is a photograph, or labels saved "
+            f"this has {pieces.max()} pieces of one color each, of a few pixels: it is a photograph, or labels saved "
             f"with loss (JPEG, or resized with smoothing). {SAVE_AS}"
         )
     return pieces

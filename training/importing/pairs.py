@@ -178,6 +178,6 @@ def _known_or_guessed(label_format: str | None, files: Sequence[Path]) -> tuple[
         read_as = "said-instances" if label_format == "instances" else label_format
         return read_as, f"{label_format}, as you said"
     guesses = {guess_format(path) for path in files[:LOOKED_AT]}
-    if "colours" in guesses:
-        return "colours", "colours: label files hold several colours, so an object is what hangs together in one"
+    if "colors" in guesses:
+        return "colors", "colors: label files hold several colors, so an object is what hangs together in one"
     return "instances", "instances: label files hold one number an object"

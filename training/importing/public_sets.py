@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cpunet.files.images import grey_of_equal_colours, read_image, written_beside
+from cpunet.files.images import gray_of_equal_colors, read_image, written_beside
 from cpunet.training.data.index import DataError
 from cpunet.training.importing.data_set import ImportOptions, import_pairs
 from cpunet.training.importing.fetch import fetch
@@ -139,11 +139,11 @@ def modality_of(pair: Pair) -> str:
     Returns
     -------
     str
-        ``brightfield_colour``; of grey images, ``fluorescence`` if objects are brighter than what is around them, and
+        ``brightfield_colour``; of gray images, ``fluorescence`` if objects are brighter than what is around them, and
         ``brightfield_grey`` if not.
     """
     image = read_image(pair.image)
-    image = grey_of_equal_colours(image[..., :3] if image.ndim == 3 else image)
+    image = gray_of_equal_colors(image[..., :3] if image.ndim == 3 else image)
     if image.ndim == 3:
         return "brightfield_colour"
     inside = read_labels(pair.labels, "masks").labels > 0
@@ -175,7 +175,7 @@ def _pair_bbbc039(folder: Path) -> Pairing:
         )
         for pair in pairing.pairs
     )
-    return replace(pairing, pairs=pairs, notes=("labels: colours, in the first channel, as the publisher reads them.",))
+    return replace(pairing, pairs=pairs, notes=("labels: colors, in the first channel, as the publisher reads them.",))
 
 
 def _short(name: str) -> str:

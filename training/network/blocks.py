@@ -14,7 +14,7 @@ class BlockStyle:
     Attributes
     ----------
     batch_normalization : bool
-        Normalise after each convolution; without it the convolutions have a bias.
+        Normalize after each convolution; without it the convolutions have a bias.
     padding : str
         ``zeros`` or ``reflect``: what stands beyond the image's frame.
     """
@@ -24,7 +24,7 @@ class BlockStyle:
 
 
 def normalized_convolution(in_channels: int, out_channels: int, kernel_size: int, style: BlockStyle) -> list[nn.Module]:
-    """Make a convolution that keeps the size, with its batch normalisation.
+    """Make a convolution that keeps the size, with its batch normalization.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def normalized_convolution(in_channels: int, out_channels: int, kernel_size: int
     Returns
     -------
     list of Module
-        One convolution, and one normalisation if the style has it.
+        One convolution, and one normalization if the style has it.
 
     Notes
     -----
@@ -54,7 +54,7 @@ def normalized_convolution(in_channels: int, out_channels: int, kernel_size: int
 
 
 def convolution_block(in_channels: int, out_channels: int, convolutions: int, style: BlockStyle) -> nn.Sequential:
-    """Chain 3x3 convolutions, each with its normalisation and ReLU.
+    """Chain 3x3 convolutions, each with its normalization and ReLU.
 
     Parameters
     ----------

@@ -157,7 +157,7 @@ def measure_activation_bytes(network: UNet, patch_size: int, precision: str = "3
     Returns
     -------
     int
-        Bytes. Weights, their gradients and the optimiser's state come on top, and do not grow with the batch; so do
+        Bytes. Weights, their gradients and the optimizer's state come on top, and do not grow with the batch; so do
         the loss and the gradients on their way, which do: at its peak, a step of the default network was measured to
         take 1.2 (32-bit) to 1.4 (16-bit) times as much a patch, one with the stem ``half`` 1.5 times.
     """

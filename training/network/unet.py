@@ -124,7 +124,7 @@ class UNet(nn.Module):
     `cpunet.training.network.decoders`. The stem ``half`` turns each 2x2 pixels into channels of one, and the output
     back (Shi et al.: sub-pixel convolution, CVPR 2016, doi:10.1109/CVPR.2016.207), so that all between works on a
     quarter of the pixels and no pixel of the image is lost. Dropout leaves out whole features (Tompson et al., CVPR
-    2015, doi:10.1109/CVPR.2015.7298664), because neighbouring pixels would give away a single one. Weights start as
+    2015, doi:10.1109/CVPR.2015.7298664), because neighboring pixels would give away a single one. Weights start as
     He et al., ICCV 2015, doi:10.1109/ICCV.2015.123, or as Glorot, Bengio: Understanding the difficulty of training
     deep feedforward neural networks, AISTATS 2010; biases at 0. Those of the output layer are small, so that the first
     predictions are undecided.
@@ -178,7 +178,7 @@ class UNet(nn.Module):
         Parameters
         ----------
         image : Tensor of shape (N, in_channels, Y, X), float32
-            Normalised. Y and X must be multiples of ``architecture.divisible_by``, and at least
+            Normalized. Y and X must be multiples of ``architecture.divisible_by``, and at least
             ``architecture.min_size``.
 
         Returns

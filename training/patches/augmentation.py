@@ -51,8 +51,8 @@ LIMITS: dict[str, tuple[float, float]] = {
     "noise": (0, 1),
     "blur_px": (0, 20),
     "lowest_bits": (0, MOST_BITS),
-    "colour": (0, 0.9),
-    "grey_fraction": (0, 1),
+    "color": (0, 0.9),
+    "gray_fraction": (0, 1),
     "invert_fraction": (0, 1),
     "clump_fraction": (0, 1),
     "empty_fraction": (0, 1),
@@ -80,7 +80,7 @@ class Augmentation:
         Largest displacement, pixels of the patch, of points 32 pixels apart, between which the warp is smooth.
         Outlines bend; image and labels alike.
     gamma_low, gamma_high : float
-        Exponent on the normalised intensities; below 1 lifts dim objects.
+        Exponent on the normalized intensities; below 1 lifts dim objects.
     brightness_low, brightness_high : float
         Range of the factor on all intensities, in every patch.
     contrast : float
@@ -88,17 +88,17 @@ class Augmentation:
     illumination : float
         Largest relative change of brightness across a patch, by uneven light.
     noise : float
-        Largest standard deviation of added Gaussian noise, in normalised intensity.
+        Largest standard deviation of added Gaussian noise, in normalized intensity.
     blur_px : float
         Largest standard deviation of a Gaussian blur.
     lowest_bits : int
-        Grey levels are made as few as those of an image of this many bits, to 8.
-    colour : float
+        Gray levels are made as few as those of an image of this many bits, to 8.
+    color : float
         Largest relative change of brightness of each channel apart from the others, in half of the patches.
-    grey_fraction : float
+    gray_fraction : float
         Share of patches whose channels are all replaced by their mean.
     invert_fraction : float
-        Share of patches in which dark becomes bright: normalised intensities are taken from 1.
+        Share of patches in which dark becomes bright: normalized intensities are taken from 1.
     clump_fraction : float
         Share of patches into which 1 to 4 copies of nuclei are pasted against others.
     empty_fraction : float
@@ -131,8 +131,8 @@ class Augmentation:
     noise: float = 0.08
     blur_px: float = 1.0
     lowest_bits: int = 0
-    colour: float = 0.0
-    grey_fraction: float = 0.0
+    color: float = 0.0
+    gray_fraction: float = 0.0
     invert_fraction: float = 0.0
     clump_fraction: float = 0.0
     empty_fraction: float = 0.01
@@ -181,7 +181,7 @@ def augment(patch: Patch, augmentation: Augmentation, patch_size: int, rng: np.r
     Parameters
     ----------
     patch : Patch
-        The whole image, normalised.
+        The whole image, normalized.
     augmentation : Augmentation
     patch_size : int
         Height and width of the result, pixels.
@@ -237,7 +237,7 @@ def _sampling_grid(
 ) -> torch.Tensor:
     """Choose where each pixel of a warped patch is taken from: turn, shear, shift, zoom and elastic warp in one.
 
-    Y, X and 1, in pixels from the source's centre: float32 of shape (3, patch_size, patch_size).
+    Y, X and 1, in pixels from the source's center: float32 of shape (3, patch_size, patch_size).
     """
     grid = create_grid((patch_size, patch_size), dtype=np.float32, backend="torch")
     if augmentation.elastic_px:
@@ -272,12 +272,12 @@ def _disturb(
     image: NDArray[np.float32], augmentation: Augmentation, rng: np.random.Generator, state: np.random.RandomState
 ) -> NDArray[np.float32]:
     """Change an image's intensities, in the order in which stain, light, optics, camera and display do."""
-    if augmentation.grey_fraction and rng.random() < augmentation.grey_fraction:
+    if augmentation.gray_fraction and rng.random() < augmentation.gray_fraction:
         image = np.broadcast_to(image.mean(axis=0, keepdims=True), image.shape).copy()
     if augmentation.invert_fraction and rng.random() < augmentation.invert_fraction:
         image = 1 - image
-    if augmentation.colour and rng.random() < 0.5:
-        factors = 1 + rng.uniform(-augmentation.colour, augmentation.colour, (len(image), 1, 1))
+    if augmentation.color and rng.random() < 0.5:
+        factors = 1 + rng.uniform(-augmentation.color, augmentation.color, (len(image), 1, 1))
         image = image * factors.astype(np.float32)
     if augmentation.illumination and rng.random() < 0.5:
         image = uneven_light(image, augmentation.illumination, rng)
@@ -315,7 +315,7 @@ def uneven_light(image: NDArray[np.float32], strength: float, rng: np.random.Gen
     Parameters
     ----------
     image : ndarray of shape (C, Y, X), float32
-        Normalised.
+        Normalized.
     strength : float
         Largest relative change of brightness, 0 to 1.
     rng : numpy.random.Generator
@@ -327,8 +327,8 @@ def uneven_light(image: NDArray[np.float32], strength: float, rng: np.random.Gen
     Notes
     -----
     The change grows with the square of the distance from that point: a vignette where it lies within, nearly a plane
-    where it lies far out. Normalisation has taken the background's own brightness away, and uneven light changes that
-    too: some is put back for the while, and the least of it taken away again, as normalisation would.
+    where it lies far out. Normalization has taken the background's own brightness away, and uneven light changes that
+    too: some is put back for the while, and the least of it taken away again, as normalization would.
     """
     y, x = (np.linspace(-1, 1, size, dtype=np.float32) - rng.uniform(-2, 2) for size in image.shape[1:])
     away = (y * y)[:, np.newaxis] + x * x
@@ -339,12 +339,12 @@ def uneven_light(image: NDArray[np.float32], strength: float, rng: np.random.Gen
 
 
 def quantize(image: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
-    """Round intensities to as many grey levels as an image of so many bits has.
+    """Round intensities to as many gray levels as an image of so many bits has.
 
     Parameters
     ----------
     image : ndarray of shape (C, Y, X), float32
-        Normalised; the levels divide 0..1 evenly and go on outside.
+        Normalized; the levels divide 0..1 evenly and go on outside.
     bits : int
 
     Returns

@@ -98,7 +98,7 @@ def _isolated(patch: Patch, windows: list[tuple[slice, slice]], indices: NDArray
         mask = labels == index
         distance = ndimage.distance_transform_edt(~mask)
         others = (labels > 0) & ~mask
-        # A neighbour within the rim would come along as a bright or dark edge.
+        # A neighbor within the rim would come along as a bright or dark edge.
         if others.any() and distance[others].min() <= RIM_PX + 1:
             continue
         opacity = np.clip(1 - distance / (RIM_PX + 1), 0, 1).astype(np.float32)

@@ -16,7 +16,7 @@ class Patch:
     Attributes
     ----------
     image : ndarray of shape (C, Y, X), float32
-        Normalised.
+        Normalized.
     labels : ndarray of shape (Y, X), int32
         0 is background.
     """

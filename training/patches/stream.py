@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from cpunet.segment import prepare_image, rescale
 from cpunet.steps.normalize import normalize
 from cpunet.training.config import TrainingConfig
-from cpunet.training.data.labeled_images import DataError, LabelledImage
+from cpunet.training.data.labeled_images import DataError, LabeledImage
 from cpunet.training.importing.label_files import renumbered
 from cpunet.training.patches.augmentation import augment
 from cpunet.training.patches.patch import Patch
@@ -28,12 +28,12 @@ FORKS = "fork" in multiprocessing.get_all_start_methods()
 Item = tuple[Tensor, Tensor, Tensor]
 
 
-def normalized_patch(image: LabelledImage, config: TrainingConfig, scale: float = 1.0) -> Patch:
-    """Normalise a whole labelled image, by the code that the module runs.
+def normalized_patch(image: LabeledImage, config: TrainingConfig, scale: float = 1.0) -> Patch:
+    """Normalize a whole labeled image, by the code that the module runs.
 
     Parameters
     ----------
-    image : LabelledImage
+    image : LabeledImage
     config : TrainingConfig
     scale : float
         By how much the image is then enlarged.
@@ -69,7 +69,7 @@ class PatchStream(Dataset[Item]):
     Parameters
     ----------
     sources : sequence of sequence of Patch
-        Whole normalised images, by data set.
+        Whole normalized images, by data set.
     config : TrainingConfig
     first : int
         Number of patches that the run has already seen: a resumed run goes on where it was.
@@ -115,7 +115,7 @@ class PatchData(lightning.LightningDataModule):
     ----------
     config : TrainingConfig
     sources : sequence of sequence of Patch
-        Whole normalised images, by data set.
+        Whole normalized images, by data set.
     """
 
     def __init__(self, config: TrainingConfig, sources: Sequence[Sequence[Patch]]) -> None:

@@ -147,7 +147,7 @@ def gaussian_boundary(labels: NDArray[np.integer], sigma_px: float) -> NDArray[n
     -------
     ndarray of shape (Y, X), float32
         0..1. The rim runs between pixels, so the nearest ones lie half a pixel from it. Regression to such a
-        ridge: Kainz et al., MICCAI 2015, doi:10.1007/978-3-319-24574-4_33 (for centres).
+        ridge: Kainz et al., MICCAI 2015, doi:10.1007/978-3-319-24574-4_33 (for centers).
     """
     from_rim = distance_to_other(labels) - 0.5
     return np.exp(-0.5 * (from_rim / sigma_px) ** 2).astype(np.float32)
@@ -215,7 +215,7 @@ def normalized_distance(labels: NDArray[np.integer]) -> NDArray[np.float32]:
         0 in the background, 1 in the middle of each object, whatever its size. An object cut by the
         image's frame has no edge there, so that its middle may lie on the frame.
     """
-    # Pixels on an object's rim get half a pixel, the distance of their centre to the edge.
+    # Pixels on an object's rim get half a pixel, the distance of their center to the edge.
     around = {"size": 3, "mode": "nearest"}
     rim = ndimage.maximum_filter(labels, **around) != ndimage.minimum_filter(labels, **around)
     inside = (labels > 0) & ~rim

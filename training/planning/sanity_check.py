@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from cpunet.files.images import write_picture
-from cpunet.files.overlay import draw_outlines, grey_picture
+from cpunet.files.overlay import draw_outlines, gray_picture
 from cpunet.training.config import TrainingConfig
 from cpunet.training.fine_tune import learning
 from cpunet.training.network.losses import SegmentationLoss
@@ -188,9 +188,9 @@ def picture_of_patches(patches: Sequence[Patch], config: TrainingConfig) -> NDAr
     """
     rows = []
     for patch in patches:
-        grey = grey_picture(np.moveaxis(patch.image, 0, -1))
+        gray = gray_picture(np.moveaxis(patch.image, 0, -1))
         weights = pixel_weights(patch.labels, config.loss, config.targets)
         planes = [*make_targets(patch.labels, config.targets), weights / max(1.0, float(weights.max()))]
         drawn = [np.repeat((255 * plane[..., np.newaxis]).astype(np.uint8), 3, axis=2) for plane in planes]
-        rows.append(np.concatenate([grey, draw_outlines(grey, patch.labels), *drawn], axis=1))
+        rows.append(np.concatenate([gray, draw_outlines(gray, patch.labels), *drawn], axis=1))
     return np.concatenate(rows)

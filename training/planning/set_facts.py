@@ -1,4 +1,4 @@
-"""What labelled images are like, in the figures that decide how to train on them."""
+"""What labeled images are like, in the figures that decide how to train on them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from scipy import ndimage
 from cpunet.training.data.labeled_images import (
     DataError,
     IndexRow,
-    LabelledImage,
+    LabeledImage,
     object_diameters,
     read_index,
-    read_labelled_image,
+    read_labeled_image,
 )
 from cpunet.training.facts import median_diameter
 from cpunet.training.patches.targets import border_between_objects
@@ -32,7 +32,7 @@ class SetFacts:
     modalities : tuple of str
         Those of the index whose images have `channels` channels.
     channels : int
-        Of an image: 1 for grey ones.
+        Of an image: 1 for gray ones.
     images, objects, validation_images : int
         Counted over those modalities.
     smallest_side_px, pixels : int
@@ -84,7 +84,7 @@ def look_at_set(folder: Path) -> SetFacts:
         If it has no training image, no validation image or no object.
     """
     rows = [row for row in read_index(folder) if row.split in ("train", "val")]
-    images = [(row, read_labelled_image(row)) for row in rows if row.split == "train"]
+    images = [(row, read_labeled_image(row)) for row in rows if row.split == "train"]
     if not images:
         raise DataError(f"{folder}: no image has the split 'train'. `cpunet data split` chooses some.")
     channels, modalities = commonest_channels(images)
@@ -115,7 +115,7 @@ def look_at_set(folder: Path) -> SetFacts:
     )
 
 
-def commonest_channels(images: Sequence[tuple[IndexRow, LabelledImage]]) -> tuple[int, tuple[str, ...]]:
+def commonest_channels(images: Sequence[tuple[IndexRow, LabeledImage]]) -> tuple[int, tuple[str, ...]]:
     """Return the commonest number of channels, and the modalities all of whose images have it."""
     number = {row.key: 1 if image.image.ndim == 2 else image.image.shape[2] for row, image in images}
     commonest = Counter(number.values()).most_common(1)[0][0]
@@ -129,13 +129,13 @@ def commonest_channels(images: Sequence[tuple[IndexRow, LabelledImage]]) -> tupl
     return commonest, tuple(fitting)
 
 
-def objects_near_others(image: LabelledImage) -> int:
+def objects_near_others(image: LabeledImage) -> int:
     """Count the objects that touch another, by a corner too."""
     border = border_between_objects(image.labels, 1)
     return len(np.setdiff1d(image.labels[border], [0]))
 
 
-def background_is_dark(image: LabelledImage) -> bool:
+def background_is_dark(image: LabeledImage) -> bool:
     """Return whether the background near the objects is darker than they are."""
     plane = image.image if image.image.ndim == 2 else image.image.mean(axis=2)
     mask = image.labels > 0

@@ -140,7 +140,7 @@ def device_report(
 
 
 def _with_channels(image: Any, model: OnnxModel) -> Any:
-    """Repeat a grey image for each channel that a model takes."""
+    """Repeat a gray image for each channel that a model takes."""
     channels = len(model.card.input.channels)
     return image if channels == 1 else np.stack([image] * channels, axis=-1)
 

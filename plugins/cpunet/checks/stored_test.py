@@ -29,7 +29,7 @@ class StoredTest:
     Attributes
     ----------
     input : ndarray of shape (N, C, Y, X), float32
-        Normalised as the card says.
+        Normalized as the card says.
     output : ndarray of shape (N, roles, Y, X), float32
         Probabilities, computed in double precision by the program that wrote the file, or by the network itself when
         a card was added to it.
@@ -40,7 +40,7 @@ class StoredTest:
 
 
 def drawn_input(given: InputCard) -> npt.NDArray[np.float32]:
-    """Draw the input of a stored test: nuclei, normalised for the model.
+    """Draw the input of a stored test: nuclei, normalized for the model.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Dict, Tuple
 
-from cpunet.files.images import grey_of_equal_colours, read_image, write_labels, write_picture
+from cpunet.files.images import gray_of_equal_colors, read_image, write_labels, write_picture
 from cpunet.files.overlay import draw_outlines, picture
 from cpunet.model.card import ModelError
 from cpunet.model.find import DEFAULT_MODEL, find_model
@@ -114,7 +114,7 @@ def segment_file(
     """
     image = read_image(path)
     if len(model.card.input.channels) == 1:
-        image = grey_of_equal_colours(image)
+        image = gray_of_equal_colors(image)
     found = segment_image(image, model, options)
     labels = filter_objects(found.labels, diameter_range_px, discard_border, usable_pixels(image)).labels
     write_picture(output / f"{path.stem}_overlay.png", draw_outlines(picture(image), labels))

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     training = training_world()
     if training is None and arguments.data:
         print(
-            "cpunet verify: --data scores labelled images, for which the training packages are needed: install "
+            "cpunet verify: --data scores labeled images, for which the training packages are needed: install "
             "cpunet[training].",
             file=sys.stderr,
         )

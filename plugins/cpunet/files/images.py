@@ -68,8 +68,8 @@ def _read_with_pillow(path: Path) -> npt.NDArray[Any]:
         return np.array(picture)
 
 
-def grey_of_equal_colours(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return one channel of a grey image that was saved as RGB; any other image as it is.
+def gray_of_equal_colors(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return one channel of a gray image that was saved as RGB; any other image as it is.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def write_labels(path: Path, labels: npt.NDArray[np.int32]) -> None:
 
 
 def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
-    """Write a colour picture.
+    """Write a color picture.
 
     Parameters
     ----------

@@ -10,11 +10,11 @@ from skimage.segmentation import find_boundaries
 
 from cpunet.steps.normalize import contrast_limits
 
-Colour = Tuple[int, int, int]
-YELLOW: Colour = (255, 215, 0)
+Color = Tuple[int, int, int]
+YELLOW: Color = (255, 215, 0)
 
 
-def grey_picture(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def gray_picture(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Stretch an image's contrast for the eye.
 
     Parameters
@@ -29,12 +29,12 @@ def grey_picture(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     plane = np.asarray(image, np.float32)
     if plane.ndim == 3:
         plane = plane.mean(axis=2)
-    grey = (_stretched(plane) ** 0.7 * 255).astype(np.uint8)
-    return np.repeat(grey[..., np.newaxis], 3, axis=2)
+    gray = (_stretched(plane) ** 0.7 * 255).astype(np.uint8)
+    return np.repeat(gray[..., np.newaxis], 3, axis=2)
 
 
 def picture(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Show an image as it looks: three channels as red, green and blue, anything else as `grey_picture`.
+    """Show an image as it looks: three channels as red, green and blue, anything else as `gray_picture`.
 
     Parameters
     ----------
@@ -43,10 +43,10 @@ def picture(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     Returns
     -------
     ndarray of shape (Y, X, 3), uint8
-        All colours between the same two intensities, so that white stays white.
+        All colors between the same two intensities, so that white stays white.
     """
     if image.ndim != 3 or image.shape[2] != 3:
-        return grey_picture(image)
+        return gray_picture(image)
     return (_stretched(np.asarray(image, np.float32)) * 255).astype(np.uint8)
 
 
@@ -58,7 +58,7 @@ def _stretched(values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
 
 
 def draw_outlines(
-    picture: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer], colour: Colour = YELLOW
+    picture: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer], color: Color = YELLOW
 ) -> npt.NDArray[np.uint8]:
     """Draw the outline of each object, on the object's own rim.
 
@@ -68,7 +68,7 @@ def draw_outlines(
         Not changed.
     labels : ndarray of shape (Y, X), integer
         0 is background.
-    colour : tuple of int
+    color : tuple of int
         Red, green and blue, 0..255.
 
     Returns
@@ -76,5 +76,5 @@ def draw_outlines(
     ndarray of shape (Y, X, 3), uint8
     """
     drawn = picture.copy()
-    drawn[find_boundaries(labels, mode="inner")] = colour
+    drawn[find_boundaries(labels, mode="inner")] = color
     return drawn

@@ -30,7 +30,7 @@ class Normalization:
     percentile_low, percentile_high : float
         0 to 100; these intensities become 0 and 1.
     clip_high : float
-        The largest normalised value that is let through.
+        The largest normalized value that is let through.
     """
 
     kind: str = "percentile"
@@ -41,7 +41,7 @@ class Normalization:
     def __post_init__(self) -> None:
         if self.kind not in NORMALIZATIONS:
             raise ModelError(
-                f"The model asks for the normalisation {self.kind!r}; this version knows "
+                f"The model asks for the normalization {self.kind!r}; this version knows "
                 f"{', '.join(NORMALIZATIONS)}. Update the plugin, or export the model again."
             )
         if not self.clip_high > 0:
@@ -72,7 +72,7 @@ class InputCard:
     diameter_low_px, diameter_high_px : float
         The diameters over which training scaled its images; an image whose objects lie between needs no rescaling.
     pixel_size_um : float, optional
-        Micrometres, if all training images had the same.
+        Micrometers, if all training images had the same.
     modality : str
         Such as ``fluorescence``.
     """

@@ -60,7 +60,7 @@ def average_models(models: Sequence[Model]) -> ModelEnsemble:
     Parameters
     ----------
     models : sequence of Model
-        All must take the same channels, normalised alike, and give the same roles (in any order).
+        All must take the same channels, normalized alike, and give the same roles (in any order).
 
     Returns
     -------
@@ -94,14 +94,14 @@ def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
     Raises
     ------
     ValueError
-        If there is no model, or two differ in channels, normalisation or roles, or know no diameter in common.
+        If there is no model, or two differ in channels, normalization or roles, or know no diameter in common.
     """
     if not cards:
         raise ValueError("There is no model to average; choose one at least.")
     first = cards[0]
     for card in cards[1:]:
         _check_alike(first, card, "channels", first.input.channels, card.input.channels)
-        _check_alike(first, card, "normalisation", first.input.normalization, card.input.normalization)
+        _check_alike(first, card, "normalization", first.input.normalization, card.input.normalization)
         _check_alike(first, card, "output roles", sorted(first.output.roles), sorted(card.output.roles))
     return ModelCard(
         name=" + ".join(card.name for card in cards),

@@ -88,7 +88,7 @@ def card_of_answers(
             )
     if normalization not in NORMALIZATIONS_BY_NAME:
         raise ModelError(
-            f"There is no normalisation called {normalization!r}; choose one of: {', '.join(NORMALIZATIONS_BY_NAME)}."
+            f"There is no normalization called {normalization!r}; choose one of: {', '.join(NORMALIZATIONS_BY_NAME)}."
         )
     if not 0 < diameter_px < math.inf:
         raise ModelError(

@@ -22,7 +22,7 @@ LARGEST_SIDE = 16_384
 
 STANDARD = ("", "ai.onnx")
 QUANTIZATION = "com.microsoft"
-# What onnxruntime's own quantisation and optimisation write. The rest of its domain has operators that read files
+# What onnxruntime's own quantization and optimization write. The rest of its domain has operators that read files
 # (EPContext) or call Python (PythonOp).
 QUANTIZATION_OPERATORS = (
     "DequantizeLinear",
@@ -166,7 +166,7 @@ def _check_nodes(nodes: List[Node]) -> None:
 def _custom(what: str) -> str:
     return (
         f"the network needs {what}, a custom operator: only ONNX's own are run, and those with which onnxruntime "
-        "quantises, so that a model cannot bring code along. Export it with ONNX's own operators."
+        "quantizes, so that a model cannot bring code along. Export it with ONNX's own operators."
     )
 
 

@@ -76,7 +76,7 @@ Enter about the radius of the smallest objects that you expect in a clump. More 
 -  *{FILL_BY_MODEL}:* as the model's author found best.
 -  *{FILL_NEVER}:* rings stay rings.
 -  *After both thresholding and declumping:* holes no larger than a typical object are filled before touching
-   objects are separated, and those inside an object afterwards.
+   objects are separated, and those inside an object afterward.
 -  *After declumping only:* holes inside an object are filled at the end.""",
         )
         self.limit_choice = Choice(

@@ -11,7 +11,7 @@ from cellprofiler_core.setting.text import Float, Text
 from cpunet.model.card import ROLES, ModelCard
 from cpunet.model.without_card import NORMALIZATIONS_BY_NAME, card_of_answers
 
-CHANNELS_BY_NAME = {"Grayscale": ("grey",), "Color (red, green, blue)": ("red", "green", "blue")}
+CHANNELS_BY_NAME = {"Grayscale": ("gray",), "Color (red, green, blue)": ("red", "green", "blue")}
 
 
 class CardlessSettings:

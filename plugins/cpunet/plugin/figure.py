@@ -86,7 +86,7 @@ def plane_to_show(labels: Any) -> int:
 
 
 def statistics_of_objects(labels: Any) -> List[List[str]]:
-    """Summarise objects for the figure's table.
+    """Summarize objects for the figure's table.
 
     Parameters
     ----------

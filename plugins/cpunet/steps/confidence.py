@@ -64,7 +64,7 @@ def boundary_confidence(labels: Labels, foreground: Probability, rim_px: int = R
     ndarray of shape (n,), float64
         0..1, in the order of the numbers: the mean probability of the object's pixels within `rim_px` steps of its
         outline, less that of all other pixels as close. 1 is a sharp outline, 0 an outline that the model does not
-        see. It is low where an object is cut out of a clump, since the neighbour is foreground, too.
+        see. It is low where an object is cut out of a clump, since the neighbor is foreground, too.
 
     Raises
     ------

@@ -292,7 +292,7 @@ def split_regions(
 
 
 def inner_pixels(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return the pixels of a mask whose neighbours beside, above and below lie in it too; the frame does not count.
+    """Return the pixels of a mask whose neighbors beside, above and below lie in it too; the frame does not count.
 
     Of a stack (Z, Y, X), each plane for itself.
     """

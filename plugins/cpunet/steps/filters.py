@@ -112,7 +112,7 @@ def touching_border(labels: Labels, mask: Optional[npt.NDArray[np.bool_]] = None
     Notes
     -----
     The rule is IdentifyPrimaryObjects': if nothing touches the frame, the mask is taken for the
-    outline of a well or a crop, and its edge is the border. A pixel lies on the edge if a neighbour
+    outline of a well or a crop, and its edge is the border. A pixel lies on the edge if a neighbor
     beside, above or below it is masked out or outside the image.
 
     In a stack, the frame is that of its planes. Its first and last plane are no border: cells that lie on glass
@@ -133,7 +133,7 @@ def touching_border(labels: Labels, mask: Optional[npt.NDArray[np.bool_]] = None
 
 
 def in_plane(dimensions: int) -> npt.NDArray[np.bool_]:
-    """Return the neighbourhood of a pixel within its plane, sides only, for an image of 2 or 3 dimensions."""
+    """Return the neighborhood of a pixel within its plane, sides only, for an image of 2 or 3 dimensions."""
     cross = ndimage.generate_binary_structure(2, 1)
     result: npt.NDArray[np.bool_] = cross if dimensions == 2 else cross[np.newaxis]
     return result
@@ -169,9 +169,9 @@ def fill_holes(labels: Labels, largest_px: float = np.inf) -> Labels:
             continue
         around = tuple(slice(axis.start - 1, axis.stop + 1) for axis in window)
         hole = holes[around] == index
-        neighbours = np.unique(labels[around][ndimage.binary_dilation(hole) & ~hole])
-        if len(neighbours) == 1:
-            filled[around][hole] = neighbours[0]
+        neighbors = np.unique(labels[around][ndimage.binary_dilation(hole) & ~hole])
+        if len(neighbors) == 1:
+            filled[around][hole] = neighbors[0]
     return filled
 
 

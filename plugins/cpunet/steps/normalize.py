@@ -57,7 +57,7 @@ def normalize(
     normalization: Normalization,
     usable: Optional[npt.NDArray[np.bool_]] = None,
 ) -> npt.NDArray[np.float32]:
-    """Normalise a whole image, channel by channel, as a model's card asks for.
+    """Normalize a whole image, channel by channel, as a model's card asks for.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Segment a 3-D stack plane by plane, and link the objects of neighbouring planes."""
+"""Segment a 3-D stack plane by plane, and link the objects of neighboring planes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cpunet.steps.normalize import normalize
 from cpunet.steps.prepare import has_contrast, prepare_image
 from cpunet.steps.scale import Segmentation, scale_factor, typical_diameter, window_to_measure
 
-# Regions of two neighbouring planes are parts of one object if at least half of the smaller lies over the larger.
+# Regions of two neighboring planes are parts of one object if at least half of the smaller lies over the larger.
 LEAST_SHARED = 0.5
 
 Mask = Optional[npt.NDArray[np.bool_]]
@@ -53,7 +53,7 @@ def segment_stack(stack: npt.NDArray[Any], model: Model, options: Optional[Optio
     check_options(options)
     if stack.ndim not in (3, 4) or stack.size == 0:
         raise ValueError(
-            f"The stack has the shape {stack.shape}; planes, rows and columns are needed, (Z, Y, X), and for colour "
+            f"The stack has the shape {stack.shape}; planes, rows and columns are needed, (Z, Y, X), and for color "
             "channels as well, (Z, Y, X, C)."
         )
     card, shape = model.card, stack.shape[:3]
@@ -75,7 +75,7 @@ def segment_stack(stack: npt.NDArray[Any], model: Model, options: Optional[Optio
 
 
 def link_planes(planes: npt.NDArray[np.int32], least_shared: float = LEAST_SHARED) -> npt.NDArray[np.int32]:
-    """Give the objects of neighbouring planes that are parts of one the same number.
+    """Give the objects of neighboring planes that are parts of one the same number.
 
     Parameters
     ----------

@@ -7,8 +7,8 @@ from typing import Any, Optional, Sequence, Tuple
 import numpy as np
 import numpy.typing as npt
 
-# A model whose input channels bear these names takes colour images, and grey ones as colours that are all alike.
-COLOURS = ("red", "green", "blue")
+# A model whose input channels bear these names takes color images, and gray ones as colors that are all alike.
+COLORS = ("red", "green", "blue")
 
 
 def prepare_image(
@@ -20,7 +20,7 @@ def prepare_image(
     ----------
     image : ndarray of shape (Y, X) or (Y, X, C), any real dtype
     channel_names : sequence of str
-        From the model card. A model of red, green and blue takes a grey image too.
+        From the model card. A model of red, green and blue takes a gray image too.
     mask : ndarray of shape (Y, X), bool, optional
 
     Returns
@@ -43,13 +43,13 @@ def prepare_image(
         raise ValueError(f"The image has {image.ndim} dimensions {image.shape}; a plane of two, (Y, X), is needed.")
     if image.size == 0:
         raise ValueError(f"The image has no pixels: its shape is {image.shape}.")
-    if image.ndim == 2 and tuple(channel_names) == COLOURS:
+    if image.ndim == 2 and tuple(channel_names) == COLORS:
         image = np.broadcast_to(image[..., np.newaxis], (*image.shape, wanted))
     found = 1 if image.ndim == 2 else image.shape[2]
     if found != wanted:
         raise ValueError(
             f"The image has the shape {image.shape}, that is {found} channels, and the model takes {takes}. "
-            "For a colour image choose a model for colour, such as nuclei_generalist, or one channel of the image "
+            "For a color image choose a model for color, such as nuclei_generalist, or one channel of the image "
             "first (in CellProfiler: ColorToGray). A 3-D stack must be loaded as one (in CellProfiler: 'Process as "
             "3D?' in NamesAndTypes; in Python: cpunet.steps.planes.segment_stack)."
         )

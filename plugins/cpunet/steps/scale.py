@@ -149,7 +149,7 @@ def window_to_measure(plane: npt.NDArray[np.float32]) -> Tuple[slice, slice]:
     Parameters
     ----------
     plane : ndarray of shape (Y, X), float32
-        Normalised.
+        Normalized.
 
     Returns
     -------

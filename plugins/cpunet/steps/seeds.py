@@ -123,7 +123,7 @@ def peaks(score: Plane, regions: Labels) -> Labels:
     Returns
     -------
     ndarray of shape (Y, X), int32
-        1..n, a number for each maximum; all pixels of a level top bear one. Corners count as neighbours.
+        1..n, a number for each maximum; all pixels of a level top bear one. Corners count as neighbors.
     """
     inside = regions > 0
     # Lower than any region, so that a maximum at a region's edge is one.

@@ -145,12 +145,12 @@ def predict_tiled(
     batch_size: int = 1,
     on_progress: Optional[Callable[[int, int], None]] = None,
 ) -> npt.NDArray[np.float32]:
-    """Apply a function that sees only a neighbourhood to a whole image, tile by tile.
+    """Apply a function that sees only a neighborhood to a whole image, tile by tile.
 
     Parameters
     ----------
     image : ndarray of shape (C, Y, X), float32
-        Normalised as a whole beforehand, so that all tiles share one contrast.
+        Normalized as a whole beforehand, so that all tiles share one contrast.
     predict : callable
         Takes (N, C, y, x), gives (N, `out_channels`, y, x).
     out_channels : int

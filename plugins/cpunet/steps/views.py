@@ -29,7 +29,7 @@ def predict_augmented(
     Parameters
     ----------
     image : ndarray of shape (C, Y, X), float32
-        Normalised; need not be square.
+        Normalized; need not be square.
     predict_whole : callable
         Takes an image of any size and a function to report progress to, gives (roles, Y, X): tiles, and what sizes
         the network takes, are its own matter.

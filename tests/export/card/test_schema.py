@@ -116,7 +116,7 @@ def test_what_export_writes_of_training_and_scores_stands_in_the_schema(trained)
 
 
 def test_fields_of_a_newer_minor_version_are_allowed():
-    newer = changed_card(card_version="1.7", mood="good", output={"colour": "red"}, input={"normalization": {"x": 1}})
+    newer = changed_card(card_version="1.7", mood="good", output={"color": "red"}, input={"normalization": {"x": 1}})
     assert schema_errors(newer) == []
 
 
@@ -170,7 +170,7 @@ INVALID = {
     "diameter is a text": of_input(diameter_px="20"),
     "modality null": of_input(modality=None),
     "pixel size is a text": of_input(pixel_size_um="0.3"),
-    "unknown normalisation": of_normalization(kind="zscore"),
+    "unknown normalization": of_normalization(kind="zscore"),
     "percentile_low -1": of_normalization(percentile_low=-1),
     "percentile_low 100": of_normalization(percentile_low=100),
     "percentile_high 100.5": of_normalization(percentile_high=100.5),

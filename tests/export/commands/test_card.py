@@ -115,12 +115,12 @@ def test_the_page_says_what_the_card_says(tmp_path, capsys):
     for expected in (
         *(
             "tiny 3.1.4",
-            "A sigmoid of the normalised intensity.",
+            "A sigmoid of the normalized intensity.",
             "Licence CC0-1.0",
             "A. Curie, B. Noether",
             "doi:10.1/2",
         ),
-        *("channels red, green, blue; grey images too", "modality fluorescence", "0.325 micrometres"),
+        *("channels red, green, blue; gray images too", "modality fluorescence", "0.325 micrometers"),
         *("percentiles 1.5 and 98.5 of each", "between -1 and 6.5", "multiples of 11 pixels, 33 or more"),
         *(
             "21.5 pixels in diameter; no rescaling from 12.5 to 43.5",
@@ -387,7 +387,7 @@ def test_yaml_that_cannot_be_is_refused(theirs, capsys, text, message):
 
 
 def test_edit_changes_the_fields_and_nothing_else(tmp_path, capsys):
-    content = changed_card(card_version="1.7", mood="good", output={"colour": "red"})
+    content = changed_card(card_version="1.7", mood="good", output={"color": "red"})
     entries = [field(14, field(1, key) + field(2, "a text")) for key in ("first", "last")]
     own = field(14, field(1, METADATA_KEY) + field(2, json.dumps(content)))
     original = tiny_onnx(card=None) + entries[0] + own + entries[1] + field(99, "of a later ONNX")

@@ -42,11 +42,11 @@ def test_a_slow_model_is_timed_once(tiny_model, gpu, monkeypatch):
     assert runs == [1]
 
 
-def test_a_colour_model_and_one_without_a_card_are_reported_too(tmp_path, gpu):
-    colour, plain = tmp_path / "colour.onnx", tmp_path / "plain.onnx"
-    colour.write_bytes(tiny_onnx(changed_card(input={"channels": ["red", "green", "blue"]}), channels=3))
+def test_a_color_model_and_one_without_a_card_are_reported_too(tmp_path, gpu):
+    color, plain = tmp_path / "color.onnx", tmp_path / "plain.onnx"
+    color.write_bytes(tiny_onnx(changed_card(input={"channels": ["red", "green", "blue"]}), channels=3))
     plain.write_bytes(tiny_onnx(card=None))
-    assert device_report(colour, "cpu")[1] == "The model tiny runs on the CPU."
+    assert device_report(color, "cpu")[1] == "The model tiny runs on the CPU."
     card = card_of_answers("plain", ["nuclei"], ["foreground"], "none", 20.0)
     assert device_report(plain, "cpu", card)[1] == "The model plain runs on the CPU."
 

@@ -44,7 +44,7 @@ def fails(path, check, reference=None):
 
 
 def convolved(weights, card=CARD):
-    """Return a network that is one convolution of the given 2-D weights, centred, and a sigmoid."""
+    """Return a network that is one convolution of the given 2-D weights, centerd, and a sigmoid."""
     rows, columns = len(weights), len(weights[0])
     tensors = [tensor("weight", [1, 1, rows, columns], [value for row in weights for value in row])]
     padded = node("Conv", ["image", "weight"], ["logits"]) + field(

@@ -17,7 +17,7 @@ TINY = card_from_content(CARD)
 def test_a_model_is_described_by_the_name_that_chooses_it(tiny_model, name, first):
     lines = describe(name, tiny_model, TINY)
     assert lines[0] == first
-    assert lines[1] == "    A sigmoid of the normalised intensity."
+    assert lines[1] == "    A sigmoid of the normalized intensity."
     assert f"    file      {tiny_model}" in lines
 
 

@@ -57,11 +57,11 @@ def test_a_bad_file_costs_only_itself(images, own_models, tmp_path, capsys):
     (images / "empty.tif").touch()
     (images / "text.png").write_text("no picture")
     (images / "cut.tif").write_bytes((images / "a.tif").read_bytes()[:200])
-    imsave(str(images / "colour.png"), np.random.default_rng(0).integers(0, 255, (20, 20, 3), np.uint8))
+    imsave(str(images / "color.png"), np.random.default_rng(0).integers(0, 255, (20, 20, 3), np.uint8))
     tifffile.imwrite(str(images / "stack.tif"), np.zeros((9, 20, 20), np.uint8))
     tifffile.imwrite(str(images / "nan.tif"), np.full((20, 20), np.nan, np.float32))
     tifffile.imwrite(str(images / "one.tif"), np.ones((1, 1), np.uint8))
-    bad = ["empty.tif", "text.png", "cut.tif", "absent.tif", "colour.png", "stack.tif"]
+    bad = ["empty.tif", "text.png", "cut.tif", "absent.tif", "color.png", "stack.tif"]
     names = [*bad[:3], "a.tif", *bad[3:], "nan.tif", "one.tif", "b.tif"]
     output = tmp_path / "out"
     assert segment(*[images / name for name in names], "-o", output) == 1
@@ -138,7 +138,7 @@ def test_a_compression_that_tifffile_cannot_read_is_read(images, own_models, tmp
     np.testing.assert_array_equal(*found)
 
 
-def test_a_grey_image_saved_as_rgb_is_grey(images, own_models, tmp_path):
+def test_a_gray_image_saved_as_rgb_is_gray(images, own_models, tmp_path):
     imsave(str(images / "rgb.png"), np.stack([(FIELD.image * 255).astype(np.uint8)] * 3, axis=-1))
     assert segment(images / "rgb.png", "-o", tmp_path) == 0
 

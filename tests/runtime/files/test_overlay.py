@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from cpunet.files.overlay import grey_picture, picture
+from cpunet.files.overlay import gray_picture, picture
 
 
-def test_colours_are_shown_as_they_are_and_white_stays_white():
+def test_colors_are_shown_as_they_are_and_white_stays_white():
     image = np.zeros((20, 30, 3), np.uint16)
     image[:, :10] = (4000, 0, 0)
     image[:, 10:20] = 4000
@@ -16,10 +16,10 @@ def test_colours_are_shown_as_they_are_and_white_stays_white():
 
 
 @pytest.mark.parametrize("channels", [None, 1, 2, 4])
-def test_anything_but_three_channels_is_shown_in_grey(channels):
+def test_anything_but_three_channels_is_shown_in_gray(channels):
     rng = np.random.default_rng(0)
     image = rng.random((9, 8) if channels is None else (9, 8, channels))
-    np.testing.assert_array_equal(picture(image), grey_picture(image))
+    np.testing.assert_array_equal(picture(image), gray_picture(image))
 
 
 def test_pixels_that_are_no_numbers_are_black():
@@ -29,7 +29,7 @@ def test_pixels_that_are_no_numbers_are_black():
     assert picture(image)[5, 5].tolist() == [0, 0, 0]
 
 
-def test_colours_keep_their_hue_when_they_are_stretched():
+def test_colors_keep_their_hue_when_they_are_stretched():
     image = np.full((20, 20, 3), (200, 150, 220), np.uint8)
     image[5:10, 5:10] = (90, 40, 130)
     shown = picture(image)

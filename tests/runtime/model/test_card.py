@@ -22,11 +22,11 @@ def test_the_same_card_gives_the_same_text():
 
 
 def test_unknown_fields_of_a_newer_minor_version_are_kept():
-    card = read(changed_card(card_version="1.7", mood="good", output={"colour": "red"}))
-    assert card.extra == {"mood": "good", "output": {"colour": "red"}}
+    card = read(changed_card(card_version="1.7", mood="good", output={"color": "red"}))
+    assert card.extra == {"mood": "good", "output": {"color": "red"}}
     again = json.loads(card_to_json(card))
     assert again["mood"] == "good"
-    assert again["output"]["colour"] == "red"
+    assert again["output"]["color"] == "red"
     assert card_from_json(card_to_json(card)) == card
 
 

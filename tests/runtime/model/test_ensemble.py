@@ -87,7 +87,7 @@ def test_no_setting_of_a_card_is_forgotten():
     ("sections", "message"),
     [
         ({"input": {"channels": ["actin"]}}, "their channels differ. tiny has nuclei; other has actin"),
-        ({"input": {"normalization": {"kind": "none"}}}, "their normalisation differ"),
+        ({"input": {"normalization": {"kind": "none"}}}, "their normalization differ"),
         (
             {"output": {"roles": ["interior"], "halo": 8}},
             "their output roles differ. tiny has boundary, interior; other",
@@ -97,7 +97,7 @@ def test_no_setting_of_a_card_is_forgotten():
             r"no object diameter is known to all.*tiny: 10 to 40; other: 60 to 200 pixels",
         ),
     ],
-    ids=["channels", "normalisation", "roles", "diameters"],
+    ids=["channels", "normalization", "roles", "diameters"],
 )
 def test_models_that_do_not_fit_together_are_refused_in_plain_words(sections, message):
     with pytest.raises(ValueError, match=message):

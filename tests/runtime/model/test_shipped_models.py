@@ -16,7 +16,7 @@ from tests.places import REPOSITORY
 
 MODELS = REPOSITORY / "models"
 SHIPPED = sorted(MODELS.glob("*/model.onnx"))
-# A folder with labelled public data sets (bbbc039, dsb2018), where there is one.
+# A folder with labeled public data sets (bbbc039, dsb2018), where there is one.
 DATA = Path(os.environ.get("CPUNET_DATA", MODELS.parent.parent / "shared" / "data"))
 
 every_model = pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
@@ -88,7 +88,7 @@ def test_tiles_change_next_to_nothing(path):
 @every_model
 def test_scores_on_real_images_are_those_of_the_card(path):
     """The first ten validation images of each set; `benchmarks/accuracy.py` scores them all."""
-    from benchmarks.labelled_images import labelled_images
+    from benchmarks.labeled_images import labeled_images
 
     model = load_model(path)
     for name, expected in model.card.scores.items():
@@ -96,7 +96,7 @@ def test_scores_on_real_images_are_those_of_the_card(path):
         folder, _, modality = name.partition(" ")
         if not (DATA / folder).is_dir():
             pytest.skip("the public images are not here: set CPUNET_DATA")
-        images = labelled_images(DATA / folder, "val", modality or model.card.input.modality)
+        images = labeled_images(DATA / folder, "val", modality or model.card.input.modality)
         images = [image for image, _ in zip(images, range(10))]
         scores = pool_scores([score_image(image.labels, segment_image(image.image, model).labels) for image in images])
         assert scores.mean_f1 == pytest.approx(expected["mean_f1"], abs=0.07)

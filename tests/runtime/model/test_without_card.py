@@ -53,7 +53,7 @@ def test_answers_become_a_card_with_safe_sizes():
         ("none", ("none", 1.0, 99.8)),
     ],
 )
-def test_the_words_of_a_normalisation_are_what_it_does(words, expected):
+def test_the_words_of_a_normalization_are_what_it_does(words, expected):
     normalization = answered(normalization=words).input.normalization
     assert (normalization.kind, normalization.percentile_low, normalization.percentile_high) == expected
     assert words in NORMALIZATIONS_BY_NAME

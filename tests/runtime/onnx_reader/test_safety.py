@@ -236,7 +236,7 @@ def test_a_file_of_another_program_names_itself_in_plain_characters(tmp_path):
 ACCEPTED = {
     "drawn": tiny_onnx(),
     "three channels": tiny_onnx(channels=3, out_channels=2),
-    "quantised": quantized_onnx(),
+    "quantized": quantized_onnx(),
     "branches three deep": of_nodes(in_branches(3)),
     "most nodes": of_nodes(*[RELU] * MOST_NODES),
     "domains that onnxruntime names": of_nodes(RELU, domains=("", "ai.onnx.ml", "com.microsoft.nchwc")),
@@ -268,7 +268,7 @@ def test_shipped_models_pass_in_no_time(path):
     assert min(taken) < 0.05
 
 
-def test_a_quantised_model_passes_and_runs(tmp_path):
+def test_a_quantized_model_passes_and_runs(tmp_path):
     batch = np.linspace(0, 1, 16, dtype=np.float32).reshape(1, 1, 4, 4)
     expected = 1 / (1 + np.exp(4 - 14 * batch))
     found = load_model(written(tmp_path, quantized_onnx()), "cpu").predict(batch)

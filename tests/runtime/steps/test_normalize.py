@@ -61,6 +61,6 @@ def test_large_images_are_sampled_close_to_the_truth():
 @pytest.mark.parametrize(
     "wrong", [{"kind": "zscore"}, {"percentile_low": 60, "percentile_high": 40}, {"percentile_high": 101}]
 )
-def test_impossible_normalisations_are_refused(wrong):
+def test_impossible_normalizations_are_refused(wrong):
     with pytest.raises(ModelError):
         Normalization(**wrong)

@@ -178,13 +178,13 @@ def test_masks_of_a_plane_and_of_the_stack(model):
         segment_stack(STACK, model, Options(mask=np.ones((3, 3), bool)))
 
 
-def test_colour_stacks(tmp_path):
-    path = tmp_path / "colour.onnx"
+def test_color_stacks(tmp_path):
+    path = tmp_path / "color.onnx"
     path.write_bytes(tiny_onnx(changed_card(input={"channels": ["red", "green", "blue"]}), channels=3))
     model = load_model(path)
-    colour = segment_stack(np.stack([STACK] * 3, axis=-1), model).labels
-    assert colour.max() == 3
-    np.testing.assert_array_equal(segment_stack(STACK, model).labels, colour)
+    color = segment_stack(np.stack([STACK] * 3, axis=-1), model).labels
+    assert color.max() == 3
+    np.testing.assert_array_equal(segment_stack(STACK, model).labels, color)
 
 
 @pytest.mark.parametrize("stack", [np.zeros((3, 20, 20)), np.full((3, 20, 20), np.nan), np.ones((1, 1, 1))])

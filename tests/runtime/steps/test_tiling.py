@@ -76,7 +76,7 @@ def test_an_image_of_2048_pixels_is_cut_into_nine_tiles_that_overlap_little():
 
 @pytest.mark.parametrize("function", [blur, pool_and_repeat])
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_tiled_equals_untiled_when_the_halo_covers_the_neighbourhood(function, batch_size):
+def test_tiled_equals_untiled_when_the_halo_covers_the_neighborhood(function, batch_size):
     pixels = image(132, 156)
     whole = predict_tiled(pixels, function, 1, (1024, 1024), 4, 4)
     tiled = predict_tiled(pixels, function, 1, (40, 48), 4, 4, batch_size=batch_size)

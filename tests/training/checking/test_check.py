@@ -54,8 +54,8 @@ def test_the_table_says_what_is_there(tmp_path):
     image[5, 5] = 4095
     labels = np.zeros((30, 40), np.int32)
     labels[0:10, 0:10], labels[20:30, 20:30] = 1, 2
-    colour = np.random.default_rng(0).integers(0, 255, (20, 20, 3), np.uint8)
-    folder = write_set(tmp_path / "set", ("a", "train", image, labels), ("b", "val", colour, labels[:20, :20] * 0))
+    color = np.random.default_rng(0).integers(0, 255, (20, 20, 3), np.uint8)
+    folder = write_set(tmp_path / "set", ("a", "train", image, labels), ("b", "val", color, labels[:20, :20] * 0))
     (row,) = set_table(check_data([folder]))
     assert row == {
         "set": "set",

@@ -14,7 +14,7 @@ from cpunet.scores import pool_scores, score_image
 from cpunet.segment import Options, segment_image
 from cpunet.training.commands import evaluate as evaluate_command
 from cpunet.training.config import config_to_dict
-from cpunet.training.data.labeled_images import IndexRow, read_index, read_labelled_image
+from cpunet.training.data.labeled_images import IndexRow, read_index, read_labeled_image
 from cpunet.training.evaluation.label_folder import find_label_files
 from cpunet.training.evaluation.torch_model import torch_model
 from cpunet.training.weights import CONFIG_KEY, NETWORK_PREFIX, TrainedNetwork, build_network, save_trained
@@ -74,7 +74,7 @@ def test_a_model_is_scored_as_the_module_would_run_it(drawn, tiny_model, output,
     model, expected = load_model(tiny_model), []
     for row in read_index(drawn):
         if row.split == "val":
-            truth = read_labelled_image(row)
+            truth = read_labeled_image(row)
             labels = segment_image(truth.image, model, Options(diameter_px=diameter)).labels
             np.testing.assert_array_equal(tifffile.imread(str(output / "labels" / "tiny" / f"{row.id}.tif")), labels)
             expected.append(score_image(truth.labels, labels))
@@ -180,7 +180,7 @@ def test_a_bad_method_is_scored_and_costs_no_image(drawn, beside, output, spoil,
     assert capsys.readouterr().err == ""
 
 
-def as_colours(truth):
+def as_colors(truth):
     return np.array([(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)], np.uint8)[
         np.where(truth, 1 + truth % 4, 0)
     ]
@@ -189,11 +189,11 @@ def as_colours(truth):
 @pytest.mark.parametrize(
     "saved",
     [
-        as_colours,
+        as_colors,
         lambda truth: np.round(truth * (65535 / truth.max())).astype(np.uint16),
         lambda truth: (truth / truth.max()).astype(np.float32),
     ],
-    ids=["colours", "scaled to 16 bits", "floating point"],
+    ids=["colors", "scaled to 16 bits", "floating point"],
 )
 def test_labels_as_other_programs_save_them_are_read(drawn, beside, output, saved):
     for name in VAL:

@@ -12,7 +12,7 @@ from cpunet.training.data.labeled_images import (
     DataError,
     object_diameters,
     read_index,
-    read_labelled_image,
+    read_labeled_image,
     rows_of_split,
 )
 
@@ -83,12 +83,12 @@ def test_labels_of_another_size_and_unreadable_images_are_named(tmp_path):
     write_index(tmp_path / "set", ("a", "f", "train", ""))
     row = read_index(tmp_path / "set")[0]
     with pytest.raises(DataError, match="a: the image or its labels cannot be read"):
-        read_labelled_image(row)
+        read_labeled_image(row)
     for folder, size in (("images", 8), ("labels", 9)):
         (tmp_path / "set" / folder).mkdir()
         imsave(str(tmp_path / "set" / folder / "a.png"), np.zeros((size, size), np.uint8), check_contrast=False)
     with pytest.raises(DataError, match=r"\(8, 8\) and its labels \(9, 9\)"):
-        read_labelled_image(row)
+        read_labeled_image(row)
 
 
 def test_diameters_are_those_of_discs_of_the_same_area():
@@ -105,7 +105,7 @@ def test_tiff_files_are_found_beside_png_files(tmp_path):
     tifffile.imwrite(tmp_path / "set/images/a.tiff", np.full((6, 7), 1.5, np.float32))
     tifffile.imwrite(tmp_path / "set/labels/a.tif", np.ones((6, 7), np.uint32))
     found, missing = read_index(tmp_path / "set")
-    read = read_labelled_image(found)
+    read = read_labeled_image(found)
     assert read.image.dtype == np.float32
     assert read.labels.max() == 1
     assert missing.image_path.name == "b.png"
@@ -178,7 +178,7 @@ def test_labels_that_are_no_numbers_of_objects_are_refused(tmp_path, labels, mes
         (tmp_path / "set" / folder).mkdir()
         tifffile.imwrite(tmp_path / "set" / folder / "a.tif", array)
     with pytest.raises(DataError, match=message):
-        read_labelled_image(read_index(tmp_path / "set")[0])
+        read_labeled_image(read_index(tmp_path / "set")[0])
 
 
 def test_the_sum_of_pixels_knows_values_and_shape_alone():

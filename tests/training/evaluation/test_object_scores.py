@@ -22,8 +22,8 @@ def blobs(seed, shape=(40, 50), number=14):
     rng = np.random.default_rng(seed)
     labels = np.zeros(shape, np.int32)
     for object_number in rng.permutation(3 * number)[:number] + 1:
-        centre = (rng.integers(0, shape[0]), rng.integers(0, shape[1]))
-        labels[disk(centre, rng.integers(2, 6), shape=shape)] = object_number
+        center = (rng.integers(0, shape[0]), rng.integers(0, shape[1]))
+        labels[disk(center, rng.integers(2, 6), shape=shape)] = object_number
     return labels
 
 

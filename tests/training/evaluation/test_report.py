@@ -40,10 +40,10 @@ def boxes(*corners, shape=(40, 60)):
 FIRST, SECOND, THIRD = (2, 14, 2, 14), (2, 14, 20, 32), (20, 32, 20, 32)
 # One found, one missed; one invented.
 TRUTH, PREDICTION = boxes(FIRST, SECOND), boxes(THIRD, FIRST)
-GREY = np.random.default_rng(0).integers(90, 110, TRUTH.shape).astype(np.uint8)
+GRAY = np.random.default_rng(0).integers(90, 110, TRUTH.shape).astype(np.uint8)
 
 
-def is_grey(pixels):
+def is_gray(pixels):
     return (pixels.min(axis=-1) == pixels.max(axis=-1)).all()
 
 
@@ -60,11 +60,11 @@ def test_an_object_with_an_iou_of_just_the_threshold_is_wrong():
     assert outcomes(truth, boxes((0, 8, 0, 10))).found.any()
 
 
-def test_found_false_and_missed_objects_have_their_colours():
-    picture = outcome_picture(GREY, WHOLE, outcomes(TRUTH, PREDICTION))
+def test_found_false_and_missed_objects_have_their_colors():
+    picture = outcome_picture(GRAY, WHOLE, outcomes(TRUTH, PREDICTION))
     assert picture.dtype == np.uint8
     assert tuple(picture[2, 8]) == FOUND
-    assert is_grey(picture[4:12, 4:12])
+    assert is_gray(picture[4:12, 4:12])
     assert tuple(picture[20, 25]) == FALSE_POSITIVE
     red, green, blue = picture[24:28, 24:28].reshape(-1, 3).T.astype(int)
     assert (red > green + 30).all()
@@ -73,14 +73,14 @@ def test_found_false_and_missed_objects_have_their_colours():
     assert (blue > green + 15).all()
     assert (blue > red + 30).all()
     outside = (TRUTH == 0) & (PREDICTION == 0)
-    assert is_grey(picture[outside])
+    assert is_gray(picture[outside])
 
 
 def test_only_missed_objects_are_dashed():
-    picture = outcome_picture(GREY, WHOLE, outcomes(TRUTH, PREDICTION))
+    picture = outcome_picture(GRAY, WHOLE, outcomes(TRUTH, PREDICTION))
 
-    def share(row, columns, colour):
-        return (picture[row, columns] == colour).all(axis=-1).mean()
+    def share(row, columns, color):
+        return (picture[row, columns] == color).all(axis=-1).mean()
 
     assert share(2, slice(2, 14), FOUND) == share(20, slice(20, 32), FALSE_POSITIVE) == 1
     assert 0.3 < share(2, slice(20, 32), FALSE_NEGATIVE) < 0.7
@@ -88,7 +88,7 @@ def test_only_missed_objects_are_dashed():
 
 def test_red_lies_over_blue_where_an_object_is_badly_outlined():
     shown = outcomes(boxes((2, 30, 2, 30)), boxes((2, 14, 2, 14)))
-    picture = outcome_picture(GREY, WHOLE, shown).astype(int)
+    picture = outcome_picture(GRAY, WHOLE, shown).astype(int)
     both, missed = picture[8, 8], picture[20, 20]
     assert both[0] > both[1] + 30
     assert both[2] > both[1]

@@ -7,7 +7,7 @@ from cpunet.model.card import Postprocessing
 from cpunet.segment import Options
 from cpunet.steps.scale import Segmentation
 from cpunet.training.config import config_from_dict
-from cpunet.training.data.labeled_images import read_index, read_labelled_image
+from cpunet.training.data.labeled_images import read_index, read_labeled_image
 from cpunet.training.evaluation import tuning
 from cpunet.training.evaluation.torch_model import card_for_training, score_images
 from cpunet.training.evaluation.tuning import candidates, tune_postprocessing
@@ -28,7 +28,7 @@ class KnowingModel:
         self.rows = iter(rows)
 
     def predict(self, batch):
-        truth = read_labelled_image(next(self.rows)).labels
+        truth = read_labeled_image(next(self.rows)).labels
         planes = self.scale * make_targets(truth, self.targets)
         result = np.zeros((1, len(planes), *batch.shape[2:]), np.float32)
         result[0, :, : truth.shape[0], : truth.shape[1]] = planes
@@ -87,7 +87,7 @@ def test_images_are_decoded_at_half_their_size_too_unless_their_diameter_is_give
         return Segmentation(np.zeros(image.shape, np.int32), np.zeros((3, *image.shape), np.float32), 1.0)
 
     monkeypatch.setattr(tuning, "segment_image", recorded)
-    (height, width), count = read_labelled_image(rows[0]).labels.shape, len(rows)
+    (height, width), count = read_labeled_image(rows[0]).labels.shape, len(rows)
     tune_postprocessing(KnowingModel(rows, Targets(), 1.0), [rows, rows], [None, 20.0])
     assert seen == (
         [((height, width), None)] * count
@@ -98,7 +98,7 @@ def test_images_are_decoded_at_half_their_size_too_unless_their_diameter_is_give
 
 @pytest.mark.parametrize("channels", [(), (3,)])
 def test_an_image_of_half_the_size_shows_the_same_objects(rows, channels):
-    truth = read_labelled_image(rows[0])
+    truth = read_labeled_image(rows[0])
     truth = replace(truth, image=np.broadcast_to(truth.image.reshape(*truth.image.shape, 1), (*truth.image.shape, 3)))
     truth = truth if channels else replace(truth, image=truth.image[..., 0])
     half = tuning.resized(truth, 0.5)

@@ -9,7 +9,7 @@ import tifffile
 from cpunet.files.images import read_image
 from cpunet.training.data.duplicates import leaking_images
 from cpunet.training.data.index import read_table, write_table
-from cpunet.training.data.labeled_images import read_index, read_labelled_image
+from cpunet.training.data.labeled_images import read_index, read_labeled_image
 from tests.drawn_data_set import write_data_set
 from tests.import_sources import data, field, put, put_lzw
 
@@ -29,7 +29,7 @@ def fields(folder, count=4, suffix="", image_type=np.uint16):
 
 
 def contents(folder):
-    return {row.id: read_labelled_image(row) for row in read_index(folder)}
+    return {row.id: read_labeled_image(row) for row in read_index(folder)}
 
 
 def tree(folder):
@@ -60,16 +60,16 @@ def test_two_folders_are_paired_by_name(tmp_path, suffix, capsys):
 
 def kinds():
     """Images of every type, as TIFF and, where it holds them, as PNG."""
-    grey = (40, 50)
-    for image in (RNG.integers(0, 255, grey, np.uint8), RNG.integers(0, 4095, grey, np.uint16)):
+    gray = (40, 50)
+    for image in (RNG.integers(0, 255, gray, np.uint8), RNG.integers(0, 4095, gray, np.uint16)):
         yield image, ".png"
         yield image, ".tif"
-    yield RNG.integers(0, 255, (*grey, 3), np.uint8), ".png"
-    yield RNG.integers(0, 255, (*grey, 3), np.uint8), ".tif"
-    yield RNG.integers(0, 60000, (*grey, 3), np.uint16), ".tif"
-    yield RNG.integers(0, 2**31, grey, np.uint32), ".tif"
-    yield RNG.integers(-9, 9, grey, np.int16), ".tif"
-    yield RNG.random(grey, np.float32), ".tif"
+    yield RNG.integers(0, 255, (*gray, 3), np.uint8), ".png"
+    yield RNG.integers(0, 255, (*gray, 3), np.uint8), ".tif"
+    yield RNG.integers(0, 60000, (*gray, 3), np.uint16), ".tif"
+    yield RNG.integers(0, 2**31, gray, np.uint32), ".tif"
+    yield RNG.integers(-9, 9, gray, np.int16), ".tif"
+    yield RNG.random(gray, np.float32), ".tif"
 
 
 @pytest.mark.parametrize(("image", "suffix"), list(kinds()), ids=lambda value: str(getattr(value, "dtype", value)))
@@ -94,7 +94,7 @@ def test_pixel_values_and_bit_depth_are_kept(tmp_path, image, suffix):
         (RNG.random((3, 20, 30)).astype(np.float32), (20, 30, 3)),
         (RNG.integers(0, 60000, (2, 20, 30), np.uint16), (20, 30, 2)),
     ],
-    ids=["opaque alpha", "grey as RGB", "grey as 16-bit RGB", "channels first", "two channels first"],
+    ids=["opaque alpha", "gray as RGB", "gray as 16-bit RGB", "channels first", "two channels first"],
 )
 def test_images_that_say_the_same_otherwise_are_written_anew(tmp_path, given, stored):
     put(tmp_path / "images/a.tif", given) if given.shape[2:] != (4,) else put(tmp_path / "images/a.png", given)
@@ -113,7 +113,7 @@ def test_images_that_say_the_same_otherwise_are_written_anew(tmp_path, given, st
         ("stack", "f1.tif: a plane of one to four channels is needed"),
         ("other size", "f1.tif: the labels have the shape (64, 64) and the image (60, 64)"),
         ("unreadable", "f1.tif: this cannot be read as an image"),
-        ("deep colour", "f1.png: this is a colour PNG of 16 bits"),
+        ("deep color", "f1.png: this is a color PNG of 16 bits"),
     ],
 )
 def test_a_bad_file_is_named_with_all_others_and_nothing_is_written(tmp_path, name, message, capsys):
@@ -165,12 +165,12 @@ def write_bowl(folder, count=3):
     drawn = {}
     for seed in range(count):
         image, labels = field(seed, touching=seed == 1)
-        grey = (image // 256).astype(np.uint8)
-        colour = np.dstack([grey, grey, grey, np.full_like(grey, 255)])
-        put(folder / f"id{seed}/images/id{seed}.png", colour)
+        gray = (image // 256).astype(np.uint8)
+        color = np.dstack([gray, gray, gray, np.full_like(gray, 255)])
+        put(folder / f"id{seed}/images/id{seed}.png", color)
         for number in range(1, labels.max() + 1):
             put(folder / f"id{seed}/masks/{number:03d}.png", (labels == number).astype(np.uint8) * 255)
-        drawn[f"id{seed}"] = grey, labels
+        drawn[f"id{seed}"] = gray, labels
     return drawn
 
 
@@ -207,7 +207,7 @@ def test_a_folder_of_masks_for_each_image_is_found_by_itself(tmp_path, capsys):
     assert same_objects(contents(tmp_path / "new")["b"].labels, field(1)[1])
 
 
-def test_masks_in_colours_are_found_by_themselves(tmp_path, capsys):
+def test_masks_in_colors_are_found_by_themselves(tmp_path, capsys):
     image, labels = field(1, touching=True)
     put(tmp_path / "images/a.tif", image)
     put(
@@ -215,7 +215,7 @@ def test_masks_in_colours_are_found_by_themselves(tmp_path, capsys):
         RNG.integers(1, 255, (labels.max() + 1, 3), np.uint8)[labels] * (labels > 0)[..., None].astype(np.uint8),
     )
     assert data("import", "--images", tmp_path / "images", "--labels", tmp_path / "labels", "-o", tmp_path / "new") == 0
-    assert "labels: colours" in capsys.readouterr().out
+    assert "labels: colors" in capsys.readouterr().out
     assert same_objects(contents(tmp_path / "new")["a"].labels, labels)
 
 
@@ -291,12 +291,12 @@ def test_labels_saved_as_a_mask_name_the_setting_to_change(tmp_path, capsys):
     assert '"uint16" in ConvertObjectsToImage' in printed
 
 
-def test_colours_of_convertobjectstoimage_are_read(tmp_path):
+def test_colors_of_convertobjectstoimage_are_read(tmp_path):
     drawn = write_output(tmp_path / "out")
     for name, (_, truth) in drawn.items():
-        colours = RNG.random((truth.max() + 1, 3)).astype(np.float32)
-        colours[0] = 0
-        put(tmp_path / f"out/{name}_Nuclei.tiff", colours[truth])
+        colors = RNG.random((truth.max() + 1, 3)).astype(np.float32)
+        colors[0] = 0
+        put(tmp_path / f"out/{name}_Nuclei.tiff", colors[truth])
     words = ["--cellprofiler", tmp_path / "out", "--image-suffix", "_DNA", "--labels-suffix", "_Nuclei"]
     assert data("import", *words, "-o", tmp_path / "new") == 0
     assert same_objects(contents(tmp_path / "new")["A02"].labels, drawn["A02"][1])

@@ -39,7 +39,7 @@ def many_objects(count):
         np.where(TRUTH, TRUTH * 7 + 300, 0).astype(np.uint16),
         np.repeat(TRUTH.astype(np.uint8)[..., None], 3, axis=2),
     ],
-    ids=["uint8", "uint16", "uint32", "int32", "float", "gaps", "grey as colours"],
+    ids=["uint8", "uint16", "uint32", "int32", "float", "gaps", "gray as colors"],
 )
 def test_instances_are_read_whatever_their_type_and_numbers(tmp_path, array):
     path = saved(tmp_path / "a.tif", array)
@@ -103,24 +103,24 @@ def test_a_resized_label_image_is_refused(tmp_path):
 
 
 @pytest.fixture
-def four_colours():
-    """Four squares that touch at their sides, in two colours; the fifth lies apart in the colour of the first."""
+def four_colors():
+    """Four squares that touch at their sides, in two colors; the fifth lies apart in the color of the first."""
     labels = np.zeros((30, 40), np.int32)
     labels[2:10, 2:10], labels[2:10, 10:18] = 1, 2
     labels[10:18, 2:10], labels[10:18, 10:18] = 3, 4
     labels[20:26, 30:38] = 5
-    colours = np.array([[0, 0, 0], [200, 0, 0], [0, 200, 0], [0, 0, 200], [200, 200, 0], [200, 0, 0]], np.uint8)
-    return labels, colours[labels]
+    colors = np.array([[0, 0, 0], [200, 0, 0], [0, 200, 0], [0, 0, 200], [200, 200, 0], [200, 0, 0]], np.uint8)
+    return labels, colors[labels]
 
 
 @pytest.mark.parametrize("alpha", [False, True])
-def test_objects_in_colours_are_told_apart(tmp_path, four_colours, alpha):
-    labels, picture = four_colours
+def test_objects_in_colors_are_told_apart(tmp_path, four_colors, alpha):
+    labels, picture = four_colors
     if alpha:
         picture = np.dstack([picture, np.full(labels.shape, 255, np.uint8)])
     path = saved(tmp_path / "a.png", picture)
-    assert guess_format(path) == "colours"
-    read = read_labels([path], "colours").labels
+    assert guess_format(path) == "colors"
+    read = read_labels([path], "colors").labels
     assert read.max() == 5
     for number in range(1, 6):
         assert len(np.unique(read[labels == number])) == 1
@@ -145,11 +145,11 @@ def test_an_image_without_background_keeps_every_object(tmp_path):
     assert "no pixel is 0" in read_labels([tmp_path / "a.png"], "instances").note
 
 
-def test_colours_without_black_are_refused(tmp_path):
+def test_colors_without_black_are_refused(tmp_path):
     picture = np.zeros((4, 8, 3), np.uint8)
     picture[:, :4, 0], picture[:, 4:, 1] = 9, 9
     with pytest.raises(LabelFileError, match=r"b\.png: no pixel is black, the background"):
-        read_labels([saved(tmp_path / "b.png", picture)], "colours")
+        read_labels([saved(tmp_path / "b.png", picture)], "colors")
 
 
 def one_nucleus_with(*others):
@@ -186,10 +186,10 @@ def test_numbers_in_several_places_are_asked_about(tmp_path):
     assert read.note == "its 3 numbers lie in 4 places; is each object a number of its own?"
 
 
-def test_a_photograph_is_not_taken_for_colours(tmp_path):
+def test_a_photograph_is_not_taken_for_colors(tmp_path):
     picture = np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)
     with pytest.raises(LabelFileError, match="photograph"):
-        read_labels([saved(tmp_path / "a.png", picture)], "colours")
+        read_labels([saved(tmp_path / "a.png", picture)], "colors")
 
 
 def write_masks(folder, *masks):

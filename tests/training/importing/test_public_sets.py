@@ -15,7 +15,7 @@ import pytest
 import tifffile
 
 from cpunet.training.data.index import DataError
-from cpunet.training.data.labeled_images import read_index, read_labelled_image
+from cpunet.training.data.labeled_images import read_index, read_labeled_image
 from cpunet.training.importing import fetch as fetch_module
 from cpunet.training.importing import public_sets as download_module
 from cpunet.training.importing import unpack as unpack_module
@@ -315,12 +315,12 @@ def bbbc039(server):
     images, masks = [], []
     for seed, name in enumerate(names):
         image, labels = field(seed, touching=True)
-        colours = np.zeros((*labels.shape, 4), np.uint8)
-        colours[..., 0] = np.where(labels, 1 + labels % 2, 0)
-        colours[..., 3] = 255
-        colours[:2, :2, 1] = 9  # the publisher reads the first channel alone
+        colors = np.zeros((*labels.shape, 4), np.uint8)
+        colors[..., 0] = np.where(labels, 1 + labels % 2, 0)
+        colors[..., 3] = 255
+        colors[:2, :2, 1] = 9  # the publisher reads the first channel alone
         images.append((f"images/{name}.tif", encoded(image // 16, "tif")))
-        masks.append((f"masks/{name}.png", encoded(colours, "png")))
+        masks.append((f"masks/{name}.png", encoded(colors, "png")))
     lists = {"training": names[:3], "validation": names[3:4], "test": names[4:]}
     metadata = [(f"metadata/{name}.txt", "\r\n".join(f"{each}.png" for each in ids)) for name, ids in lists.items()]
     server.files = {
@@ -343,7 +343,7 @@ def test_bbbc039_comes_with_its_published_split(bbbc039, tmp_path, monkeypatch, 
         "IXMtest_A03_s1": "val",
         "IXMtest_A04_s1": "test",
     }
-    read = read_labelled_image(rows["IXMtest_A03_s1"])
+    read = read_labeled_image(rows["IXMtest_A03_s1"])
     image, labels = field(3, touching=True)
     np.testing.assert_array_equal(read.image, image // 16)
     np.testing.assert_array_equal(read.labels > 0, labels > 0)
@@ -357,10 +357,10 @@ def test_bbbc039_comes_with_its_published_split(bbbc039, tmp_path, monkeypatch, 
 
 
 def test_bbbc038_comes_with_modalities(server, tmp_path):
-    grey, labels = field(0)
-    grey = (grey // 256).astype(np.uint8)
+    gray, labels = field(0)
+    gray = (gray // 256).astype(np.uint8)
     stained = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-    pictures = {"aa": np.dstack([grey] * 3), "bb": np.dstack([255 - grey] * 3), "cc": stained}
+    pictures = {"aa": np.dstack([gray] * 3), "bb": np.dstack([255 - gray] * 3), "cc": stained}
     files = []
     for name, picture in pictures.items():
         files.append(
@@ -379,7 +379,7 @@ def test_bbbc038_comes_with_modalities(server, tmp_path):
     }
     assert {row.split for row in rows.values()} == {"train", "val"}
     assert any("Nature Methods" in note for note in notes)
-    np.testing.assert_array_equal(read_labelled_image(rows["aa"]).image, grey)
+    np.testing.assert_array_equal(read_labeled_image(rows["aa"]).image, gray)
 
 
 def test_another_sum_or_address_can_be_given(bbbc039, server, tmp_path, monkeypatch, capsys):

@@ -108,7 +108,7 @@ def test_receptive_field_does_not_depend_on_the_number_of_features_and_grows_wit
 
 
 def test_memory_of_a_small_network_counted_by_hand():
-    # Kept for the way back: what enters each convolution, normalisation, ReLU and the pooling (with the 64-bit places
+    # Kept for the way back: what enters each convolution, normalization, ReLU and the pooling (with the 64-bit places
     # of its maxima). The ReLU works in place, and what enters the 1x1 step and the sum's convolution is kept too.
     fine = 4 * (1 + 2 * (4 + 4) + (4 + 4 + 4))
     coarse = 4 * (4 + 2 * (8 + 8)) + 8 * 4

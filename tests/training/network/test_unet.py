@@ -322,7 +322,7 @@ def test_the_smallest_size_is_the_smallest_that_works(padding, stem):
 
 
 @pytest.mark.parametrize(("encoder", "decoder"), list(itertools.product(ENCODERS, DECODERS)))
-def test_without_batch_normalisation_convolutions_have_a_bias_and_nothing_is_remembered(encoder, decoder):
+def test_without_batch_normalization_convolutions_have_a_bias_and_nothing_is_remembered(encoder, decoder):
     with_it, without = (
         UNet(replace(SMALL, encoder=encoder, decoder=decoder, batch_normalization=on), 1, 3) for on in (True, False)
     )

@@ -46,7 +46,7 @@ def disc(radius):
     return y**2 + x**2 < radius**2
 
 
-def neighbours(labels):
+def neighbors(labels):
     """Pairs of objects that share a pixel's side."""
     sides = ((labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1]))
     return {tuple(sorted(pair)) for a, b in sides for pair in zip(a[(a != b) & (a * b > 0)], b[(a != b) & (a * b > 0)])}
@@ -182,7 +182,7 @@ def test_elastic_keeps_the_labels_numbers_whole():
     assert ndimage.label(labels == 1)[1] == 1
 
 
-# What each change of intensity does to a field of two grey halves and to it alone.
+# What each change of intensity does to a field of two gray halves and to it alone.
 HALVES = Patch(
     np.repeat([0.2, 0.7], SIZE // 2)[np.newaxis, :, np.newaxis].astype(np.float32) * np.ones(SIZE, np.float32),
     np.ones((SIZE, SIZE), np.int32),
@@ -199,7 +199,7 @@ def changed(**options):
     found = [
         (image, before)
         for image, before in zip(images, plain, strict=True)
-        # not warped, so that there are two greys alone
+        # not warped, so that there are two grays alone
         if len(np.unique(before)) == 2 and not np.array_equal(image, before)
     ]
     assert found
@@ -207,7 +207,7 @@ def changed(**options):
 
 
 def fine(image):
-    """Standard deviation of what neighbouring pixels differ by."""
+    """Standard deviation of what neighboring pixels differ by."""
     return max(np.diff(image, axis=0).std(), np.diff(image, axis=1).std())
 
 
@@ -292,7 +292,7 @@ def test_uneven_light_never_darkens_the_background_below_none():
         assert light.min() == pytest.approx(0, abs=1e-6)
 
 
-def test_lowest_bits_leaves_few_grey_levels():
+def test_lowest_bits_leaves_few_gray_levels():
     counts = []
     for seed in range(30):
         image = draw(replace(PLAIN, lowest_bits=3), seed).image
@@ -316,12 +316,12 @@ def test_quantize_rounds_to_the_nearest_of_the_levels(bits):
 
 
 def test_clump_fraction_makes_objects_touch():
-    assert not neighbours(FIELD.labels)
+    assert not neighbors(FIELD.labels)
     with_clumps = [draw(replace(PLAIN, clump_fraction=1), seed).labels for seed in SEEDS]
     without = [draw(PLAIN, seed).labels for seed in SEEDS]
     # a mirrored border may make a patch of its own objects touch now and then
-    assert sum(bool(neighbours(labels)) for labels in without) <= 4
-    assert sum(bool(neighbours(labels)) for labels in with_clumps) >= 12
+    assert sum(bool(neighbors(labels)) for labels in without) <= 4
+    assert sum(bool(neighbors(labels)) for labels in with_clumps) >= 12
     assert sum(labels.max() for labels in with_clumps) > sum(labels.max() for labels in without) + len(SEEDS)
 
 
@@ -341,38 +341,36 @@ def test_a_warp_mirrors_the_border():
         assert (patch.labels == 1).all()
 
 
-def colours(red, green, blue):
-    """A field of one colour."""
+def colors(red, green, blue):
+    """A field of one color."""
     image = np.array([red, green, blue], np.float32).reshape(3, 1, 1)
     return Patch(np.tile(image, (1, SIZE, SIZE)), np.ones((SIZE, SIZE), np.int32))
 
 
-def test_grey_takes_the_mean_of_the_channels():
-    patch = draw(replace(PLAIN, grey_fraction=1), 1, field=colours(0.1, 0.3, 0.8))
+def test_gray_takes_the_mean_of_the_channels():
+    patch = draw(replace(PLAIN, gray_fraction=1), 1, field=colors(0.1, 0.3, 0.8))
     np.testing.assert_allclose(patch.image, 0.4, rtol=1e-6)
 
 
 def test_inversion_makes_dark_bright():
-    patch = draw(replace(PLAIN, invert_fraction=1), 1, field=colours(0.1, 0.3, 0.8))
+    patch = draw(replace(PLAIN, invert_fraction=1), 1, field=colors(0.1, 0.3, 0.8))
     np.testing.assert_allclose(patch.image[:, 0, 0], [0.9, 0.7, 0.2], rtol=1e-6)
 
 
-def test_grey_and_inversion_reach_their_share_of_the_patches():
-    source = colours(0.1, 0.3, 0.8)
+def test_gray_and_inversion_reach_their_share_of_the_patches():
+    source = colors(0.1, 0.3, 0.8)
     drawn = [
-        draw(replace(PLAIN, grey_fraction=0.5, invert_fraction=0.25), seed, 32, source).image[:, 0, 0]
+        draw(replace(PLAIN, gray_fraction=0.5, invert_fraction=0.25), seed, 32, source).image[:, 0, 0]
         for seed in range(200)
     ]
-    grey = np.mean([np.ptp(colour) < 1e-6 for colour in drawn])
-    inverted = np.mean([colour.mean() > 0.5 for colour in drawn])
-    assert 0.4 < grey < 0.6
+    gray = np.mean([np.ptp(color) < 1e-6 for color in drawn])
+    inverted = np.mean([color.mean() > 0.5 for color in drawn])
+    assert 0.4 < gray < 0.6
     assert 0.15 < inverted < 0.35
 
 
-def test_colour_changes_each_channel_by_a_factor_of_its_own():
-    found = np.array(
-        [draw(replace(PLAIN, colour=0.3), seed, 32, colours(1, 1, 1)).image[:, 0, 0] for seed in range(200)]
-    )
+def test_color_changes_each_channel_by_a_factor_of_its_own():
+    found = np.array([draw(replace(PLAIN, color=0.3), seed, 32, colors(1, 1, 1)).image[:, 0, 0] for seed in range(200)])
     changed = found[np.ptp(found, axis=1) > 0]
     assert 0.4 < len(changed) / len(found) < 0.6
     assert 0.7 <= changed.min() < 0.75
@@ -421,7 +419,7 @@ def test_presets_say_what_their_names_do():
         # heavy is standard and more
         if getattr(standard, field.name):
             assert getattr(heavy, field.name) == getattr(standard, field.name), field.name
-        if field.name not in {"colour", "grey_fraction", "invert_fraction"}:  # no preset knows what the images show
+        if field.name not in {"color", "gray_fraction", "invert_fraction"}:  # no preset knows what the images show
             assert getattr(heavy, field.name) > 0, field.name
     assert gentle.shear > 0
     assert gentle.shift_px > 0
@@ -449,8 +447,8 @@ def test_every_field_has_limits():
         ({"contrast": 1}, "contrast"),
         ({"illumination": 1}, "illumination"),
         ({"lowest_bits": 9}, "lowest_bits: must lie between 0 and 8"),
-        ({"colour": 1}, "colour"),
-        ({"grey_fraction": 1.1}, "grey_fraction: must lie between 0 and 1"),
+        ({"color": 1}, "color"),
+        ({"gray_fraction": 1.1}, "gray_fraction: must lie between 0 and 1"),
         ({"invert_fraction": -0.1}, "invert_fraction"),
         ({"lowest_bits": 1}, "lowest_bits: one bit"),
     ],

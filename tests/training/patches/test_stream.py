@@ -8,7 +8,7 @@ import torch
 from cpunet.checks.synthetic import draw_field
 from cpunet.model.card import Normalization
 from cpunet.training.config import DataSource
-from cpunet.training.data.labeled_images import LabelledImage, object_diameters
+from cpunet.training.data.labeled_images import LabeledImage, object_diameters
 from cpunet.training.network.losses import Loss
 from cpunet.training.patches.patch import Patch
 from cpunet.training.patches.stream import PatchData, PatchStream, normalized_patch
@@ -55,7 +55,7 @@ def test_another_seed_gives_other_patches(small_config, data_root):
 
 def test_large_numbers_of_objects_become_small_ones(small_config):
     far = np.where(DRAWN.labels > 0, 2**31 - 50 + DRAWN.labels, 0).astype(np.int32)
-    patch = normalized_patch(LabelledImage("a", DRAWN.image, far), small_config)
+    patch = normalized_patch(LabeledImage("a", DRAWN.image, far), small_config)
     np.testing.assert_array_equal(patch.labels, DRAWN.labels)
 
 
@@ -84,7 +84,7 @@ def test_devices_share_each_batch(small_config, data_root):
 
 
 def test_a_scaled_image_keeps_its_objects(small_config):
-    image = LabelledImage("a", DRAWN.image, DRAWN.labels)
+    image = LabeledImage("a", DRAWN.image, DRAWN.labels)
     half = normalized_patch(image, small_config, 0.5)
     assert half.image.shape == (1, 48, 48)
     assert half.labels.shape == (48, 48)
@@ -93,8 +93,8 @@ def test_a_scaled_image_keeps_its_objects(small_config):
     assert ratio == pytest.approx(0.5, rel=0.1)
 
 
-def test_normalisation_is_the_configurations(small_config):
-    image = LabelledImage("a", DRAWN.image, DRAWN.labels)
+def test_normalization_is_the_configurations(small_config):
+    image = LabeledImage("a", DRAWN.image, DRAWN.labels)
     plain = normalized_patch(image, replace(small_config, normalization=Normalization(kind="none")))
     np.testing.assert_array_equal(plain.image[0], DRAWN.image.astype(np.float32))
     usual, other = (

@@ -18,7 +18,7 @@ from cpunet.training.patches.targets import (
 
 
 def brute_force_border(labels, reach):
-    """Mark each pixel whose square neighbourhood holds two different objects."""
+    """Mark each pixel whose square neighborhood holds two different objects."""
     result = np.zeros(labels.shape, bool)
     for y in range(labels.shape[0]):
         for x in range(labels.shape[1]):
@@ -64,7 +64,7 @@ def test_border_equals_brute_force(reach):
 
 
 def test_distance_equals_brute_force():
-    # A rim pixel of a neighbour may be nearer than the object's own rim by less than a pixel.
+    # A rim pixel of a neighbor may be nearer than the object's own rim by less than a pixel.
     np.testing.assert_allclose(normalized_distance(LABELS), brute_force_distance(LABELS), atol=0.12)
     alone = np.where(LABELS == 3, 3, 0)
     np.testing.assert_allclose(normalized_distance(alone), brute_force_distance(alone), atol=1e-6)

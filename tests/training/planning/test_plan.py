@@ -97,7 +97,7 @@ def test_precision_and_workers_follow_the_machine(folder):
     assert make_plan("mine", [folder], MACHINE).config.precision == "32-true"
 
 
-def test_dark_objects_are_normalised_at_both_ends_alike(tmp_path):
+def test_dark_objects_are_normalized_at_both_ends_alike(tmp_path):
     write_data_set(tmp_path / "drawn", ["train"] * 2 + ["val"])
     for path in tmp_path.glob("drawn/images/*.png"):
         imsave(str(path), 255 - read_image(path), check_contrast=False)
@@ -137,13 +137,13 @@ def test_a_short_run_has_a_higher_rate(folder):
 
 
 def test_sets_of_different_kinds_are_not_planned_together(folder, tmp_path):
-    write_data_set(tmp_path / "colour", ["train", "val"])
-    for path in tmp_path.glob("colour/images/*.png"):
-        grey = read_image(path)
-        imsave(str(path), np.stack([grey, grey // 2, grey // 3], axis=-1), check_contrast=False)
-    assert make_plan("mine", [tmp_path / "colour"], MACHINE).config.channels == ("red", "green", "blue")
-    with pytest.raises(DataError, match="colour 3"):
-        make_plan("mine", [folder, tmp_path / "colour"], MACHINE)
+    write_data_set(tmp_path / "color", ["train", "val"])
+    for path in tmp_path.glob("color/images/*.png"):
+        gray = read_image(path)
+        imsave(str(path), np.stack([gray, gray // 2, gray // 3], axis=-1), check_contrast=False)
+    assert make_plan("mine", [tmp_path / "color"], MACHINE).config.channels == ("red", "green", "blue")
+    with pytest.raises(DataError, match="color 3"):
+        make_plan("mine", [folder, tmp_path / "color"], MACHINE)
 
 
 def test_missing_sets_are_named(data_root):

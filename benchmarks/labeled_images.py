@@ -1,4 +1,4 @@
-"""Read the images of a labelled data set; the benchmarks run where the training package is not installed."""
+"""Read the images of a labeled data set; the benchmarks run where the training package is not installed."""
 
 import csv
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 from skimage.io import imread
 
 
-class LabelledImage(NamedTuple):
+class LabeledImage(NamedTuple):
     """An image and its truth, both of shape (Y, X)."""
 
     id: str
@@ -16,7 +16,7 @@ class LabelledImage(NamedTuple):
     labels: np.ndarray
 
 
-def labelled_images(folder: Path, split: str, modality: str = "") -> Iterator[LabelledImage]:
+def labeled_images(folder: Path, split: str, modality: str = "") -> Iterator[LabeledImage]:
     """Read the images of one split, one after the other.
 
     Parameters
@@ -30,11 +30,11 @@ def labelled_images(folder: Path, split: str, modality: str = "") -> Iterator[La
 
     Yields
     ------
-    LabelledImage
+    LabeledImage
     """
     with (folder / "index.csv").open(newline="", encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if row["split"] == split and modality in ("", row["modality"])]
     for row in rows:
         name = f"{row['id']}.png"
         labels = imread(str(folder / "labels" / name)).astype(np.int32)
-        yield LabelledImage(row["id"], imread(str(folder / "images" / name)), labels)
+        yield LabeledImage(row["id"], imread(str(folder / "images" / name)), labels)
