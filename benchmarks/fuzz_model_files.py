@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from benchmarks.mutations import mutated_card, mutated_file, seed_files
-from cpunet.model.card import METADATA_KEY, ModelError
+from cpunet.errors import ModelError
+from cpunet.model.card import METADATA_KEY
 from cpunet.onnx_reader.metadata import read_card
 from cpunet.onnx_reader.safety import check_onnx
 from tests.tiny_onnx import field, tiny_onnx

@@ -20,9 +20,9 @@ from matplotlib.patheffects import withStroke
 from skimage.measure import find_contours
 
 from benchmarks.gallery_crops import LETTERS, Crop, choose, found_there, score_set
+from cpunet.errors import ModelError
 from cpunet.files.images import written_beside
 from cpunet.files.overlay import picture
-from cpunet.model.card import ModelError
 from cpunet.model.find import find_model
 from cpunet.model.session import load_model
 

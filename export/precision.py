@@ -20,7 +20,8 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 
 from cpunet.checks.halo import measure_halo
 from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, drawn_input, stored_test_to_json
-from cpunet.model.card import METADATA_KEY, ModelCard, ModelError, card_from_json, card_to_json
+from cpunet.errors import ModelError
+from cpunet.model.card import METADATA_KEY, ModelCard, card_from_json, card_to_json
 from cpunet.steps.tiling import mirror_to_size
 
 PRECISIONS = ("float32", "float16", "int8")

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpunet.checks.verify import verify_model
+from cpunet.errors import ExportError, ModelError, WeightsError
 from cpunet.export.card.file import checked_text, with_card
 from cpunet.export.precision import CALIBRATION_IMAGES, to_float16, to_int8
 from cpunet.export.readme import write_readme
-from cpunet.export.to_onnx import ExportError
 from cpunet.export.training_card import scores_for_card
 from cpunet.files.images import written_beside
-from cpunet.model.card import ModelCard, ModelError, card_to_json
+from cpunet.model.card import ModelCard, card_to_json
 from cpunet.model.find import MODEL_FILE
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card, sha256
@@ -33,7 +33,7 @@ from cpunet.training.config import source_names
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image, rows_of_split
 from cpunet.training.evaluation.torch_model import score_images
 from cpunet.training.facts import set_diameters
-from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, WeightsError, load_trained
+from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained
 
 MOST_F1_LOST = 0.005
 FIELD, ROUNDS = (520, 696), 11

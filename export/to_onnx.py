@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, drawn_input, stored_test_to_json
 from cpunet.checks.verify import Reference, verify_model
+from cpunet.errors import ExportError
 from cpunet.export.batch_norm import fold_batch_norm
 from cpunet.files.images import written_beside
 from cpunet.model.card import METADATA_KEY, ModelCard, card_to_json
@@ -22,10 +23,6 @@ from cpunet.steps.tiling import Predict
 # The newest onnxruntime for CellProfiler's Python loads more; these are old enough for every release in use.
 OPSET, LARGEST_IR = 17, 8
 INPUT, OUTPUT = "image", "probabilities"
-
-
-class ExportError(RuntimeError):
-    """The exported file does not do what the network does; nothing was written."""
 
 
 def write_onnx(path: Path, model: torch.nn.Module, card: ModelCard) -> None:

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cpunet.checks.verify import Finding, Reference
+from cpunet.errors import DataError, ModelError, ScoreError, WeightsError
 from cpunet.export.card.file import card_content
 from cpunet.export.card.schema import check_against_schema
 from cpunet.export.to_onnx import predict_with
 from cpunet.export.training_card import scores_for_card
-from cpunet.model.card import ModelError
 from cpunet.model.session import load_model
 from cpunet.scores import pool_scores
 from cpunet.segment import Options
 from cpunet.training.config import source_names
-from cpunet.training.data.labeled_images import DataError, rows_of_split
+from cpunet.training.data.labeled_images import rows_of_split
 from cpunet.training.evaluation.torch_model import score_images
 from cpunet.training.facts import set_diameters
 from cpunet.training.network.unet import Probabilities
-from cpunet.training.weights import WEIGHTS_FILE, WeightsError, load_trained
+from cpunet.training.weights import WEIGHTS_FILE, load_trained
 
 # Other processors and other releases of onnxruntime round differently, and an object more or less is worth this much.
 SCORE_TOLERANCE = 0.005
@@ -69,10 +69,6 @@ def further_checks(path: Path, data: Path | None) -> Iterator[Finding]:
         yield Finding("schema", False, str(error))
     except (ScoreError, WeightsError, DataError) as error:
         yield Finding("scores", False, str(error))
-
-
-class ScoreError(ValueError):
-    """A model does not reach the scores of its card."""
 
 
 def _checked_scores(path: Path, data: Path) -> str:

@@ -21,8 +21,9 @@ from cellprofiler_core.setting.range import IntegerRange
 from cellprofiler_core.setting.text import Directory, Filename, Float, ImageName
 
 from cpunet.checks.device import device_report
-from cpunet.commands.models import describe
-from cpunet.model.card import ROLES, ModelError
+from cpunet.errors import ModelError
+from cpunet.model.card import ROLES
+from cpunet.model.describe import describe
 from cpunet.model.ensemble import average_cards, average_models
 from cpunet.model.find import DEFAULT_MODEL, find_model, list_models
 from cpunet.model.memory import gpu_memory_for_worker, segment_within_memory, total_gpu_memory_bytes

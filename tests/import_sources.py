@@ -1,22 +1,18 @@
 """Run ``cpunet data``, and write the files that it imports."""
 
-import argparse
 import struct
 
 import numpy as np
 import PIL.Image
 import tifffile
 
+from cpunet.__main__ import main
 from cpunet.checks.synthetic import draw_field
-from cpunet.training.commands import data as data_command
 
 
 def data(*words):
     """Run ``cpunet data`` with these words."""
-    parser = argparse.ArgumentParser()
-    data_command.add_arguments(parser)
-    arguments = parser.parse_args([str(word) for word in words])
-    return data_command.run(arguments)
+    return main(["data", *map(str, words)])
 
 
 def put(path, array):

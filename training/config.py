@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from cpunet.errors import ConfigError
 from cpunet.model.card import Normalization
 from cpunet.training.network.losses import Loss
 from cpunet.training.network.unet import Architecture
@@ -16,10 +17,6 @@ from cpunet.training.patches.augmentation import PRESETS, Augmentation
 from cpunet.training.patches.targets import Targets
 
 Part = TypeVar("Part")
-
-
-class ConfigError(ValueError):
-    """A training configuration that cannot be used; the message names the field."""
 
 
 @dataclass(frozen=True)

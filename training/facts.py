@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cpunet.errors import DataError
 from cpunet.training.config import TrainingConfig, source_names
-from cpunet.training.data.labeled_images import DataError, IndexRow, object_diameters
+from cpunet.training.data.labeled_images import IndexRow, object_diameters
 from cpunet.training.patches.patch import Patch
 
 # How far objects may be from the trained diameter before the image is rescaled: see `known_diameters`.

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
+from cpunet.errors import ConfigError
 from cpunet.model.find import list_models
-from cpunet.training.config import ConfigError, TrainingConfig
+from cpunet.training.config import TrainingConfig
 from cpunet.training.network.unet import UNet
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained
 

@@ -14,12 +14,13 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
+from cpunet.errors import ConfigError
 from cpunet.files.images import written_beside
 from cpunet.onnx_reader.metadata import sha256
 from cpunet.scores import pool_scores
 from cpunet.segment import Options
 from cpunet.training.callbacks import Curves, WaitingTime
-from cpunet.training.config import ConfigError, TrainingConfig, config_to_dict, without_description
+from cpunet.training.config import TrainingConfig, config_to_dict, without_description
 from cpunet.training.data.labeled_images import IndexRow, object_diameters, read_labeled_image, rows_of_split
 from cpunet.training.evaluation.torch_model import TorchModel, card_for_training, score_images
 from cpunet.training.facts import current_commit, median_diameter, set_diameters, training_facts

@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
+from cpunet.errors import WeightsError
 from cpunet.files.images import written_beside
 from cpunet.training.config import TrainingConfig, config_from_dict, config_to_dict
 from cpunet.training.network.unet import UNet
@@ -18,10 +19,6 @@ from cpunet.training.network.unet import UNet
 CONFIG_KEY, FACTS_KEY = "cpunet_config", "cpunet_facts"
 WEIGHTS_FILE = "weights.safetensors"
 NETWORK_PREFIX = "network."
-
-
-class WeightsError(ValueError):
-    """A file that holds no weights of ours; the message names it."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from cpunet.model.card import ModelError
+from cpunet.errors import ModelError
 
 DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml", "model.yaml")
 LARGEST_DESCRIPTION_BYTES = 2**20

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cpunet.model.card import ModelCard, ModelError, Normalization
+from cpunet.errors import ModelError
+from cpunet.model.card import ModelCard, Normalization
 
 FORMAT_VERSION = "0.5.12"
 RDF, WEIGHTS, DOCUMENTATION, COVER = "rdf.yaml", "model.onnx", "README.md", "cover.png"

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cpunet.checks.agreement import DisagreementError, Tolerance, check_agreement
+from cpunet.checks.agreement import Tolerance, check_agreement
 from cpunet.checks.stored_test import STORED_TEST_KEY
+from cpunet.errors import DisagreementError, ModelError
 from cpunet.export.bioimageio.archive import Package, read_file
 from cpunet.export.bioimageio.inputs_outputs import Ends, read_ends
 from cpunet.export.bioimageio.steps import with_steps
@@ -23,7 +24,7 @@ from cpunet.export.card.fields import flattened, with_field
 from cpunet.export.card.file import check_runs, checked_text, errors_name, network, with_card, with_metadata
 from cpunet.export.card.measured import computed_test, measured_fields
 from cpunet.files.images import written_beside
-from cpunet.model.card import METADATA_KEY, ModelError, card_from_json, card_to_json
+from cpunet.model.card import METADATA_KEY, card_from_json, card_to_json
 from cpunet.model.card_limits import read_card_text
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.safety import LARGEST_FILE_BYTES, check_stream

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cpunet.errors import ModelError
 from cpunet.export.bioimageio.steps import Preprocessing, Step, read_postprocessing, read_preprocessing
 from cpunet.export.card.fields import with_field
-from cpunet.model.card import ROLES, ModelError, Normalization
+from cpunet.model.card import ROLES, Normalization
 
 FORMAT = "0.5."
 MICROMETERS = {"nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3}

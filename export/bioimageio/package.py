@@ -18,6 +18,7 @@ import yaml
 from numpy.typing import NDArray
 
 from cpunet.checks.synthetic import draw_field
+from cpunet.errors import ModelError, PackageError
 from cpunet.export.bioimageio.description import (
     COVER,
     DOCUMENTATION,
@@ -31,7 +32,7 @@ from cpunet.export.bioimageio.description import (
 from cpunet.export.readme import decoding, model_readme
 from cpunet.files.images import written_beside
 from cpunet.files.overlay import draw_outlines, picture
-from cpunet.model.card import InputCard, ModelCard, ModelError
+from cpunet.model.card import InputCard, ModelCard
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.metadata import sha256
 from cpunet.segment import Options, segment_image
@@ -39,10 +40,6 @@ from cpunet.steps.normalize import normalize
 
 SMALLEST_TEST_SIDE = 256
 DRAWN_WHITE, HOT = 255, 40
-
-
-class PackageError(RuntimeError):
-    """bioimageio's own checks refuse the package; nothing was written."""
 
 
 def write_bioimageio(onnx_path: Path, zip_path: Path, sample_image: NDArray[Any] | None = None) -> None:

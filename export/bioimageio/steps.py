@@ -11,8 +11,9 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from cpunet.errors import ModelError
 from cpunet.export.card.file import network
-from cpunet.model.card import ModelError, Normalization
+from cpunet.model.card import Normalization
 
 # cpunet adds nothing to the contrast that it divides by; a larger number than this would show in images from 0 to 1.
 LARGEST_EPSILON = 1e-5

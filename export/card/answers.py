@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
+from cpunet.errors import ModelError
 from cpunet.export.card.declared import Declared
 from cpunet.export.card.fields import card_fields, check_known, field_value, flattened, with_field
-from cpunet.model.card import CARD_VERSION, NORMALIZATIONS, ROLES, ModelError, check_card_version
+from cpunet.model.card import CARD_VERSION, NORMALIZATIONS, ROLES, check_card_version
 from cpunet.training.facts import LARGEST_RATIO_ABOVE, LARGEST_RATIO_BELOW
 
 LOW, HIGH = "input.diameter_low_px", "input.diameter_high_px"

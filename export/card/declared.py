@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from cpunet.model.card import ModelError
+from cpunet.errors import ModelError
 from cpunet.model.session import OnnxModel
 
 # What onnxruntime 1.19.2, the newest for CellProfiler's Python, still opens.

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from cpunet.model.card import InputCard, ModelCard, ModelError, Normalization, OutputCard, Postprocessing
+from cpunet.errors import ModelError
+from cpunet.model.card import InputCard, ModelCard, Normalization, OutputCard, Postprocessing
 
 # Where the fields of each class stand in the JSON; "" is the card itself.
 PLACES: dict[str, type[Any]] = {

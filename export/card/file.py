@@ -13,9 +13,10 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
+from cpunet.errors import ModelError
 from cpunet.export.card.schema import check_against_schema
 from cpunet.files.images import written_beside
-from cpunet.model.card import METADATA_KEY, ModelError, card_from_json
+from cpunet.model.card import METADATA_KEY, card_from_json
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.metadata import read_metadata
 

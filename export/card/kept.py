@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from cpunet.checks.agreement import DisagreementError, Tolerance, check_agreement
+from cpunet.checks.agreement import Tolerance, check_agreement
 from cpunet.checks.stored_test import drawn_input
-from cpunet.model.card import ModelCard, ModelError
+from cpunet.errors import DisagreementError, ModelError
+from cpunet.model.card import ModelCard
 from cpunet.model.session import load_model
 from cpunet.steps.tiling import Predict
 

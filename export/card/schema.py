@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from cpunet.model.card import ModelError
+from cpunet.errors import ModelError
 
 SCHEMA_FILE = Path(__file__).with_name("model_card.schema.json")
 

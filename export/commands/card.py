@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from cpunet.checks.halo import FIELD_PX
 from cpunet.checks.stored_test import STORED_TEST_KEY
+from cpunet.errors import ModelError
 from cpunet.export.card.answers import add_answers, answered, check_complete, with_defaults
 from cpunet.export.card.declared import declared_channels
 from cpunet.export.card.fields import check_known, field_value, value_from_text, with_field
@@ -21,9 +21,8 @@ from cpunet.export.card.file import (
 )
 from cpunet.export.card.measured import computed_test, measured_fields
 from cpunet.export.card.page import card_page
-from cpunet.model.card import METADATA_KEY, ModelError, card_from_json, card_to_json
+from cpunet.model.card import METADATA_KEY, card_from_json, card_to_json
 from cpunet.model.find import find_model
-from cpunet.model.session import RuntimeMissingError
 from cpunet.onnx_reader.metadata import read_card, read_metadata, sha256
 
 
@@ -52,14 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what was asked for and return 0, or 1 with the reason."""
-    try:
-        arguments.do(arguments)
-    except (ModelError, RuntimeMissingError, OSError) as error:
-        file = getattr(arguments, "file", None)
-        place = f"{file}: " if file and str(file) not in str(error) else ""
-        print(f"cpunet card {arguments.action}: {place}{error}", file=sys.stderr)
-        return 1
+    """Show, change or add a card."""
+    arguments.do(arguments)
     return 0
 
 

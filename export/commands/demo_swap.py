@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import cpunet
+from cpunet.errors import OptionError, TutorialError
 from cpunet.export.tutorial.files import PIPELINE, with_model, write_corrected, write_new_images
 from cpunet.files.images import read_image
 from cpunet.model.find import DEFAULT_MODEL, MODELS_VARIABLE
@@ -43,10 +44,6 @@ AFTER_THE_CHOICE = (
 HEADLESS = "-c -r -p pipeline-mine.cppipe -i new-images -o results/cellprofiler"
 
 
-class WalkError(RuntimeError):
-    """A command of the walk failed."""
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
@@ -62,31 +59,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Walk and print the scores; return 0, 1 if a command of the walk failed, or 2 if it could not begin."""
+    """Walk, and print the scores."""
     folder = arguments.output.resolve()
-    try:
-        if arguments.steps < 1:
-            raise ValueError(f"--steps {arguments.steps}: a fine-tuning needs 1 step or more.")
-        program = cellprofiler_program(arguments.cellprofiler)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ValueError(f"{folder} is there already, and is not empty: give another folder with --output.")
-        folder.mkdir(parents=True, exist_ok=True)
-        write_corrected(folder / "corrected", CORRECTED_FIELDS)
-        write_new_images(folder / "new-images", folder / "truth", NEW_FIELDS)
-        (folder / "pipeline.cppipe").write_text(PIPELINE, encoding="utf-8")
-    except (OSError, ValueError) as error:
-        print(f"cpunet demo-swap: {error}", file=sys.stderr)
-        return 2
+    if arguments.steps < 1:
+        raise OptionError(f"--steps {arguments.steps}: a fine-tuning needs 1 step or more.")
+    program = cellprofiler_program(arguments.cellprofiler)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OptionError(f"{folder} is there already, and is not empty: give another folder with --output.")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_corrected(folder / "corrected", CORRECTED_FIELDS)
+    write_new_images(folder / "new-images", folder / "truth", NEW_FIELDS)
+    (folder / "pipeline.cppipe").write_text(PIPELINE, encoding="utf-8")
     print(f"{folder}: {CORRECTED_FIELDS} fields with corrected nuclei, {NEW_FIELDS} new ones, and a pipeline")
-    try:
-        walk(folder, arguments.steps)
-        results = {DEFAULT_MODEL: "_labels.tif", MODEL: "_labels.tif"}
-        if run_headless(folder, program):
-            results["cellprofiler"] = "_labels.tiff"
-        print_scores(folder, results)
-    except (WalkError, OSError) as error:
-        print(f"cpunet demo-swap: {error}", file=sys.stderr)
-        return 1
+    walk(folder, arguments.steps)
+    results = {DEFAULT_MODEL: "_labels.tif", MODEL: "_labels.tif"}
+    if run_headless(folder, program):
+        results["cellprofiler"] = "_labels.tiff"
+    print_scores(folder, results)
     return 0
 
 
@@ -102,7 +91,7 @@ def walk(folder: Path, steps: int) -> None:
 
     Raises
     ------
-    WalkError
+    TutorialError
     """
     for title, command in BEFORE_THE_CHOICE:
         run_step(folder, title, command + (f" --steps {steps}" if "--plan" in command else ""))
@@ -134,7 +123,7 @@ def run_logged(folder: Path, words: list[str], environment: dict[str, str]) -> N
 
     Raises
     ------
-    WalkError
+    TutorialError
         If it fails; the message shows the end of what it printed.
     """
     start = time.perf_counter()
@@ -146,7 +135,7 @@ def run_logged(folder: Path, words: list[str], environment: dict[str, str]) -> N
         ).returncode
     if code:
         said = (folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()[-10:]
-        raise WalkError(f"it ended with exit code {code}; the end of {folder / LOG}:\n" + "\n".join(said))
+        raise TutorialError(f"it ended with exit code {code}; the end of {folder / LOG}:\n" + "\n".join(said))
     print(f"    {time.perf_counter() - start:.0f} s", flush=True)
 
 
@@ -170,7 +159,7 @@ def cellprofiler_program(given: Path | None) -> list[str] | None:
     found = shutil.which(str(given or "cellprofiler"))
     if found is None:
         if given:
-            raise ValueError(f"--cellprofiler {given}: there is no such program.")
+            raise OptionError(f"--cellprofiler {given}: there is no such program.")
         return None
     # The walk stands in another folder; a link into a virtual environment must stay one.
     found = os.path.abspath(found)
@@ -193,7 +182,7 @@ def run_headless(folder: Path, program: list[str] | None) -> bool:
     environment = {name: value for name, value in _environment(folder).items() if name != "PYTHONPATH"}
     run_logged(folder, [*program, *shlex.split(HEADLESS), f"--plugins-directory={plugins}"], environment)
     if not list((folder / "results" / "cellprofiler").glob("*_labels.tiff")):
-        raise WalkError(f"CellProfiler saved no labels; {folder / LOG} says why.")
+        raise TutorialError(f"CellProfiler saved no labels; {folder / LOG} says why.")
     return True
 
 

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from cpunet.checks.agreement import Tolerance
-from cpunet.export.bioimageio.package import PackageError, write_bioimageio
+from cpunet.errors import (
+    ModelError,
+    OptionError,
+    WeightsError,
+)
+from cpunet.export.bioimageio.package import write_bioimageio
 from cpunet.export.card.kept import kept_card
 from cpunet.export.precision import PRECISIONS
 from cpunet.export.readme import write_readme
 from cpunet.export.reduced_precision import write_reduced
-from cpunet.export.to_onnx import ExportError, predict_with, write_onnx
+from cpunet.export.to_onnx import predict_with, write_onnx
 from cpunet.export.training_card import card_from_training, scores_for_card
-from cpunet.files.images import ImageFileError, read_image
-from cpunet.model.card import ModelError
+from cpunet.files.images import read_image
 from cpunet.model.find import MODEL_FILE
-from cpunet.model.session import RuntimeMissingError, load_model
+from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import sha256
 from cpunet.scores import pool_scores
 from cpunet.segment import Model, Options
 from cpunet.training.config import source_names
-from cpunet.training.data.labeled_images import DataError, rows_of_split
+from cpunet.training.data.labeled_images import rows_of_split
 from cpunet.training.evaluation.torch_model import TorchModel, score_images
 from cpunet.training.evaluation.tuning import tune_postprocessing
 from cpunet.training.facts import set_diameters
 from cpunet.training.network.unet import Probabilities
-from cpunet.training.weights import WEIGHTS_FILE, WeightsError, load_trained, save_trained
+from cpunet.training.weights import WEIGHTS_FILE, load_trained, save_trained
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,23 +69,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Export and return 0, or 1 with the reason."""
-    try:
-        if arguments.precision != PRECISIONS[0]:
-            export_reduced(arguments)
-        elif arguments.weights.suffix != ".onnx":
-            if arguments.output is None:
-                raise ModelError("Give the .onnx file to write with -o.")
-            export(arguments.weights, arguments.output, arguments.data, arguments.rebuild, arguments.card)
-        elif arguments.bioimageio is None or arguments.output is not None:
-            raise ModelError(
-                f"{arguments.weights} is exported already. Give --bioimageio ZIP, and no -o, to make a package of it."
-            )
-        if arguments.bioimageio is not None:
-            write_package(arguments.output or arguments.weights, arguments.bioimageio, arguments.sample)
-    except (WeightsError, DataError, ModelError, ExportError, PackageError, RuntimeMissingError, OSError) as error:
-        print(f"cpunet export: {error}", file=sys.stderr)
-        return 1
+    """Export, and package where that is asked for."""
+    if arguments.precision != PRECISIONS[0]:
+        export_reduced(arguments)
+    elif arguments.weights.suffix != ".onnx":
+        if arguments.output is None:
+            raise OptionError("Give the .onnx file to write with -o.")
+        export(arguments.weights, arguments.output, arguments.data, arguments.rebuild, arguments.card)
+    elif arguments.bioimageio is None or arguments.output is not None:
+        raise OptionError(
+            f"{arguments.weights} is exported already. Give --bioimageio ZIP, and no -o, to make a package of it."
+        )
+    if arguments.bioimageio is not None:
+        write_package(arguments.output or arguments.weights, arguments.bioimageio, arguments.sample)
     return 0
 
 
@@ -109,10 +108,7 @@ def export_reduced(arguments: argparse.Namespace) -> None:
 
 def write_package(model: Path, package: Path, sample: Path | None) -> None:
     """Write a bioimage.io package of an ONNX file, and say so."""
-    try:
-        image = None if sample is None else read_image(sample)
-    except ImageFileError as error:
-        raise ModelError(str(error)) from None
+    image = None if sample is None else read_image(sample)
     write_bioimageio(model, package, image)
     print(f"{package}  {package.stat().st_size / 1e6:.2f} MB  bioimageio.core's test passed")
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from cpunet.export.bioimageio.archive import open_package
 from cpunet.export.bioimageio.import_package import import_package
 from cpunet.export.card.answers import add_answers, answered
-from cpunet.model.card import ModelError
-from cpunet.model.session import RuntimeMissingError
 from cpunet.onnx_reader.metadata import sha256
 
 
@@ -22,15 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Import and return 0, or 1 with the reason."""
-    package, output = arguments.package, arguments.output
-    try:
-        notes = import_package(open_package(package), output, answered(arguments))
-    except (ModelError, RuntimeMissingError, OSError) as error:
-        place = "" if str(package) in str(error) else f"{package}: "
-        print(f"cpunet import-bioimageio: {place}{error}", file=sys.stderr)
-        return 1
-    for note in notes:
+    """Import a package."""
+    output = arguments.output
+    for note in import_package(open_package(arguments.package), output, answered(arguments)):
         print(note)
     print(f"{output}  {output.stat().st_size / 1e6:.2f} MB  sha256 {sha256(output)}")
     return 0

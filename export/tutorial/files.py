@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cpunet.checks.synthetic import DrawnField, draw_field
+from cpunet.errors import OptionError
 from cpunet.files.images import write_labels
 
 # Nuclei of the new images are drawn with other seeds than the corrected ones.
@@ -202,7 +203,7 @@ def with_model(pipeline: str, model: str) -> str:
     """
     changed, choices = CHOICE.subn(lambda found: found.group(1) + model, pipeline)
     if not choices:
-        raise ValueError("The pipeline has no module IdentifyObjectsUNet: there is no line 'Select the model'.")
+        raise OptionError("The pipeline has no module IdentifyObjectsUNet: there is no line 'Select the model'.")
     return changed
 
 

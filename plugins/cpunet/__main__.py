@@ -8,14 +8,16 @@ import sys
 from typing import List, Optional
 
 from cpunet import __version__
+from cpunet.errors import CpunetError
 
 # Each names a module with add_arguments(parser) and run(arguments) -> exit code. Imported late, so that a
-# machine without torch can segment, and one without onnxruntime can train.
+# machine without torch can segment, and one without onnxruntime can train. A command raises what ends it; how that is
+# printed, and with which exit code, stands in `main` alone.
 COMMANDS = {
     "segment": ("cpunet.commands.segment", "find objects in image files"),
     "models": ("cpunet.commands.models", "list the models that are there, with their cards"),
     "verify": ("cpunet.commands.verify", "check that a model file keeps what its card promises"),
-    "doctor": ("cpunet.checks.device", "say what is installed, which device is really used, and how fast it is"),
+    "doctor": ("cpunet.commands.doctor", "say what is installed, which device is really used, and how fast it is"),
     "data": (
         "cpunet.training.commands.data",
         "import, download, check and split labeled images (needs cpunet[training])",
@@ -52,7 +54,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     Returns
     -------
     int
-        0 if all went well, 1 if something failed, 2 if the command could not be understood or begun.
+        0: all went well. 1: it was done, and some image failed or some check did not pass. 2: it could not be done;
+        a line on the error stream says why.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     name = next((word for word in arguments if word in COMMANDS), None)
@@ -76,8 +79,23 @@ def main(arguments: Optional[List[str]] = None) -> int:
             command.add_arguments(subparser)
     parsed = parser.parse_args(arguments)
     assert command is not None  # argparse has refused everything else
-    code: int = command.run(parsed)
+    try:
+        code: int = command.run(parsed)
+    except (CpunetError, OSError) as error:
+        print(f"{_command_line(parsed)}: {_about(parsed, str(error))}", file=sys.stderr)
+        return 2
     return code
+
+
+def _command_line(parsed: argparse.Namespace) -> str:
+    """Name the command, and its action if it has several, as the user typed them."""
+    return " ".join(["cpunet", parsed.command, *([parsed.action] if hasattr(parsed, "action") else [])])
+
+
+def _about(parsed: argparse.Namespace, message: str) -> str:
+    """Put the file that the command works on before a message that does not name it."""
+    subject = str(getattr(parsed, "file", None) or getattr(parsed, "package", None) or "")
+    return message if subject in message else f"{subject}: {message}"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Callable, Optional, Tuple
 import numpy as np
 import numpy.typing as npt
 
+from cpunet.errors import OptionError
 from cpunet.steps.scale import LARGEST_SCALE, SMALLEST_SCALE
 from cpunet.steps.views import AUGMENTATIONS
 
@@ -77,15 +78,15 @@ class Options:
 def check_options(options: Options) -> None:
     """Raise ValueError, in words for a person, if an option cannot be."""
     if options.diameter_px is not None and not options.diameter_px > 0:
-        raise ValueError(f"The typical diameter must be larger than 0 pixels; it is {options.diameter_px}.")
+        raise OptionError(f"The typical diameter must be larger than 0 pixels; it is {options.diameter_px}.")
     if options.scale is not None and not SMALLEST_SCALE <= options.scale <= LARGEST_SCALE:
-        raise ValueError(
+        raise OptionError(
             f"The image can be enlarged for the network by a factor of {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}; it is "
             f"{options.scale}."
         )
     threshold = options.foreground_threshold
     if threshold is not None and not 0 < threshold < 1:
-        raise ValueError(f"The foreground threshold must lie between 0 and 1; it is {threshold}.")
+        raise OptionError(f"The foreground threshold must lie between 0 and 1; it is {threshold}.")
     _check_choice("way to separate touching objects", options.declump_method, DECLUMP_METHODS)
     _check_choice("augmentation", options.augmentation, AUGMENTATIONS)
     if options.fill_holes is not None:
@@ -95,9 +96,9 @@ def check_options(options: Options) -> None:
         ("The smallest distance between two objects' middles", options.min_distance_px),
     ):
         if value is not None and not 0 <= value < np.inf:
-            raise ValueError(f"{what} must be 0 pixels or more; it is {value}.")
+            raise OptionError(f"{what} must be 0 pixels or more; it is {value}.")
 
 
 def _check_choice(what: str, value: object, choices: Tuple[str, ...]) -> None:
     if value not in choices:
-        raise ValueError(f"There is no {what} called {value!r}; choose one of: {', '.join(choices)}.")
+        raise OptionError(f"There is no {what} called {value!r}; choose one of: {', '.join(choices)}.")

@@ -5,11 +5,12 @@ import pytest
 from cpunet.__main__ import main
 from cpunet.checks.stored_test import drawn_input
 from cpunet.checks.verify import verify_model
+from cpunet.errors import ModelError
 from cpunet.export.precision import to_float16, to_int8
 from cpunet.export.reduced_precision import calibration_images
 from cpunet.export.to_onnx import onnx_bytes
 from cpunet.export.training_card import card_from_training
-from cpunet.model.card import METADATA_KEY, ModelError
+from cpunet.model.card import METADATA_KEY
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card
 from cpunet.training.network.unet import Probabilities
@@ -160,7 +161,7 @@ def test_a_variant_that_loses_objects_is_not_written(data_root, float32_model, t
     path = tmp_path / "model.onnx"
     path.write_bytes(b"the model before")
     given = ["export", str(float32_model), "-o", str(path), "--precision", "int8", "--data", str(data_root)]
-    assert main(given) == 1
+    assert main(given) == 2
     message = capsys.readouterr().err
     assert "int8 loses 0." in message
     assert "nothing was written" in message
@@ -173,13 +174,13 @@ def test_what_the_command_needs_is_said(missing, data_root, float32_model, tmp_p
     given = {"-o": str(tmp_path / "m.onnx"), "--data": str(data_root)}
     del given[missing]
     arguments = [part for pair in given.items() for part in pair]
-    assert main(["export", str(float32_model), "--precision", "int8", *arguments]) == 1
+    assert main(["export", str(float32_model), "--precision", "int8", *arguments]) == 2
     assert "needs -o FILE.onnx, and --data ROOT" in capsys.readouterr().err
 
 
 def test_the_float32_model_is_not_overwritten(data_root, float32_model, capsys):
     before = float32_model.read_bytes()
     given = ["export", str(float32_model), "-o", str(float32_model), "--precision", "int8", "--data", str(data_root)]
-    assert main(given) == 1
+    assert main(given) == 2
     assert "a folder of its own" in capsys.readouterr().err
     assert float32_model.read_bytes() == before

@@ -9,14 +9,15 @@ import torch
 
 from cpunet.__main__ import main
 from cpunet.checks.halo import measure_halo
-from cpunet.export.to_onnx import ExportError, onnx_bytes, predict_with, write_onnx
+from cpunet.errors import DataError, ExportError
+from cpunet.export.to_onnx import onnx_bytes, predict_with, write_onnx
 from cpunet.export.training_card import card_from_training
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card, sha256
 from cpunet.scores import pool_scores
 from cpunet.steps.tiling import predict_tiled
 from cpunet.training.config import DataSource
-from cpunet.training.data.labeled_images import DataError, rows_of_split
+from cpunet.training.data.labeled_images import rows_of_split
 from cpunet.training.evaluation.torch_model import score_images
 from cpunet.training.network.unet import Probabilities
 from cpunet.training.weights import build_network, load_trained, save_trained
@@ -97,7 +98,7 @@ def test_a_model_is_written_again_with_the_card_that_it_had(weights, tmp_path, c
     assert read_card(again) == read_card(path)
     assert read_card(again).postprocessing.marker_threshold == 0.31
     capsys.readouterr()
-    assert main(["export", str(weights), "-o", str(again), "--card", str(path), "--command", "x"]) == 1
+    assert main(["export", str(weights), "-o", str(again), "--card", str(path), "--command", "x"]) == 2
     assert "without --data and --command" in capsys.readouterr().err
 
 
@@ -107,7 +108,7 @@ def test_the_card_of_another_network_is_not_kept(weights, trained, tmp_path, cap
     torch.nn.init.normal_(trained.network.head.weight)
     other = tmp_path / "other.safetensors"
     save_trained(other, trained)
-    assert main(["export", str(other), "-o", str(tmp_path / "new" / "model.onnx"), "--card", str(path)]) == 1
+    assert main(["export", str(other), "-o", str(tmp_path / "new" / "model.onnx"), "--card", str(path)]) == 2
     assert "of another network: the file and the weights disagree" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
@@ -201,17 +202,17 @@ def test_a_failure_while_scoring_leaves_the_model_before(data_root, weights_of_d
         raise DataError("f7: the image cannot be read")
 
     monkeypatch.setattr("cpunet.export.commands.export.score_images", broken)
-    assert main(["export", str(weights_of_drawn), "-o", str(path), "--data", str(data_root)]) == 1
+    assert main(["export", str(weights_of_drawn), "-o", str(path), "--data", str(data_root)]) == 2
     assert path.read_bytes() == b"the model before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
 
 
 def test_the_command_says_what_is_wrong(weights, tmp_path, capsys):
-    assert main(["export", str(tmp_path / "absent.ckpt"), "-o", str(tmp_path / "m.onnx")]) == 1
+    assert main(["export", str(tmp_path / "absent.ckpt"), "-o", str(tmp_path / "m.onnx")]) == 2
     assert "no such file" in capsys.readouterr().err
-    assert main(["export", str(weights), "-o", str(tmp_path / "model.pt")]) == 1
+    assert main(["export", str(weights), "-o", str(tmp_path / "model.pt")]) == 2
     assert "must end in .onnx" in capsys.readouterr().err
-    assert main(["export", str(weights), "-o", str(tmp_path / "m.onnx"), "--data", str(tmp_path)]) == 1
+    assert main(["export", str(weights), "-o", str(tmp_path / "m.onnx"), "--data", str(tmp_path)]) == 2
     assert "index.csv" in capsys.readouterr().err
     assert not (tmp_path / "m.onnx").exists()
 

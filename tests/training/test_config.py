@@ -3,14 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from cpunet.training.config import (
-    ConfigError,
-    DataSource,
-    config_from_dict,
-    config_to_dict,
-    read_config,
-    source_names,
-)
+from cpunet.errors import ConfigError
+from cpunet.training.config import DataSource, config_from_dict, config_to_dict, read_config, source_names
 from cpunet.training.patches.augmentation import PRESETS
 from tests.drawn_data_set import SMALL
 from tests.places import REPOSITORY

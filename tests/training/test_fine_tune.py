@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cpunet.training.config import ConfigError
+from cpunet.errors import ConfigError
 from cpunet.training.fine_tune import find_weights, load_start, take_over
 from cpunet.training.network.unet import Architecture
 from cpunet.training.patches.targets import Targets

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from cpunet.errors import DataError
 from cpunet.training.checking.appearance import Cluster, clusters_of
 from cpunet.training.checking.image_facts import ERROR, WARNING, Finding, ImageFacts, look_at
 from cpunet.training.data.duplicates import SAME_PICTURE, TESTED_SPLITS, leaking_images
-from cpunet.training.data.index import INDEX, DataError, id_fault, index_problems, read_table
+from cpunet.training.data.index import INDEX, id_fault, index_problems, read_table
 from cpunet.training.data.labeled_images import IndexRow, row_of
 from cpunet.training.data.splits import KEPT_SPLIT
 from cpunet.training.importing.pairs import image_files

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cpunet.files.images import ImageFileError, gray_of_equal_colors, read_image
+from cpunet.errors import ImageError
+from cpunet.files.images import gray_of_equal_colors, read_image
 from cpunet.training.checking.label_warnings import Said, label_warnings
 from cpunet.training.data.duplicates import THUMBNAIL_PX, fine_structure, pixel_sum
 from cpunet.training.data.labeled_images import SUFFIXES, IndexRow, check_labels, object_diameters
@@ -101,7 +102,7 @@ def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, li
         path = row.image_path if folder == "images" else row.labels_path
         try:
             arrays.append(read_image(path))
-        except ImageFileError as error:
+        except ImageError as error:
             findings.append(Finding(ERROR, "file", where, str(error)))
     if len(arrays) < 2:
         return None, findings

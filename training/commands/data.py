@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from cpunet.files.images import ImageFileError
+from cpunet.errors import DataError
 from cpunet.training.checking.check import check_data
 from cpunet.training.checking.report import report_text, write_report
-from cpunet.training.data.index import DataError, index_problems, read_table, write_table
+from cpunet.training.data.index import index_problems, read_table, write_table
 from cpunet.training.data.splits import (
     FRACTIONS,
     counted,
@@ -21,7 +20,6 @@ from cpunet.training.data.splits import (
 )
 from cpunet.training.importing.cellprofiler import pair_cellprofiler
 from cpunet.training.importing.data_set import ImportOptions, import_pairs, pair_source
-from cpunet.training.importing.label_files import LabelFileError
 from cpunet.training.importing.pairs import pair_by_name
 from cpunet.training.importing.public_sets import PUBLIC_SETS, download
 
@@ -41,12 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what was asked for and return 0; 1 if a check found errors; 2 if it could not be done."""
-    try:
-        code: int = arguments.do(arguments)
-    except (DataError, ImageFileError, LabelFileError, OSError) as error:
-        print(f"cpunet data {arguments.action}: {error}", file=sys.stderr)
-        return 2
+    """Do what was asked for, and return 1 if a check found errors."""
+    code: int = arguments.do(arguments)
     return code
 
 

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cpunet.commands.segment import report, show_progress
-from cpunet.model.session import DeviceError, RuntimeMissingError
-from cpunet.training.data.labeled_images import DataError, IndexRow, Key, read_index, read_labeled_image
+from cpunet.commands.terminal import report, show_progress
+from cpunet.errors import DataError, LabelFileError, OptionError
+from cpunet.training.data.labeled_images import IndexRow, Key, read_index, read_labeled_image
 from cpunet.training.evaluation.methods import Method, chosen_methods
 from cpunet.training.evaluation.object_scores import true_objects
 from cpunet.training.evaluation.report import write_report, write_scores
@@ -70,31 +70,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate and return 0, or 1 if an image could not be scored, or 2 if the evaluation could not begin."""
+    """Evaluate, and return 1 if an image could not be scored."""
     output = arguments.output
-    try:
-        if arguments.worst < 0:
-            raise ValueError(f"--worst must be 0 or more; it is {arguments.worst}.")
-        rows = chosen_rows(arguments.data, arguments.split, arguments.modality)
-        methods = chosen_methods(arguments.model, arguments.beside, rows, arguments.diameter, output)
-        if output.exists() and not output.is_dir():
-            raise ValueError(f"{output}: this is a file; -o needs a folder.")
-        output.mkdir(parents=True, exist_ok=True)
-    except (ValueError, OSError, RuntimeMissingError, DeviceError) as error:
-        print(f"cpunet evaluate: {error}", file=sys.stderr)
-        return 2
+    if arguments.worst < 0:
+        raise OptionError(f"--worst must be 0 or more; it is {arguments.worst}.")
+    rows = chosen_rows(arguments.data, arguments.split, arguments.modality)
+    methods = chosen_methods(arguments.model, arguments.beside, rows, arguments.diameter, output)
+    if output.exists() and not output.is_dir():
+        raise OptionError(f"{output}: this is a file; -o needs a folder.")
+    output.mkdir(parents=True, exist_ok=True)
     scored, failed = score_methods(methods, rows)
     if not scored[0].images:
-        report("cpunet evaluate: no image could be scored, so there is no report.", sys.stderr)
-        return 1
+        raise DataError("no image could be scored, so there is no report.")
     evaluation = Evaluation(arguments.split, arguments.diameter, tuple(scored), failed)
     report("\n".join(terminal_table(evaluation)))
-    try:
-        write_scores(output / SCORES_FILE, evaluation)
-        write_report(output / REPORT_FILE, evaluation, arguments.worst)
-    except OSError as error:
-        print(f"cpunet evaluate: the results cannot be written: {error}", file=sys.stderr)
-        return 1
+    write_scores(output / SCORES_FILE, evaluation)
+    write_report(output / REPORT_FILE, evaluation, arguments.worst)
     print(f"{len(scored[0].images)} images scored, {len(failed)} failed; open {output / REPORT_FILE}")
     return 1 if failed else 0
 
@@ -196,7 +187,7 @@ def score_row(methods: Sequence[Method], row: IndexRow) -> list[ScoredImage]:
     for method in methods:
         labels = method.segment(row, truth)
         if labels.shape != truth.labels.shape:
-            raise ValueError(
+            raise LabelFileError(
                 f"the labels of {method.name} have the shape {labels.shape} and the image {truth.labels.shape}. They "
                 "must be saved at the size of the image, neither cropped nor rescaled."
             )

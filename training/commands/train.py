@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from cpunet.errors import ConfigError
 from cpunet.training.config import TrainingConfig, read_config
 from cpunet.training.network.summary import summarize
 from cpunet.training.planning.plan import data_sets_below, make_plan, this_machine, write_plan
@@ -47,23 +47,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Plan, check or train; return 0, 1 if a check failed, or 2 if nothing could begin."""
+    """Plan, check or train, and return 1 if a check failed."""
+    if arguments.plan:
+        return plan(arguments)
+    config = with_choices(read_config(arguments.config), arguments)
+    run_folder = arguments.run or Path("runs") / config.name
+    print(f"network: {summarize(build_network(config), config.patch_size, config.precision)}")
+    if arguments.check:
+        return check(config, arguments.data, run_folder)
     try:
-        if arguments.plan:
-            return plan(arguments)
-        config = with_choices(read_config(arguments.config), arguments)
-        run_folder = arguments.run or Path("runs") / config.name
-        print(f"network: {summarize(build_network(config), config.patch_size, config.precision)}")
-        if arguments.check:
-            return check(config, arguments.data, run_folder)
         weights = train(config, arguments.data, run_folder)
     except torch.OutOfMemoryError:
-        print("cpunet train: the GPU's memory is too small: lower batch_size or patch_size.", file=sys.stderr)
-        return 1
-    # ConfigError, DataError, WeightsError, an image that does not fit; a full disk; more devices than there are
-    except (ValueError, OSError, MisconfigurationException) as error:
-        print(f"cpunet train: {error}", file=sys.stderr)
-        return 2
+        raise ConfigError("the GPU's memory is too small: lower batch_size or patch_size.") from None
+    except MisconfigurationException as error:  # such as more devices than there are
+        raise ConfigError(str(error)) from error
     print(f"trained weights: {weights}\nnext: cpunet export {weights} -o models/{config.name}/model.onnx --data ROOT")
     return 0
 

@@ -8,15 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cpunet.errors import DataError
 from cpunet.files.images import written_beside
 
 INDEX = "index.csv"
 INDEX_FIELDS = ("id", "modality", "split", "duplicate_of")
 WRITTEN_FIELDS = ("id", "height", "width", "dtype", "channels", "objects", "modality", "split", "duplicate_of", "group")
-
-
-class DataError(ValueError):
-    """A data set that cannot be used; the message names the file."""
 
 
 @dataclass(frozen=True)

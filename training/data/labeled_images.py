@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cpunet.files.images import ImageFileError, gray_of_equal_colors, read_image
+from cpunet.errors import DataError, ImageError
+from cpunet.files.images import gray_of_equal_colors, read_image
 from cpunet.training.config import DataSource
 from cpunet.training.data.duplicates import Key, leaking_images
-from cpunet.training.data.index import INDEX, DataError, id_fault, read_table
+from cpunet.training.data.index import INDEX, id_fault, read_table
 
 SUFFIXES = (".png", ".tif", ".tiff")
 LARGEST_NUMBER = np.iinfo(np.int32).max
@@ -189,7 +190,7 @@ def read_labeled_image(row: IndexRow) -> LabeledImage:
     """
     try:
         image, labels = read_image(row.image_path), read_image(row.labels_path)
-    except ImageFileError as error:
+    except ImageError as error:
         raise DataError(f"{row.id}: the image or its labels cannot be read: {error}") from error
     problem = check_labels(labels, image)
     if problem:

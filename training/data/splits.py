@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cpunet.files.images import ImageFileError, read_image
+from cpunet.errors import DataError, ImageError
+from cpunet.files.images import read_image
 from cpunet.training.data.duplicates import Key, joined, pixel_sum, twin_families
-from cpunet.training.data.index import DataError
 from cpunet.training.data.labeled_images import row_of
 
 KEPT_SPLIT = "excluded"
@@ -45,7 +45,7 @@ def inseparable(folder: Path, rows: Sequence[Cells]) -> list[list[int]]:
     for record in records:
         try:
             marks = [("pixels", pixel_sum(read_image(record.image_path)))]
-        except ImageFileError as error:
+        except ImageError as error:
             raise DataError(str(error)) from error
         if record.group:
             marks.append(("group", record.group))

@@ -6,15 +6,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from cpunet.errors import LabelFileError
 from cpunet.training.data.labeled_images import SUFFIXES, IndexRow, Key
 from cpunet.training.importing.pairs import LABEL_SUFFIXES as IMPORTED_ENDINGS
 
 # What Cellpose, StarDist and others add to an image's name.
 LABEL_ENDINGS = (*IMPORTED_ENDINGS, ".stardist", "_stardist")
-
-
-class LabelFolderError(ValueError):
-    """A folder of label images that cannot be used; the message names the file."""
 
 
 def find_label_files(name: str, folder: Path, rows: Sequence[IndexRow]) -> dict[Key, Path]:
@@ -36,7 +33,7 @@ def find_label_files(name: str, folder: Path, rows: Sequence[IndexRow]) -> dict[
 
     Raises
     ------
-    LabelFolderError
+    LabelFileError
         If the folder or any file is missing, or it cannot be told which of two files is meant.
 
     Notes
@@ -44,7 +41,7 @@ def find_label_files(name: str, folder: Path, rows: Sequence[IndexRow]) -> dict[
     A file with an ending goes before one without: Cellpose saves its masks beside the images.
     """
     if not folder.is_dir():
-        raise LabelFolderError(f"{name}: {folder}: there is no such folder.")
+        raise LabelFileError(f"{name}: {folder}: there is no such folder.")
     listed = {each: _files_by_stem(each) for each in {_subfolder(folder, row) for row in rows}}
     files: dict[Key, Path] = {}
     missing = []
@@ -53,7 +50,7 @@ def find_label_files(name: str, folder: Path, rows: Sequence[IndexRow]) -> dict[
         found = [path for ending in LABEL_ENDINGS for path in by_stem.get(row.id + ending, ())]
         found = found or by_stem.get(row.id, [])
         if len(found) > 1:
-            raise LabelFolderError(
+            raise LabelFileError(
                 f"{name}: {found[0]} and {found[1].name} could both be the labels of {row.id}. Leave one of them there."
             )
         if found:
@@ -62,7 +59,7 @@ def find_label_files(name: str, folder: Path, rows: Sequence[IndexRow]) -> dict[
             missing.append(row)
     if missing:
         first, endings = missing[0].id, ", ".join(LABEL_ENDINGS)
-        raise LabelFolderError(
+        raise LabelFileError(
             f"{name}: {_subfolder(folder, missing[0])} holds no labels for {len(missing)} of the {len(rows)} images, "
             f"the first is {first} (looked for {first}.tif, .tiff and .png, also with {endings} before the dot). An "
             "image without a file does not count as empty: if nothing was found in it, save an image of zeros."
@@ -76,7 +73,7 @@ def _refuse_files_used_twice(name: str, files: dict[Key, Path]) -> None:
     for key, path in files.items():
         other = image_of_file.setdefault(path, key)
         if other != key:
-            raise LabelFolderError(
+            raise LabelFileError(
                 f"{name}: {path} would serve two images, {'/'.join(other)} and {'/'.join(key)}. Put the labels of "
                 f"each data set into a folder of their own: {path.parent / other[0]} and {path.parent / key[0]}."
             )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpunet.commands.segment import report
+from cpunet.errors import OptionError, WeightsError
 from cpunet.files.images import read_image, write_labels
 from cpunet.model.find import MODEL_FILE, find_model, list_models
 from cpunet.model.session import load_model
@@ -23,7 +24,7 @@ from cpunet.training.evaluation.label_folder import find_label_files
 from cpunet.training.evaluation.torch_model import TorchModel, torch_model
 from cpunet.training.facts import known_diameters
 from cpunet.training.importing.label_files import ReadLabels, guess_format, read_labels
-from cpunet.training.weights import WeightsError, load_trained
+from cpunet.training.weights import load_trained
 
 WEIGHTS_SUFFIXES = (".safetensors", ".ckpt")
 LABELS_FOLDER = "labels"
@@ -167,16 +168,16 @@ def chosen_methods(
     if model is not None:
         methods.append(model_method(model, rows, diameter_px, output / LABELS_FOLDER))
     elif diameter_px is not None:
-        raise ValueError("--diameter is for a model, and there is no --model.")
+        raise OptionError("--diameter is for a model, and there is no --model.")
     for text in beside:
         name, _, folder = text.partition("=")
         if not name.strip() or not folder:
-            raise ValueError(f"--beside {text}: this must be NAME=FOLDER, such as StarDist=results/stardist.")
+            raise OptionError(f"--beside {text}: this must be NAME=FOLDER, such as StarDist=results/stardist.")
         if name in [method.name for method in methods]:
-            raise ValueError(f"--beside {text}: there is a method called {name!r} already. Choose another name.")
+            raise OptionError(f"--beside {text}: there is a method called {name!r} already. Choose another name.")
         methods.append(LabelFolder(name, folder, find_label_files(name, Path(folder).expanduser(), rows)))
     if not methods:
-        raise ValueError("There is nothing to evaluate: give --model, --beside or both.")
+        raise OptionError("There is nothing to evaluate: give --model, --beside or both.")
     return methods
 
 

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from cpunet.files.images import ImageFileError
-from cpunet.training.data.index import DataError
-from cpunet.training.importing.label_files import LabelFileError, guess_format, read_labels
+from cpunet.errors import DataError, ImageError, LabelFileError
+from cpunet.training.importing.label_files import guess_format, read_labels
 from cpunet.training.importing.pairs import Pair, Pairing, image_files
 
 SEPARATORS = "_-. "
@@ -126,7 +125,7 @@ def is_label_image(path: Path) -> bool:
     """Say whether a file can be read as labels and holds an object."""
     try:
         return bool(read_labels([path], guess_format(path)).labels.any())
-    except (LabelFileError, ImageFileError):
+    except (LabelFileError, ImageError):
         return False
 
 

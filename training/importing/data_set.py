@@ -9,13 +9,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from cpunet.files.images import ImageFileError, read_image
+from cpunet.errors import DataError, ImageError, LabelFileError
+from cpunet.files.images import read_image
 from cpunet.training.data.duplicates import SeenImages
-from cpunet.training.data.index import INDEX, WRITTEN_FIELDS, DataError, index_problems, read_table, write_table
+from cpunet.training.data.index import INDEX, WRITTEN_FIELDS, index_problems, read_table, write_table
 from cpunet.training.data.labeled_images import read_index
 from cpunet.training.data.splits import counted, inseparable, split_at_random
 from cpunet.training.importing.files import folder_beside, read_source_image, store_image, store_labels
-from cpunet.training.importing.label_files import LabelFileError, read_labels
+from cpunet.training.importing.label_files import read_labels
 from cpunet.training.importing.pairs import Pair, Pairing, pair_mask_folders
 
 SHOWN_PROBLEMS = 20
@@ -135,7 +136,7 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
         for label_format, pair in tqdm(everything, desc="import", unit="image", disable=None):
             try:
                 cells, sentence = _store(pair, label_format, folder, earlier)
-            except (ImageFileError, LabelFileError, DataError) as error:
+            except (ImageError, LabelFileError, DataError) as error:
                 problems.append(str(error))
                 continue
             cells["modality"] = cells.get("modality") or options.modality

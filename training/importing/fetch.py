@@ -14,7 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from cpunet import __version__
-from cpunet.training.data.index import DataError
+from cpunet.errors import DataError
 
 CHUNK = 1 << 18
 TIMEOUT_S = 60

@@ -14,8 +14,8 @@ import PIL.Image
 import tifffile
 from numpy.typing import NDArray
 
+from cpunet.errors import DataError
 from cpunet.files.images import LARGEST_UINT16, TIFF_SUFFIXES, gray_of_equal_colors, read_image
-from cpunet.training.data.index import DataError
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def read_source_image(path: Path) -> SourceImage:
     ------
     DataError
         If this is no plane of one to four channels, or reading it would lose bits.
-    ImageFileError
+    ImageError
         If the file is missing or no image.
     """
     if path.suffix.lower() == ".png" and _png_loses_bits(path):

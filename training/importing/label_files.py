@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skimage.measure import label as connected
 from skimage.segmentation import relabel_sequential
 
+from cpunet.errors import LabelFileError
 from cpunet.files.images import gray_of_equal_colors, read_image
 from cpunet.training.data.labeled_images import check_labels
 
@@ -23,10 +24,6 @@ SAVE_AS = (
     'In CellProfiler choose "uint16" in ConvertObjectsToImage, and in SaveImages the format "tiff" with the bit depth '
     '"16-bit integer", or "No conversion" with more than 65535 objects.'
 )
-
-
-class LabelFileError(ValueError):
-    """Labels that cannot be read as objects; the message names the file."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
     ------
     LabelFileError
         If the file holds no such labels.
-    ImageFileError
+    ImageError
         If it is missing or no image.
     """
     if label_format == "masks":

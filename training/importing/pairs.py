@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cpunet.training.data.index import DataError
+from cpunet.errors import DataError
 from cpunet.training.data.labeled_images import SUFFIXES
 from cpunet.training.importing.label_files import guess_format
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cpunet.errors import DataError
 from cpunet.files.images import gray_of_equal_colors, read_image, written_beside
-from cpunet.training.data.index import DataError
 from cpunet.training.importing.data_set import ImportOptions, import_pairs
 from cpunet.training.importing.fetch import fetch
 from cpunet.training.importing.label_files import read_labels

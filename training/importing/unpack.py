@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from cpunet.training.data.index import DataError
+from cpunet.errors import DataError
 from cpunet.training.importing.fetch import require_space
 
 LARGEST_BYTES = 4 << 30

@@ -13,10 +13,11 @@ from skimage.transform import resize
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from cpunet.errors import DataError
 from cpunet.segment import prepare_image, rescale
 from cpunet.steps.normalize import normalize
 from cpunet.training.config import TrainingConfig
-from cpunet.training.data.labeled_images import DataError, LabeledImage
+from cpunet.training.data.labeled_images import LabeledImage
 from cpunet.training.importing.label_files import renumbered
 from cpunet.training.patches.augmentation import augment
 from cpunet.training.patches.patch import Patch

@@ -14,9 +14,9 @@ import psutil
 import torch
 import yaml
 
+from cpunet.errors import DataError
 from cpunet.files.images import written_beside
 from cpunet.training.config import TrainingConfig, config_from_dict
-from cpunet.training.data.labeled_images import DataError
 from cpunet.training.fine_tune import find_weights
 from cpunet.training.network.summary import NetworkSummary, measure_receptive_field, summarize
 from cpunet.training.network.unet import Architecture, UNet

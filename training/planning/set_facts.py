@@ -10,14 +10,8 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from cpunet.training.data.labeled_images import (
-    DataError,
-    IndexRow,
-    LabeledImage,
-    object_diameters,
-    read_index,
-    read_labeled_image,
-)
+from cpunet.errors import DataError
+from cpunet.training.data.labeled_images import IndexRow, LabeledImage, object_diameters, read_index, read_labeled_image
 from cpunet.training.facts import median_diameter
 from cpunet.training.patches.targets import border_between_objects
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-
-class DisagreementError(ValueError):
-    """Two computations that should agree do not; the message says where, and gives both values."""
+from cpunet.errors import DisagreementError
 
 
 @dataclass(frozen=True)

@@ -1,71 +1,27 @@
-"""``cpunet doctor``: what is installed, whether the models are sound, which device a session really gets."""
+"""Which device a session really gets, how fast it is, and what a GPU lacks."""
 
 from __future__ import annotations
 
-import argparse
-import platform
 import statistics
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Any, List, Optional
 
 import numpy as np
 
-from cpunet import __version__
 from cpunet.checks.synthetic import draw_field
-from cpunet.model.card import ModelCard, ModelError
-from cpunet.model.find import list_models
+from cpunet.errors import CpunetError, RuntimeMissingError
+from cpunet.model.card import ModelCard
 from cpunet.model.memory import total_gpu_memory_bytes
-from cpunet.model.packages import add_bundled_packages
-from cpunet.model.session import CPU, CUDA, DeviceError, OnnxModel, RuntimeMissingError, import_onnxruntime, load_model
-from cpunet.onnx_reader.metadata import sha256
+from cpunet.model.session import CPU, CUDA, OnnxModel, import_onnxruntime, load_model
 from cpunet.options import Options
 from cpunet.segment import segment_image
 
-PACKAGES = ("numpy", "scipy", "scikit-image", "onnxruntime", "onnxruntime-gpu", "cellprofiler", "torch")
 TIMED_RUNS = 5
 # A biologist waits for the report beside the button: no second run where the first took longer than this.
 LONG_SECONDS = 3.0
 REPORTED_SIDE = 1024
 GPU_LIBRARIES_PAGE = "https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments; there is none."""
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Print the diagnosis and return 0, or 1 if something must be mended."""
-    add_bundled_packages()  # so that an onnxruntime beside the plugin counts as installed
-    print(f"cpunet {__version__}, Python {platform.python_version()} on {platform.platform()}")
-    for package in PACKAGES:
-        try:
-            print(f"    {package:16} {metadata.version(package)}")
-        except metadata.PackageNotFoundError:
-            print(f"    {package:16} not installed")
-    models = list_models()
-    for name, path in models.items():
-        print(f"model {name}\n    file      {path}\n    sha256    {sha256(path)}")
-    try:
-        onnxruntime = import_onnxruntime()
-    except RuntimeMissingError as error:
-        print(f"PROBLEM: {error}")
-        return 1
-    print(f"onnxruntime offers {', '.join(onnxruntime.get_available_providers())}")
-    if not models:
-        print("PROBLEM: no model was found; see `cpunet models`.")
-        return 1
-    problems = 0
-    for name, path in models.items():
-        try:
-            model = load_model(path)
-            print("\n".join([f"model {name}", *(f"    {line}" for line in measure(model))]))
-        except (ModelError, DeviceError, ValueError) as error:
-            problems += 1
-            print(f"PROBLEM: model {name}: {error}")
-    print("Everything works." if not problems else f"Models with a problem: {problems}.")
-    return 1 if problems else 0
 
 
 def measure(model: OnnxModel) -> List[str]:
@@ -132,7 +88,7 @@ def device_report(
             f"An image of {REPORTED_SIDE} x {REPORTED_SIDE} pixels takes {_seconds_for_an_image(model):.2f} seconds.",
         ]
         provider = model.provider
-    except (ModelError, DeviceError, ValueError) as error:
+    except CpunetError as error:
         sentences.append(f"The model cannot run: {error}")
         provider = ""
     lacking = _what_a_gpu_lacks(onnxruntime, provider, device)

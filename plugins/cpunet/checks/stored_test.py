@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cpunet.checks.synthetic import draw_field
-from cpunet.model.card import InputCard, ModelError
+from cpunet.errors import ModelError
+from cpunet.model.card import InputCard
 from cpunet.steps.normalize import normalize
 
 STORED_TEST_KEY = "cpunet.stored_test"

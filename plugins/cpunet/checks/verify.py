@@ -10,11 +10,11 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from cpunet.checks.agreement import DisagreementError, Tolerance, check_agreement
+from cpunet.checks.agreement import Tolerance, check_agreement
 from cpunet.checks.halo import NOTICEABLE, reach_of_impulse
 from cpunet.checks.stored_test import STORED_TEST_KEY, drawn_input, stored_test_from_json
 from cpunet.checks.synthetic import draw_field
-from cpunet.model.card import ModelError
+from cpunet.errors import DisagreementError, ModelError
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.metadata import read_card, read_metadata, read_versions
 from cpunet.onnx_reader.safety import check_onnx

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import List
 
-from cpunet.model.card import ModelCard, ModelError
+from cpunet.errors import ModelError
+from cpunet.model.describe import describe
 from cpunet.model.find import MODELS_VARIABLE, list_models, model_folders
-from cpunet.onnx_reader.metadata import read_card, sha256
+from cpunet.onnx_reader.metadata import read_card
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,37 +29,3 @@ def run(arguments: argparse.Namespace) -> int:
             broken += 1
             print(f"{name}\n    cannot be used: {error}")
     return 1 if broken else 0
-
-
-def describe(name: str, path: Path, card: ModelCard) -> List[str]:
-    """Say in a few lines what a model is for.
-
-    Parameters
-    ----------
-    name : str
-        The one that chooses it; the card's may be another. Empty for a file that was chosen by its path.
-    path : Path
-    card : ModelCard
-
-    Returns
-    -------
-    list of str
-    """
-    low, middle, high = card.input.diameter_low_px, card.input.diameter_px, card.input.diameter_high_px
-    scores = [
-        f"{data}: " + ", ".join(f"{score} {value:.3f}" for score, value in values.items() if isinstance(value, float))
-        for data, values in card.scores.items()
-        if isinstance(values, dict)
-    ]
-    own_name = f"{card.name} {card.version}".rstrip()
-    return [
-        own_name if name in ("", card.name) else f"{name} (its card: {own_name})",
-        *[f"    {line}" for line in card.description.splitlines()],
-        f"    takes     {', '.join(card.input.channels)} ({card.input.modality}); objects of {low:.0f} to {high:.0f} "
-        f"pixels, trained at {middle:.0f}",
-        f"    gives     {', '.join(card.output.roles)}",
-        *[f"    scores    {line}" for line in scores],
-        f"    licence   {card.licence}",
-        f"    file      {path}",
-        f"    sha256    {sha256(path)}",
-    ]

@@ -7,15 +7,14 @@ import sys
 from pathlib import Path
 from typing import Dict, Tuple
 
+from cpunet.commands.terminal import report, show_progress
+from cpunet.errors import OptionError
 from cpunet.files.images import gray_of_equal_colors, read_image, write_labels, write_picture
 from cpunet.files.overlay import draw_outlines, picture
-from cpunet.model.card import ModelError
 from cpunet.model.find import DEFAULT_MODEL, find_model
-from cpunet.model.session import DEVICES, DeviceError, RuntimeMissingError, load_model
+from cpunet.model.session import DEVICES, load_model
 from cpunet.segment import Model, Options, check_options, segment_image, usable_pixels
 from cpunet.steps.filters import filter_objects
-
-BAR_WIDTH = 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,27 +40,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Segment each image and return 0, or 1 if any failed, or 2 if none could be begun."""
+    """Segment each image, and return 1 if any failed."""
     options = Options(
         diameter_px=arguments.diameter,
         foreground_threshold=arguments.foreground_threshold,
         declump_method="none" if arguments.no_declump else "probability",
     )
     diameter_range = tuple(arguments.diameter_range) if arguments.diameter_range else None
-    try:
-        check_options(options)
-        if diameter_range and not 0 < diameter_range[0] <= diameter_range[1]:
-            raise ValueError(
-                f"--diameter-range {diameter_range[0]:g} {diameter_range[1]:g}: the minimum is larger than the "
-                "maximum, or not above 0."
-            )
-        model = load_model(find_model(arguments.model), arguments.device)
-        if arguments.output.exists() and not arguments.output.is_dir():
-            raise ValueError(f"{arguments.output}: this is a file; -o needs a folder.")
-        arguments.output.mkdir(parents=True, exist_ok=True)
-    except (ModelError, RuntimeMissingError, DeviceError, OSError, ValueError) as error:
-        print(f"cpunet segment: {error}", file=sys.stderr)
-        return 2
+    check_options(options)
+    if diameter_range and not 0 < diameter_range[0] <= diameter_range[1]:
+        raise OptionError(
+            f"--diameter-range {diameter_range[0]:g} {diameter_range[1]:g}: the minimum is larger than the "
+            "maximum, or not above 0."
+        )
+    model = load_model(find_model(arguments.model), arguments.device)
+    if arguments.output.exists() and not arguments.output.is_dir():
+        raise OptionError(f"{arguments.output}: this is a file; -o needs a folder.")
+    arguments.output.mkdir(parents=True, exist_ok=True)
     paths = list({path.resolve(): path for path in arguments.images}.values())  # each file once
     failed = 0
     written: Dict[str, Path] = {}
@@ -69,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         show_progress(done, len(paths), path.name)
         try:
             if path.stem in written:
-                raise ValueError(
+                raise OptionError(
                     f"{path}: its results would replace those of {written[path.stem]}, which has the same name. Run "
                     "the two into different folders."
                 )
@@ -120,18 +115,3 @@ def segment_file(
     write_picture(output / f"{path.stem}_overlay.png", draw_outlines(picture(image), labels))
     write_labels(output / f"{path.stem}_labels.tif", labels)
     return int(labels.max())
-
-
-def show_progress(done: int, total: int, name: str) -> None:
-    """Draw the progress bar on the terminal's last line; nothing where the output is no terminal."""
-    if sys.stderr.isatty():
-        filled = BAR_WIDTH * done // total
-        bar = "#" * filled + "-" * (BAR_WIDTH - filled)
-        print(f"\r\033[K[{bar}] {done}/{total} {name}", end="", file=sys.stderr, flush=True)
-
-
-def report(line: str, stream: object = None) -> None:
-    """Print a line above the progress bar."""
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
-    print(line, file=stream or sys.stdout, flush=True)  # type: ignore[arg-type]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from cpunet.checks.verify import Reference, verify_model
-from cpunet.model.session import RuntimeMissingError, import_onnxruntime
+from cpunet.errors import OptionError
+from cpunet.model.session import import_onnxruntime
 from cpunet.onnx_reader.metadata import sha256
 
 
@@ -27,21 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print each check, and return 0 if all passed, 1 if one failed, 2 if none could be made."""
+    """Print each check, and return 1 if one failed."""
     path: Path = arguments.file
-    try:
-        onnxruntime = import_onnxruntime()
-    except RuntimeMissingError as error:
-        print(f"cpunet verify: {error}", file=sys.stderr)
-        return 2
+    onnxruntime = import_onnxruntime()
     training = training_world()
     if training is None and arguments.data:
-        print(
-            "cpunet verify: --data scores labeled images, for which the training packages are needed: install "
-            "cpunet[training].",
-            file=sys.stderr,
+        raise OptionError(
+            "--data scores labeled images, for which the training packages are needed: install cpunet[training]."
         )
-        return 2
     print(f"{path}, with onnxruntime {onnxruntime.__version__} on Python {sys.version.split()[0]}")
     reference: Optional[Reference] = training.torch_reference(path) if training else None
     checks = verify_model(path, reference)

@@ -12,12 +12,10 @@ import numpy.typing as npt
 import PIL.Image
 import tifffile
 
+from cpunet.errors import ImageError
+
 TIFF_SUFFIXES = (".tif", ".tiff")
 LARGEST_UINT16 = np.iinfo(np.uint16).max
-
-
-class ImageFileError(ValueError):
-    """An image file that cannot be read; the message names it."""
 
 
 def read_image(path: Path) -> npt.NDArray[Any]:
@@ -35,18 +33,18 @@ def read_image(path: Path) -> npt.NDArray[Any]:
 
     Raises
     ------
-    ImageFileError
+    ImageError
         If the file is missing, empty or no image.
     """
     path = Path(path)
     if not path.is_file():
-        raise ImageFileError(f"{path}: there is no such file.")
+        raise ImageError(f"{path}: there is no such file.")
     if path.stat().st_size == 0:
-        raise ImageFileError(f"{path}: the file is empty.")
+        raise ImageError(f"{path}: the file is empty.")
     try:
         return _read_tiff(path) if path.suffix.lower() in TIFF_SUFFIXES else _read_with_pillow(path)
     except Exception as error:  # each image format brings exceptions of its own
-        raise ImageFileError(f"{path}: this cannot be read as an image: {error}") from error
+        raise ImageError(f"{path}: this cannot be read as an image: {error}") from error
 
 
 def _read_tiff(path: Path) -> npt.NDArray[Any]:

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Type, TypeVar
 
+from cpunet.errors import ModelError
+
 CARD_VERSION = "1.0"
 METADATA_KEY = "cpunet.model_card"
 
@@ -13,10 +15,6 @@ ROLES = ("background", "interior", "boundary", "foreground", "border", "distance
 NORMALIZATIONS = ("percentile", "none")
 
 Section = TypeVar("Section")
-
-
-class ModelError(ValueError):
-    """A model file, or its card, that cannot be used; the message says why and what to do."""
 
 
 @dataclass(frozen=True)

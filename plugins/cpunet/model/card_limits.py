@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List, Tuple
 
-from cpunet.model.card import ModelCard, ModelError, card_from_content, parsed
+from cpunet.errors import ModelError
+from cpunet.model.card import ModelCard, card_from_content, parsed
 
 LARGEST_CARD_CHARACTERS = 2**20
 DEEPEST_NESTING = 32

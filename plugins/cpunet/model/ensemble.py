@@ -8,6 +8,7 @@ from typing import Any, Sequence, Tuple
 import numpy as np
 import numpy.typing as npt
 
+from cpunet.errors import ModelError
 from cpunet.model.card import InputCard, ModelCard, OutputCard, Postprocessing
 from cpunet.segment import Model
 
@@ -97,7 +98,7 @@ def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
         If there is no model, or two differ in channels, normalization or roles, or know no diameter in common.
     """
     if not cards:
-        raise ValueError("There is no model to average; choose one at least.")
+        raise ModelError("There is no model to average; choose one at least.")
     first = cards[0]
     for card in cards[1:]:
         _check_alike(first, card, "channels", first.input.channels, card.input.channels)
@@ -122,7 +123,7 @@ def _common_input(inputs: Sequence[InputCard], names: Sequence[str]) -> InputCar
         ranges = "; ".join(
             f"{name}: {card.diameter_low_px:g} to {card.diameter_high_px:g}" for name, card in zip(names, inputs)
         )
-        raise ValueError(
+        raise ModelError(
             "These models cannot be averaged: no object diameter is known to all of them, and all see the image "
             f"at the same scale ({ranges} pixels). Choose models that were trained on objects of similar size."
         )
@@ -158,7 +159,7 @@ def _mean_settings(settings: Sequence[Postprocessing]) -> Postprocessing:
 
 def _check_alike(first: ModelCard, other: ModelCard, what: str, wanted: Any, found: Any) -> None:
     if wanted != found:
-        raise ValueError(
+        raise ModelError(
             f"The models {first.name} and {other.name} cannot be averaged: their {what} differ. {first.name} has "
             f"{_words(wanted)}; {other.name} has {_words(found)}. Choose models that agree."
         )

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Mapping
 
-from cpunet.model.card import ModelError
+from cpunet.errors import ModelError
 
 MODELS_VARIABLE = "CPUNET_MODELS"
 DEFAULT_MODEL = "nuclei_fluorescence"

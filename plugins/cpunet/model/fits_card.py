@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cpunet.model.card import ModelCard, ModelError
+from cpunet.errors import ModelError
+from cpunet.model.card import ModelCard
 
 
 def check_fits_card(path: Path, card: ModelCard, session: Any) -> str:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Callable, Optional, Tuple
 
+from cpunet.errors import OutOfMemoryError
 from cpunet.model.card import ModelCard
-from cpunet.model.out_of_memory import OutOfMemoryError, is_out_of_memory
+from cpunet.model.out_of_memory import is_out_of_memory
 from cpunet.options import Options
 from cpunet.segment import Model
 from cpunet.steps.scale import Segmentation

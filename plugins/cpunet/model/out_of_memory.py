@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
-
-from cpunet.model.card import ModelError
+from cpunet.errors import OutOfMemoryError
 
 # onnxruntime has no exception of its own for this, so its words must do. From its sources and from reports of users:
 OUT_OF_MEMORY_WORDS = (
@@ -16,20 +14,6 @@ OUT_OF_MEMORY_WORDS = (
     "bad_alloc",  # the C++ exception, as GCC and Clang name it
     "bad allocation",  # and as Microsoft's compiler does
 )
-
-
-class OutOfMemoryError(ModelError):
-    """A network that the memory is too small for; a smaller input may fit.
-
-    Attributes
-    ----------
-    shape : tuple of int, optional
-        (N, C, Y, X) of the input that did not fit, if it is known.
-    """
-
-    def __init__(self, message: str, shape: Optional[Tuple[int, ...]] = None) -> None:
-        super().__init__(message)
-        self.shape = shape
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -10,9 +10,10 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from cpunet.model.card import ModelCard, ModelError
+from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
+from cpunet.model.card import ModelCard
 from cpunet.model.fits_card import check_fits_card
-from cpunet.model.out_of_memory import OutOfMemoryError, is_out_of_memory
+from cpunet.model.out_of_memory import is_out_of_memory
 from cpunet.model.packages import PYTHON_VERSION, add_bundled_packages, packages_folder_of_this_python
 from cpunet.model.without_card import has_card
 from cpunet.onnx_reader.metadata import read_card, sha256
@@ -33,14 +34,6 @@ INSTALL_HELP = (
     "onnxruntime, the package that runs the network, cannot be loaded. Install it, then start CellProfiler again: "
     + INSTALL_COMMAND
 )
-
-
-class RuntimeMissingError(ImportError):
-    """The package onnxruntime is not there; the message gives the command that installs it."""
-
-
-class DeviceError(RuntimeError):
-    """The device that was asked for cannot be had."""
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,8 @@ import math
 from pathlib import Path
 from typing import Dict, Sequence
 
-from cpunet.model.card import (
-    METADATA_KEY,
-    ROLES,
-    InputCard,
-    ModelCard,
-    ModelError,
-    Normalization,
-    OutputCard,
-    Postprocessing,
-)
+from cpunet.errors import ModelError
+from cpunet.model.card import METADATA_KEY, ROLES, InputCard, ModelCard, Normalization, OutputCard, Postprocessing
 from cpunet.onnx_reader.metadata import read_metadata
 
 # By the words in which a user chooses; the first is that of the models that cpunet trains.

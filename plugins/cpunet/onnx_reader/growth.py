@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Dict, List, NamedTuple, Optional
 
-from cpunet.model.card import ModelError
+from cpunet.errors import ModelError
 from cpunet.onnx_reader.structure import Network, Node, shown
 from cpunet.onnx_reader.tensor import Numbers
 

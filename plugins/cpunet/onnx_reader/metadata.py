@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import BinaryIO, Callable, Dict, Tuple, TypeVar
 
-from cpunet.model.card import METADATA_KEY, ModelCard, ModelError
+from cpunet.errors import ModelError
+from cpunet.model.card import METADATA_KEY, ModelCard
 from cpunet.model.card_limits import read_card_text
 from cpunet.onnx_reader.protobuf import LENGTH_DELIMITED, VARINT, ProtobufError, Reader, many, one
 

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import BinaryIO, List
 
-from cpunet.model.card import ModelError
+from cpunet.errors import ModelError
 from cpunet.onnx_reader.growth import check_growth
 from cpunet.onnx_reader.protobuf import LENGTH_DELIMITED, ProtobufError, Reader, many, one
 from cpunet.onnx_reader.structure import Network, Node, Value, read_network, shown

@@ -72,7 +72,7 @@ Images with much smaller or larger objects are rescaled to it.""",
 
         Raises
         ------
-        cpunet.model.card.ModelError
+        cpunet.errors.ModelError
             If an answer cannot be, such as a role that there is not.
         """
         roles = [role.strip().lower() for role in self.roles.value.split(",") if role.strip()]

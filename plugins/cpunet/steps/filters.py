@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from cpunet.errors import OptionError
+
 Labels = npt.NDArray[np.int32]
 # More objects than this are hardly objects: IdentifyPrimaryObjects' own default.
 OBJECT_LIMIT = 500
@@ -196,7 +198,7 @@ def erase_if_too_many(labels: Labels, limit: int = OBJECT_LIMIT) -> Labels:
         If the limit lies below 0.
     """
     if limit < 0:
-        raise ValueError(f"The largest number of objects must be 0 or more; it is {limit}.")
+        raise OptionError(f"The largest number of objects must be 0 or more; it is {limit}.")
     return np.zeros_like(labels) if int(labels.max()) > limit else labels
 
 
@@ -240,12 +242,12 @@ def filter_objects(
         If the range's minimum lies above its maximum, or the limit or the step cannot be.
     """
     if diameter_range_px is not None and diameter_range_px[0] > diameter_range_px[1]:
-        raise ValueError(
+        raise OptionError(
             f"The diameter range runs from {diameter_range_px[0]:g} to {diameter_range_px[1]:g} pixels: its minimum is "
             "larger than its maximum. Swap the two."
         )
     if not z_step_px > 0:
-        raise ValueError(f"The distance between two planes must be larger than 0; it is {z_step_px}.")
+        raise OptionError(f"The distance between two planes must be larger than 0; it is {z_step_px}.")
     none = np.zeros(int(labels.max()) + 1, bool)
     at_border = touching_border(labels, mask) if discard_border else none
     small = large = none

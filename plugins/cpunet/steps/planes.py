@@ -8,6 +8,7 @@ from typing import Any, Callable, Optional, Tuple
 import numpy as np
 import numpy.typing as npt
 
+from cpunet.errors import ImageError
 from cpunet.options import Options, check_options
 from cpunet.scores import overlap
 from cpunet.segment import Model, find_scale, segment_at_scale
@@ -52,7 +53,7 @@ def segment_stack(stack: npt.NDArray[Any], model: Model, options: Optional[Optio
     options = options or Options()
     check_options(options)
     if stack.ndim not in (3, 4) or stack.size == 0:
-        raise ValueError(
+        raise ImageError(
             f"The stack has the shape {stack.shape}; planes, rows and columns are needed, (Z, Y, X), and for color "
             "channels as well, (Z, Y, X, C)."
         )
@@ -129,7 +130,7 @@ def _mask_in_one_plane(mask: Mask, shape: Tuple[int, ...]) -> Mask:
     if mask is None:
         return None
     if mask.shape not in (shape, shape[1:]):
-        raise ValueError(
+        raise ImageError(
             f"The mask has the shape {mask.shape} and the stack {shape}; it must be a plane of {shape[1:]}, or a stack "
             f"of {shape}."
         )

@@ -7,6 +7,8 @@ from typing import Any, Optional, Sequence, Tuple
 import numpy as np
 import numpy.typing as npt
 
+from cpunet.errors import ImageError
+
 # A model whose input channels bear these names takes color images, and gray ones as colors that are all alike.
 COLORS = ("red", "green", "blue")
 
@@ -38,23 +40,23 @@ def prepare_image(
     wanted = len(channel_names)
     takes = f"{wanted} channel{'s' if wanted > 1 else ''} ({', '.join(channel_names)})"
     if not (np.issubdtype(image.dtype, np.number) or image.dtype == bool) or np.iscomplexobj(image):
-        raise ValueError(f"The image holds {image.dtype} values; real numbers are needed.")
+        raise ImageError(f"The image holds {image.dtype} values; real numbers are needed.")
     if image.ndim not in (2, 3):
-        raise ValueError(f"The image has {image.ndim} dimensions {image.shape}; a plane of two, (Y, X), is needed.")
+        raise ImageError(f"The image has {image.ndim} dimensions {image.shape}; a plane of two, (Y, X), is needed.")
     if image.size == 0:
-        raise ValueError(f"The image has no pixels: its shape is {image.shape}.")
+        raise ImageError(f"The image has no pixels: its shape is {image.shape}.")
     if image.ndim == 2 and tuple(channel_names) == COLORS:
         image = np.broadcast_to(image[..., np.newaxis], (*image.shape, wanted))
     found = 1 if image.ndim == 2 else image.shape[2]
     if found != wanted:
-        raise ValueError(
+        raise ImageError(
             f"The image has the shape {image.shape}, that is {found} channels, and the model takes {takes}. "
             "For a color image choose a model for color, such as nuclei_generalist, or one channel of the image "
             "first (in CellProfiler: ColorToGray). A 3-D stack must be loaded as one (in CellProfiler: 'Process as "
             "3D?' in NamesAndTypes; in Python: cpunet.steps.planes.segment_stack)."
         )
     if mask is not None and mask.shape != image.shape[:2]:
-        raise ValueError(f"The mask has the shape {mask.shape} and the image {image.shape[:2]}; they must agree.")
+        raise ImageError(f"The mask has the shape {mask.shape} and the image {image.shape[:2]}; they must agree.")
     channels = np.ascontiguousarray(
         image[np.newaxis] if image.ndim == 2 else np.moveaxis(image, -1, 0), dtype=np.float32
     )

@@ -7,6 +7,8 @@ from typing import Any, Callable, List, Optional, Tuple
 import numpy as np
 import numpy.typing as npt
 
+from cpunet.errors import ModelError, OptionError
+
 Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 
@@ -57,7 +59,7 @@ def check_tile(tile: int, halo: int, divisible_by: int, min_size: int = 1) -> No
     """
     halo = _round_up(halo, divisible_by)
     if _round_up(max(tile, min_size), divisible_by) <= 2 * halo:
-        raise ValueError(
+        raise OptionError(
             f"A tile of {tile} pixels is too small for the model's halo of {halo} pixels a side; use tiles of at "
             f"least {2 * halo + divisible_by} pixels."
         )
@@ -207,5 +209,5 @@ def predict_tiled(
 
 def _checked(predicted: npt.NDArray[Any], shape: Tuple[int, ...]) -> npt.NDArray[np.float32]:
     if predicted.shape != shape:
-        raise ValueError(f"The network returned the shape {predicted.shape}; its model card promises {shape}.")
+        raise ModelError(f"The network returned the shape {predicted.shape}; its model card promises {shape}.")
     return predicted

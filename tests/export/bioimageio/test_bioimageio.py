@@ -19,8 +19,9 @@ from onnx import TensorProto, helper
 
 from cpunet.__main__ import main
 from cpunet.checks.synthetic import draw_field
+from cpunet.errors import PackageError
 from cpunet.export.bioimageio import package as bioimageio_package
-from cpunet.export.bioimageio.package import PackageError, write_bioimageio
+from cpunet.export.bioimageio.package import write_bioimageio
 from cpunet.model.card import METADATA_KEY
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card
@@ -266,7 +267,7 @@ def test_an_image_of_the_user_becomes_the_test_input(sample, tiny, tmp_path):
 def test_an_image_that_does_not_fit_is_refused(tiny, tmp_path, capsys):
     np.save(tmp_path / "x.npy", 0)
     assert (
-        main(["export", str(tiny), "--bioimageio", str(tmp_path / "s.zip"), "--sample", str(tmp_path / "x.npy")]) == 1
+        main(["export", str(tiny), "--bioimageio", str(tmp_path / "s.zip"), "--sample", str(tmp_path / "x.npy")]) == 2
     )
     assert "cannot be read as an image" in capsys.readouterr().err
     with pytest.raises(Exception, match="the model takes nuclei"):
@@ -283,7 +284,7 @@ def test_an_image_that_does_not_fit_is_refused(tiny, tmp_path, capsys):
     ],
 )
 def test_export_says_which_argument_is_missing(words, message, capsys):
-    assert main(["export", *words]) == 1
+    assert main(["export", *words]) == 2
     assert message in capsys.readouterr().err
 
 
@@ -368,7 +369,7 @@ def test_a_step_that_is_not_implemented_is_named(before, after, named, tmp_path,
     rdf = yaml.safe_load(files["rdf.yaml"])
     rdf["outputs"][0]["postprocessing"] = after
     packed(package, {**files, "rdf.yaml": json.dumps(rdf).encode()})
-    assert imported(package, tmp_path / "m.onnx", *ANSWERS) == 1
+    assert imported(package, tmp_path / "m.onnx", *ANSWERS) == 2
     assert named in capsys.readouterr().err
     assert not (tmp_path / "m.onnx").exists()
 
@@ -387,13 +388,13 @@ def test_pixels_that_the_package_would_leave_darker_are_spoken_of(tmp_path, caps
 
 def test_a_test_output_that_is_not_reproduced_is_refused(tmp_path, capsys):
     package = theirs(tmp_path / "p.zip", test_output=lambda scaled: scaled + 0.01)
-    assert imported(package, tmp_path / "m.onnx", *ANSWERS) == 1
+    assert imported(package, tmp_path / "m.onnx", *ANSWERS) == 2
     assert "disagree" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.zip"]
 
 
 def test_what_the_package_does_not_say_is_asked_for_at_once(tmp_path, capsys):
-    assert imported(theirs(tmp_path / "p.zip"), tmp_path / "m.onnx") == 1
+    assert imported(theirs(tmp_path / "p.zip"), tmp_path / "m.onnx") == 2
     error = capsys.readouterr().err
     assert "--diameter" in error
     assert "--modality" in error
@@ -405,7 +406,7 @@ def test_a_card_that_contradicts_its_package_is_refused(packages, tmp_path, caps
     changed = files["rdf.yaml"].replace(b"max_percentile: 99.8", b"max_percentile: 99.0")
     assert changed != files["rdf.yaml"]
     package = packed(tmp_path / "p.zip", {**files, "rdf.yaml": changed})
-    assert imported(package, tmp_path / "m.onnx") == 1
+    assert imported(package, tmp_path / "m.onnx") == 2
     assert "Ask its author" in capsys.readouterr().err
 
 
@@ -434,7 +435,7 @@ def test_a_package_that_cannot_be_taken_says_why(changes, message, tmp_path, cap
     with zipfile.ZipFile(package, "w") as archive:
         for name, content in {**files, "rdf.yaml": json.dumps(rdf).encode()}.items():
             archive.writestr(name, content)
-    assert imported(package, tmp_path / "m.onnx", *ANSWERS) == 1
+    assert imported(package, tmp_path / "m.onnx", *ANSWERS) == 2
     assert message in capsys.readouterr().err
 
 
@@ -446,7 +447,7 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path, capsys):
     assert imported(folder, tmp_path / "m.onnx", *ANSWERS) == 0
     os.rename(folder / "w.onnx", tmp_path / "w.onnx")
     (folder / "w.onnx").symlink_to(tmp_path / "w.onnx")
-    assert imported(folder / "rdf.yaml", tmp_path / "n.onnx", *ANSWERS) == 1
+    assert imported(folder / "rdf.yaml", tmp_path / "n.onnx", *ANSWERS) == 2
     assert "leads out of the folder" in capsys.readouterr().err
 
 
@@ -481,7 +482,7 @@ def test_a_hostile_file_is_refused(content, message, tmp_path, capsys):
     with zipfile.ZipFile(tmp_path / "p.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name, held in files.items():
             archive.writestr(name, held)
-    assert imported(tmp_path / "p.zip", tmp_path / "m.onnx", *ANSWERS) == 1
+    assert imported(tmp_path / "p.zip", tmp_path / "m.onnx", *ANSWERS) == 2
     assert message in capsys.readouterr().err
 
 
@@ -489,7 +490,7 @@ def test_a_hostile_file_is_refused(content, message, tmp_path, capsys):
 def test_a_hostile_file_with_the_right_sum_is_refused(content, message, tmp_path, capsys):
     package = theirs(tmp_path / "p.zip")
     packed(package, {**files_of(package), **content})
-    assert imported(package, tmp_path / "m.onnx", *ANSWERS) == 1
+    assert imported(package, tmp_path / "m.onnx", *ANSWERS) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "m.onnx").exists()
 
@@ -538,7 +539,7 @@ def in_bzip2(path):
 )
 def test_a_hostile_archive_is_refused(make, message, tmp_path, capsys):
     make(tmp_path / "p.zip")
-    assert imported(tmp_path / "p.zip", tmp_path / "m.onnx", *ANSWERS) == 1
+    assert imported(tmp_path / "p.zip", tmp_path / "m.onnx", *ANSWERS) == 2
     assert message in capsys.readouterr().err
 
 

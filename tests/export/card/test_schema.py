@@ -8,18 +8,11 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from cpunet.errors import ModelError
 from cpunet.export.card.fields import PLACES, card_fields
 from cpunet.export.card.schema import read_schema, schema_errors
 from cpunet.export.training_card import card_from_training, scores_for_card
-from cpunet.model.card import (
-    CARD_VERSION,
-    METADATA_KEY,
-    NORMALIZATIONS,
-    ROLES,
-    ModelError,
-    card_from_json,
-    card_to_json,
-)
+from cpunet.model.card import CARD_VERSION, METADATA_KEY, NORMALIZATIONS, ROLES, card_from_json, card_to_json
 from cpunet.onnx_reader.metadata import read_metadata
 from cpunet.scores import pool_scores, score_image
 from tests.places import REPOSITORY

@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from cpunet.__main__ import main
 from cpunet.checks.stored_test import STORED_TEST_KEY
 from cpunet.export.card.fields import card_fields, flattened
 from cpunet.export.card.schema import schema_errors
@@ -40,9 +41,7 @@ output: {roles: [foreground], halo: 8}
 
 def card(*words):
     """Run ``cpunet card`` with these words."""
-    parser = argparse.ArgumentParser()
-    card_command.add_arguments(parser)
-    return card_command.run(parser.parse_args([str(word) for word in words]))
+    return main(["card", *map(str, words)])
 
 
 def put(path, content):
@@ -147,7 +146,7 @@ def test_show_finds_a_model_by_its_name_and_prints_its_json(tmp_path, monkeypatc
     out = capsys.readouterr().out
     assert json.loads(out) == content
     assert '\n  "card_version": "1.7"' in out
-    assert card("show", "absent") == 1
+    assert card("show", "absent") == 2
     assert "There is no model 'absent'" in capsys.readouterr().err
 
 
@@ -214,13 +213,13 @@ def test_every_field_of_the_card_has_a_flag():
 
 def test_all_that_is_missing_is_asked_for_at_once(tmp_path, capsys):
     path = put(tmp_path / "theirs.onnx", tiny_onnx(card=None, channels=2, out_channels=3))
-    assert card("add", path, "--licence", "MIT") == 1
+    assert card("add", path, "--licence", "MIT") == 2
     error = capsys.readouterr().err
     assert "7 answers are missing; the network has 2 input channels and 3 output channels" in error
     asked = re.findall(r"^    (--\S+)", error, re.M)
     flags = ["--name", "--description", "--channels", "--modality", "--diameter", "--roles", "--percentiles"]
     assert sorted(asked) == sorted(flags)
-    assert card("add", path, *ANSWERS[:-7], "--normalization", "none") == 1
+    assert card("add", path, *ANSWERS[:-7], "--normalization", "none") == 2
     assert re.findall(r"^    (--\S+)", capsys.readouterr().err, re.M) == ["--diameter", "--roles", "--halo"]
 
 
@@ -343,7 +342,7 @@ def test_add_refuses_and_leaves_the_file_as_it_was(theirs, capsys, make, changes
     if make:
         make(theirs)
     before = theirs.read_bytes()
-    assert card("add", theirs, *with_answers(changes)) == 1
+    assert card("add", theirs, *with_answers(changes)) == 2
     error = capsys.readouterr().err
     assert re.search(message, error, re.S), error
     assert error.count("theirs.onnx") >= 1
@@ -359,7 +358,7 @@ def test_sizes_that_the_network_does_not_take_are_refused(tmp_path, capsys):
     scales = helper.make_tensor("scales", TensorProto.FLOAT, [4], [1, 1, 4, 4])
     path = network_file(tmp_path / "theirs.onnx", nodes, out_shape=("N", 1, "Y2", "X2"), weights=[scales])
     before = path.read_bytes()
-    assert card("add", path, *ANSWERS, "--halo", "8", "--divisible-by", "2", "--min-size", "4") == 1
+    assert card("add", path, *ANSWERS, "--halo", "8", "--divisible-by", "2", "--min-size", "4") == 2
     assert "returned the shape (1, 1, 4, 8)" in capsys.readouterr().err
     assert path.read_bytes() == before
 
@@ -381,7 +380,7 @@ def test_yaml_that_cannot_be_is_refused(theirs, capsys, text, message):
     answers = theirs.with_name("answers.yaml")
     answers.write_text(text)
     before = theirs.read_bytes()
-    assert card("add", theirs, "--yaml", answers) == 1
+    assert card("add", theirs, "--yaml", answers) == 2
     assert re.search(message, capsys.readouterr().err)
     assert theirs.read_bytes() == before
 
@@ -424,7 +423,7 @@ def test_edit_changes_the_fields_and_nothing_else(tmp_path, capsys):
 
 def test_edit_repairs_a_card_that_is_refused(tmp_path):
     path = put(tmp_path / "model.onnx", tiny_onnx(card=changed_card(postprocessing={"marker_threshold": 1.5})))
-    assert card("show", path) == 1
+    assert card("show", path) == 2
     assert card("edit", path, "--set", "postprocessing.marker_threshold=0.5") == 0
     assert read_card(path) == card_from_json(json.dumps(CARD))
 
@@ -453,7 +452,7 @@ def test_edit_repairs_a_card_that_is_refused(tmp_path):
 )
 def test_edit_refuses_and_leaves_the_file_as_it_was(tiny_model, capsys, change, message):
     before = tiny_model.read_bytes()
-    assert card("edit", tiny_model, "--set", change) == 1
+    assert card("edit", tiny_model, "--set", change) == 2
     error = capsys.readouterr().err
     assert re.search(message, error), error
     assert tiny_model.read_bytes() == before
@@ -461,15 +460,15 @@ def test_edit_refuses_and_leaves_the_file_as_it_was(tiny_model, capsys, change, 
 
 
 def test_edit_of_a_file_without_a_card_names_add(theirs, capsys):
-    assert card("edit", theirs, "--set", "name=x") == 1
+    assert card("edit", theirs, "--set", "name=x") == 2
     assert "cpunet card add" in capsys.readouterr().err
-    assert card("edit", theirs.with_name("absent.onnx"), "--set", "name=x") == 1
+    assert card("edit", theirs.with_name("absent.onnx"), "--set", "name=x") == 2
     assert "no such model file" in capsys.readouterr().err
 
 
 def test_two_cards_in_one_file_are_not_touched(tmp_path, capsys):
     path = put(tmp_path / "model.onnx", tiny_onnx() + field(14, field(1, METADATA_KEY) + field(2, json.dumps(CARD))))
-    assert card("edit", path, "--set", "name=x") == 1
+    assert card("edit", path, "--set", "name=x") == 2
     assert "cannot be replaced alone" in capsys.readouterr().err
 
 
@@ -495,6 +494,6 @@ def test_what_the_docs_do_with_another_program_s_network(tmp_path, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         exec(re.sub("dynamic_axes=.*", "", export), {})
-    assert card(*commands[0]) == 1
+    assert card(*commands[0]) == 2
     exec(free, {})
     assert card(*commands[0]) == 0

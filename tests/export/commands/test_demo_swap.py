@@ -112,7 +112,7 @@ def test_a_pipeline_without_the_module_is_refused():
 def test_a_failing_command_ends_the_walk_with_its_message(tmp_path, capsys, monkeypatch):
     broken = (("Verify the file", "cpunet verify models/mine/model.onnx"),)
     monkeypatch.setattr(demo_swap_command, "BEFORE_THE_CHOICE", broken)
-    assert main(["demo-swap", "--output", str(tmp_path / "demo")]) == 1
+    assert main(["demo-swap", "--output", str(tmp_path / "demo")]) == 2
     assert "no such model file" in capsys.readouterr().err
 
 

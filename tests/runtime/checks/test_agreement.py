@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from cpunet.checks.agreement import DisagreementError, Tolerance, check_agreement
+from cpunet.checks.agreement import Tolerance, check_agreement
+from cpunet.errors import DisagreementError
 
 EXPECTED = np.full((1, 2, 10, 10), 0.5, np.float32)
 

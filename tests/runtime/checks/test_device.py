@@ -1,13 +1,15 @@
 import re
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
 
 from cpunet.__main__ import main
-from cpunet.checks import device as doctor
 from cpunet.checks.device import device_report
+from cpunet.errors import DeviceError
 from cpunet.model import packages as bundled_packages
+from cpunet.model.session import CPU, CUDA
 from cpunet.model.without_card import card_of_answers
 from tests.tiny_onnx import changed_card, tiny_onnx
 
@@ -17,7 +19,7 @@ def gpu(monkeypatch):
     """Say how much memory the machine's GPU has."""
 
     def has(memory_bytes):
-        monkeypatch.setattr(doctor, "total_gpu_memory_bytes", lambda: memory_bytes)
+        monkeypatch.setattr("cpunet.checks.device.total_gpu_memory_bytes", lambda: memory_bytes)
 
     has(None)
     return has
@@ -36,8 +38,8 @@ def test_the_report_says_what_runs_where_and_how_fast(tiny_model, gpu):
 
 def test_a_slow_model_is_timed_once(tiny_model, gpu, monkeypatch):
     clock, runs = iter(range(0, 1000, 7)), []
-    monkeypatch.setattr(doctor.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(doctor, "segment_image", lambda *_: runs.append(1))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr("cpunet.checks.device.segment_image", lambda *_: runs.append(1))
     assert "takes 7.00 seconds" in " ".join(device_report(tiny_model, "cpu"))
     assert runs == [1]
 
@@ -61,21 +63,21 @@ def test_what_cannot_run_is_a_sentence(tmp_path, gpu, monkeypatch):
 
 
 ONNXRUNTIME = {
-    "without support": SimpleNamespace(__version__="1.19.2", get_available_providers=lambda: [doctor.CPU]),
-    "with support": SimpleNamespace(__version__="1.19.2", get_available_providers=lambda: [doctor.CUDA, doctor.CPU]),
+    "without support": SimpleNamespace(__version__="1.19.2", get_available_providers=lambda: [CPU]),
+    "with support": SimpleNamespace(__version__="1.19.2", get_available_providers=lambda: [CUDA, CPU]),
 }
 
 
 @pytest.mark.parametrize(
     ("onnxruntime", "device", "provider", "sentence"),
     [
-        ("with support", "automatic", doctor.CUDA, ""),
-        ("with support", "cpu", doctor.CPU, "GPU with 8 GB of memory, but the device CPU was chosen. Choose Automatic"),
-        ("without support", "automatic", doctor.CPU, "Install onnxruntime-gpu instead of onnxruntime"),
+        ("with support", "automatic", CUDA, ""),
+        ("with support", "cpu", CPU, "GPU with 8 GB of memory, but the device CPU was chosen. Choose Automatic"),
+        ("without support", "automatic", CPU, "Install onnxruntime-gpu instead of onnxruntime"),
         (
             "with support",
             "automatic",
-            doctor.CPU,
+            CPU,
             "the CUDA and cuDNN libraries that onnxruntime 1.19.2 needs were not",
         ),
         ("with support", "cuda", "", ""),
@@ -85,19 +87,19 @@ ONNXRUNTIME = {
 def test_what_a_gpu_lacks_is_named(tiny_model, gpu, monkeypatch, onnxruntime, device, provider, sentence):
     def load(path, *_):
         if not provider:
-            raise doctor.DeviceError("CUDA was asked for")
+            raise DeviceError("CUDA was asked for")
         return SimpleNamespace(card=SimpleNamespace(name="tiny"), provider=provider)
 
     gpu(8 * 2**30)
-    monkeypatch.setattr(doctor, "import_onnxruntime", lambda: ONNXRUNTIME[onnxruntime])
-    monkeypatch.setattr(doctor, "load_model", load)
-    monkeypatch.setattr(doctor, "_seconds_for_an_image", lambda model: 0.1)
+    monkeypatch.setattr("cpunet.checks.device.import_onnxruntime", lambda: ONNXRUNTIME[onnxruntime])
+    monkeypatch.setattr("cpunet.checks.device.load_model", load)
+    monkeypatch.setattr("cpunet.checks.device._seconds_for_an_image", lambda model: 0.1)
     said = device_report(tiny_model, device)
     advice = [each for each in said if each.startswith("There is an NVIDIA GPU")]
     assert sentence in " ".join(advice)
     assert bool(advice) == bool(sentence)
     assert any(each.startswith("The model cannot run") for each in said) == (not provider)
-    assert ("The model tiny runs on the NVIDIA GPU (CUDA)." in said) == (provider == doctor.CUDA)
+    assert ("The model tiny runs on the NVIDIA GPU (CUDA)." in said) == (provider == CUDA)
 
 
 def test_packages_beside_the_plugin_count_as_installed(tmp_path, monkeypatch, capsys):
@@ -106,6 +108,6 @@ def test_packages_beside_the_plugin_count_as_installed(tmp_path, monkeypatch, ca
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: onnxruntime-gpu\nVersion: 9.9.9\n")
     monkeypatch.setattr(bundled_packages, "PACKAGES_FOLDER", tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(doctor, "list_models", dict)
+    monkeypatch.setattr("cpunet.commands.doctor.list_models", dict)
     assert main(["doctor"]) == 1
     assert "onnxruntime-gpu  9.9.9" in capsys.readouterr().out

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from cpunet.checks.stored_test import StoredTest, drawn_input, stored_test_from_json, stored_test_to_json
-from cpunet.model.card import ModelError, card_from_content
+from cpunet.errors import ModelError
+from cpunet.model.card import card_from_content
 from tests.tiny_onnx import CARD
 
 GIVEN = card_from_content(CARD).input

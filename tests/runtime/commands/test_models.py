@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from cpunet.commands.models import describe
 from cpunet.model.card import card_from_content
+from cpunet.model.describe import describe
 from cpunet.model.without_card import card_of_answers
 from tests.tiny_onnx import CARD
 

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from cpunet.model.card import ModelError, card_from_json, card_to_json
+from cpunet.errors import ModelError
+from cpunet.model.card import card_from_json, card_to_json
 from tests.tiny_onnx import CARD, changed_card
 
 

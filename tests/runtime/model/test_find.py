@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from cpunet.errors import ModelError
 from cpunet.model import find as model_files
-from cpunet.model.card import ModelError
 from cpunet.model.find import find_model, list_models
 from tests.places import REPOSITORY
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from cpunet.checks.synthetic import draw_field
+from cpunet.errors import ModelError, OutOfMemoryError
 from cpunet.model import memory
-from cpunet.model.card import ModelError, card_from_content
+from cpunet.model.card import card_from_content
 from cpunet.model.memory import (
     gpu_memory_for_worker,
     is_out_of_memory,
@@ -17,7 +18,6 @@ from cpunet.model.memory import (
     smaller_tiles,
     total_gpu_memory_bytes,
 )
-from cpunet.model.out_of_memory import OutOfMemoryError
 from cpunet.options import Options
 from cpunet.segment import segment_image
 from tests.tiny_onnx import changed_card

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cpunet.model.card import ModelError, card_from_content
-from cpunet.model.out_of_memory import OutOfMemoryError
-from cpunet.model.session import DeviceError, RuntimeMissingError, load_model
+from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
+from cpunet.model.card import card_from_content
+from cpunet.model.session import load_model
 from tests.tiny_onnx import CARD, changed_card, tiny_onnx
 
 

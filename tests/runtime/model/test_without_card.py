@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cpunet.checks.synthetic import draw_field
-from cpunet.model.card import ModelError, card_to_json
+from cpunet.errors import ModelError
+from cpunet.model.card import card_to_json
 from cpunet.model.card_limits import read_card_text
 from cpunet.model.session import load_model
 from cpunet.model.without_card import NORMALIZATIONS_BY_NAME, card_of_answers, has_card

@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from cpunet.model.card import ModelError
+from cpunet.errors import ModelError
 from cpunet.onnx_reader.metadata import read_card, sha256
 from tests.tiny_onnx import changed_card, tiny_onnx
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cpunet.errors import ModelError
 from cpunet.model import session
-from cpunet.model.card import ModelError
 from cpunet.model.card_limits import LARGEST_CARD_CHARACTERS
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from cpunet.model.card import ModelError, Normalization
+from cpunet.errors import ModelError
+from cpunet.model.card import Normalization
 from cpunet.steps.normalize import contrast_limits, normalize
 
 RAMP = np.linspace(0, 1, 10_000, dtype=np.float32).reshape(1, 100, 100)

@@ -1,4 +1,3 @@
-import argparse
 import json
 import shutil
 from dataclasses import replace
@@ -9,10 +8,10 @@ import tifffile
 import torch
 from skimage.io import imread, imsave
 
+from cpunet.__main__ import main
 from cpunet.model.session import load_model
 from cpunet.scores import pool_scores, score_image
 from cpunet.segment import Options, segment_image
-from cpunet.training.commands import evaluate as evaluate_command
 from cpunet.training.config import config_to_dict
 from cpunet.training.data.labeled_images import IndexRow, read_index, read_labeled_image
 from cpunet.training.evaluation.label_folder import find_label_files
@@ -25,9 +24,7 @@ VAL = ("f6", "f7", "f8")
 
 
 def evaluate(*words):
-    parser = argparse.ArgumentParser()
-    evaluate_command.add_arguments(parser)
-    return evaluate_command.run(parser.parse_args([str(word) for word in words]))
+    return main(["evaluate", *map(str, words)])
 
 
 def scores_of(output):
@@ -299,7 +296,7 @@ def test_a_report_is_not_replaced_if_nothing_can_be_scored(drawn, beside, output
     before = {path: path.read_bytes() for path in output.iterdir()}
     for name in VAL:
         (beside / f"{name}.tif").write_bytes(b"")
-    assert evaluate("--beside", f"A={beside}", "--data", drawn, "-o", output) == 1
+    assert evaluate("--beside", f"A={beside}", "--data", drawn, "-o", output) == 2
     assert "no image could be scored" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in output.iterdir()} == before
 

@@ -5,16 +5,11 @@ import pytest
 import tifffile
 from skimage.io import imsave
 
+from cpunet.errors import DataError
 from cpunet.training.config import DataSource
 from cpunet.training.data.duplicates import SAME_PICTURE, SeenImages, leaking_images, pixel_sum, twin_families
 from cpunet.training.data.index import index_problems, write_table
-from cpunet.training.data.labeled_images import (
-    DataError,
-    object_diameters,
-    read_index,
-    read_labeled_image,
-    rows_of_split,
-)
+from cpunet.training.data.labeled_images import object_diameters, read_index, read_labeled_image, rows_of_split
 
 FIELDS = ["id", "modality", "split", "duplicate_of"]
 

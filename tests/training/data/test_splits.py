@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from cpunet.training.data.index import DataError, read_table, write_table
+from cpunet.errors import DataError
+from cpunet.training.data.index import read_table, write_table
 from cpunet.training.data.labeled_images import read_index
 from cpunet.training.data.splits import inseparable, split_at_random, split_by_column, split_in_folds
 from tests.import_sources import data

@@ -5,7 +5,8 @@ import tifffile
 from skimage.util import img_as_float32, img_as_ubyte, img_as_uint
 
 from cpunet.checks.synthetic import draw_field
-from cpunet.training.importing.label_files import LabelFileError, guess_format, read_labels, renumbered
+from cpunet.errors import LabelFileError
+from cpunet.training.importing.label_files import guess_format, read_labels, renumbered
 
 TRUTH = draw_field((96, 96), columns=4, diameter_px=15, touching=True, seed=2).labels
 

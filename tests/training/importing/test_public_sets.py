@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 import tifffile
 
-from cpunet.training.data.index import DataError
+from cpunet.errors import DataError
 from cpunet.training.data.labeled_images import read_index, read_labeled_image
 from cpunet.training.importing import fetch as fetch_module
 from cpunet.training.importing import public_sets as download_module

@@ -6,9 +6,9 @@ import yaml
 from skimage.io import imsave
 
 from cpunet.__main__ import main
+from cpunet.errors import DataError
 from cpunet.files.images import read_image
 from cpunet.training.config import read_config
-from cpunet.training.data.labeled_images import DataError
 from cpunet.training.network.summary import measure_receptive_field
 from cpunet.training.network.unet import Architecture, UNet
 from cpunet.training.patches.augmentation import PRESETS

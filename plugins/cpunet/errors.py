@@ -1,0 +1,79 @@
+"""The errors that a user can meet. Each message names the cause, the value found and the way out."""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+
+class CpunetError(Exception):
+    """What could not be done, in words for a person; the command line prints it in place of a traceback."""
+
+
+class OptionError(CpunetError, ValueError):
+    """An option, or a combination of options, that cannot be."""
+
+
+class ImageError(CpunetError, ValueError):
+    """An image that cannot be read, or does not fit the model."""
+
+
+class ModelError(CpunetError, ValueError):
+    """A model file, or its card, that cannot be used."""
+
+
+class OutOfMemoryError(ModelError):
+    """A network that the memory is too small for; a smaller input may fit.
+
+    Attributes
+    ----------
+    shape : tuple of int, optional
+        (N, C, Y, X) of the input that did not fit, if it is known.
+    """
+
+    def __init__(self, message: str, shape: Optional[Tuple[int, ...]] = None) -> None:
+        super().__init__(message)
+        self.shape = shape
+
+
+class DeviceError(CpunetError, RuntimeError):
+    """A device that was asked for and cannot be used."""
+
+
+class RuntimeMissingError(CpunetError, ImportError):
+    """The package that runs the network is missing, or fails to load."""
+
+
+class DisagreementError(CpunetError, ValueError):
+    """Two computations of the same probabilities that differ by more than rounding."""
+
+
+class DataError(CpunetError, ValueError):
+    """A data set that cannot be used."""
+
+
+class LabelFileError(DataError):
+    """A file of labels that cannot be used."""
+
+
+class ConfigError(CpunetError, ValueError):
+    """A training configuration that cannot be used; the message names the field."""
+
+
+class WeightsError(CpunetError, ValueError):
+    """A file of weights that cannot be used."""
+
+
+class ExportError(CpunetError, RuntimeError):
+    """An exported file that does not do what the network does; nothing was written."""
+
+
+class PackageError(CpunetError, RuntimeError):
+    """A bioimage.io package that does not pass its own test; nothing was written."""
+
+
+class ScoreError(CpunetError, ValueError):
+    """A model that does not reach the scores of its card."""
+
+
+class TutorialError(CpunetError, RuntimeError):
+    """A command of the tutorial that failed."""
