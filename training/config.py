@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 
 from cpunet.errors import ConfigError
 from cpunet.model.card import Normalization
+from cpunet.plain_content import dataclass_from
 from cpunet.training.network.losses import Loss
 from cpunet.training.network.unet import Architecture
 from cpunet.training.patches.augmentation import PRESETS, Augmentation
 from cpunet.training.patches.targets import Targets
-
-Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,6 @@ class TrainingConfig:
 
 # Fields of the augmentation as version 1 spelled them, in YAML files and in weights.
 RENAMED = {"colour": "color", "grey_fraction": "gray_fraction"}
-_PARTS = {"targets": Targets, "architecture": Architecture, "normalization": Normalization, "loss": Loss}
 
 
 def config_from_dict(content: object) -> TrainingConfig:
@@ -220,13 +219,19 @@ def config_from_dict(content: object) -> TrainingConfig:
     if not isinstance(content, dict):
         raise ConfigError("The training configuration is not a mapping of field names to values.")
     values = dict(content)
-    values["data"] = tuple(_part(DataSource, source, "data") for source in values.get("data") or ())
-    for name, kind in _PARTS.items():
-        if name in values:
-            values[name] = _part(kind, values[name], name)
+    values["data"] = values.get("data") or ()
     if "augmentation" in values:
         values["augmentation"] = _augmentation(values["augmentation"])
-    return _part(TrainingConfig, values, "the file")
+    return dataclass_from(TrainingConfig, values, ConfigError)
+
+
+class _YamlLoader(yaml.SafeLoader):
+    """Safe, and takes 1e-3 for a number, which YAML 1.1 takes for a text."""
+
+
+_YamlLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
 
 
 def read_config(path: Path) -> TrainingConfig:
@@ -246,7 +251,7 @@ def read_config(path: Path) -> TrainingConfig:
         If the file is missing, is no YAML, or holds something that cannot be.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_YamlLoader)
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file.") from None
     except yaml.YAMLError as error:
@@ -278,63 +283,13 @@ def config_to_dict(config: TrainingConfig) -> dict[str, Any]:
     return asdict(config)
 
 
-def _augmentation(content: object) -> Augmentation:
-    """Build the augmentation from a preset's name, or from a mapping that may name one under ``preset``."""
-    given = {"preset": content} if isinstance(content, str) else content
-    changes = dict(given) if isinstance(given, dict) else given
-    name = changes.pop("preset", "standard") if isinstance(changes, dict) else "standard"
-    if name not in PRESETS:
-        raise ConfigError(f"augmentation: there is no preset {name!r}; the presets are {', '.join(PRESETS)}.")
-    if isinstance(changes, dict):
-        changes = {RENAMED.get(field, field): value for field, value in changes.items()}
-    values = _values(Augmentation, changes, "augmentation")
-    return _checked(lambda: replace(PRESETS[name], **values), "augmentation")
-
-
-def _part(kind: type[Part], content: object, name: str) -> Part:
-    values = _values(kind, content, name)
-    return _checked(lambda: kind(**values), name)
-
-
-def _checked(make: Callable[[], Part], name: str) -> Part:
-    """Make a part, with its name before what is wrong with it."""
-    try:
-        return make()
-    except ConfigError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{name}: {error}") from None
-
-
-def _values(kind: type[Any], content: object, name: str) -> dict[str, Any]:
-    if not isinstance(content, dict):
-        raise ConfigError(f"{name}: should be a mapping of field names to values; it is {content!r}.")
-    types = {f.name: str(f.type) for f in fields(kind)}
-    unknown = [key for key in content if key not in types]
-    if unknown:
-        raise ConfigError(f"{name}: there is no field {unknown[0]!r}; the fields are {', '.join(types)}.")
-    return {key: _value(value, types[key], f"{name}: {key}") for key, value in content.items()}
-
-
-_WORDS = {"int": (int, "a whole number"), "str": (str, "a text"), "bool": (bool, "true or false")}
-
-
-def _value(value: object, wanted: str, name: str) -> object:
-    """Check a field's type; a number such as 1e-3, which YAML takes for a text, becomes one."""
-    if wanted == "float":
-        try:
-            if isinstance(value, bool):
-                raise ValueError
-            return float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            raise ConfigError(f"{name} should be a number; it is {value!r}.") from None
-    if wanted in _WORDS:
-        kind, words = _WORDS[wanted]
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise ConfigError(f"{name} should be {words}; it is {value!r}.")
-    if wanted.startswith("tuple"):
-        if not isinstance(value, (list, tuple)):
-            raise ConfigError(f"{name} should be a list; it is {value!r}.")
-        item = wanted.removeprefix("tuple[").partition(",")[0]
-        return tuple(_value(each, item, name) for each in value)
-    return value
+def _augmentation(content: object) -> object:
+    """Replace the name of a preset, or what a mapping names under ``preset``, by the preset's fields."""
+    changes = {"preset": content} if isinstance(content, str) else content
+    if not isinstance(changes, dict):
+        return content
+    changes = {RENAMED.get(name, name): value for name, value in changes.items()}
+    preset = changes.pop("preset", "standard")
+    if preset not in PRESETS:
+        raise ConfigError(f"augmentation: there is no preset {preset!r}; the presets are {', '.join(PRESETS)}.")
+    return {**asdict(PRESETS[preset]), **changes}

@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
 
+from cpunet.model.card import OWNER
 from tests.places import REPOSITORY
 
 PLUGINS = REPOSITORY / "plugins"
@@ -12,7 +13,7 @@ FOLDERS = ("plugin", "model", "onnx_reader", "steps")
 SOURCES = [
     PLUGINS / "identifyobjectsunet.py",
     *[path for folder in FOLDERS for path in sorted((PLUGINS / "cpunet" / folder).rglob("*.py"))],
-    *[PLUGINS / "cpunet" / name for name in ("segment.py", "options.py", "checks/device.py")],
+    *[PLUGINS / "cpunet" / name for name in ("segment.py", "options.py", "plain_content.py", "checks/device.py")],
 ]
 # Details that another message quotes in brackets or after a colon.
 DETAILS = {"ProtobufError"}
@@ -36,7 +37,7 @@ def name_of(call: ast.Call) -> str:
 def is_told(call: ast.Call) -> bool:
     """Whether a call makes an error, or hands a warning to the user."""
     name = name_of(call)
-    return (name.endswith(("Error", "Exception")) and name not in DETAILS) or name == "warn"
+    return (name.endswith(("Error", "Exception")) and name not in DETAILS) or name in ("warn", "error")
 
 
 def messages_in(path: Path) -> Iterator[Tuple[int, str]]:
@@ -75,4 +76,10 @@ def messages_in(path: Path) -> Iterator[Tuple[int, str]]:
 
 def all_messages() -> List[Tuple[str, str]]:
     """Place and template of each message that the module can show."""
-    return [(f"{path.name}:{line}", text) for path in SOURCES for line, text in messages_in(path)]
+    messages = [(f"{path.name}:{line}", text) for path in SOURCES for line, text in messages_in(path)]
+    # Of the plain contents the module reads cards alone, in which unknown fields are kept.
+    return [
+        (place, text.replace("…", OWNER, 1) if place.startswith("plain_content") else text)
+        for place, text in messages
+        if not text.startswith("…there is no field")
+    ]

@@ -21,7 +21,7 @@ def test_a_configuration_survives_json():
         ({"colors": 1}, "no field 'colors'"),
         ({"loss": {"jaccard": 1}}, "loss: there is no field 'jaccard'"),
         ({"data": []}, "at least one data set"),
-        ({"data": ["drawn"]}, "data: should be a mapping"),
+        ({"data": ["drawn"]}, "data should be a mapping"),
         ({"patch_size": 66}, "66 is no multiple of 4"),
         ({"steps": 0}, "steps: must be 1 or more"),
         ({"channels": []}, "channels: name at least one"),
@@ -70,8 +70,11 @@ def test_the_shipped_configuration_can_be_read():
         assert read_config(path).name == path.parent.name
 
 
-def test_a_number_that_yaml_takes_for_a_text_is_a_number():
-    assert config_from_dict({**SMALL, "learning_rate": "1e-3"}).learning_rate == 0.001
+@pytest.mark.parametrize("text", ["1e-3", "1.0E-3", "0.001", "+10e-4"])
+def test_a_number_that_yaml_takes_for_a_text_is_a_number(tmp_path, text):
+    path = tmp_path / "run.yaml"
+    path.write_text(f"name: x\ndata: [{{folder: a}}]\nlearning_rate: {text}\n")
+    assert read_config(path).learning_rate == 0.001
 
 
 @pytest.mark.parametrize(

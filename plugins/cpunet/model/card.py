@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Type, TypeVar
+from typing import Any, Callable, Dict, Optional, Set, Tuple, Type
 
 from cpunet.errors import ModelError
+from cpunet.plain_content import dataclass_from
 
 CARD_VERSION = "1.0"
 METADATA_KEY = "cpunet.model_card"
+OWNER = "The model card's "
 
 ROLES = ("background", "interior", "boundary", "foreground", "border", "distance")
 NORMALIZATIONS = ("percentile", "none")
-
-Section = TypeVar("Section")
 
 
 @dataclass(frozen=True)
@@ -298,21 +298,26 @@ def card_from_content(given: object) -> ModelCard:
         raise ModelError("The model card is not a JSON object.")
     content = dict(given)
     check_card_version(content.pop("card_version", None))
-    normalization = _section(Normalization, _mapping(content, "input").get("normalization", {}), "normalization")
-    sections = {
-        "input": _section(InputCard, {**content["input"], "normalization": normalization}, "input"),
-        "output": _section(OutputCard, _mapping(content, "output"), "output"),
-        "postprocessing": _section(Postprocessing, content.get("postprocessing", {}), "postprocessing"),
-    }
-    known = {f.name for f in fields(ModelCard)} - {"extra"}
-    extra = {key: value for key, value in content.items() if key not in known}
-    for name, kind in SECTIONS.items():
-        unknown = {k: v for k, v in content.get(name, {}).items() if k not in {f.name for f in fields(kind)}}
-        if unknown:
-            extra[name] = unknown
-    top = {key: value for key, value in content.items() if key in known}
-    card = _section(ModelCard, {**top, **sections, "extra": extra}, "card")
-    return card
+    content.setdefault("postprocessing", {})
+    if isinstance(content.get("input"), dict):
+        content["input"] = dict(content["input"])
+        content["input"]["normalization"] = _known(Normalization, content["input"].get("normalization", {}))
+    sections = {name: _known(kind, content.get(name)) for name, kind in SECTIONS.items() if name in content}
+    extra = {key: value for key, value in content.items() if key not in _names(ModelCard) - {"extra"}}
+    for name, section in sections.items():
+        if isinstance(section, dict) and section.keys() != content[name].keys():
+            extra[name] = {key: value for key, value in content[name].items() if key not in section}
+    top = _known(ModelCard, content)
+    return dataclass_from(ModelCard, {**top, **sections, "extra": extra}, ModelError, OWNER)
+
+
+def _names(kind: Type[Any]) -> Set[str]:
+    return {each.name for each in fields(kind)}
+
+
+def _known(kind: Type[Any], content: Any) -> Any:
+    """Leave out what a newer minor version may have added; content that is no mapping is returned as it is."""
+    return {key: content[key] for key in content if key in _names(kind)} if isinstance(content, dict) else content
 
 
 def check_card_version(version: object) -> None:
@@ -336,41 +341,3 @@ def check_card_version(version: object) -> None:
             f"The model card has version {version}, and this plugin reads up to version {CARD_VERSION}. "
             "Update the plugin, or export the model with the version that you have."
         )
-
-
-def _mapping(content: Mapping[str, Any], name: str) -> Dict[str, Any]:
-    value = content.get(name)
-    if not isinstance(value, dict):
-        raise ModelError(f"The model card lacks its section {name!r}.")
-    return value
-
-
-_WANTED: Dict[str, Tuple[Tuple[Type[Any], ...], str]] = {
-    "str": ((str,), "a text"),
-    "int": ((int,), "a whole number"),
-    "float": ((int, float), "a number"),
-    "bool": ((bool,), "true or false"),
-    "Optional[float]": ((int, float, type(None)), "a number or null"),
-    "Tuple[str, ...]": ((list, tuple), "a list of texts"),
-    "Dict[str, Any]": ((dict,), "an object"),
-}
-
-
-def _section(kind: Type[Section], content: Any, name: str) -> Section:
-    """Build a frozen dataclass from JSON, with a message for a person where that cannot be done."""
-    if not isinstance(content, dict):
-        raise ModelError(f"The model card's section {name!r} is not an object.")
-    values = {}
-    for wanted in fields(kind):  # type: ignore[arg-type]
-        if wanted.name not in content:
-            continue
-        value = content[wanted.name]
-        types, words = _WANTED.get(str(wanted.type), ((object,), ""))
-        texts = not isinstance(value, (list, tuple)) or all(isinstance(item, str) for item in value)
-        if not isinstance(value, types) or (isinstance(value, bool) and types != (bool,)) or not texts:
-            raise ModelError(f"The model card's {name}.{wanted.name} should be {words}; it is {value!r}.")
-        values[wanted.name] = tuple(value) if isinstance(value, list) else value
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ModelError(f"The model card's section {name!r} is incomplete: {error}.") from None

@@ -1,0 +1,101 @@
+"""From plain content, as JSON and YAML hold it, to a frozen dataclass: the one way for cards and configurations."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, Dict, Type, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from cpunet.errors import CpunetError
+
+Kind = TypeVar("Kind")
+
+# The words of the messages. A field of the type float takes whole numbers as well.
+_WORDS: Dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+    dict: "an object",
+}
+
+
+def dataclass_from(
+    kind: Type[Kind], content: object, error: Type[CpunetError], owner: str = "", place: str = ""
+) -> Kind:
+    """Build a frozen dataclass from plain content, and check the type of each field by its annotation.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass whose fields are int, float, str, bool, Optional, Tuple, Dict, or dataclasses themselves.
+    content : object
+        A mapping of field names to values. A field that is left out has its default.
+    error : type
+        The error to raise.
+    owner : str
+        Begins each message, such as ``The model card's ``.
+    place : str
+        The dotted name of this part inside the whole.
+
+    Returns
+    -------
+    object of type `kind`
+        Lists are tuples. Numbers keep their type, so that content that is written again has the same digits.
+
+    Raises
+    ------
+    CpunetError
+        Of the kind `error`, if the content is no mapping, or a field is unknown, missing or cannot be.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from typing import Tuple
+    >>> from cpunet.errors import ConfigError
+    >>> @dataclass(frozen=True)
+    ... class Patch:
+    ...     size_px: int
+    ...     channels: Tuple[str, ...] = ("nuclei",)
+    >>> dataclass_from(Patch, {"size_px": 192}, ConfigError)
+    Patch(size_px=192, channels=('nuclei',))
+    >>> dataclass_from(Patch, {"size_px": "large"}, ConfigError)
+    Traceback (most recent call last):
+        ...
+    cpunet.errors.ConfigError: size_px should be a whole number; it is 'large'.
+    """
+    if not isinstance(content, dict):
+        raise error(f"{owner}{place} should be a mapping of field names to values; it is {content!r}.")
+    known = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
+    dotted = {name: f"{place}.{name}" if place else str(name) for name in {*known, *content}}
+    begin = f"{owner}{place}: " if place else owner
+    unknown = [name for name in content if name not in known]
+    if unknown:
+        raise error(f"{begin}there is no field {unknown[0]!r}; the fields are {', '.join(known)}.")
+    for name, each in known.items():
+        if name not in content and each.default is MISSING and each.default_factory is MISSING:
+            raise error(f"{owner}{dotted[name]} is missing.")
+    types = get_type_hints(kind)
+    values = {name: _checked(types[name], value, error, owner, dotted[name]) for name, value in content.items()}
+    try:
+        return kind(**values)
+    except error:
+        raise
+    except ValueError as fault:
+        raise error(f"{begin}{fault}") from None
+
+
+def _checked(kind: Any, value: object, error: Type[CpunetError], owner: str, dotted: str) -> object:
+    """Return a field's value if it is what the annotation says."""
+    if is_dataclass(kind):
+        return dataclass_from(kind, value, error, owner, dotted)  # type: ignore[arg-type]
+    origin, inside = get_origin(kind) or kind, get_args(kind)
+    if origin is Union:  # Optional
+        return None if value is None else _checked(inside[0], value, error, owner, dotted)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise error(f"{owner}{dotted} should be a list; it is {value!r}.")
+        return tuple(_checked(inside[0], each, error, owner, dotted) for each in value)
+    wanted = (int, float) if origin is float else origin
+    if not isinstance(value, wanted) or (isinstance(value, bool) and origin is not bool):
+        raise error(f"{owner}{dotted} should be {_WORDS[origin]}; it is {value!r}.")
+    return value
