@@ -28,11 +28,11 @@ class DataSource:
     folder : str
         Below the data root; holds images/, labels/ and index.csv.
     share : float
-        How often its images are drawn, relative to the other sets.
+        How often its images are used, relative to the other sets.
     modalities : tuple of str
-        Which of the index's modalities are used; all if empty.
+        The modalities of the index that are used; all if empty.
     licence, source : str
-        For the model's README: under what terms, and from where, the images come.
+        License and origin of the images, for the model's README.
     """
 
     folder: str
@@ -43,7 +43,7 @@ class DataSource:
 
 
 def source_names(sources: Sequence[DataSource]) -> list[str]:
-    """Name the sources of a run: the folder, with its modalities if the folder stands there more than once.
+    """Name the sources of a run by their folders, and by their modalities too if a folder is listed more than once.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ FROZEN = ("nothing", "encoder")
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """All that decides a training run.
+    """Everything that determines a training run.
 
     Attributes
     ----------
@@ -83,37 +83,36 @@ class TrainingConfig:
         In YAML also the name of a preset, or a mapping with ``preset`` and what differs from it.
     loss : Loss
     diameter_px : float
-        Each set's images are scaled so that the median diameter of its objects becomes this; 0 leaves them as
-        they are.
+        Each set's images are scaled so that their objects have this median diameter, pixels. 0: not scaled.
     patch_size : int
         Height and width of a training patch, pixels.
     batch_size, steps : int
-        Patches a step, over all devices, and optimizer steps in all.
+        Patches per step, over all devices. Number of optimizer steps.
     optimizer : str
         ``adamw``, ``adam``, ``rmsprop`` or ``sgd``.
     learning_rate, weight_decay, momentum : float
-        The schedule's highest rate; the decay; and momentum, of sgd and rmsprop alone.
+        Highest rate of the schedule; weight decay; momentum of sgd and rmsprop.
     schedule : str
         ``one_cycle``, ``cosine``, ``plateau`` or ``constant``.
     plateau_patience : int
-        Validations without a better mean F1 before ``plateau`` halves the rate.
+        Number of validations without a better mean F1 after which ``plateau`` halves the rate.
     precision : str
-        lightning's word: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+        As lightning names it: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
     devices : int
-        GPUs, or processes on a CPU; each gets an equal part of a batch.
+        Number of GPUs, or of processes on a CPU. Each gets an equal part of a batch.
     workers : int
-        Processes a device that prepare patches.
+        Number of processes per device that prepare patches.
     validate_every : int
-        Steps between validations; a checkpoint is written at each.
+        Steps between validations. A checkpoint is written at each validation.
     validation_images : int
-        How many images of each set a validation during training looks at.
+        Number of images of each set that are scored at each validation.
     early_stopping_patience : int
-        Validations without a better mean F1 after which training stops and returns to the best weights; 0
-        trains all steps and keeps the last.
+        Number of validations without a better mean F1 after which training stops and restores the best weights.
+        0: train all steps and keep the last weights.
     start_from : str
-        A model's folder or name, or a file of weights, to fine-tune; empty to begin at random.
+        The model to fine-tune: its name, its folder or a file of weights. Empty: random weights.
     frozen : str
-        ``nothing`` or ``encoder``: what keeps its weights while the rest learns.
+        The part whose weights are not trained: ``nothing`` or ``encoder``.
     seed : int
     """
 
@@ -179,7 +178,7 @@ class TrainingConfig:
         names = source_names(self.data)
         twice = [name for name in names if names.count(name) > 1]
         if twice:
-            raise ConfigError(f"data: {twice[0]} stands there twice; leave one out, or give each its modalities.")
+            raise ConfigError(f"data: {twice[0]} is listed twice. Remove one, or give each its own modalities.")
         if any(source.share <= 0 for source in self.data):
             raise ConfigError("data: each share must be larger than 0.")
         for name in ("batch_size", "steps", "validate_every", "validation_images", "devices", "plateau_patience"):
@@ -205,7 +204,7 @@ def config_from_dict(content: object) -> TrainingConfig:
     Parameters
     ----------
     content : object
-        A mapping with the fields of `TrainingConfig`; whatever is left out has its default.
+        A mapping with the fields of `TrainingConfig`. A field that is left out has its default.
 
     Returns
     -------
@@ -214,7 +213,7 @@ def config_from_dict(content: object) -> TrainingConfig:
     Raises
     ------
     ConfigError
-        If it is no mapping, or a field is unknown, missing or impossible.
+        If the content is not a mapping, or a field is unknown, missing or out of its range.
     """
     if not isinstance(content, dict):
         raise ConfigError("The training configuration is not a mapping of field names to values.")
@@ -248,7 +247,7 @@ def read_config(path: Path) -> TrainingConfig:
     Raises
     ------
     ConfigError
-        If the file is missing, is no YAML, or holds something that cannot be.
+        If the file is missing, is not YAML, or holds a field that is unknown, missing or out of its range.
     """
     try:
         content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_YamlLoader)
@@ -263,7 +262,7 @@ def read_config(path: Path) -> TrainingConfig:
 
 
 def without_description(config: TrainingConfig) -> TrainingConfig:
-    """Return a configuration with only what decides the weights; the model's description and the workers are not."""
+    """Return a configuration with only the fields that determine the weights: no description, no workers."""
     return replace(
         config,
         name="",
@@ -284,7 +283,7 @@ def config_to_dict(config: TrainingConfig) -> dict[str, Any]:
 
 
 def _augmentation(content: object) -> object:
-    """Replace the name of a preset, or what a mapping names under ``preset``, by the preset's fields."""
+    """Replace a preset's name by its fields. A mapping may name a preset under ``preset`` and change single fields."""
     changes = {"preset": content} if isinstance(content, str) else content
     if not isinstance(changes, dict):
         return content

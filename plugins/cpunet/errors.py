@@ -1,4 +1,4 @@
-"""The errors that a user can meet. Each message names the cause, the value found and the way out."""
+"""All errors that a user can see. Each message names the cause, the value found and the way out."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Optional, Tuple
 
 
 class CpunetError(Exception):
-    """What could not be done, in words for a person; the command line prints it in place of a traceback."""
+    """Base of all errors for users. The command line prints the message instead of a traceback."""
 
 
 class OptionError(CpunetError, ValueError):
-    """An option, or a combination of options, that cannot be."""
+    """An option out of its range, or options that exclude each other."""
 
 
 class ImageError(CpunetError, ValueError):

@@ -1,4 +1,4 @@
-"""From plain content, as JSON and YAML hold it, to a frozen dataclass: the one way for cards and configurations."""
+"""Build frozen dataclasses from plain JSON or YAML content; used for model cards and training configurations."""
 
 from __future__ import annotations
 
@@ -29,39 +29,34 @@ def dataclass_from(
     kind : type
         A dataclass whose fields are int, float, str, bool, Optional, Tuple, Dict, or dataclasses themselves.
     content : object
-        A mapping of field names to values. A field that is left out has its default.
+        A mapping of field names to values. A field that is left out keeps its default.
     error : type
         The error to raise.
     owner : str
         Begins each message, such as ``The model card's ``.
     place : str
-        The dotted name of this part inside the whole.
+        Dotted name of this part inside the whole content.
 
     Returns
     -------
     object of type `kind`
-        Lists are tuples. Numbers keep their type, so that content that is written again has the same digits.
+        Lists become tuples. Numbers keep their type, so that they are written again with the same digits.
 
     Raises
     ------
     CpunetError
-        Of the kind `error`, if the content is no mapping, or a field is unknown, missing or cannot be.
+        Of the kind `error`, if the content is not a mapping, or a field is unknown, missing or out of its range.
 
     Examples
     --------
-    >>> from dataclasses import dataclass
-    >>> from typing import Tuple
     >>> from cpunet.errors import ConfigError
-    >>> @dataclass(frozen=True)
-    ... class Patch:
-    ...     size_px: int
-    ...     channels: Tuple[str, ...] = ("nuclei",)
-    >>> dataclass_from(Patch, {"size_px": 192}, ConfigError)
-    Patch(size_px=192, channels=('nuclei',))
-    >>> dataclass_from(Patch, {"size_px": "large"}, ConfigError)
+    >>> from cpunet.model.card import Normalization
+    >>> dataclass_from(Normalization, {"percentile_low": 0.5}, ConfigError).percentile_low
+    0.5
+    >>> dataclass_from(Normalization, {"percentile_low": "dark"}, ConfigError)
     Traceback (most recent call last):
         ...
-    cpunet.errors.ConfigError: size_px should be a whole number; it is 'large'.
+    cpunet.errors.ConfigError: percentile_low should be a number; it is 'dark'.
     """
     if not isinstance(content, dict):
         raise error(f"{owner}{place} should be a mapping of field names to values; it is {content!r}.")
@@ -85,7 +80,7 @@ def dataclass_from(
 
 
 def _checked(kind: Any, value: object, error: Type[CpunetError], owner: str, dotted: str) -> object:
-    """Return a field's value if it is what the annotation says."""
+    """Return a field's value if its type is the annotated one."""
     if is_dataclass(kind):
         return dataclass_from(kind, value, error, owner, dotted)  # type: ignore[arg-type]
     origin, inside = get_origin(kind) or kind, get_args(kind)

@@ -104,7 +104,7 @@ def test_one_folder_may_stand_there_once_for_each_of_its_modalities(small_config
     assert source_names(both) == ["cells gray", "cells color stained"]
     assert source_names((DataSource("a", modalities=("gray",)), DataSource("b"))) == ["a", "b"]
     assert replace(small_config, data=both).data == both
-    with pytest.raises(ConfigError, match="cells gray stands there twice"):
+    with pytest.raises(ConfigError, match="cells gray is listed twice"):
         replace(small_config, data=(both[0], both[0]))
 
 

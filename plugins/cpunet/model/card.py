@@ -1,4 +1,4 @@
-"""What a model says of itself: the card inside the ONNX file, and the checks that it is sound."""
+"""The model card: what a model file says about its input, output, postprocessing and origin."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NORMALIZATIONS = ("percentile", "none")
 
 @dataclass(frozen=True)
 class Normalization:
-    """How an image is brought to the range that the network was trained on.
+    """How an image is scaled to the intensity range that the network was trained on.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Normalization:
     percentile_low, percentile_high : float
         0 to 100; these intensities become 0 and 1.
     clip_high : float
-        The largest normalized value that is let through.
+        Larger normalized values are set to this value.
     """
 
     kind: str = "percentile"
@@ -53,7 +53,7 @@ class Normalization:
 
 @dataclass(frozen=True)
 class InputCard:
-    """What the network takes: float32 (N, C, Y, X).
+    """The input of the network: float32 (N, C, Y, X).
 
     Attributes
     ----------
@@ -64,11 +64,11 @@ class InputCard:
     min_size : int
         Smallest height and width, pixels.
     normalization : Normalization
-        Done by the runtime before the network.
+        Applied by the runtime before the network.
     diameter_px : float
-        Median diameter of the objects in training, of a disc of the same area.
+        Median diameter of the training objects, of a disk of the same area.
     diameter_low_px, diameter_high_px : float
-        The diameters over which training scaled its images; an image whose objects lie between needs no rescaling.
+        Smallest and largest diameter in training. An image whose objects lie between them is not rescaled.
     pixel_size_um : float, optional
         Micrometers, if all training images had the same.
     modality : str
@@ -102,7 +102,7 @@ class InputCard:
 
 @dataclass(frozen=True)
 class OutputCard:
-    """What the network gives: float32 (N, C, Y, X), each value 0..1.
+    """The output of the network: float32 (N, C, Y, X), each value 0..1.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class OutputCard:
         One a channel: background, interior, boundary, foreground, border (between close or
         touching objects) or distance (0 at an object's edge, 1 at its middle).
     halo : int
-        Pixels a side that a tile needs around the part that is kept.
+        Pixels on each side of a tile that are predicted and then dropped.
     """
 
     roles: Tuple[str, ...]
@@ -140,19 +140,19 @@ class Postprocessing:
     Attributes
     ----------
     foreground_threshold : float
-        0..1; a pixel above it belongs to an object.
+        0..1; pixels above it belong to objects.
     marker_threshold : float
-        0..1; regions whose marker score lies above it become one seed each.
+        0..1; each connected region of a marker score above it becomes one seed.
     marker_min_size_px : float
-        Smaller seed regions are taken for texture inside an object; pixels of area.
+        Smaller seeds are dropped as texture inside an object; area in pixels.
     min_size_px : float
-        Smaller objects are taken for noise; pixels of area.
+        Smaller objects are dropped as noise; area in pixels.
     boundary_threshold : float
-        0..1; only for a model that predicts boundaries alone: objects lie where it is not above this.
+        0..1; only for models that predict boundaries alone: pixels above it separate objects.
     dilation_px : float
-        By how far objects are grown at last, as half a boundary that ran over their rim was taken from them.
+        Objects are grown by this many pixels at the end, to restore the half of the boundary that was removed.
     fill_holes : bool
-        Whether a hole that lies in one object becomes part of it.
+        Whether holes inside one object are filled.
     """
 
     foreground_threshold: float = 0.5
@@ -174,22 +174,22 @@ class Postprocessing:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Everything that the runtime, and a reader, must know of a model.
+    """Everything that the runtime and a reader need to know about a model.
 
     Attributes
     ----------
     name, version, description, licence : str
-        For people; `name` is also the folder's name under models/.
+        For people. `name` is also the name of the folder under models/.
     input, output, postprocessing
         The contract with the runtime.
     authors : tuple of str
     citation : str
     provenance : dict
-        Data sets with their sums, commit, seed, the command that rebuilds the model.
+        Data sets with their checksums, commit, seed, and the command that rebuilds the model.
     scores : dict
         Validation scores by data set.
     extra : dict
-        Fields of a newer minor version, kept as they came; those of a section under its name.
+        Fields of a newer minor version, unchanged; those of a section under the section's name.
     """
 
     name: str
@@ -210,7 +210,7 @@ SECTIONS: Dict[str, Type[Any]] = {"input": InputCard, "output": OutputCard, "pos
 
 
 def card_to_json(card: ModelCard) -> str:
-    """Write a card as the JSON text that stands in the ONNX file's metadata.
+    """Write a card as the JSON text for the ONNX file's metadata.
 
     Parameters
     ----------
@@ -243,21 +243,21 @@ def card_from_json(text: str) -> ModelCard:
     Raises
     ------
     ModelError
-        If the text is no JSON object, is of a newer major version, lacks a field or holds a value
-        that cannot be.
+        If the text is not a JSON object, has a newer major version, lacks a field or holds a value out of its
+        range.
     """
     return card_from_content(parsed(text))
 
 
 def parsed(text: str, parse_int: Callable[[str], int] = int) -> object:
-    """Read a card's JSON, whatever it holds.
+    """Parse a card's JSON without checking its content.
 
     Parameters
     ----------
     text : str
         JSON.
     parse_int : callable
-        Reads a whole number; may refuse one.
+        Converts the digits of a whole number; may raise ModelError.
 
     Returns
     -------
@@ -266,7 +266,7 @@ def parsed(text: str, parse_int: Callable[[str], int] = int) -> object:
     Raises
     ------
     ModelError
-        If the text is no JSON.
+        If the text is not JSON.
     """
     try:
         content: object = json.loads(text, parse_int=parse_int)
@@ -278,7 +278,7 @@ def parsed(text: str, parse_int: Callable[[str], int] = int) -> object:
 
 
 def card_from_content(given: object) -> ModelCard:
-    """Build a card from what its JSON holds.
+    """Build a card from its parsed JSON.
 
     Parameters
     ----------
@@ -292,7 +292,7 @@ def card_from_content(given: object) -> ModelCard:
     Raises
     ------
     ModelError
-        If it is no object, is of a newer major version, lacks a field or holds a value that cannot be.
+        If the content is not an object, has a newer major version, lacks a field or holds a value out of its range.
     """
     if not isinstance(given, dict):
         raise ModelError("The model card is not a JSON object.")
@@ -316,12 +316,12 @@ def _names(kind: Type[Any]) -> Set[str]:
 
 
 def _known(kind: Type[Any], content: Any) -> Any:
-    """Leave out what a newer minor version may have added; content that is no mapping is returned as it is."""
+    """Drop the fields that a newer minor version added. Content that is not a mapping is returned unchanged."""
     return {key: content[key] for key in content if key in _names(kind)} if isinstance(content, dict) else content
 
 
 def check_card_version(version: object) -> None:
-    """Refuse a card that this version of the plugin cannot read.
+    """Raise an error for a card version that this plugin cannot read.
 
     Parameters
     ----------
@@ -331,7 +331,7 @@ def check_card_version(version: object) -> None:
     Raises
     ------
     ModelError
-        If it is no version, or of a newer major version.
+        If the version is not readable, or its major version is newer.
     """
     major = str(version).split(".")[0]
     if not (major.isascii() and major.isdecimal() and len(major) <= 4):

@@ -1,4 +1,4 @@
-"""Read the card of a model that comes from a stranger: bounded before it is parsed, and in what it asks for."""
+"""Read a model card from an untrusted file: its size is limited before it is parsed, and its values afterward."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEEPEST_NESTING = 32
 LONGEST_NUMBER, LONGEST_VERSION = 20, 20
 LONGEST_MESSAGE = 600
 MOST_CHANNELS = 64
-# A card that asks for more than this would fill the memory, or make no sense; no U-Net comes near.
+# Larger values would fill the memory or make no sense. No U-Net comes near them.
 LARGEST: Dict[str, Dict[str, float]] = {
     "input": {
         "divisible_by": 1024,
@@ -27,12 +27,12 @@ LARGEST: Dict[str, Dict[str, float]] = {
     "output": {"halo": 1024},
     "postprocessing": {"marker_min_size_px": 1e9, "min_size_px": 1e9, "dilation_px": 1000},
 }
-# Characters that steer a terminal, and halves of characters, which no terminal or file takes.
+# Control characters, which can change a terminal, and lone surrogates, which cannot be printed or written.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def read_card_text(text: str) -> ModelCard:
-    """Read a model card that anyone may have written.
+    """Read a model card from an untrusted file.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def read_card_text(text: str) -> ModelCard:
     Raises
     ------
     ModelError
-        If it is long, deeply nested or no card, holds characters that cannot be printed, or asks for sizes that
-        would fill the memory.
+        If the text is too long, too deeply nested or not a card, holds characters that cannot be printed, or asks
+        for sizes that would fill the memory.
     """
     try:
         content = _read_content(text)
