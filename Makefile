@@ -17,8 +17,12 @@ OLD_PYTEST := -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecat
 	-W "ignore:numpy.ndarray size changed"
 PIP := -m pip --disable-pip-version-check install --quiet
 
-# What both Pythons run, each as far as it has the packages.
-WORLDS := tests/runtime tests/docs tests/benchmarks tests/packaging
+# Tests run in this many processes, each with one thread for torch. One process runs all tests of a file, so that what a
+# file prepares once is not prepared twice. Files start in the order of the folders: those with slow tests come first.
+PROCESSES := 2
+IN_PARALLEL := -n $(PROCESSES) --dist loadscope --no-loadscope-reorder
+# Folders with tests for both worlds: each world collects those that it has the packages for.
+BOTH_WORLDS := tests/docs tests/packaging tests/benchmarks tests/runtime
 
 .PHONY: demo test test-cellprofiler test-training test-runtime38 lint bench bundles clean
 
@@ -31,17 +35,17 @@ test: test-training test-cellprofiler test-runtime38
 # The plugin in its host: Python 3.9 or 3.8, no torch.
 test-cellprofiler: $(CELLPROFILER)/.ready
 	jdk=$$(scripts/need_jdk_and_compiler.sh) && JAVA_HOME="$$jdk" PYTHONPATH=plugins \
-		$(CELLPROFILER)/bin/python $(OLD_PYTEST) $(WORLDS) tests/plugin tests/window
+		$(CELLPROFILER)/bin/python $(OLD_PYTEST) $(IN_PARALLEL) tests/plugin $(BOTH_WORLDS) tests/window
 
 test-training: $(TRAINING)/.ready
-	$(TRAINING)/bin/python -m pytest $(WORLDS) tests/training tests/export
+	OMP_NUM_THREADS=1 $(TRAINING)/bin/python -m pytest $(IN_PARALLEL) tests/export tests/training $(BOTH_WORLDS)
 
 # The oldest Python that CellProfiler's installed application has.
 test-runtime38:
 	@if scripts/find_python.sh 3.8 >/dev/null; then \
 		$(MAKE) --no-print-directory $(RUNTIME38)/.ready \
-		&& echo "PYTHONPATH=plugins $(RUNTIME38)/bin/python $(OLD_PYTEST) tests/runtime" \
-		&& PYTHONPATH=plugins $(RUNTIME38)/bin/python $(OLD_PYTEST) tests/runtime; \
+		&& echo "PYTHONPATH=plugins $(RUNTIME38)/bin/python $(OLD_PYTEST) $(IN_PARALLEL) tests/runtime" \
+		&& PYTHONPATH=plugins $(RUNTIME38)/bin/python $(OLD_PYTEST) $(IN_PARALLEL) tests/runtime; \
 	else \
 		echo "SKIPPED the runtime's tests on Python 3.8: no Python 3.8 was found (pyenv install 3.8, or uv python install 3.8)"; \
 	fi

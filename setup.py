@@ -69,7 +69,7 @@ setup(
         "gpu": GPU,
         "export": EXPORT,
         "training": TRAINING,
-        "test": ["pytest", "ruff", "mypy"],
+        "test": ["pytest", "pytest-xdist", "ruff", "mypy"],
     },
     entry_points={"console_scripts": ["cpunet = cpunet.__main__:main"]},
 )

@@ -35,8 +35,9 @@ CPUNET_START_SCRIPT="$work/start.py" "$work/pyinstaller/bin/pyinstaller" --nocon
 "$host/bin/python" -m zipfile -e "$bundle" "$run"
 fly="$host/lib/python$version/site-packages/cellprofiler/data/examples/ExampleFly"
 cp "$fly"/images/01_POS002_* "$run/images"
-PYTHONPATH=. "$host/bin/python" -c "
+PYTHONPATH=plugins:. "$host/bin/python" -W ignore -c "
 import sys
+from tests import start_host
 from benchmarks.pipeline_text import replace_primary_objects
 sys.stdout.write(replace_primary_objects(open(sys.argv[1], encoding='utf-8').read()))
 " "$fly/ExampleFly.cppipe" >"$run/fly.cppipe"

@@ -1,5 +1,4 @@
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -42,6 +41,6 @@ def data_root(tmp_path_factory):
 @pytest.fixture
 def example_fly():
     """The folder of the ExampleFly pipeline inside the cellprofiler package."""
-    import cellprofiler
+    from benchmarks.pipeline_text import example_folder
 
-    return Path(cellprofiler.__file__).parent / "data" / "examples" / "ExampleFly"
+    return example_folder()

@@ -6,7 +6,6 @@ from cellprofiler_core.pipeline import Pipeline
 from cellprofiler_core.setting import ValidationError
 from identifyobjectsunet import MODEL_FROM_FILE, IdentifyObjectsUNet
 
-from benchmarks.pipeline_text import module_block, unet_settings
 from tests.tiny_onnx import tiny_onnx
 
 HEADER = "CellProfiler Pipeline: http://www.cellprofiler.org\nVersion:5\nDateRevision:400\nGitHash:\nModuleCount:1\n"
@@ -122,13 +121,6 @@ def test_a_pipeline_saved_by_revision_3_loads(pipelines):
     pipeline = load(text)
     pipeline.dump(again)
     assert again.getvalue().split("\n\n")[1] == text.split("\n\n")[1]
-
-
-def test_the_text_that_the_benchmark_writes_names_the_settings_as_the_module_does():
-    written = module_block("IdentifyObjectsUNet", 1, 3, unet_settings("DNA", "Nuclei"))
-    module = load(HEADER + "HasImagePlaneDetails:False\n\n" + written).modules()[0]
-    assert [setting.text for setting in module.settings()] == list(unet_settings("DNA", "Nuclei"))
-    assert values(module)[2:] == values(IdentifyObjectsUNet())[2:]
 
 
 def test_only_settings_with_a_meaning_are_shown(module):

@@ -42,8 +42,7 @@ from cellprofiler.gui.namesubscriber import NameSubscriberComboBox
 from cellprofiler.gui.utilities.module_view import edit_control_name
 from window_driver import Driver, descendants, gone, later, press, screen, seconds, send, shown
 
-from benchmarks.demo_example_fly import example_folder
-from benchmarks.pipeline_text import append_modules, split_modules
+from benchmarks.pipeline_text import example_folder, read_pipeline, text_of
 
 NAME = "IdentifyObjectsUNet"
 WORKERS = 2
@@ -82,9 +81,9 @@ def names(driver):
 def open_images(driver, controller):
     """Load the four input modules of ExampleFly, and drop its images on the window."""
     example = example_folder()
-    header, *modules = split_modules((example / "ExampleFly.cppipe").read_text(encoding="utf-8"))
+    modules = read_pipeline((example / "ExampleFly.cppipe").read_text(encoding="utf-8")).modules()
     pipeline = OUTPUT / "input.cppipe"
-    pipeline.write_text(append_modules(header, modules[:4]), encoding="utf-8")
+    pipeline.write_text(text_of(modules[:4]), encoding="utf-8")
     controller.do_load_pipeline(str(pipeline))
     # the Images module leaves out what lies in a folder whose name begins with a dot, as a virtual environment may
     images = OUTPUT / "images"
