@@ -102,15 +102,6 @@ def draw_overlay(path: Path, image: np.ndarray, labels: Dict[str, np.ndarray]) -
     plt.close(figure)
 
 
-def print_table(fields: Sequence[Dict[str, Any]]) -> None:
-    """Print counts and seconds, a row a field."""
-    print(f"\n{'field':16}" + "".join(f"{module:>26} {'seconds':>8}" for module in COLORS))
-    for field in fields:
-        cells = [f"{field['modules'][m]['nuclei']:>19} nuclei {field['modules'][m]['seconds']:>8.2f}" for m in COLORS]
-        print(f"{field['field']:16}" + "".join(cells))
-    print("(the first field's seconds include opening the model, once a process)")
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run the demonstration and return 0, or 1 with the reason."""
     import cellprofiler_core.preferences
@@ -152,10 +143,12 @@ def main(arguments: Sequence[str]) -> int:
         draw_overlay(output / field["overlay"], image, labels)
     with written_beside(output / "summary.json") as beside:
         beside.write_text(json.dumps({"fields": fields}, indent=2) + "\n", encoding="utf-8")
-    print_table(fields)
-    print(f"\noverlays, tables and summary.json are in {os.path.relpath(output)}{os.sep}")
+    print(f"\n{'field':16}" + "".join(f"{module:>26} {'seconds':>8}" for module in COLORS))
     for field in fields:
-        print(f"    {os.path.relpath(output / field['overlay'])}")
+        found = [field["modules"][module] for module in COLORS]
+        print(f"{field['field']:16}" + "".join(f"{one['nuclei']:>19} nuclei {one['seconds']:>8.2f}" for one in found))
+    print("(the first field's seconds include opening the model, once a process)")
+    print(f"\n{len(fields)} overlays, tables and summary.json are in {os.path.relpath(output)}{os.sep}")
     return 0
 
 

@@ -21,7 +21,7 @@ def example_folder() -> Path:
 
 def make_module(name: str, **values: object) -> Any:
     """Make a module with these values of its settings, by the names that they have in its code."""
-    import cellprofiler_core.modules  # finds all modules, those of the plugins directory too
+    import cellprofiler_core.modules  # noqa: F401  finds all modules, those of the plugins directory too
 
     module = instantiate_module(name)
     for setting, value in values.items():
