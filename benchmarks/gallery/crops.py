@@ -76,7 +76,7 @@ def density(labels: np.ndarray, weights: Dict[int, float]) -> np.ndarray:
 
 
 def fullest_window(weights: np.ndarray, size: int = CROP_PX) -> Window:
-    """Find the square of ``size`` pixels (fewer in a small image) with the largest sum; of equal ones the middle one."""
+    """Find the square of ``size`` pixels (fewer in a small image) with the largest sum; of equals the middle one."""
     height, width = min(size, weights.shape[0]), min(size, weights.shape[1])
     total = np.pad(weights.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     sums = total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
