@@ -1,9 +1,9 @@
-# Two worlds, an environment each, in .venv/ (git-ignored). Each target sets up what it needs; repeating it is quick.
+# Two worlds with an environment each in .venv/ (git-ignored). Each target sets up what it needs, and only once.
 #   make demo    the module in real CellProfiler, beside IdentifyPrimaryObjects
 #   make test    all tests
 #   make lint    ruff and mypy
 #   make bench   speed and memory, side by side with IdentifyPrimaryObjects
-#   make bundles the plugin as one zip a system in dist/, for CellProfiler's installed application; checked and run
+#   make bundles one zip for each system in dist/, for CellProfiler's installed application; checked and run
 #   make clean   remove what was made
 # On a machine without an NVIDIA GPU, torch's CPU build saves 4 GB:
 #   make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -12,7 +12,7 @@ SHELL := /bin/sh
 CELLPROFILER := .venv/cellprofiler
 TRAINING := .venv/training
 RUNTIME38 := .venv/runtime38
-# The packages that CellProfiler pins are old, and cannot even be imported with deprecations as errors.
+# The packages that CellProfiler pins are old: with deprecations as errors they cannot be imported.
 OLD_PYTEST := -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning \
 	-W "ignore:numpy.ndarray size changed"
 PIP := -m pip --disable-pip-version-check install --quiet
@@ -60,8 +60,8 @@ bench: $(CELLPROFILER)/.ready
 	$(CELLPROFILER)/bin/python -W ignore benchmarks/memory_flat.py
 	-$(CELLPROFILER)/bin/python -W ignore benchmarks/memory_flat.py --primary
 
-# Downloads onnxruntime's published wheels for each system (80 MB, kept in .cache/wheels). The checks run the zip for
-# Linux in a Python that has CellProfiler's packages and no other.
+# Downloads the published wheels of onnxruntime for each system (80 MB, kept in .cache/wheels). The checks run the zip for
+# Linux in a Python with no other packages than those of CellProfiler.
 bundles: $(CELLPROFILER)/.ready
 	PYTHONPATH=plugins $(CELLPROFILER)/bin/python -m bundles.build_bundles --output dist
 	jdk=$$(scripts/need_jdk_and_compiler.sh) && JAVA_HOME="$$jdk" PYTHONPATH=plugins CPUNET_BUNDLES="$(CURDIR)/dist" \

@@ -30,7 +30,11 @@ def labeled_images(folder: Path, split: str, modality: str = "") -> Iterator[Lab
 
 
 def zero_to_one(image: np.ndarray) -> np.ndarray:
-    """Divide an integer image by the largest value of its type, as CellProfiler does when it loads one."""
+    """Divide an integer image by the largest value of its type, as CellProfiler does when it loads one.
+
+    >>> zero_to_one(np.array([0, 255], np.uint8)).tolist()
+    [0.0, 1.0]
+    """
     return image.astype(np.float32) / np.iinfo(image.dtype).max
 
 

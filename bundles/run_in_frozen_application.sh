@@ -1,7 +1,7 @@
 #!/bin/sh
-# Freeze CellProfiler with PyInstaller 4.10, as its published application is, but for Linux and without the window; then
-# run a field of ExampleFly in it with the module from dist/cpunet-*-linux.zip. Takes two minutes and needs `make bundles`
-# first. For by hand: nothing in the tests needs it.
+# Freeze CellProfiler with PyInstaller 4.10 as its published application is, but for Linux and without the window. Then
+# run a field of ExampleFly in it, with the module from dist/cpunet-*-linux.zip. Takes two minutes. Run `make bundles`
+# first. The tests do not run this script.
 set -eu
 cd "$(dirname "$0")/.."
 host="$PWD/.venv/cellprofiler"

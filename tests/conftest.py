@@ -14,7 +14,7 @@ def empty_home(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def no_models_of_a_developer(monkeypatch, empty_home):
-    """Tests list the same models on every machine, whatever lies in its user's models folder."""
+    """Hide the models folder of the developer, so that tests list the same models on every machine."""
     monkeypatch.delenv("CPUNET_MODELS", raising=False)
     for variable in ("XDG_DATA_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(variable, str(empty_home))
