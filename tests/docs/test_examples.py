@@ -1,4 +1,4 @@
-"""The examples in docstrings of training/, export/ and benchmarks/ give what they show; tests/runtime has the others."""
+"""The examples in docstrings of training/, export/ and benchmarks/ are right; tests/runtime has the others."""
 
 import doctest
 import importlib
