@@ -17,10 +17,9 @@ OLD_PYTEST := -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecat
 	-W "ignore:numpy.ndarray size changed"
 PIP := -m pip --disable-pip-version-check install --quiet
 
-# Tests run in this many processes, each with one thread for torch. One process runs all tests of a file, so that what a
-# file prepares once is not prepared twice. Files start in the order of the folders: those with slow tests come first.
-PROCESSES := 2
-IN_PARALLEL := -n $(PROCESSES) --dist loadscope --no-loadscope-reorder
+# Tests run in two processes. One process runs all tests of a file, so that nothing that a file prepares for all its tests
+# is prepared twice.
+IN_PARALLEL := -n 2 --dist loadscope
 # Folders with tests for both worlds: each world collects those that it has the packages for.
 BOTH_WORLDS := tests/docs tests/packaging tests/benchmarks tests/runtime
 
@@ -37,8 +36,9 @@ test-cellprofiler: $(CELLPROFILER)/.ready
 	jdk=$$(scripts/need_jdk_and_compiler.sh) && JAVA_HOME="$$jdk" PYTHONPATH=plugins \
 		$(CELLPROFILER)/bin/python $(OLD_PYTEST) $(IN_PARALLEL) tests/plugin $(BOTH_WORLDS) tests/window
 
+# The folders with slow tests come first, so that no process ends long after the other. Each process has one core.
 test-training: $(TRAINING)/.ready
-	OMP_NUM_THREADS=1 $(TRAINING)/bin/python -m pytest $(IN_PARALLEL) tests/export tests/training $(BOTH_WORLDS)
+	OMP_NUM_THREADS=1 $(TRAINING)/bin/python -m pytest $(IN_PARALLEL) --no-loadscope-reorder tests/export tests/training $(BOTH_WORLDS)
 
 # The oldest Python that CellProfiler's installed application has.
 test-runtime38:

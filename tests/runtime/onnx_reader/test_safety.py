@@ -262,9 +262,9 @@ def test_shipped_models_pass_in_no_time(path):
     check_onnx(path)
     taken = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         check_onnx(path)
-        taken.append(time.perf_counter() - began)
+        taken.append(time.process_time() - began)
     assert min(taken) < 0.05
 
 
@@ -285,11 +285,11 @@ def test_a_file_beyond_two_gigabytes_is_refused_unread(tmp_path):
 
 def test_a_file_of_nothing_but_fields_is_refused_soon(tmp_path):
     path = written(tmp_path, field(1, 8) * 5_000_000)
-    began = time.perf_counter()
+    began = time.process_time()
     for action in (read_card, check_onnx):
         with pytest.raises(ModelError, match=r"more than \d+ fields"):
             action(path)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_metadata_is_bounded_in_all_of_its_entries(tmp_path):
@@ -371,7 +371,7 @@ def test_a_card_in_any_language_is_read(tmp_path):
 
 def test_mutated_files_and_cards_are_read_or_refused(tmp_path, capsys):
     pytest.importorskip("resource", reason="limits of time and memory need a Unix")
-    from benchmarks.fuzz_model_files import fuzz
+    from benchmarks.model_files.fuzz import fuzz
 
     assert fuzz(seed=1, first=0, count=2000, sample=2, folder=tmp_path) == []
     report = capsys.readouterr().out
