@@ -76,11 +76,6 @@ def outcome(path: Path) -> Tuple[str, str]:
     return "card {card}, network {network}".format(**found), failure
 
 
-def peak_mib() -> float:
-    """Return the largest resident set that this process ever had, on Linux."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def open_one(path: Path) -> int:
     """Open a file with onnxruntime and run it once, in a process that may die of it."""
     import numpy as np
@@ -116,7 +111,7 @@ def fuzz(seed: int, first: int, count: int, sample: int, folder: Path) -> List[s
     counts: Counter[str] = Counter()
     failures, passed, slowest = [], [], 0.0
     path = folder / "model.onnx"
-    start, before = time.perf_counter(), peak_mib()
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for index in range(first, first + count):
         content = mutated(seed, index, seeds)
         path.write_bytes(content)
@@ -128,7 +123,7 @@ def fuzz(seed: int, first: int, count: int, sample: int, folder: Path) -> List[s
             failures.append(f"seed {seed}, input {index} ({len(content)} bytes): {failure}")
         elif found == ALL_PASSED and content not in seeds:
             passed.append(index)
-    growth = peak_mib() - before
+    growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024  # Linux gives KiB
     if growth > LARGEST_GROWTH_MIB:
         failures.append(f"the memory grew by {growth:.0f} MiB, more than the limit of {LARGEST_GROWTH_MIB}")
     print(f"{count} inputs from {len(seeds)} files and their cards, in {time.perf_counter() - start:.0f} s")
