@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.labeled_images import labeled_images
 from benchmarks.run_module import objects_unet, primary_objects, run_analysis
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.find import DEFAULT_MODEL
 
 FIELD = (520, 696)
@@ -25,7 +25,7 @@ def fields(data: Optional[Path], count: int, shape: Tuple[int, int]) -> List[np.
     """Return fields, 0..1: of a data set, as large as they are, or drawn, of this height and width."""
     if data is None:
         columns = max(2, round(shape[1] / (2.2 * DIAMETER_PX)))
-        return [draw_field(shape, columns, DIAMETER_PX, touching=True, seed=seed).image for seed in range(count)]
+        return [synthetic_field(shape, columns, DIAMETER_PX, touching=True, seed=seed).image for seed in range(count)]
     images = [truth.image for truth in labeled_images(data, "val")][:count]
     return [image.astype(np.float32) / np.iinfo(image.dtype).max for image in images]
 

@@ -62,7 +62,7 @@ from cpunet.plugin.progress import log_progress, show_progress, warn_once
 from cpunet.plugin.revisions import PROBABILITIES_INDEX, upgrade
 from cpunet.plugin.workers import is_worker, number_of_workers, threads_for_this_process
 from cpunet.segment import Options, segment_image
-from cpunet.steps.declump import foreground_probability, planes_by_role
+from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.filters import filter_objects
 from cpunet.steps.planes import in_one_plane, segment_stack
 from cpunet.steps.prepare import usable_pixels
@@ -821,7 +821,7 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         objects.parent_image = image
         workspace.object_set.add_objects(objects, self.y_name.value)
 
-        planes = planes_by_role(found.probabilities, model.card.output.roles)
+        planes = probabilities_by_role(found.probabilities, model.card.output.roles)
         foreground = foreground_probability(planes)
         if self.advanced.value and self.save_probability.value:
             self.save_probabilities(workspace, image, planes, foreground)

@@ -16,7 +16,7 @@ from cpunet.steps.filters import area_of_disc
 from cpunet.steps.normalize import normalize
 from cpunet.steps.prepare import COLORS, has_contrast, prepare_image, usable_pixels
 from cpunet.steps.scale import (
-    MOST_LOOKS,
+    MOST_PASSES,
     Segmentation,
     explains,
     next_scale,
@@ -133,7 +133,7 @@ def find_scale(
     """
     options = replace(options, **AS_THE_CARD_SAYS, augmentation="none")
     found = segment_at_scale(normalized, usable, model, options, 1.0)
-    for _ in range(MOST_LOOKS):
+    for _ in range(MOST_PASSES):
         scale = next_scale(found, model.card)
         if scale == found.scale:
             break

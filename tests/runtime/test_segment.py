@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.session import load_model
 from cpunet.scores import pool_scores, score_image
 from cpunet.segment import Options, segment_image
 from tests.tiny_onnx import changed_card, tiny_onnx
 
-FIELD = draw_field((120, 150), columns=4, diameter_px=20)
+FIELD = synthetic_field((120, 150), columns=4, diameter_px=20)
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_impossible_options_are_refused(model, option):
 
 @pytest.mark.parametrize("zoom", [3, 1 / 3])
 def test_labels_of_a_rescaled_image_come_back_to_its_own_grid(model, zoom):
-    field = draw_field((int(120 * zoom), int(150 * zoom)), columns=4, diameter_px=20 * zoom)
+    field = synthetic_field((int(120 * zoom), int(150 * zoom)), columns=4, diameter_px=20 * zoom)
     found = segment_image(field.image, model, Options(diameter_px=20 * zoom))
     assert found.labels.shape == field.labels.shape
     scores = pool_scores([score_image(field.labels, found.labels)])

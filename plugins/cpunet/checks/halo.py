@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import scipy.ndimage
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.steps.tiling import Predict
 
 FIELD_PX = 512
@@ -52,7 +52,7 @@ def _grow_for_nuclei(halo: int, predict: Predict, in_channels: int, divisible_by
     kept = slice(start, start + inner)
     for diameter, touching in itertools.product(DIAMETERS_PX, (False, True)):
         columns = int(side / (2 * diameter))
-        drawn = [draw_field((side, side), columns, diameter, touching, seed + c).image for c in range(in_channels)]
+        drawn = [synthetic_field((side, side), columns, diameter, touching, seed + c).image for c in range(in_channels)]
         field = np.stack(drawn)[np.newaxis]
         whole = predict(field)[..., kept, kept]
         while halo + divisible_by <= start:

@@ -12,7 +12,7 @@ from typing import Any, Optional
 import numpy as np
 import numpy.typing as npt
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import ModelError
 from cpunet.model.card import InputCard
 from cpunet.steps.normalize import normalize
@@ -40,7 +40,7 @@ class StoredTest:
     output: npt.NDArray[np.float32]
 
 
-def drawn_input(given: InputCard) -> npt.NDArray[np.float32]:
+def synthetic_input(given: InputCard) -> npt.NDArray[np.float32]:
     """Draw the input of a stored test: nuclei, normalized for the model.
 
     Parameters
@@ -57,7 +57,7 @@ def drawn_input(given: InputCard) -> npt.NDArray[np.float32]:
     side = -(-max(SMALLEST_SIDE_PX, given.min_size) // unit) * unit
     columns = max(1, int(side / (2 * given.diameter_px)))
     fields = [
-        draw_field((side, side), columns, min(given.diameter_px, side / 3), touching=True, seed=seed).image
+        synthetic_field((side, side), columns, min(given.diameter_px, side / 3), touching=True, seed=seed).image
         for seed in range(len(given.channels))
     ]
     normalized = normalize(np.stack(fields), given.normalization, None)

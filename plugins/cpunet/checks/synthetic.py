@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 
-class DrawnField(NamedTuple):
+class SyntheticField(NamedTuple):
     """An image and its truth.
 
     Attributes
@@ -24,13 +24,13 @@ class DrawnField(NamedTuple):
     labels: npt.NDArray[np.int32]
 
 
-def draw_field(
+def synthetic_field(
     shape: Tuple[int, int] = (512, 512),
     columns: int = 5,
     diameter_px: float = 30.0,
     touching: bool = False,
     seed: int = 0,
-) -> DrawnField:
+) -> SyntheticField:
     """Draw nuclei on a jittered grid.
 
     Parameters
@@ -48,7 +48,7 @@ def draw_field(
 
     Returns
     -------
-    DrawnField
+    SyntheticField
     """
     rng = np.random.default_rng(seed)
     spacing = shape[1] / columns
@@ -71,7 +71,7 @@ def draw_field(
     texture = 1 + 0.15 * ndimage.gaussian_filter(rng.standard_normal(shape), 2) * 4
     blurred = ndimage.gaussian_filter(brightness * texture, 1.2)
     noisy = 0.04 + blurred + rng.normal(0, 0.012, shape)
-    return DrawnField(np.clip(noisy, 0, 1).astype(np.float32), labels)
+    return SyntheticField(np.clip(noisy, 0, 1).astype(np.float32), labels)
 
 
 def _around(middle: float, radius: float, size: int) -> slice:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from cpunet.checks.agreement import Tolerance, check_agreement
 from cpunet.checks.halo import NOTICEABLE, reach_of_impulse
-from cpunet.checks.stored_test import STORED_TEST_KEY, drawn_input, stored_test_from_json
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.stored_test import STORED_TEST_KEY, stored_test_from_json, synthetic_input
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import DisagreementError, ModelError
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.metadata import read_card, read_metadata, read_versions
@@ -30,7 +30,7 @@ TILED = Tolerance(rtol=0.0, atol=0.02, mismatched_per_million=100)
 BEYOND_0_TO_1 = 1e-3
 
 
-class Finding(NamedTuple):
+class CheckResult(NamedTuple):
     """What one check found.
 
     Attributes
@@ -64,7 +64,7 @@ class Reference:
 Check = Callable[[], str]
 
 
-def verify_model(path: Path, reference: Optional[Reference] = None) -> Iterator[Finding]:
+def verify_model(path: Path, reference: Optional[Reference] = None) -> Iterator[CheckResult]:
     """Check a model file, and stop at the first check that fails, as the others rely on it.
 
     Parameters
@@ -75,7 +75,7 @@ def verify_model(path: Path, reference: Optional[Reference] = None) -> Iterator[
 
     Yields
     ------
-    Finding
+    CheckResult
         In this order: is it ONNX that is safe to open, its opset and IR version, the card, the names and numbers of
         input and output, the shapes for several sizes and batches, the values of the stored test (and the reference's),
         tiles against the whole, the halo.
@@ -102,9 +102,9 @@ def verify_model(path: Path, reference: Optional[Reference] = None) -> Iterator[
         try:
             text = check()
         except (ModelError, DisagreementError) as error:
-            yield Finding(name, False, str(error))
+            yield CheckResult(name, False, str(error))
             return
-        yield Finding(name, True, text)
+        yield CheckResult(name, True, text)
 
 
 def inputs_to_try(model: OnnxModel) -> Iterator[npt.NDArray[np.float32]]:
@@ -200,7 +200,7 @@ def _check_stored_test(model: OnnxModel) -> str:
 
 def _check_reference(model: OnnxModel, reference: Reference) -> str:
     largest = 0.0
-    for image in (drawn_input(model.card.input), *inputs_to_try(model)):
+    for image in (synthetic_input(model.card.input), *inputs_to_try(model)):
         found, expected = model.predict(image), reference.predict(image)
         largest = max(largest, check_agreement(found, expected, Tolerance(), f"onnxruntime and {reference.name}"))
     return f"agree within {largest:.1e} ({Tolerance()})"
@@ -213,7 +213,9 @@ def _check_tiles(model: OnnxModel) -> str:
     shape = (tile + 3 * unit, tile + unit)
     # Nuclei, as a network may see nothing at all in noise.
     columns = max(2, int(shape[1] / (2 * given.diameter_px)))
-    fields = [draw_field(shape, columns, given.diameter_px, seed=seed).image for seed in range(len(given.channels))]
+    fields = [
+        synthetic_field(shape, columns, given.diameter_px, seed=seed).image for seed in range(len(given.channels))
+    ]
     image = np.stack(fields).astype(np.float32)
     whole = _tiled(model, image, image.shape[1:])
     difference = check_agreement(_tiled(model, image, (tile, tile)), whole, TILED, "tiles and the whole")

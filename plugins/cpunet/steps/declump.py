@@ -17,7 +17,7 @@ AS_THE_MODEL_SAYS = Declumping()
 Planes = Mapping[str, npt.NDArray[np.float32]]
 
 
-def planes_by_role(probabilities: npt.NDArray[np.float32], roles: Sequence[str]) -> Planes:
+def probabilities_by_role(probabilities: npt.NDArray[np.float32], roles: Sequence[str]) -> Planes:
     """Name the channels of a prediction.
 
     Parameters
@@ -121,7 +121,7 @@ def declump(
     Regions touch if they share a pixel's side; a corner is not enough. A model of boundaries alone has told its
     objects apart already; by another method, they are joined first.
     """
-    planes = planes_by_role(probabilities, roles)
+    planes = probabilities_by_role(probabilities, roles)
     only_boundaries = "foreground" not in planes and "interior" not in planes
     if only_boundaries:
         regions = regions_between_boundaries(planes["boundary"], settings.boundary_threshold, usable)

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cpunet.model.card import InputCard, ModelCard
-from cpunet.steps.declump import foreground_probability, planes_by_role
+from cpunet.steps.declump import foreground_probability, probabilities_by_role
 
 SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 4.0
 # Looks after the first. Two reach any size that occurs: objects eight times too large are found as pieces at first,
 # and rightly measured at the next look.
-MOST_LOOKS = 3
+MOST_PASSES = 3
 # Below this the objects are pieces of something too large to be seen: real ones, of 6 to 150 pixels, reach 0.6 to 0.97,
 # and pieces of nuclei of 200 pixels and more 0.3 to 0.55.
 LEAST_CERTAINTY = 0.55
@@ -97,7 +97,7 @@ def certainty(found: Segmentation, roles: Sequence[str]) -> float:
     """
     if set(roles) == {"boundary"}:
         return 1.0
-    inside = foreground_probability(planes_by_role(found.probabilities, roles))[found.labels > 0]
+    inside = foreground_probability(probabilities_by_role(found.probabilities, roles))[found.labels > 0]
     return float(np.abs(2 * inside - 1).mean())
 
 

@@ -7,10 +7,10 @@ import tifffile
 from skimage.io import imread, imsave
 
 from cpunet.__main__ import main
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from tests.tiny_onnx import changed_card, tiny_onnx
 
-FIELD = draw_field((120, 150), columns=4, diameter_px=20)
+FIELD = synthetic_field((120, 150), columns=4, diameter_px=20)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import ModelError, OutOfMemoryError
 from cpunet.model import memory
 from cpunet.model.card import card_from_content
@@ -23,7 +23,7 @@ from cpunet.segment import segment_image
 from tests.tiny_onnx import changed_card
 
 CARD = card_from_content(changed_card(input={"divisible_by": 32, "min_size": 32}, output={"halo": 64}))
-FIELD = draw_field((600, 700), columns=6, diameter_px=40)
+FIELD = synthetic_field((600, 700), columns=6, diameter_px=40)
 
 
 class Limited:

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from cpunet import segment
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.card import card_from_json
 from cpunet.model.session import load_model
 from cpunet.scores import pool_scores, score_image
 from cpunet.segment import Options, segment_image
 from cpunet.steps.scale import (
-    MOST_LOOKS,
+    MOST_PASSES,
     Segmentation,
     certainty,
     next_scale,
@@ -106,7 +106,7 @@ def test_uncertain_pieces_are_looked_at_from_further_away():
 
 @pytest.mark.parametrize("zoom", [0.3, 1, 3, 5])
 def test_objects_of_any_size_are_found_without_a_diameter(model, scales, zoom):
-    field = draw_field((int(120 * zoom), int(150 * zoom)), columns=4, diameter_px=20 * zoom)
+    field = synthetic_field((int(120 * zoom), int(150 * zoom)), columns=4, diameter_px=20 * zoom)
     found = segment_image(field.image, model)
     assert found.labels.shape == field.labels.shape
     scores = pool_scores([score_image(field.labels, found.labels)])
@@ -119,7 +119,7 @@ def test_objects_of_any_size_are_found_without_a_diameter(model, scales, zoom):
 
 
 def test_a_size_or_scale_that_is_given_is_not_measured(model, scales):
-    field = draw_field((360, 450), columns=4, diameter_px=60)
+    field = synthetic_field((360, 450), columns=4, diameter_px=60)
     assert segment_image(field.image, model, Options(diameter_px=20)).scale == 1
     assert segment_image(field.image, model, Options(scale=0.5)).scale == 0.5
     assert segment_image(field.image, model, Options(diameter_px=60, scale=1.0)).scale == 1
@@ -135,7 +135,7 @@ def test_an_image_whose_looks_never_agree_ends_all_the_same(model, monkeypatch):
 
     monkeypatch.setattr(segment, "segment_at_scale", restless)
     segment.find_scale(np.zeros((1, 30, 30), np.float32), None, model, Options())
-    assert len(looks) == 1 + MOST_LOOKS
+    assert len(looks) == 1 + MOST_PASSES
 
 
 def test_a_later_look_that_finds_nothing_does_not_lose_what_was_found(model, monkeypatch):
@@ -167,7 +167,7 @@ def test_a_model_that_is_never_sure_sees_the_image_as_it_is(model, monkeypatch):
 
 
 def test_clumps_are_split_to_be_measured_and_kept_whole_in_the_result(model, scales):
-    field = draw_field((360, 450), columns=4, diameter_px=60)
+    field = synthetic_field((360, 450), columns=4, diameter_px=60)
     split = segment_image(field.image, model)
     whole = segment_image(field.image, model, Options(declump_method="none"))
     assert whole.scale == split.scale
@@ -175,7 +175,7 @@ def test_clumps_are_split_to_be_measured_and_kept_whole_in_the_result(model, sca
 
 
 def test_a_large_image_is_measured_on_a_part_of_it(model, scales):
-    field = draw_field((1300, 2600), columns=20, diameter_px=60)
+    field = synthetic_field((1300, 2600), columns=20, diameter_px=60)
     found = segment_image(field.image, model)
     assert found.labels.shape == field.labels.shape
     (*looks, whole) = scales
@@ -197,7 +197,10 @@ def test_the_window_is_neither_the_emptiest_nor_the_brightest():
 
 
 def test_masked_out_objects_are_not_measured(model):
-    small, large = draw_field((160, 200), columns=5, diameter_px=20), draw_field((480, 600), columns=3, diameter_px=120)
+    small, large = (
+        synthetic_field((160, 200), columns=5, diameter_px=20),
+        synthetic_field((480, 600), columns=3, diameter_px=120),
+    )
     image = np.zeros((480, 800), np.float32)
     image[:160, :200] = small.image
     image[:, 200:] = large.image

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.card import Postprocessing
 from cpunet.model.session import load_model
 from cpunet.segment import Options, segment_image
-from cpunet.steps.declump import AS_THE_MODEL_SAYS, declump, marker_score, planes_by_role, split_regions
+from cpunet.steps.declump import AS_THE_MODEL_SAYS, declump, marker_score, probabilities_by_role, split_regions
 from cpunet.steps.filters import relabel
 from cpunet.steps.seeds import Declumping, brightness_of_objects, distance_to_edge, keep_apart, peaks, smoothed
 
@@ -161,7 +161,7 @@ def test_masked_out_pixels_say_nothing_of_the_background():
 
 def by_threshold_and_flooding(probabilities, roles, settings):
     """Declumping as it was before there was another method."""
-    planes = planes_by_role(probabilities, roles)
+    planes = probabilities_by_role(probabilities, roles)
     regions, _ = ndimage.label(planes["foreground"] > settings.foreground_threshold, output=np.int32)
     score = marker_score(planes)
     markers, _ = ndimage.label((regions > 0) & (score > settings.marker_threshold))
@@ -227,7 +227,7 @@ def model(tiny_model):
     return load_model(tiny_model)
 
 
-PAIRS = draw_field((160, 200), columns=4, diameter_px=20, touching=True)
+PAIRS = synthetic_field((160, 200), columns=4, diameter_px=20, touching=True)
 
 
 @pytest.mark.parametrize("method", ["shape", "intensity"])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.session import load_model
 from cpunet.segment import Options, segment_image
 from cpunet.steps.views import AUGMENTATIONS, predict_augmented
@@ -68,7 +68,7 @@ def test_the_network_never_sees_a_strided_array_and_the_image_is_not_changed():
     np.testing.assert_array_equal(IMAGE, before)
 
 
-FIELD = draw_field((121, 150), columns=4, diameter_px=20)
+FIELD = synthetic_field((121, 150), columns=4, diameter_px=20)
 
 
 @pytest.mark.parametrize("augmentation", AUGMENTATIONS)
