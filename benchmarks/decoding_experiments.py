@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from benchmarks.training_experiments import TUNED_ON
 from cpunet.model.card import ModelCard
 from cpunet.model.find import DEFAULT_MODEL, find_model
+from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
 from cpunet.scores import pool_scores
-from cpunet.segment import Model
 from cpunet.training.config import DataSource
 from cpunet.training.data.labeled_images import rows_of_split
 from cpunet.training.evaluation.torch_model import score_images

@@ -31,8 +31,7 @@ from cpunet.model.find import find_model
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card
 from cpunet.options import Options
-from cpunet.segment import segment_image
-from cpunet.steps.planes import segment_stack
+from cpunet.segment import segment_image, segment_stack
 
 MODELS = ("nuclei_fluorescence", "nuclei_fluorescence_int8", "nuclei_generalist", "phase_cells")
 # How many real images of each set are segmented: 40 in all.

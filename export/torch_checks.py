@@ -12,8 +12,8 @@ from cpunet.export.card.schema import check_against_schema
 from cpunet.export.to_onnx import predict_with
 from cpunet.export.training_card import scores_for_card
 from cpunet.model.session import load_model
+from cpunet.options import Options
 from cpunet.scores import pool_scores
-from cpunet.segment import Options
 from cpunet.training.config import source_names
 from cpunet.training.data.labeled_images import rows_of_split
 from cpunet.training.evaluation.torch_model import score_images

@@ -35,8 +35,9 @@ from cpunet.files.overlay import draw_outlines, picture
 from cpunet.model.card import InputCard, ModelCard
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.metadata import sha256
-from cpunet.segment import Options, segment_image
-from cpunet.steps.normalize import normalize
+from cpunet.options import Options
+from cpunet.segment import segment_image
+from cpunet.steps.prepare import normalize
 
 SMALLEST_TEST_SIDE = 256
 DRAWN_WHITE, HOT = 255, 40

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from cpunet.errors import DataError
-from cpunet.segment import prepare_image, rescale
-from cpunet.steps.normalize import normalize
+from cpunet.steps.prepare import channels_of, normalize
+from cpunet.steps.resize import rescale
 from cpunet.training.config import TrainingConfig
 from cpunet.training.data.labeled_images import LabeledImage
 from cpunet.training.importing.label_files import relabel
@@ -49,7 +49,7 @@ def normalized_patch(image: LabeledImage, config: TrainingConfig, scale: float =
         If the image does not fit the configuration.
     """
     try:
-        channels, usable = prepare_image(image.image, config.channels)
+        channels, usable = channels_of(image.image, config.channels)
     except ValueError as error:
         raise DataError(f"{image.id}: {error}") from error
     normalized = rescale(normalize(channels, config.normalization, usable), scale)

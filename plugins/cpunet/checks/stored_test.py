@@ -15,7 +15,7 @@ import numpy.typing as npt
 from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import ModelError
 from cpunet.model.card import InputCard
-from cpunet.steps.normalize import normalize
+from cpunet.steps.prepare import normalize
 
 STORED_TEST_KEY = "cpunet.stored_test"
 SMALLEST_SIDE_PX = 64

@@ -12,9 +12,12 @@ from cpunet.errors import OptionError
 from cpunet.files.images import gray_of_equal_colors, read_image, write_labels, write_picture
 from cpunet.files.overlay import draw_outlines, picture
 from cpunet.model.find import DEFAULT_MODEL, find_model
+from cpunet.model.protocol import Model
 from cpunet.model.session import DEVICES, load_model
-from cpunet.segment import Model, Options, check_options, segment_image, usable_pixels
+from cpunet.options import Options, check_options
+from cpunet.segment import segment_image
 from cpunet.steps.filters import filter_objects
+from cpunet.steps.prepare import usable_pixels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage.segmentation import find_boundaries
 
-from cpunet.steps.normalize import contrast_limits
+from cpunet.steps.prepare import contrast_limits
 
 Color = Tuple[int, int, int]
 YELLOW: Color = (255, 215, 0)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cpunet.errors import ModelError
 from cpunet.model.card import InputCard, ModelCard, OutputCard, Postprocessing
-from cpunet.segment import Model
+from cpunet.model.protocol import Model
 
 
 @dataclass(frozen=True)

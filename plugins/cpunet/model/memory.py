@@ -11,9 +11,9 @@ from typing import Callable, Optional, Tuple
 from cpunet.errors import OutOfMemoryError
 from cpunet.model.card import ModelCard
 from cpunet.model.out_of_memory import is_out_of_memory
+from cpunet.model.protocol import Model
 from cpunet.options import Options
-from cpunet.segment import Model
-from cpunet.steps.scale import Segmentation
+from cpunet.segmentation import Segmentation
 
 __all__ = [
     "OutOfMemoryError",

@@ -13,7 +13,7 @@ from cpunet.model.card import Postprocessing
 from cpunet.steps.filters import fill_holes, relabel
 from cpunet.steps.seeds import Declumping, brightness_of_objects, distance_to_edge, keep_apart, peaks, smoothed
 
-AS_THE_MODEL_SAYS = Declumping()
+BY_PROBABILITY = Declumping()
 Planes = Mapping[str, npt.NDArray[np.float32]]
 
 
@@ -83,7 +83,7 @@ def declump(
     probabilities: npt.NDArray[np.float32],
     roles: Sequence[str],
     settings: Postprocessing,
-    how: Declumping = AS_THE_MODEL_SAYS,
+    how: Declumping = BY_PROBABILITY,
     usable: Optional[npt.NDArray[np.bool_]] = None,
     image: Optional[npt.NDArray[np.float32]] = None,
 ) -> npt.NDArray[np.int32]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from cpunet.errors import OptionError
+from cpunet.steps.diameter import area_of_disc, volume_of_sphere
 
 Labels = npt.NDArray[np.int32]
 # More objects than this are hardly objects: IdentifyPrimaryObjects' own default.
@@ -37,36 +38,6 @@ class FilteredLabels:
     discarded_by_size: Labels
 
 
-def area_of_disc(diameter_px: float) -> float:
-    """Return the area of a disc, as CellProfiler compares it: pi d^2 / 4.
-
-    Parameters
-    ----------
-    diameter_px : float
-
-    Returns
-    -------
-    float
-        Pixels.
-    """
-    return float(np.pi * diameter_px * diameter_px / 4)
-
-
-def volume_of_sphere(diameter_px: float) -> float:
-    """Return the volume of a sphere: pi d^3 / 6.
-
-    Parameters
-    ----------
-    diameter_px : float
-
-    Returns
-    -------
-    float
-        Cubic pixels.
-    """
-    return float(np.pi * diameter_px**3 / 6)
-
-
 def relabel(labels: Labels, min_size_px: float = 1) -> Labels:
     """Renumber objects 1..n without gaps, keeping their order, and drop the smallest.
 
@@ -80,6 +51,12 @@ def relabel(labels: Labels, min_size_px: float = 1) -> Labels:
     Returns
     -------
     ndarray of shape (Y, X), int32
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> relabel(np.array([[7, 7, 0, 3, 9, 9]]), min_size_px=2).tolist()
+    [[1, 1, 0, 0, 2, 2]]
     """
     index = labels.astype(np.intp)  # once, instead of in each of the two steps
     kept = np.bincount(index.ravel()) >= max(min_size_px, 1)
@@ -87,14 +64,11 @@ def relabel(labels: Labels, min_size_px: float = 1) -> Labels:
     return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[index]
 
 
-def without(labels: Labels, discarded: npt.NDArray[np.bool_]) -> Labels:
-    """Return a copy in which the objects flagged by their number are background."""
-    return np.where(discarded[labels], 0, labels) if discarded.any() else labels.copy()
-
-
-def only(labels: Labels, chosen: npt.NDArray[np.bool_]) -> Labels:
-    """Return a copy with nothing but the objects flagged by their number."""
-    return np.where(chosen[labels], labels, 0) if chosen.any() else np.zeros_like(labels)
+def keep_objects(labels: Labels, kept: npt.NDArray[np.bool_]) -> Labels:
+    """Return a copy with only the objects whose entry in `kept`, by label, is True; they keep their labels."""
+    if not kept[1:].any():
+        return np.zeros_like(labels)
+    return labels.copy() if kept[1:].all() else np.where(kept[labels], labels, 0)
 
 
 def touching_border(labels: Labels, mask: Optional[npt.NDArray[np.bool_]] = None) -> npt.NDArray[np.bool_]:
@@ -258,8 +232,8 @@ def filter_objects(
         large = sizes > size_of(diameter_range_px[1])
         small[0] = large[0] = False
     by_size = (small | large) & ~at_border
-    small_removed = without(labels, at_border | small)
-    kept = without(small_removed, large)
+    small_removed = keep_objects(labels, ~(at_border | small))
+    kept = keep_objects(small_removed, ~large)
     if fill:
         kept = fill_holes(kept)
         if mask is not None:  # a hole in the mask is no hole in an object: masked-out pixels belong to none
@@ -267,8 +241,8 @@ def filter_objects(
     result = FilteredLabels(
         labels=relabel(kept),
         small_removed=small_removed,
-        discarded_by_border=only(labels, at_border),
-        discarded_by_size=only(labels, by_size),
+        discarded_by_border=keep_objects(labels, at_border),
+        discarded_by_size=keep_objects(labels, by_size),
     )
     if object_limit is None or erase_if_too_many(result.labels, object_limit) is result.labels:
         return result

@@ -25,7 +25,8 @@ from cpunet.export.bioimageio.package import write_bioimageio
 from cpunet.model.card import METADATA_KEY
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card
-from cpunet.segment import Options, segment_image
+from cpunet.options import Options
+from cpunet.segment import segment_image
 from tests.places import REPOSITORY
 from tests.tiny_onnx import changed_card, tiny_onnx
 

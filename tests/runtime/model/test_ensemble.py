@@ -7,7 +7,8 @@ from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.card import Postprocessing, card_from_content
 from cpunet.model.ensemble import average_models
 from cpunet.model.session import load_model
-from cpunet.segment import Options, segment_image
+from cpunet.options import Options
+from cpunet.segment import segment_image
 from tests.tiny_onnx import changed_card, tiny_onnx
 
 ROLES = ["interior", "boundary"]

@@ -10,8 +10,9 @@ import pytest
 from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card, sha256
+from cpunet.options import Options
 from cpunet.scores import pool_scores, score_image
-from cpunet.segment import Options, segment_image
+from cpunet.segment import segment_image
 from tests.places import REPOSITORY
 
 MODELS = REPOSITORY / "models"

@@ -5,8 +5,9 @@ from scipy import ndimage
 from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.card import Postprocessing
 from cpunet.model.session import load_model
-from cpunet.segment import Options, segment_image
-from cpunet.steps.declump import AS_THE_MODEL_SAYS, declump, marker_score, probabilities_by_role, split_regions
+from cpunet.options import Options
+from cpunet.segment import segment_image
+from cpunet.steps.declump import BY_PROBABILITY, declump, marker_score, probabilities_by_role, split_regions
 from cpunet.steps.filters import relabel
 from cpunet.steps.seeds import Declumping, brightness_of_objects, distance_to_edge, keep_apart, peaks, smoothed
 
@@ -178,7 +179,7 @@ def test_the_default_is_the_models_own_way_to_the_bit(seed):
     expected = by_threshold_and_flooding(probabilities, roles, settings)
     assert expected.max() > 10
     np.testing.assert_array_equal(declump(probabilities, roles, settings), expected)
-    np.testing.assert_array_equal(declump(probabilities, roles, settings, AS_THE_MODEL_SAYS), expected)
+    np.testing.assert_array_equal(declump(probabilities, roles, settings, BY_PROBABILITY), expected)
     smooth = declump(probabilities, roles, settings, Declumping(smoothing_px=6))
     apart = declump(probabilities, roles, settings, Declumping(min_distance_px=15))
     np.testing.assert_array_equal(smooth > 0, expected > 0)
