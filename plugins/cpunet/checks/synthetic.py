@@ -1,4 +1,4 @@
-"""Draw fields of nuclei whose truth is known: for the doctor, the tests and the benchmarks."""
+"""Make synthetic fields of nuclei with known truth, for the doctor, the tests and the benchmarks."""
 
 from __future__ import annotations
 
@@ -10,15 +10,7 @@ from scipy import ndimage
 
 
 class SyntheticField(NamedTuple):
-    """An image and its truth.
-
-    Attributes
-    ----------
-    image : ndarray of shape (Y, X), float32
-        0..1, blurred, with uneven nuclei and noise.
-    labels : ndarray of shape (Y, X), int32
-        1..n.
-    """
+    """An image, float32 in 0..1 with blur, uneven nuclei and noise, and its labels, int32 in 1..n; both (Y, X)."""
 
     image: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int32]
@@ -42,9 +34,8 @@ def synthetic_field(
     diameter_px : float
         Mean diameter; each nucleus is an ellipse of up to 15 % more or less.
     touching : bool
-        Draw a second nucleus against each, to its right: pairs that must be split.
+        Draw pairs of nuclei that touch and must be split.
     seed : int
-        Of all that is random.
 
     Returns
     -------
@@ -58,11 +49,11 @@ def synthetic_field(
     count = 0
     for row in range(rows):
         for column in range(columns):
-            middle = (np.array([row, column]) + 0.5) * spacing + rng.uniform(-0.08, 0.08, 2) * spacing
+            center = (np.array([row, column]) + 0.5) * spacing + rng.uniform(-0.08, 0.08, 2) * spacing
             for shift in (-0.46 * diameter_px, 0.46 * diameter_px) if touching else (0.0,):
                 radii = diameter_px / 2 * rng.uniform(0.85, 1.15, 2)
-                y, x = np.ogrid[_around(middle[0], radii[0], shape[0]), _around(middle[1] + shift, radii[1], shape[1])]
-                away = ((y - middle[0]) / radii[0]) ** 2 + ((x - middle[1] - shift) / radii[1]) ** 2
+                y, x = np.ogrid[_around(center[0], radii[0], shape[0]), _around(center[1] + shift, radii[1], shape[1])]
+                away = ((y - center[0]) / radii[0]) ** 2 + ((x - center[1] - shift) / radii[1]) ** 2
                 inside = (away < 1) & (labels[y, x] == 0)
                 count += bool(inside.any())
                 labels[y, x] = np.where(inside, count, labels[y, x])
@@ -74,6 +65,6 @@ def synthetic_field(
     return SyntheticField(np.clip(noisy, 0, 1).astype(np.float32), labels)
 
 
-def _around(middle: float, radius: float, size: int) -> slice:
+def _around(center: float, radius: float, size: int) -> slice:
     """Return the pixels of an axis that an ellipse may cover."""
-    return slice(max(0, int(middle - radius)), min(size, int(middle + radius) + 2))
+    return slice(max(0, int(center - radius)), min(size, int(center + radius) + 2))

@@ -91,25 +91,7 @@ def segment_file(
     diameter_range_px: Tuple[float, float] | None,
     discard_border: bool,
 ) -> int:
-    """Segment one image file into <name>_labels.tif and <name>_overlay.png.
-
-    Parameters
-    ----------
-    path : Path
-    model : Model
-    options : Options
-    output : Path
-        A folder that is there.
-    diameter_range_px : tuple of float, optional
-        Objects outside it are discarded.
-    discard_border : bool
-        Whether objects that touch the frame are discarded.
-
-    Returns
-    -------
-    int
-        How many objects were kept.
-    """
+    """Segment one image file into <name>_labels.tif and <name>_overlay.png, and return the number of objects kept."""
     image = read_image(path)
     if len(model.card.input.channels) == 1:
         image = gray_of_equal_colors(image)

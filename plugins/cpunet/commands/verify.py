@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import itertools
 import sys
 from pathlib import Path
 from typing import Any, Optional
@@ -38,16 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
     print(f"{path}, with onnxruntime {onnxruntime.__version__} on Python {sys.version.split()[0]}")
     reference: Optional[Reference] = training.torch_reference(path) if training else None
-    checks = verify_model(path, reference)
-    for finding in checks:
-        print(f"{'passed' if finding.passed else 'FAILED'}  {finding.check}: {finding.text}")
-        if not finding.passed:
+    further = training.further_checks(path, arguments.data) if training else ()
+    for result in itertools.chain(verify_model(path, reference), further):
+        print(f"{'passed' if result.passed else 'FAILED'}  {result.check}: {result.text}")
+        if not result.passed:
             return 1
-    if training:
-        for finding in training.further_checks(path, arguments.data):
-            print(f"{'passed' if finding.passed else 'FAILED'}  {finding.check}: {finding.text}")
-            if not finding.passed:
-                return 1
     if reference is None:
         why = "no weights.safetensors beside the file" if training else "needs cpunet[training]"
         print(f"not compared with torch ({why})")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cpunet.model.protocol import Model
-from cpunet.options import AUGMENTATIONS, Options, progress_of_part
+from cpunet.options import AUGMENTATIONS, Options, Progress, progress_of_part
 from cpunet.steps.resize import rescale, resize_planes
 from cpunet.steps.tiling import predict_tiled
 
@@ -50,21 +50,14 @@ def predict(
     doi:10.1038/s41592-020-01018-x) and in the winners of the Data Science Bowl 2018 (Caicedo et al. 2019,
     doi:10.1038/s41592-019-0612-7). The time grows with the number of views.
     """
-    card, views = model.card, AUGMENTATIONS[options.augmentation]
+    views = AUGMENTATIONS[options.augmentation]
     enlarged = rescale(channels, scale)
     mean: Optional[npt.NDArray[np.float32]] = None
     for index, (turns, mirrored) in enumerate(views):
         view = np.rot90(np.flip(enlarged, 2) if mirrored else enlarged, turns, axes=(1, 2))
-        predicted = predict_tiled(
-            np.ascontiguousarray(view),
-            model.predict,
-            out_channels=len(card.output.roles),
-            tile_shape=options.tile_shape,
-            halo=card.output.halo,
-            divisible_by=card.input.divisible_by,
-            min_size=card.input.min_size,
-            batch_size=options.batch_size,
-            on_progress=progress_of_part(options.on_progress, index, len(views)),
+        progress = progress_of_part(options.on_progress, index, len(views))
+        predicted = predict_in_tiles(
+            np.ascontiguousarray(view), model, options.tile_shape, options.batch_size, progress
         )
         predicted = np.rot90(predicted, -turns, axes=(1, 2))
         predicted = np.flip(predicted, 2) if mirrored else predicted
@@ -75,3 +68,25 @@ def predict(
     if usable is not None:
         probabilities[:, ~usable] = 0
     return probabilities
+
+
+def predict_in_tiles(
+    image: npt.NDArray[np.float32],
+    model: Model,
+    tile_shape: Tuple[int, int],
+    batch_size: int = 1,
+    on_progress: Optional[Progress] = None,
+) -> npt.NDArray[np.float32]:
+    """Predict (C, Y, X) as it is, in tiles as the model's card asks for; see `cpunet.steps.tiling.predict_tiled`."""
+    card = model.card
+    return predict_tiled(
+        image,
+        model.predict,
+        len(card.output.roles),
+        tile_shape,
+        card.output.halo,
+        card.input.divisible_by,
+        card.input.min_size,
+        batch_size,
+        on_progress,
+    )

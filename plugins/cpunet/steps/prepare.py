@@ -47,26 +47,10 @@ def prepare(
 def channels_of(
     image: npt.NDArray[Any], channel_names: Sequence[str], mask: Optional[npt.NDArray[np.bool_]] = None
 ) -> Tuple[npt.NDArray[np.float32], Optional[npt.NDArray[np.bool_]]]:
-    """Check an image against what the model takes, and put its channels first.
+    """Check an image against the channels of a model, and put its channels first, as `prepare` does.
 
-    Parameters
-    ----------
-    image : ndarray of shape (Y, X) or (Y, X, C), any real dtype
-    channel_names : sequence of str
-        From the model card. A model of red, green and blue takes a gray image too.
-    mask : ndarray of shape (Y, X), bool, optional
-
-    Returns
-    -------
-    channels : ndarray of shape (C, Y, X), float32
-        Pixels that are not finite are 0.
-    usable : ndarray of shape (Y, X), bool, or None
-        None if every pixel counts.
-
-    Raises
-    ------
-    ValueError
-        If the shape or type does not fit.
+    The channels are float32 and not normalized; pixels that are not finite are 0. A model of red, green and blue takes
+    a gray image too.
     """
     wanted = len(channel_names)
     takes = f"{wanted} channel{'s' if wanted > 1 else ''} ({', '.join(channel_names)})"
@@ -100,17 +84,9 @@ def channels_of(
 def usable_pixels(
     image: npt.NDArray[Any], mask: Optional[npt.NDArray[np.bool_]] = None
 ) -> Optional[npt.NDArray[np.bool_]]:
-    """Return the mask without the pixels that are not finite; None if every pixel counts.
+    """Return the mask (Y, X) without the pixels of the image that are not finite; None if every pixel counts.
 
-    Parameters
-    ----------
-    image : ndarray of shape (Y, X) or (Y, X, C), any real dtype
-    mask : ndarray of shape (Y, X), bool, optional
-
-    Returns
-    -------
-    ndarray of shape (Y, X), bool, or None
-        `mask` itself if all values are finite.
+    It is `mask` itself if all values are finite.
     """
     finite: npt.NDArray[np.bool_] = np.isfinite(image)
     if finite.all():

@@ -139,19 +139,9 @@ def scale_factor(card: InputCard, diameter_px: float) -> float:
 
 
 def certainty(found: Segmentation, roles: Sequence[str]) -> float:
-    """Return how far the foreground's probability is from one half inside the objects.
+    """Return how far the foreground's probability is from one half inside the objects: 0 (undecided) to 1.
 
-    Parameters
-    ----------
-    found : Segmentation
-        With at least one object.
-    roles : sequence of str
-        From the model card.
-
-    Returns
-    -------
-    float
-        0 (undecided) to 1. A model that predicts boundaries alone has no such probability and counts as certain.
+    There must be at least one object. A model of boundaries alone has no such probability and counts as certain.
     """
     if set(roles) == {"boundary"}:
         return 1.0
@@ -162,17 +152,10 @@ def certainty(found: Segmentation, roles: Sequence[str]) -> float:
 def next_scale(found: Segmentation, card: ModelCard) -> float:
     """Return the scale for the next pass.
 
-    Parameters
-    ----------
-    found : Segmentation
-        The last pass.
-    card : ModelCard
-
-    Returns
-    -------
-    float
-        The scale of `found` if it was right, or if there is nothing to measure. Half of it if the objects are too
-        uncertain to be whole. Otherwise `scale_factor` of their typical diameter.
+    1. If there is nothing to measure, it is that of `found`.
+    2. If the objects are too uncertain to be whole, it is half of that.
+    3. If the model knows objects of their typical diameter at that scale, it is that.
+    4. Otherwise it is `scale_factor` of the typical diameter.
     """
     if not found.labels.any():
         return found.scale
@@ -185,38 +168,20 @@ def next_scale(found: Segmentation, card: ModelCard) -> float:
 
 
 def replaces(later: Segmentation, earlier: Segmentation, roles: Sequence[str]) -> bool:
-    """Return True if the rescaled prediction should replace the earlier one.
+    """Return True if the rescaled prediction should replace the earlier one; both have at least one object.
 
-    Parameters
-    ----------
-    later, earlier : Segmentation
-        With at least one object each.
-    roles : sequence of str
-        From the model card.
-
-    Returns
-    -------
-    bool
-        True if the earlier prediction was certain of its objects, so that their size counts, or if the later one is
-        more certain. False if neither is, as for a model that was trained for a minute.
+    It should if the earlier one was certain of its objects, so that their size counts, or if the later one is more
+    certain. Neither is true of a model that was trained for a minute.
     """
     before = certainty(earlier, roles)
     return before >= LEAST_CERTAINTY or certainty(later, roles) > before
 
 
 def window_to_measure(plane: npt.NDArray[np.float32]) -> Tuple[slice, slice]:
-    """Choose the part of an image in which its objects are measured.
+    """Return the rows and columns of the part of a normalized plane (Y, X) in which objects are measured.
 
-    Parameters
-    ----------
-    plane : ndarray of shape (Y, X), float32
-        Normalized.
-
-    Returns
-    -------
-    tuple of slice
-        Rows and columns. All of an image no larger than two windows; otherwise the window with the third quartile of
-        contrast (standard deviation).
+    It is all of an image no larger than two windows; otherwise the window with the third quartile of contrast
+    (standard deviation).
     """
     if plane.size <= 2 * WINDOW_PX**2:
         return slice(None), slice(None)

@@ -188,7 +188,7 @@ def test_doctor_reports_the_provider_of_a_real_session(own_models, capsys):
     said = capsys.readouterr().out
     assert "runs on   CPUExecutionProvider" in said or "runs on   CUDAExecutionProvider" in said
     assert "512x512" in said
-    assert "found     25 objects in a drawn field of 25 nuclei" in said
+    assert "found     25 objects in a synthetic field of 25 nuclei" in said
 
 
 def test_doctor_names_a_broken_model(own_models, capsys):
