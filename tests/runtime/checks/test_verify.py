@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from cpunet.__main__ import main
 from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, stored_test_to_json, synthetic_input
 from cpunet.checks.verify import Reference, verify_model
 from cpunet.model.session import load_model
@@ -155,13 +154,3 @@ def test_a_halo_smaller_than_what_an_impulse_reaches_fails(tmp_path):
     text = fails(path, "halo")
     assert "looks 6 pixels far, and its card promises a halo of 4" in text
     assert "--set output.halo=6" in text
-
-
-def test_the_command_says_what_passed_and_returns_1_if_anything_fails(sound, capsys):
-    assert main(["verify", str(sound)]) == 0
-    out = capsys.readouterr().out
-    assert all(f"passed  {check}: " in out for check in CHECKS)
-    assert "not compared with torch" in out
-    sound.write_bytes(tiny_onnx())
-    assert main(["verify", str(sound)]) == 1
-    assert "FAILED  stored test: " in capsys.readouterr().out

@@ -134,11 +134,6 @@ def test_the_passes_that_measure_the_size_are_not_augmented(tiny_model):
     assert len(calls) == 1 + 4
 
 
-def test_an_unknown_augmentation_is_refused(tiny_model):
-    with pytest.raises(ValueError, match="no augmentation called 'turns'; choose one of: none, flips"):
-        segment_image(FIELD.image, load_model(tiny_model), Options(augmentation="turns"))
-
-
 @pytest.mark.parametrize(("augmentation", "views"), [("none", 1), ("flips", 4), ("flips and rotations", 8)])
 def test_progress_counts_the_tiles_of_all_views(tiny_model, augmentation, views):
     reports = []
