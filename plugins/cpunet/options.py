@@ -36,7 +36,7 @@ class Options:
     foreground_threshold : float, optional
         0..1; the model card's by default. A lower one makes objects larger.
     declump_method : str
-        How touching objects are separated: ``probability`` (by the model's probabilities of their middles and
+        How touching objects are separated: ``probability`` (by the model's probabilities of their centers and
         boundaries), ``shape`` (by roundness), ``intensity`` (by peaks of brightness, or of darkness if the objects are
         darker than the background), or ``none``.
     smoothing_px : float, optional
@@ -108,7 +108,7 @@ def check_options(options: Options) -> None:
         _check_choice("way to fill holes", options.fill_holes, FILL_HOLES)
     for what, value in (
         ("The smoothing before declumping", options.smoothing_px),
-        ("The smallest distance between two objects' middles", options.min_distance_px),
+        ("The smallest distance between the centers of two objects", options.min_distance_px),
     ):
         if value is not None and not 0 <= value < np.inf:
             raise OptionError(f"{what} must be 0 pixels or more; it is {value}.")

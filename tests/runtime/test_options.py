@@ -25,7 +25,7 @@ def test_impossible_options_are_refused(option):
     [
         ({"declump_method": "magic"}, "way to separate touching objects called 'magic'; choose one of: probability"),
         ({"smoothing_px": -1}, "smoothing before declumping must be 0 pixels or more"),
-        ({"min_distance_px": float("nan")}, "distance between two objects' middles must be"),
+        ({"min_distance_px": float("nan")}, "distance between the centers of two objects must be"),
         ({"fill_holes": "always"}, "way to fill holes called 'always'"),
         ({"augmentation": "turns"}, "no augmentation called 'turns'; choose one of: none, flips"),
     ],

@@ -208,7 +208,7 @@ def _check_halo(model: OnnxModel) -> str:
     )
     if reach > model.card.output.halo:
         raise ModelError(
-            f"{model.path}: the network looks {reach} pixels far, and its card promises a halo of "
+            f"{model.path}: the network sees {reach} pixels far, and its card promises a halo of "
             f"{model.card.output.halo}: objects at the edges of tiles would change. Export the model again, or set the "
             f"halo with `cpunet card edit --set output.halo={reach}`."
         )

@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
             count = segment_file(path, model, options, arguments.output, diameter_range, arguments.discard_border)
             written[path.stem] = path
             report(f"{path}: {count} objects")
-        except Exception as error:  # whatever is wrong with this file, the others must be done
+        except Exception as error:  # a bad file must not keep the others from being done
             failed += 1
             reason = str(error) if str(path) in str(error) else f"{path}: {error}"
             report(f"FAILED {reason}", sys.stderr)

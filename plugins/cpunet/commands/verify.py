@@ -1,4 +1,4 @@
-"""``cpunet verify``: whether a model file keeps what it promises, check by check."""
+"""``cpunet verify``: check whether a model file does what its card promises."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def training_world() -> Any:
-    """Return the module with the checks that need torch, or None where the training packages are not there."""
+    """Return the module with the checks that need torch, or None where the training packages are not installed."""
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("cpunet.export") is None:
         return None
     return importlib.import_module("cpunet.export.torch_checks")

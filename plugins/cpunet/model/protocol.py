@@ -1,4 +1,4 @@
-"""What the steps need of a model, whatever runs it."""
+"""What the steps need of a model."""
 
 from __future__ import annotations
 

@@ -89,9 +89,9 @@ def _check(node: Node, what: str, numbers: Optional[Numbers], bound: Bound) -> N
     if numbers is None:
         found = "a list that is too long, or of an unusual type"
     elif not all(abs(number) <= bound.each for number in numbers):  # also refuses NaN
-        found = f"{list(numbers)}, and {bound.each} at most can be"
+        found = f"{list(numbers)}, and the limit is {bound.each}"
     elif math.prod(max(1, abs(number)) for number in numbers) > bound.product:
-        found = f"{list(numbers)}, and multiplied {bound.product} at most can be"
+        found = f"{list(numbers)}, and the limit of their product is {bound.product}"
     else:
         return
     raise ModelError(

@@ -134,7 +134,7 @@ def one(message: Message, number: int, kind: int) -> Optional[Field]:
     """
     found = message.get(number, [])
     if len(found) > 1:
-        raise ProtobufError(f"the field at byte {found[1].start} stands there twice")
+        raise ProtobufError(f"the field at byte {found[1].start} occurs twice")
     return of_kind(found[0], kind) if found else None
 
 

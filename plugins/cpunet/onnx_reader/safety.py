@@ -228,4 +228,4 @@ def _check_value(what: str, value: Value) -> None:
         raise ModelError(f"{name} has {len(value.dims)} dimensions; four (N, C, Y, X) are needed. {again}")
     for size in value.dims or ():
         if size is not None and not -1 <= size <= LARGEST_SIDE:  # some exporters write -1 for a free size
-            raise ModelError(f"{name} declares a size of {size}; {LARGEST_SIDE} at most can be. {again}")
+            raise ModelError(f"{name} declares a size of {size}; the limit is {LARGEST_SIDE}. {again}")

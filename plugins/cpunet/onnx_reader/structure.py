@@ -115,7 +115,7 @@ def _read_node(reader: Reader, node: Field, network: Network, depth: int) -> Nod
         attribute = reader.message(part.start, part.stop)
         name = reader.text(one(attribute, 1, LENGTH_DELIMITED))
         if name in numbers:
-            raise ProtobufError(f"the attribute at byte {part.start} stands there twice")
+            raise ProtobufError(f"the attribute at byte {part.start} occurs twice")
         numbers[name] = _numbers(reader, attribute)
         single = one(attribute, 5, LENGTH_DELIMITED)
         tensors.extend(read_tensor(reader, tensor) for tensor in [*([single] if single else []), *many(attribute, 10)])

@@ -152,5 +152,5 @@ def test_a_halo_smaller_than_what_an_impulse_reaches_fails(tmp_path):
     path.write_bytes(convolved(weights.tolist(), changed_card(output={"roles": ["foreground"], "halo": 4})))
     path.write_bytes(path.read_bytes() + stored(path))
     text = fails(path, "halo")
-    assert "looks 6 pixels far, and its card promises a halo of 4" in text
+    assert "sees 6 pixels far, and its card promises a halo of 4" in text
     assert "--set output.halo=6" in text
