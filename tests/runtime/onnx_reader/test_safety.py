@@ -165,7 +165,7 @@ REFUSED = {
         onnx_of(field(1, RELU) + field(11, value_info("i", 1, 0)) + declared(12, "p", field(4, b""))),
         "output 'p' is no tensor",
     ),
-    "huge input": (tiny_onnx(size=10**6), "declares a size of 1000000; 16384"),
+    "huge input": (tiny_onnx(size=10**6), "declares a size of 1000000; the limit is 16384"),
     "huge fill": (enlarged("ConstantOfShape", 0, [10**6, 10**6]), "limit of their product is 268435456"),
     "huge fill of a constant": (by_constant("ConstantOfShape", [2**40]), "limit is 268435456"),
     "huge expansion": (enlarged("Expand", 1, [1, 1, 10**9]), "limit is 268435456"),
