@@ -3,7 +3,7 @@ import pytest
 
 from cpunet.steps.resize import rescale, resize_planes
 
-RAMP = np.broadcast_to(np.linspace(0, 1, 12, dtype=np.float32), (2, 6, 12))
+RAMP = np.tile(np.linspace(0, 1, 12, dtype=np.float32), (2, 6, 1))
 
 
 @pytest.mark.parametrize(
