@@ -16,8 +16,9 @@ from benchmarks.run_module import primary_objects, primary_objects_tuned, run_mo
 from cpunet.model.find import DEFAULT_MODEL, find_model
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import sha256
+from cpunet.options import Options
 from cpunet.scores import ImageScores, SetScores, pool_scores, score_image
-from cpunet.segment import Options, segment_image
+from cpunet.segment import segment_image
 
 HEADER = ("set", "images", "mean F1", "F1 at 0.5", "F1 at 0.7", "F1 at 0.9", "mAP", "PQ", "over / under", "count error")
 

@@ -16,7 +16,7 @@ sys.path[:0] = [str(REPOSITORY / "plugins"), str(REPOSITORY)]
 import numpy as np
 
 from benchmarks.run_module import objects_unet, primary_objects, run_analysis
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.find import DEFAULT_MODEL
 
 MOST_GROWTH = 0.02
@@ -38,7 +38,7 @@ def memory_held() -> Memory:
 def fields(shape: Tuple[int, int], count: int, diameter_px: float) -> Iterator[np.ndarray]:
     """Yield images (Y, X) that all differ: ten synthetic fields, mirrored and shifted."""
     columns = max(3, shape[1] // 70)
-    drawn = [draw_field(shape, columns=columns, diameter_px=diameter_px, seed=seed).image for seed in range(10)]
+    drawn = [synthetic_field(shape, columns=columns, diameter_px=diameter_px, seed=seed).image for seed in range(10)]
     for number in range(count):
         image = drawn[number % len(drawn)]
         image = image[:: -1 if number // 10 % 2 else 1, :: -1 if number // 20 % 2 else 1]

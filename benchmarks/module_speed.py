@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.labeled_images import labeled_images, zero_to_one
 from benchmarks.run_module import objects_unet, primary_objects, run_analysis
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.find import DEFAULT_MODEL
 
 FIELD = (520, 696)
@@ -25,7 +25,7 @@ def fields(data: Optional[Path], count: int, shape: Tuple[int, int]) -> List[np.
     """Return fields, 0..1: those of a data set in their own size, or synthetic ones of a height and width."""
     if data is None:
         columns = max(2, round(shape[1] / (2.2 * DIAMETER_PX)))
-        return [draw_field(shape, columns, DIAMETER_PX, touching=True, seed=seed).image for seed in range(count)]
+        return [synthetic_field(shape, columns, DIAMETER_PX, touching=True, seed=seed).image for seed in range(count)]
     return [zero_to_one(truth.image) for truth in itertools.islice(labeled_images(data, "val"), count)]
 
 

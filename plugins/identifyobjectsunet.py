@@ -31,6 +31,7 @@ from cpunet.model.packages import onnxruntime_is_there
 from cpunet.model.session import INSTALL_HELP, load_model
 from cpunet.model.without_card import has_card
 from cpunet.onnx_reader.metadata import read_card, sha256
+from cpunet.options import Options
 from cpunet.plugin.advanced_settings import (
     DECLUMP_CHOICES,
     DECLUMP_NONE,
@@ -61,10 +62,10 @@ from cpunet.plugin.models_folder import prefer_models_folder, preferred_models_f
 from cpunet.plugin.progress import log_progress, show_progress, warn_once
 from cpunet.plugin.revisions import PROBABILITIES_INDEX, upgrade
 from cpunet.plugin.workers import is_worker, number_of_workers, threads_for_this_process
-from cpunet.segment import Options, segment_image
-from cpunet.steps.declump import foreground_probability, planes_by_role
+from cpunet.segment import segment_image, segment_stack
+from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.filters import filter_objects
-from cpunet.steps.planes import in_one_plane, segment_stack
+from cpunet.steps.planes import in_one_plane
 from cpunet.steps.prepare import usable_pixels
 from cpunet.steps.tiling import check_tile
 
@@ -717,7 +718,7 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
 
         Returns
         -------
-        cpunet.segment.Options
+        cpunet.options.Options
         """
         scales = {RESCALE_OFF: 1.0, RESCALE_BY_FACTOR: float(self.rescale_factor.value)}
         basis = Options(
@@ -756,7 +757,7 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
 
         Returns
         -------
-        model : cpunet.segment.Model
+        model : cpunet.model.protocol.Model
         used : ModelUsed
         """
         device = device or (DEVICES[self.device.value] if self.advanced.value else "automatic")
@@ -821,7 +822,7 @@ to an object. Other modules can use it, such as **SaveImages** or **MeasureObjec
         objects.parent_image = image
         workspace.object_set.add_objects(objects, self.y_name.value)
 
-        planes = planes_by_role(found.probabilities, model.card.output.roles)
+        planes = probabilities_by_role(found.probabilities, model.card.output.roles)
         foreground = foreground_probability(planes)
         if self.advanced.value and self.save_probability.value:
             self.save_probabilities(workspace, image, planes, foreground)

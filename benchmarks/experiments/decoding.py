@@ -17,9 +17,9 @@ from benchmarks.experiments.training import tune
 from benchmarks.markdown import header, row
 from cpunet.model.card import ModelCard
 from cpunet.model.find import DEFAULT_MODEL, find_model
+from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
 from cpunet.scores import pool_scores
-from cpunet.segment import Model
 from cpunet.training.config import DataSource
 from cpunet.training.data.labeled_images import rows_of_split
 from cpunet.training.evaluation.torch_model import score_images

@@ -22,9 +22,11 @@ from cpunet.export.to_onnx import write_onnx
 from cpunet.export.training_card import card_from_training, scores_for_card
 from cpunet.files.images import written_beside
 from cpunet.model.card import Postprocessing
+from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
+from cpunet.options import Options
 from cpunet.scores import ImageScores, pool_scores, score_image
-from cpunet.segment import Model, Options, segment_image
+from cpunet.segment import segment_image
 from cpunet.training.config import read_config, source_names
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image, rows_of_split
 from cpunet.training.evaluation.torch_model import score_images

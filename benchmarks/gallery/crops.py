@@ -7,8 +7,9 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 import numpy as np
 
 from benchmarks.labeled_images import LabeledImage, labeled_images
+from cpunet.model.protocol import Model
 from cpunet.scores import object_errors, overlap, pool_scores, score_image
-from cpunet.segment import Model, segment_image
+from cpunet.segment import segment_image
 
 Window = Tuple[slice, slice]
 

@@ -77,7 +77,7 @@ def messages_in(path: Path) -> Iterator[Tuple[int, str]]:
                 yield call.lineno, text
     yield from ((node.lineno, template(node)) for name, node in assigned.items() if name.endswith("_HELP"))
     if path.name == "device.py":  # what the button Check device says of a GPU
-        yield from ((node.lineno, template(node)) for node in returned["_what_a_gpu_lacks"] if template(node))
+        yield from ((node.lineno, template(node)) for node in returned["_why_no_gpu"] if template(node))
 
 
 def all_messages() -> List[Tuple[str, str]]:

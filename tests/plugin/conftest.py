@@ -9,13 +9,13 @@ from cellprofiler_core.pipeline import Pipeline
 from cellprofiler_core.workspace import Workspace
 from identifyobjectsunet import MODEL_FROM_FILE, IdentifyObjectsUNet
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 
 
 @pytest.fixture
 def field():
     """A drawn field of nuclei, 20 pixels wide, some cut by the frame."""
-    drawn = draw_field((150, 200), columns=5, diameter_px=20)
+    drawn = synthetic_field((150, 200), columns=5, diameter_px=20)
     window = (slice(12, None), slice(None))
     return drawn.image[window], drawn.labels[window]
 

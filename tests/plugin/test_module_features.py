@@ -10,7 +10,7 @@ from cellprofiler_core.constants.measurement import EXPERIMENT
 from cellprofiler_core.pipeline import Pipeline
 from cellprofiler_core.setting import ValidationError
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.onnx_reader.metadata import sha256
 from tests.tiny_onnx import changed_card, tiny_onnx
 
@@ -332,5 +332,5 @@ def test_progress_stops_where_the_user_stops_it(module, run, monkeypatch):
     module.advanced_settings.tiles_automatic.value = False
     module.advanced_settings.tile_px.value = 64
     with pytest.raises(RuntimeError, match="stopped"):
-        run(module, draw_field((256, 256)).image)
+        run(module, synthetic_field((256, 256)).image)
     assert told == [(0, 16), (1, 16), (2, 16)]
