@@ -1,10 +1,82 @@
-"""Free what CellProfiler still holds of image sets that are done."""
+"""What the module shares with CellProfiler around it: cores, GPU memory, the models folder and earlier image sets."""
+
+from __future__ import annotations
 
 import gc
+import os
+import sys
 import time
-from typing import Callable
+from typing import Callable, Optional
 
-from cellprofiler_core.preferences import get_headless
+from cellprofiler_core.preferences import MAX_WORKERS, config_read, config_write, get_headless, get_max_workers
+
+from cpunet.model.find import MODELS_VARIABLE
+from cpunet.model.memory import gpu_memory_for_worker, total_gpu_memory_bytes
+
+PREFERENCE = "IdentifyObjectsUNetModelsFolder"
+
+
+def is_worker() -> bool:
+    """Return True in a worker of an analysis that the window started."""
+    return any(argument.startswith("--work-announce") for argument in sys.argv)
+
+
+def number_of_workers() -> int:
+    """Return how many workers the analysis has."""
+    # In a worker, get_max_workers() does not know the user's choice; the preferences that the window sent do.
+    return max(1, int(config_read(MAX_WORKERS) or 0) or get_max_workers())
+
+
+def threads_for_this_process() -> int:
+    """Return how many threads the network may use: a worker's share of the cores, otherwise 0, which is all."""
+    return max(1, (os.cpu_count() or 1) // number_of_workers()) if is_worker() else 0
+
+
+def gpu_memory_for_this_process(chosen_bytes: Optional[int]) -> Optional[int]:
+    """Return how much memory of the GPU the network may use.
+
+    Parameters
+    ----------
+    chosen_bytes : int or None
+        The user's choice.
+
+    Returns
+    -------
+    int or None
+        Bytes: the user's choice, or else a worker's share of the GPU. None is all that is free.
+    """
+    if chosen_bytes is not None or not is_worker():
+        return chosen_bytes
+    total = total_gpu_memory_bytes()
+    return None if total is None else gpu_memory_for_worker(total, number_of_workers())
+
+
+def preferred_models_folder() -> Optional[str]:
+    """Return the folder that the user chose in the window, or None."""
+    return config_read(PREFERENCE) or None
+
+
+def prefer_models_folder(folder: str) -> None:
+    """Remember a folder for this and later sessions, and use it at once."""
+    config_write(PREFERENCE, folder)
+    use_preferred_folder()
+
+
+def use_preferred_folder() -> None:
+    """Look for models in the preferred folder, unless the environment names another.
+
+    Notes
+    -----
+    CellProfiler sends its workers only its own preferences, but they inherit the environment. So the folder is written
+    into the environment, and written again only where it is what this function wrote before.
+    """
+    folder = preferred_models_folder()
+    if folder and os.environ.get(MODELS_VARIABLE) in (None, "", _last_used[0]):
+        os.environ[MODELS_VARIABLE] = _last_used[0] = folder
+
+
+_last_used = [""]
+
 
 # To go through all that Python holds takes as long as a small image does: 50 ms in a bare CellProfiler, more in its
 # window. So that is done for a small part of the time only, whatever the images.
