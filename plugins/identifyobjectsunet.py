@@ -75,7 +75,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         use_preferred_folder()
         create_basic_settings(self)
         self.model = ModelSettings()
-        # CellProfiler's and users' code reads these as the module's own.
+        # Scripts and benchmarks set these on the module.
         self.model_name, self.model_directory, self.model_file = self.model.name, self.model.directory, self.model.file
         self.advanced_settings, self.default_settings = AdvancedSettings(), AdvancedSettings()
         self.device_button = DoSomething(

@@ -110,16 +110,10 @@ def show_figure(figure: Any, display_data: Any, object_name: str) -> None:
 
 
 def plane_to_show(labels: Any) -> int:
-    """Return which plane of a stack holds most of the objects.
+    """Return which plane of a stack holds the most pixels of objects; the middle one if there is no object.
 
-    Parameters
-    ----------
-    labels : ndarray of shape (Z, Y, X), int32
-
-    Returns
-    -------
-    int
-        The middle one if there is no object.
+    >>> plane_to_show(numpy.array([[[0, 0]], [[1, 2]], [[0, 2]]]))
+    1
     """
     inside = numpy.count_nonzero(labels, axis=(1, 2))
     return int(inside.argmax()) if inside.any() else len(labels) // 2
@@ -153,5 +147,9 @@ def statistics_of_objects(labels: Any) -> List[List[str]]:
 
 
 def count_objects(labels: Any) -> int:
-    """Return how many objects a label image holds; its numbers may have gaps."""
+    """Return how many objects a label image holds; its numbers may have gaps.
+
+    >>> count_objects(numpy.array([[0, 2], [2, 5]]))
+    2
+    """
     return len(numpy.unique(labels[labels > 0]))
