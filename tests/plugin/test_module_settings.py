@@ -7,10 +7,7 @@ from cellprofiler_core.pipeline import Pipeline
 from cellprofiler_core.setting import ValidationError
 from identifyobjectsunet import IdentifyObjectsUNet
 
-from benchmarks.pipeline_text import module_block, unet_settings
 from tests.plugin.saved_pipelines import load, values
-
-HEADER = "CellProfiler Pipeline: http://www.cellprofiler.org\nVersion:5\nDateRevision:400\nGitHash:\nModuleCount:1\n"
 
 
 def test_every_setting_has_help_and_appears_once():
@@ -44,13 +41,6 @@ def test_settings_survive_saving_and_loading(module):
     assert values(loaded) == values(module)
     assert loaded.size_range.value == (7, 33)
     assert [group.image_name.value for group in loaded.probabilities.further] == ["ProbabilityBorder", "Depth"]
-
-
-def test_the_text_that_the_benchmark_writes_names_the_settings_as_the_module_does():
-    written = module_block("IdentifyObjectsUNet", 1, 3, unet_settings("DNA", "Nuclei"))
-    module = load(HEADER + "HasImagePlaneDetails:False\n\n" + written).modules()[0]
-    assert [setting.text for setting in module.settings()] == list(unet_settings("DNA", "Nuclei"))
-    assert values(module)[2:] == values(IdentifyObjectsUNet())[2:]
 
 
 def test_only_settings_with_a_meaning_are_shown(module):
