@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import tempfile
 import time
@@ -13,26 +12,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cpunet.checks.verify import verify_model
 from cpunet.errors import ExportError, ModelError, WeightsError
-from cpunet.export.card.file import checked_text, with_card
+from cpunet.export.card.file import with_metadata
+from cpunet.export.export_model import export_model
 from cpunet.export.precision import CALIBRATION_IMAGES, to_float16, to_int8
+from cpunet.export.put_in_place import put_verified
 from cpunet.export.readme import write_readme
-from cpunet.export.training_card import scores_for_card
-from cpunet.files.images import written_beside
-from cpunet.model.card import ModelCard, card_to_json
+from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
+from cpunet.model.card import METADATA_KEY, ModelCard, card_to_json
 from cpunet.model.find import MODEL_FILE
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card, sha256
-from cpunet.scores import SetScores, pool_scores
-from cpunet.segment import Options, rescale
+from cpunet.scores import SetScores
+from cpunet.segment import rescale
 from cpunet.steps.normalize import normalize
 from cpunet.steps.prepare import prepare_image
 from cpunet.steps.scale import scale_factor
-from cpunet.training.config import source_names
-from cpunet.training.data.labeled_images import IndexRow, read_labeled_image, rows_of_split
-from cpunet.training.evaluation.torch_model import score_images
-from cpunet.training.facts import set_diameters
+from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained
 
 MOST_F1_LOST = 0.005
@@ -72,6 +68,43 @@ class Comparison:
     def f1_lost(self) -> float:
         """The most that a set's mean F1 falls by."""
         return max(self.before[name].mean_f1 - found.mean_f1 for name, found in self.after.items())
+
+
+def export_reduced(
+    source: Path, output: Path, precision: str, data: Path, rebuild: str = "", card_of: Path | None = None
+) -> None:
+    """Reduce the precision of a model file, or of weights that are exported and tuned first.
+
+    Parameters
+    ----------
+    source : Path
+        An ONNX file with weights.safetensors beside it, or a checkpoint, or a safetensors file.
+    output : Path
+        Ends in ``.onnx``.
+    precision : str
+        ``float16`` or ``int8``.
+    data : Path
+        The folder that holds the data sets.
+    rebuild : str
+        The command that rebuilds the variant.
+    card_of : Path, optional
+        For weights: an ONNX file whose card is kept; see `cpunet.export.export_model.export_model`.
+
+    Raises
+    ------
+    CpunetError
+        See `write_reduced`.
+    """
+    if source.suffix == ".onnx":
+        write_reduced(source, output, precision, data, rebuild)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            draft = Path(folder) / MODEL_FILE
+            print("first the float32 model, to compare with")
+            export_model(source, draft, None if card_of else data, "", card_of)
+            again = f"cpunet export {source} -o {output} --precision {precision} --data DATA"
+            write_reduced(draft, output, precision, data, rebuild or again)
+    print(f"{output}  {output.stat().st_size / 1e6:.2f} MB  sha256 {sha256(output)}")
 
 
 def write_reduced(source: Path, output: Path, precision: str, data: Path, rebuild: str = "") -> Comparison:
@@ -114,18 +147,18 @@ def write_reduced(source: Path, output: Path, precision: str, data: Path, rebuil
     reduced = (
         to_float16(content) if precision == "float16" else to_int8(content, calibration_images(trained, data, card))
     )
+    sets = image_sets(trained, data, "val")
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / MODEL_FILE
         draft.write_bytes(reduced)
-        before, after = (_scores(path, trained, data) for path in (source, draft))
-        speed = times_as_fast(source, draft)
-        found = Comparison(len(content), len(reduced), speed, before, after)
-        if found.f1_lost > MOST_F1_LOST:
-            raise ExportError(
-                f"{precision} loses {found.f1_lost:.4f} of mean F1, and {MOST_F1_LOST} at most may be lost; nothing "
-                f"was written. {'; '.join(found.lines())}. Use the float32 model."
-            )
+        before, after = (score_sets(load_model(path, device="cpu"), sets) for path in (source, draft))
+        found = Comparison(len(content), len(reduced), times_as_fast(source, draft), before, after)
         reduced_card = read_card(draft)
+    if found.f1_lost > MOST_F1_LOST:
+        raise ExportError(
+            f"{precision} loses {found.f1_lost:.4f} of mean F1, and {MOST_F1_LOST} at most may be lost; nothing "
+            f"was written. {'; '.join(found.lines())}. Use the float32 model."
+        )
     again = f"cpunet export {source} -o {output} --precision {precision} --data DATA"
     steps = [step for step in (card.provenance.get("command"), again) if step]
     reduced_card = replace(
@@ -133,13 +166,7 @@ def write_reduced(source: Path, output: Path, precision: str, data: Path, rebuil
         scores={name: scores_for_card(scores) for name, scores in after.items()},
         provenance={**reduced_card.provenance, "command": rebuild or " && ".join(steps)},
     )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with written_beside(output) as beside:
-        beside.write_bytes(with_card(reduced, checked_text(json.loads(card_to_json(reduced_card)))))
-        for finding in verify_model(beside):
-            if not finding.passed:
-                text = finding.text.replace(str(beside.resolve()), str(output))
-                raise ExportError(f"the {precision} file fails the check of its {finding.check}: {text}")
+    put_verified(output, with_metadata(reduced, METADATA_KEY, card_to_json(reduced_card)))
     write_readme(output.parent, reduced_card, {output.name: sha256(output)})
     print("\n".join(found.lines()))
     return found
@@ -160,12 +187,12 @@ def calibration_images(trained: TrainedNetwork, data: Path, card: ModelCard) -> 
     list of ndarray of shape (C, Y, X), float32
         Normalized and rescaled; about 24 in all.
     """
-    sets = rows_of_split(trained.config.data, data, "train")
-    each = -(-CALIBRATION_IMAGES // len(sets))
+    sets = image_sets(trained, data, "train")
+    count = -(-CALIBRATION_IMAGES // len(sets))
     images = []
-    for rows, diameter in zip(sets, set_diameters(trained.config, trained.facts), strict=True):
-        scale = 1.0 if diameter is None else scale_factor(card.input, diameter)
-        for row in _evenly(rows, each):
+    for each in sets:
+        scale = 1.0 if each.diameter_px is None else scale_factor(card.input, each.diameter_px)
+        for row in _evenly(each.rows, count):
             channels, usable = prepare_image(read_labeled_image(row).image, card.input.channels)
             images.append(rescale(normalize(channels, card.input.normalization, usable), scale))
     return images
@@ -174,16 +201,6 @@ def calibration_images(trained: TrainedNetwork, data: Path, card: ModelCard) -> 
 def _evenly(rows: Sequence[IndexRow], count: int) -> list[IndexRow]:
     places = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
     return [rows[place] for place in places]
-
-
-def _scores(path: Path, trained: TrainedNetwork, data: Path) -> dict[str, SetScores]:
-    model = load_model(path, device="cpu")
-    sets = rows_of_split(trained.config.data, data, "val")
-    diameters = set_diameters(trained.config, trained.facts)
-    return {
-        name: pool_scores(score_images(model, rows, Options(diameter_px=diameter)))
-        for name, rows, diameter in zip(source_names(trained.config.data), sets, diameters, strict=True)
-    }
 
 
 def times_as_fast(before: Path, after: Path, rounds: int = ROUNDS) -> float:
