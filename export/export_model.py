@@ -94,37 +94,14 @@ def export_model(
 def halo_of(exact: torch.nn.Module, trained: TrainedNetwork) -> int:
     """Measure a network's halo, in pixels.
 
-    Parameters
-    ----------
-    exact : Module
-        Folded, and in double precision: whether the last pixel counts must not depend on how a machine rounds.
-    trained : TrainedNetwork
-
-    Returns
-    -------
-    int
+    The network is in double precision: whether the last pixel counts must not depend on how a machine rounds.
     """
     config = trained.config
     return measure_halo(predict_with(exact), len(config.channels), config.architecture.divisible_by)
 
 
 def tuned_and_scored(trained: TrainedNetwork, traced: bytes, card: ModelCard, data: Path) -> ModelCard:
-    """Tune the thresholds on validation images, and score the traced network with them.
-
-    Parameters
-    ----------
-    trained : TrainedNetwork
-    traced : bytes
-        The same network as an ONNX file without a card.
-    card : ModelCard
-    data : Path
-        The folder that holds the data sets.
-
-    Returns
-    -------
-    ModelCard
-        With the tuned thresholds, and the scores of each set.
-    """
+    """Tune the thresholds on validation images with torch, and score the traced network with them."""
     sets = image_sets(trained, data, "val")
     print(f"tuning thresholds on {sum(len(each.rows) for each in sets)} validation images")
     model = TorchModel(trained.network, trained.config.targets.activation, card)

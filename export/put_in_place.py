@@ -53,7 +53,6 @@ def put_verified(path: Path, content: bytes, reference: Reference | None = None)
     Parameters
     ----------
     path : Path
-        Ends in ``.onnx``.
     content : bytes
         With a card and a stored test.
     reference : Reference, optional
@@ -62,7 +61,7 @@ def put_verified(path: Path, content: bytes, reference: Reference | None = None)
     Raises
     ------
     ExportError
-        Names the first check that fails, such as onnxruntime's values against torch's. The file is left as it was.
+        Names the first check that fails. The file is left as it was.
     """
     with put_in_place(path, content) as beside:
         for finding in verify_model(beside, reference):

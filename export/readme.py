@@ -12,19 +12,7 @@ MARK = "<!-- written by `cpunet export` from the model card; remove this line to
 
 
 def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
-    """Write what a user must know of a model: purpose, data, licence, scores, sums, and how to rebuild it.
-
-    Parameters
-    ----------
-    card : ModelCard
-    sums : mapping of str to str
-        SHA-256 by file name.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Write what a user must know of a model in Markdown; `sums` are SHA-256 by file name."""
     given = card.input
     start = card.provenance.get("start_from")
     lines = [
@@ -105,20 +93,7 @@ def decoding(card: ModelCard) -> str:
 
 
 def write_readme(folder: Path, card: ModelCard, sums: Mapping[str, str]) -> bool:
-    """Write README.md, unless there is one that somebody wrote by hand.
-
-    Parameters
-    ----------
-    folder : Path
-    card : ModelCard
-    sums : mapping of str to str
-        SHA-256 by file name.
-
-    Returns
-    -------
-    bool
-        Whether it was written.
-    """
+    """Write README.md, unless there is one that was written by hand; return whether it was written."""
     path = folder / "README.md"
     if path.exists() and MARK not in path.read_text(encoding="utf-8"):
         return False

@@ -75,25 +75,7 @@ def export_reduced(
 ) -> None:
     """Reduce the precision of a model file, or of weights that are exported and tuned first.
 
-    Parameters
-    ----------
-    source : Path
-        An ONNX file with weights.safetensors beside it, or a checkpoint, or a safetensors file.
-    output : Path
-        Ends in ``.onnx``.
-    precision : str
-        ``float16`` or ``int8``.
-    data : Path
-        The folder that holds the data sets.
-    rebuild : str
-        The command that rebuilds the variant.
-    card_of : Path, optional
-        For weights: an ONNX file whose card is kept; see `cpunet.export.export_model.export_model`.
-
-    Raises
-    ------
-    CpunetError
-        See `write_reduced`.
+    The arguments are those of `write_reduced`; for weights, `card_of` is an ONNX file whose card is kept.
     """
     if source.suffix == ".onnx":
         write_reduced(source, output, precision, data, rebuild)
@@ -173,19 +155,12 @@ def write_reduced(source: Path, output: Path, precision: str, data: Path, rebuil
 
 
 def calibration_images(trained: TrainedNetwork, data: Path, card: ModelCard) -> list[NDArray[np.float32]]:
-    """Choose training images of all sets, evenly over each, as the network sees them.
-
-    Parameters
-    ----------
-    trained : TrainedNetwork
-    data : Path
-        The folder that holds the data sets.
-    card : ModelCard
+    """Choose training images, evenly over each set, normalized and rescaled for the network.
 
     Returns
     -------
     list of ndarray of shape (C, Y, X), float32
-        Normalized and rescaled; about 24 in all.
+        About 24 in all.
     """
     sets = image_sets(trained, data, "train")
     count = -(-CALIBRATION_IMAGES // len(sets))
@@ -204,19 +179,7 @@ def _evenly(rows: Sequence[IndexRow], count: int) -> list[IndexRow]:
 
 
 def times_as_fast(before: Path, after: Path, rounds: int = ROUNDS) -> float:
-    """Time two models' networks in turns, so that whatever else the machine does slows both alike.
-
-    Parameters
-    ----------
-    before, after : Path
-        ONNX files with cards.
-    rounds : int
-
-    Returns
-    -------
-    float
-        The median time of `before` in units of that of `after`, on a field of about 520 x 696 pixels, one thread.
-    """
+    """Divide the median times of two networks, run in turns on a field of about 520 x 696 pixels, on one thread."""
     runs = [_prediction(path) for path in (before, after)]
     taken: list[list[float]] = [[], []]
     for _ in range(rounds):

@@ -44,15 +44,6 @@ def image_sets(trained: TrainedNetwork, data: Path, split: str) -> list[ImageSet
         The folder that holds the data sets.
     split : str
         ``train``, ``val`` or ``test``.
-
-    Returns
-    -------
-    list of ImageSet
-
-    Raises
-    ------
-    DataError
-        If a set is missing, or has no image in the split.
     """
     rows = rows_of_split(trained.config.data, data, split)
     diameters = set_diameters(trained.config, trained.facts)
@@ -60,18 +51,7 @@ def image_sets(trained: TrainedNetwork, data: Path, split: str) -> list[ImageSet
 
 
 def score_sets(model: Model, sets: Sequence[ImageSet]) -> dict[str, SetScores]:
-    """Segment the images of each set with the model's own settings, and compare with the labels.
-
-    Parameters
-    ----------
-    model : Model
-    sets : sequence of ImageSet
-
-    Returns
-    -------
-    dict of str to SetScores
-        By the set's name, pooled over all its objects.
-    """
+    """Segment the images of each set with the model's own settings, and pool the scores of its objects."""
     return {
         each.name: pool_scores(score_images(model, each.rows, Options(diameter_px=each.diameter_px))) for each in sets
     }

@@ -56,18 +56,7 @@ def trace(network: torch.nn.Module, given: InputCard) -> bytes:
 
 
 def predict_with(model: torch.nn.Module) -> Predict:
-    """Return a function that runs a torch network on arrays.
-
-    Parameters
-    ----------
-    model : Module
-        In evaluation mode, on the CPU, of any precision.
-
-    Returns
-    -------
-    callable
-        Turns an ndarray (N, C, Y, X), float32, into probabilities, float32.
-    """
+    """Return a function that runs a torch network, of any precision, on an ndarray (N, C, Y, X), float32."""
 
     def predict(batch: NDArray[np.float32]) -> NDArray[np.float32]:
         precision = next(model.parameters()).dtype

@@ -20,17 +20,7 @@ SCORE_TOLERANCE = 0.005
 
 
 def torch_reference(path: Path) -> Reference | None:
-    """Return torch's computation of the weights beside a model file, or None if there are none.
-
-    Parameters
-    ----------
-    path : Path
-        The ONNX file.
-
-    Returns
-    -------
-    Reference or None
-    """
+    """Return torch's computation of the weights beside a model file, or None if there are none."""
     weights = path.with_name(WEIGHTS_FILE)
     if not weights.is_file():
         return None
@@ -40,19 +30,7 @@ def torch_reference(path: Path) -> Reference | None:
 
 
 def further_checks(path: Path, data: Path | None) -> Iterator[Finding]:
-    """Compare a card with its schema and, if there are images, its scores with scores measured now.
-
-    Parameters
-    ----------
-    path : Path
-        A model that `cpunet.checks.verify.verify_model` let pass.
-    data : Path, optional
-        The folder that holds the data sets.
-
-    Yields
-    ------
-    Finding
-    """
+    """Compare a verified file's card with its schema and, if there are images, its scores with scores measured now."""
     try:
         check_against_schema(card_content(path))
         yield Finding("schema", True, "the card follows model_card.schema.json")

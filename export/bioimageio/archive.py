@@ -36,7 +36,7 @@ class Package:
     path : Path
         A zip archive, or a folder.
     place : PurePosixPath
-        Where in it the description lies; other files are named from there.
+        Folder of the description inside it; other files are named from there.
     description : ModelDescr
     """
 
@@ -56,16 +56,7 @@ class _SmallReads(io.FileIO):
 
 
 def open_package(path: Path) -> Package:
-    """Read the description of a package.
-
-    Parameters
-    ----------
-    path : Path
-        A zip archive, a folder, or a description (a YAML file) inside a folder.
-
-    Returns
-    -------
-    Package
+    """Read the description of a package: a zip archive, a folder, or an rdf.yaml inside a folder.
 
     Raises
     ------
@@ -134,15 +125,10 @@ def read_file(package: Package, entry: FileDescr, what: str, limit: int) -> byte
     ----------
     package : Package
     entry : FileDescr
-        With its sum, if the author gave it.
     what : str
         Names it in messages.
     limit : int
         Bytes.
-
-    Returns
-    -------
-    bytes
 
     Raises
     ------

@@ -44,15 +44,7 @@ logger.disable("bioimageio")
 
 
 def model_description(content: dict[str, Any]) -> ModelDescr:
-    """Check the content of an rdf.yaml; formats 0.3 and 0.4 are brought to 0.5 by bioimageio.spec.
-
-    Parameters
-    ----------
-    content : dict
-
-    Returns
-    -------
-    ModelDescr
+    """Check the content of an rdf.yaml; bioimageio.spec converts formats 0.3 and 0.4 to 0.5.
 
     Raises
     ------
@@ -91,10 +83,6 @@ def description(card: ModelCard, sums: dict[str, str], opset: int) -> ModelDescr
         SHA-256 by file name.
     opset : int
         Of the ONNX file.
-
-    Returns
-    -------
-    ModelDescr
     """
 
     def file(name: str) -> dict[str, str]:
@@ -152,17 +140,9 @@ def description(card: ModelCard, sums: dict[str, str], opset: int) -> ModelDescr
 def preprocessing(normalization: Normalization) -> list[Any]:
     """Say `cpunet.steps.normalize.normalize` in the format's own steps.
 
-    Parameters
-    ----------
-    normalization : Normalization
-
-    Returns
-    -------
-    list of ScaleRangeDescr and ClipDescr
-
     Notes
     -----
-    The same but for three things. The format adds a small number to the contrast (bioimageio.core 0.11.0 adds 1e-6,
+    The two differ in three things. The format adds a small number to the contrast (bioimageio.core 0.11.0 adds 1e-6,
     even if the package says another). Percentiles of an image of more than two million pixels are exact there. Where
     both percentiles coincide in an image that is not constant, its minimum and maximum are not used instead.
     """

@@ -108,24 +108,7 @@ def _own_card(text: str, contract: Contract) -> dict[str, Any]:
 
 
 def check_test(package: Package, contract: Contract, model: OnnxModel) -> str:
-    """Run the package's test input the way cpunet does, and compare with its test output.
-
-    Parameters
-    ----------
-    package : Package
-    contract : Contract
-    model : OnnxModel
-
-    Returns
-    -------
-    str
-        How well they agree.
-
-    Raises
-    ------
-    ModelError
-        If they do not.
-    """
+    """Run the package's test input the way cpunet does, and say how well the result agrees with its test output."""
     image = read_tensor(package, contract.input, "its test input")
     expected = read_tensor(package, contract.output, "its test output")
     if image.ndim != 4 or image.shape[1] != len(model.card.input.channels) or 0 in image.shape:
@@ -142,22 +125,7 @@ def check_test(package: Package, contract: Contract, model: OnnxModel) -> str:
 
 
 def read_weights(package: Package) -> bytes:
-    """Read the ONNX weights of a package.
-
-    Parameters
-    ----------
-    package : Package
-
-    Returns
-    -------
-    bytes
-        Not checked.
-
-    Raises
-    ------
-    ModelError
-        If there are none.
-    """
+    """Read the ONNX weights of a package, without checking them."""
     formats = package.description.weights
     entry = formats.onnx
     if entry is None:
@@ -172,25 +140,7 @@ def read_weights(package: Package) -> bytes:
 
 
 def read_tensor(package: Package, tensor: InputTensorDescr | OutputTensorDescr, what: str) -> NDArray[np.float32]:
-    """Read a test tensor of a package.
-
-    Parameters
-    ----------
-    package : Package
-    tensor : InputTensorDescr or OutputTensorDescr
-    what : str
-        Names it in messages.
-
-    Returns
-    -------
-    ndarray of float32
-        Of any shape.
-
-    Raises
-    ------
-    ModelError
-        If there is none, or it is no sound .npy file of numbers.
-    """
+    """Read a test tensor of any shape; `what` names it in messages."""
     if tensor.test_tensor is None:
         raise ModelError(f"{package.path}: it has no test tensor for {tensor.id}, so it cannot be checked.")
     content = read_file(package, tensor.test_tensor, what, LARGEST_TENSOR_BYTES)

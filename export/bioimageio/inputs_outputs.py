@@ -39,14 +39,6 @@ class Contract:
 def read_contract(description: ModelDescr) -> Contract:
     """Read what a package takes and gives.
 
-    Parameters
-    ----------
-    description : ModelDescr
-
-    Returns
-    -------
-    Contract
-
     Raises
     ------
     ModelError

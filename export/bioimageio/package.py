@@ -79,21 +79,7 @@ def write_bioimageio(onnx_path: Path, zip_path: Path, sample_image: NDArray[Any]
 
 
 def package_files(onnx_path: Path, model: OnnxModel, image: NDArray[np.float32]) -> dict[str, bytes]:
-    """Make all files of a package.
-
-    Parameters
-    ----------
-    onnx_path : Path
-    model : OnnxModel
-        The same file, open.
-    image : ndarray of shape (C, Y, X), float32
-        The test input.
-
-    Returns
-    -------
-    dict of str to bytes
-        Content by name; the description comes first.
-    """
+    """Make all files of a package, by name; `image` (C, Y, X), float32, is the test input."""
     card = model.card
     expected = model.predict(normalize(image, card.input.normalization)[np.newaxis])
     files = {
@@ -113,23 +99,7 @@ def package_files(onnx_path: Path, model: OnnxModel, image: NDArray[np.float32])
 
 
 def middle_of(card: ModelCard, sample: NDArray[Any] | None) -> NDArray[np.float32]:
-    """Cut the test input from an image, or draw it.
-
-    Parameters
-    ----------
-    card : ModelCard
-    sample : ndarray of shape (Y, X) or (Y, X, C), any real dtype, optional
-
-    Returns
-    -------
-    ndarray of shape (C, Y, X), float32
-        A square, in the sample's own units.
-
-    Raises
-    ------
-    ModelError
-        If the sample has another number of channels, or values that are no numbers.
-    """
+    """Cut a square test input (C, Y, X), float32, from the middle of an image, or draw it."""
     channels, unit = len(card.input.channels), card.input.divisible_by
     side = max(smallest_side(card), -(-SMALLEST_TEST_SIDE // unit) * unit)
     if sample is None:
@@ -203,17 +173,7 @@ def _npy(values: NDArray[np.float32]) -> bytes:
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
-    """Make a zip archive whose bytes depend on the files alone, not on the clock.
-
-    Parameters
-    ----------
-    files : dict of str to bytes
-        Content by name.
-
-    Returns
-    -------
-    bytes
-    """
+    """Make a zip archive whose bytes depend on the files alone, not on the clock."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -224,11 +184,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 
 def check_package(path: Path) -> None:
-    """Let bioimageio.core load a package, check its format and sums, and run its test.
-
-    Parameters
-    ----------
-    path : Path
+    """Let bioimageio.core check a package's format and sums, and run its test.
 
     Raises
     ------

@@ -35,14 +35,14 @@ IMPLEMENTED = "before the network ensure_dtype, scale_range, clip, scale_linear;
 
 @dataclass(frozen=True)
 class Step:
-    """One operation on each pixel, or over its channels, that ONNX has.
+    """One operation of ONNX on each pixel, or over its channels.
 
     Attributes
     ----------
     operator : str
         ``Clip``, ``Mul``, ``Add``, ``Sigmoid`` or ``Softmax``.
     constants : tuple of float or None
-        What it takes beside the image.
+        Its further inputs.
     """
 
     operator: str
@@ -79,10 +79,6 @@ def read_preprocessing(steps: Sequence[Any], channels: int, tensor: str) -> Prep
     tensor : str
         The input's name.
 
-    Returns
-    -------
-    Preprocessing
-
     Raises
     ------
     ModelError
@@ -104,14 +100,6 @@ def read_preprocessing(steps: Sequence[Any], channels: int, tensor: str) -> Prep
 
 def read_postprocessing(steps: Sequence[Any]) -> tuple[Step, ...]:
     """Translate a package's postprocessing; all of it goes into the network.
-
-    Parameters
-    ----------
-    steps : sequence of PostprocessingDescr
-
-    Returns
-    -------
-    tuple of Step
 
     Raises
     ------
@@ -170,18 +158,7 @@ def _not_implemented(where: str, step: Any, how: str) -> ModelError:
 
 
 def with_steps(onnx_bytes: bytes, before: Sequence[Step], after: Sequence[Step]) -> bytes:
-    """Put operations before and after a network.
-
-    Parameters
-    ----------
-    onnx_bytes : bytes
-        One input and one output.
-    before, after : sequence of Step
-
-    Returns
-    -------
-    bytes
-        The same as given if there is no step.
+    """Put operations before and after a network of one input and one output.
 
     Raises
     ------

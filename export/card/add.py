@@ -59,14 +59,7 @@ def add_card(path: Path, answers: Mapping[str, Any]) -> list[str]:
 
 
 def with_answers(path: Path, answers: Mapping[str, Any]) -> tuple[bytes, dict[str, int]]:
-    """Make a card of answers and of measurements, and put it into an ONNX file's bytes.
-
-    Parameters
-    ----------
-    path : Path
-        An ONNX file without a card; not changed.
-    answers : mapping
-        The card's content as far as it was answered.
+    """Make a card of answers and of measurements, and put it into the bytes of an ONNX file without one.
 
     Returns
     -------
@@ -87,23 +80,7 @@ def with_answers(path: Path, answers: Mapping[str, Any]) -> tuple[bytes, dict[st
 
 
 def measured_fields(model: OnnxModel, answers: Mapping[str, Any]) -> dict[str, int]:
-    """Measure the sizes and the halo that nobody answered for.
-
-    Parameters
-    ----------
-    model : OnnxModel
-    answers : mapping
-
-    Returns
-    -------
-    dict of str to int
-        Values by the fields' dotted names.
-
-    Raises
-    ------
-    ModelError
-        If the network does not run, or takes no size that was tried.
-    """
+    """Measure the sizes and the halo that nobody answered for; by the fields' dotted names, pixels."""
     names = ("input.divisible_by", "input.min_size", "output.halo")
     unit, smallest, halo = (field_value(answers, name) for name in names)
     if unit is None or smallest is None:
@@ -118,23 +95,12 @@ def measured_fields(model: OnnxModel, answers: Mapping[str, Any]) -> dict[str, i
 def measured_sizes(model: OnnxModel, divisible_by: int | None = None) -> tuple[int, int]:
     """Try which sizes come out of a network as large as they went in.
 
-    Parameters
-    ----------
-    model : OnnxModel
-    divisible_by : int, optional
-        If it is known.
-
     Returns
     -------
     divisible_by : int
-        The smallest power of two of which odd multiples, too, come out as large as they went in.
+        The given one, or the smallest power of two of which odd multiples, too, come out as large as they went in.
     min_size : int
         The smallest square of a multiple of it by 1, 2, 4 to 32 that does.
-
-    Raises
-    ------
-    ModelError
-        If no size does.
     """
     units = [2**power for power in range(LARGEST_UNIT.bit_length())] if divisible_by is None else [divisible_by]
     failure = ModelError(f"{model.path}: no size was tried.")

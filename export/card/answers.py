@@ -105,17 +105,7 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
 
 
 def answered(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Collect the answers into a card's content.
-
-    Parameters
-    ----------
-    arguments : Namespace
-        Of `add_answers`.
-
-    Returns
-    -------
-    dict
-        As in the card's JSON, as far as it was answered.
+    """Collect the answers into a card's content, as far as it was answered.
 
     Raises
     ------
@@ -165,12 +155,6 @@ def _number_in(text: str) -> float | str:
 def check_complete(content: dict[str, Any], declared: Declared) -> None:
     """Ask for all missing answers at once, and compare the given ones with the file.
 
-    Parameters
-    ----------
-    content : dict
-        See `answered`.
-    declared : Declared
-
     Raises
     ------
     ModelError
@@ -199,17 +183,7 @@ def check_complete(content: dict[str, Any], declared: Declared) -> None:
 
 
 def with_defaults(content: dict[str, Any]) -> dict[str, Any]:
-    """Complete a card's content; sizes and halo that must be measured get their smallest values.
-
-    Parameters
-    ----------
-    content : dict
-        Passed `check_complete`.
-
-    Returns
-    -------
-    dict
-    """
+    """Complete a card's content; sizes and halo that must be measured get their smallest values."""
     defaults: dict[str, Any] = {"version": "1.0.0", "input.divisible_by": 1, "input.min_size": 1, "output.halo": 0}
     middle = field_value(content, "input.diameter_px")
     if isinstance(middle, (int, float)):

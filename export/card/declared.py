@@ -14,13 +14,7 @@ NEWEST_OPSET, NEWEST_IR = 21, 10
 
 @dataclass(frozen=True)
 class Declared:
-    """The channels that a file declares.
-
-    Attributes
-    ----------
-    in_channels, out_channels : int or None
-        None where the file leaves the number free, or does not say it.
-    """
+    """The channels that a file declares; None where the file leaves the number free, or does not say it."""
 
     in_channels: int | None
     out_channels: int | None
@@ -28,14 +22,6 @@ class Declared:
 
 def declared_channels(model: onnx.ModelProto) -> Declared:
     """Check that a file can be used at all, and return how many channels it declares.
-
-    Parameters
-    ----------
-    model : ModelProto
-
-    Returns
-    -------
-    Declared
 
     Raises
     ------

@@ -27,14 +27,6 @@ PROBABILITY_TOLERANCE = 1e-3
 def card_content(path: Path) -> dict[str, Any]:
     """Read a card's JSON out of an ONNX file, without checking it.
 
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    dict
-
     Raises
     ------
     ModelError
@@ -53,16 +45,7 @@ def card_content(path: Path) -> dict[str, Any]:
 
 
 def checked_card(content: Mapping[str, Any]) -> ModelCard:
-    """Build a card from its content, after the runtime's checks and the schema's.
-
-    Parameters
-    ----------
-    content : mapping
-        As in the card's JSON.
-
-    Returns
-    -------
-    ModelCard
+    """Build a card from the content of its JSON.
 
     Raises
     ------
@@ -93,10 +76,6 @@ def with_card_and_test(onnx_bytes: bytes, card: ModelCard, predict: Predict) -> 
     card : ModelCard
     predict : callable
         Computes the test's output from its input. In double precision its last digit depends on no machine.
-
-    Returns
-    -------
-    bytes
     """
     image = drawn_input(card.input)
     test = stored_test_to_json(StoredTest(image, predict(image)))
@@ -104,18 +83,7 @@ def with_card_and_test(onnx_bytes: bytes, card: ModelCard, predict: Predict) -> 
 
 
 def with_metadata(onnx_bytes: bytes, key: str, text: str) -> bytes:
-    """Put an entry of the metadata into an ONNX file's bytes, and leave all others as they are.
-
-    Parameters
-    ----------
-    onnx_bytes : bytes
-    key : str
-        An entry of this key is replaced.
-    text : str
-
-    Returns
-    -------
-    bytes
+    """Set one entry of the metadata in an ONNX file's bytes, and leave all others as they are.
 
     Raises
     ------
@@ -124,8 +92,8 @@ def with_metadata(onnx_bytes: bytes, key: str, text: str) -> bytes:
 
     Notes
     -----
-    The fields of a protobuf message may stand in any order and be appended, so nothing is read and written anew: a
-    file of another program keeps what the package `onnx` does not know.
+    The fields of a protobuf message may be appended in any order, so the file is not parsed and written anew: it keeps
+    what the package `onnx` does not know.
     """
     entries = network(onnx_bytes).metadata_props
     old = [_field(key, entry.value) for entry in entries if entry.key == key]
@@ -140,15 +108,7 @@ def with_metadata(onnx_bytes: bytes, key: str, text: str) -> bytes:
 
 
 def network(onnx_bytes: bytes) -> onnx.ModelProto:
-    """Read an ONNX file's bytes.
-
-    Parameters
-    ----------
-    onnx_bytes : bytes
-
-    Returns
-    -------
-    ModelProto
+    """Parse an ONNX file's bytes.
 
     Raises
     ------
@@ -171,34 +131,17 @@ def _field(key: str, text: str) -> bytes:
 def put_runnable(path: Path, content: bytes) -> None:
     """Put an ONNX file with a card in its place, if it opens and runs on the CPU.
 
-    Parameters
-    ----------
-    path : Path
-        Left as it is if anything fails.
-    content : bytes
-
     Raises
     ------
     ModelError
-        If the network does not fit the card, or does not run.
+        If the network does not fit the card, or does not run. The file is left as it was.
     """
     with put_in_place(path, content) as beside:
         check_runs(load_model(beside, device="cpu"))
 
 
 def sum_lines(path: Path, before: str) -> list[str]:
-    """Say by which sums a changed file is known, as results record them.
-
-    Parameters
-    ----------
-    path : Path
-    before : str
-        SHA-256 of the file before it was changed.
-
-    Returns
-    -------
-    list of str
-    """
+    """Say by which sums a changed file is known, as results record them."""
     lines = [f"SHA-256 before  {before}", f"SHA-256 after   {sha256(path)}"]
     readme = path.with_name("README.md")
     if readme.is_file() and before in readme.read_text(encoding="utf-8", errors="replace"):
@@ -207,11 +150,7 @@ def sum_lines(path: Path, before: str) -> list[str]:
 
 
 def check_runs(model: OnnxModel) -> None:
-    """Run a network on the smallest image that its card allows and on a larger one, and look at what it returns.
-
-    Parameters
-    ----------
-    model : OnnxModel
+    """Run a network on the smallest image that its card allows and on a larger one.
 
     Raises
     ------

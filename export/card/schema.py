@@ -182,17 +182,7 @@ def _attributes(kind: type[Any]) -> dict[str, str]:
 
 
 def schema_errors(content: Any) -> list[str]:
-    """Say where a card departs from its schema.
-
-    Parameters
-    ----------
-    content : object
-        The card's JSON.
-
-    Returns
-    -------
-    list of str
-        Each with the field's dotted name; empty if the card follows the schema.
+    """Say where the content of a card departs from its schema, each with the field's dotted name.
 
     Examples
     --------

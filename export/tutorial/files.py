@@ -26,14 +26,7 @@ PIPELINE = Path(__file__).with_name("pipeline.cppipe")
 def draw_rims(seed: int) -> DrawnField:
     """Draw nuclei of which only the rim is bright, as in a stain of the nuclear lamina.
 
-    Parameters
-    ----------
-    seed : int
-
-    Returns
-    -------
-    DrawnField
-        192 x 192 pixels, 16 nuclei 30 pixels wide. The shipped models cut such nuclei into pieces.
+    192 x 192 pixels, 16 nuclei 30 pixels wide. The shipped models cut such nuclei into pieces.
     """
     labels = draw_field((FIELD_PX, FIELD_PX), COLUMNS, DIAMETER_PX, seed=seed).labels
     rng = np.random.default_rng(seed)
@@ -49,15 +42,7 @@ def draw_rims(seed: int) -> DrawnField:
 
 
 def write_corrected(folder: Path, fields: int) -> None:
-    """Write images and their nuclei, named as SaveImages leaves them after EditObjectsManually.
-
-    Parameters
-    ----------
-    folder : Path
-        Made. NAME_DNA.tiff and NAME_Nuclei.tiff come into it.
-    fields : int
-        How many.
-    """
+    """Write images and their nuclei into a new folder, named as SaveImages leaves them after EditObjectsManually."""
     folder.mkdir()
     for seed in range(fields):
         drawn = draw_rims(seed)
@@ -66,15 +51,7 @@ def write_corrected(folder: Path, fields: int) -> None:
 
 
 def write_new_images(images: Path, truth: Path, fields: int) -> None:
-    """Write images that no training sees, and their true nuclei.
-
-    Parameters
-    ----------
-    images, truth : Path
-        Made. An image and its labels have the same name, NAME.tiff.
-    fields : int
-        How many.
-    """
+    """Write images that no training sees, and their true nuclei, under the same names in two new folders."""
     images.mkdir()
     truth.mkdir()
     for number in range(fields):
@@ -84,23 +61,16 @@ def write_new_images(images: Path, truth: Path, fields: int) -> None:
 
 
 def with_model(pipeline: str, model: str) -> str:
-    """Choose another model in a pipeline.
+    """Choose another model in the text of a pipeline, and change no other line.
 
-    Parameters
-    ----------
-    pipeline : str
-        The text of a .cppipe file.
-    model : str
-        The name of a model in a models folder.
-
-    Returns
-    -------
-    str
-        No other line is changed.
+    Examples
+    --------
+    >>> with_model("    Select the model:nuclei_fluorescence", "mine")
+    '    Select the model:mine'
 
     Raises
     ------
-    ValueError
+    OptionError
         If the pipeline has no IdentifyObjectsUNet.
     """
     changed, choices = CHOICE.subn(lambda found: found.group(1) + model, pipeline)

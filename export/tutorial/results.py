@@ -12,12 +12,7 @@ from cpunet.scores import SetScores, pool_scores, score_image
 def print_scores(folder: Path, results: Mapping[str, tuple[str, str]]) -> None:
     """Print a table of scores.
 
-    Parameters
-    ----------
-    folder : Path
-        Of the tutorial, with ``truth`` and ``results``.
-    results : mapping of str to (str, str)
-        By the name to print: the folder below ``results``, and how the names of its label images end.
+    `results` gives, by the name to print, the folder below ``results`` and how the names of its label images end.
     """
     scores = {shown: score_results(folder, *place) for shown, place in results.items()}
     images, nuclei = next((each.images, each.truth_count) for each in scores.values())
