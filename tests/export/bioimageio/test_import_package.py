@@ -1,6 +1,8 @@
+import hashlib
 import io
 import json
 import pickle
+import sys
 import zipfile
 
 import numpy as np
@@ -12,7 +14,7 @@ from cpunet.checks.synthetic import draw_field
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card
 from cpunet.segment import Options, segment_image
-from tests.export.bioimageio_packages import ANSWERS, ROOT, SHIPPED, files_of, imported, npy, packed, theirs
+from tests.export.bioimageio_packages import ANSWERS, ROOT, SCALE, SHIPPED, files_of, imported, npy, packed, theirs
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -75,22 +77,35 @@ def test_a_card_that_contradicts_its_package_is_refused(packages, tmp_path, caps
     assert "Ask its author" in capsys.readouterr().err
 
 
+def onnx_at(source, **more):
+    return {"weights": {"onnx": {"source": source, "opset_version": 17, **more}}}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": "0.4.9"}, "update-format"),
+        ({"format_version": "0.4.9"}, "does not follow the format"),
+        ({"format_version": "9.0.0"}, "does not follow the format"),
         ({"type": "dataset"}, "it is a dataset"),
-        ({"weights": {"torchscript": {"source": "w.pt"}}}, "its weights are torchscript"),
-        ({"weights": {"onnx": {"source": "w.onnx", "external_data": {"source": "w.data"}}}}, "in two files"),
-        ({"weights": {"onnx": {"source": "../w.onnx"}}}, "lies outside it"),
-        ({"weights": {"onnx": {"source": "/w.onnx"}}}, "lies outside it"),
-        ({"weights": {"onnx": {"source": "..\\w.onnx"}}}, "lies outside it"),
-        ({"weights": {"onnx": {"source": "C:w.onnx"}}}, "lies outside it"),
-        ({"weights": {"onnx": {"source": "https://example.org/w.onnx"}}}, "nothing is fetched"),
-        ({"weights": {"onnx": {"source": ["w.onnx"]}}}, "does not say in which file"),
-        ({"weights": {"onnx": {"source": "none.onnx"}}}, "there is no none.onnx in it"),
-        ({"inputs": []}, "0 inputs"),
-        ({"outputs": "x"}, "no outputs"),
+        ({"weights": {"torchscript": {"source": "w.pt", "pytorch_version": "2.0"}}}, "its weights are torchscript"),
+        (onnx_at("w.onnx", external_data={"source": "w.onnx.data"}), "in two files"),
+        (onnx_at("../w.onnx"), "lies outside it"),
+        (onnx_at("/w.onnx"), "is an absolute path"),
+        (onnx_at(sys.executable), "lies outside it"),
+        (onnx_at("..\\w.onnx"), "lies outside it"),
+        (onnx_at("C:w.onnx"), "lies outside it"),
+        (onnx_at("https://example.org/w.onnx"), "nothing is fetched"),
+        (onnx_at(["w.onnx"]), "weights.onnx.source"),
+        (onnx_at("none.onnx"), "there is no none.onnx in it"),
+        (
+            {
+                "documentation": {"source": "https://example.org/README.md"},
+                "maintainers": [{"github_user": "x"}],
+                "inputs": [],
+            },
+            "inputs: ",
+        ),
+        ({"outputs": "x"}, "outputs: "),
     ],
 )
 def test_a_package_that_cannot_be_taken_says_why(changes, message, tmp_path, capsys):
@@ -127,3 +142,55 @@ def test_a_hostile_file_with_the_right_sum_is_refused(content, message, tmp_path
     assert imported(package, tmp_path / "m.onnx", *ANSWERS) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "m.onnx").exists()
+
+
+def of_format_0_4(path, sha256=None):
+    """Write the package of `theirs` as format 0.4 describes it."""
+    files = files_of(theirs(path))
+    digest = sha256 or hashlib.sha256(files["w.onnx"]).hexdigest()
+    scale = {"name": "scale_range", "kwargs": {**SCALE["kwargs"], "mode": "per_sample", "axes": "yx"}}
+    size = {"min": [1, 1, 8, 8], "step": [0, 0, 4, 4]}
+    rdf = {
+        "format_version": "0.4.9",
+        "type": "model",
+        "name": "theirs",
+        "description": "Nuclei.",
+        "license": "MIT",
+        "authors": [{"name": "A. Curie"}],
+        "cite": [{"text": "Curie 2020", "doi": "10.1234/5"}],
+        "timestamp": "2021-01-01T00:00:00",
+        "documentation": "https://example.org/README.md",
+        "covers": ["https://example.org/cover.png"],
+        "inputs": [
+            {"name": "raw", "axes": "bcyx", "data_type": "float32", "shape": size, "preprocessing": [scale]},
+        ],
+        "outputs": [
+            {
+                "name": "out",
+                "axes": "bcyx",
+                "data_type": "float32",
+                "shape": {"reference_tensor": "raw", "scale": [1] * 4, "offset": [0] * 4},
+            }
+        ],
+        "test_inputs": ["in.npy"],
+        "test_outputs": ["out.npy"],
+        "weights": {"onnx": {"source": "w.onnx", "opset_version": 17, "sha256": digest}},
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in {**files, "rdf.yaml": json.dumps(rdf).encode()}.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_a_package_of_format_0_4_is_taken(tmp_path):
+    answers = [*ANSWERS, "--roles", "foreground", "--channels", "dna"]
+    assert imported(of_format_0_4(tmp_path / "p.zip"), tmp_path / "m.onnx", *answers) == 0
+    card = read_card(tmp_path / "m.onnx")
+    assert (card.name, card.licence, card.citation) == ("theirs", "MIT", "Curie 2020 10.1234/5")
+    assert (card.input.normalization.percentile_high, card.input.divisible_by, card.input.min_size) == (99, 4, 8)
+
+
+def test_the_sum_in_a_package_of_format_0_4_counts(tmp_path, capsys):
+    package = of_format_0_4(tmp_path / "p.zip", "0" * 64)
+    assert imported(package, tmp_path / "m.onnx", *ANSWERS, "--roles", "foreground") == 2
+    assert f"the description promises {'0' * 64}" in capsys.readouterr().err

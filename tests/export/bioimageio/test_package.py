@@ -50,9 +50,9 @@ def test_the_test_output_is_what_cpunet_computes_on_the_whole_image(packages):
 @pytest.mark.parametrize(
     ("place", "wrong"),
     [
-        ((0, "axes"), ["channel", "y", "x"]),
-        ((0, "max_percentile"), 99.0),
-        ((1, "max"), 12.0),
+        (("scale_range", "axes"), ["channel", "y", "x"]),
+        (("scale_range", "max_percentile"), 99.0),
+        (("clip", "max"), 12.0),
     ],
 )
 def test_a_wrong_number_in_the_description_would_be_noticed(place, wrong, packages, tmp_path):
@@ -60,7 +60,8 @@ def test_a_wrong_number_in_the_description_would_be_noticed(place, wrong, packag
     bare = onnx.load_from_string(files["model.onnx"])
     del bare.metadata_props[:]
     rdf = yaml.safe_load(files["rdf.yaml"])
-    rdf["inputs"][0]["preprocessing"][place[0]]["kwargs"][place[1]] = wrong
+    (step,) = [step for step in rdf["inputs"][0]["preprocessing"] if step["id"] == place[0]]
+    step["kwargs"][place[1]] = wrong
     changed = {"rdf.yaml": json.dumps(rdf).encode(), "model.onnx": bare.SerializeToString()}
     package = packed(tmp_path / "p.zip", {**files, **changed})
     with pytest.raises(PackageError, match="Reproduce test outputs"):
