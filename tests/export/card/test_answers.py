@@ -26,7 +26,7 @@ def test_every_field_of_the_card_has_a_flag():
         ("nickname: x", "no field 'nickname'; its fields are name, "),
         ("input: {diameter: 3}", "no field 'input.diameter'"),
         ("card_version: '2.0'", "version 2.0"),
-        (YAML + "version: 1.0", "card.version should be a text"),
+        (YAML + "version: 1.0", "model card's version should be a text"),
         (YAML + "scores: {mine: {mean_f1: 92}}", "schema.*scores.mine.mean_f1"),
     ],
     ids=["broken", "text", "unknown", "unknown in a section", "newer", "version without quotes", "schema"],
