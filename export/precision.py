@@ -36,16 +36,6 @@ LAST_STEPS = ("Sigmoid", "Softmax", "Conv")
 def to_float16(model_bytes: bytes) -> bytes:
     """Turn a model's weights and arithmetic into half floats; its input and output stay float32.
 
-    Parameters
-    ----------
-    model_bytes : bytes
-        An ONNX file with a model card.
-
-    Returns
-    -------
-    bytes
-        Another card, named for the precision, and another stored test.
-
     Raises
     ------
     ModelError

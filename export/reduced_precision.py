@@ -37,15 +37,10 @@ FIELD, ROUNDS = (520, 696), 11
 
 @dataclass(frozen=True)
 class Comparison:
-    """What reduced precision gives and costs.
+    """Gain and cost of reduced precision.
 
-    Attributes
-    ----------
-    bytes_before, bytes_after : int
-    times_as_fast : float
-        Of the network alone, on one thread of this CPU: the ratio of the medians.
-    before, after : dict of str to SetScores
-        By data set, on its validation images, of float32 and of the variant.
+    `times_as_fast` is the ratio of the networks' median times on one thread of this CPU; `before` and `after` are the
+    scores by data set, on its validation images.
     """
 
     bytes_before: int
@@ -105,16 +100,10 @@ def write_reduced(source: Path, output: Path, precision: str, data: Path, rebuil
     rebuild : str
         The command that rebuilds the variant; that of `source` by default.
 
-    Returns
-    -------
-    Comparison
-
     Raises
     ------
     ExportError
         If a set's mean F1 falls by more than 0.005, or the file fails a check; nothing is written then.
-    ModelError, WeightsError, DataError
-        If the model or the images cannot be used.
     """
     weights = source.with_name(WEIGHTS_FILE)
     if not weights.is_file():

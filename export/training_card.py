@@ -19,17 +19,7 @@ from cpunet.training.weights import TrainedNetwork
 def card_from_training(trained: TrainedNetwork, command: str, halo: int) -> ModelCard:
     """Make the card of a trained network; thresholds and scores are added once they are measured.
 
-    Parameters
-    ----------
-    trained : TrainedNetwork
-    command : str
-        What rebuilds the model.
-    halo : int
-        See `cpunet.checks.halo.measure_halo`.
-
-    Returns
-    -------
-    ModelCard
+    `command` rebuilds the model; `halo` is that of `cpunet.checks.halo.measure_halo`.
     """
     draft = card_for_training(trained.config)
     config, facts = trained.config, trained.facts

@@ -14,7 +14,7 @@ from cpunet.onnx_reader.metadata import sha256
 
 
 def edit_card(path: Path, changes: Sequence[str]) -> list[str]:
-    """Change fields of a card.
+    """Change fields of a card, and return lines that say what was changed.
 
     Parameters
     ----------
@@ -22,11 +22,6 @@ def edit_card(path: Path, changes: Sequence[str]) -> list[str]:
         Left as it is if anything fails.
     changes : sequence of str
         Each ``FIELD=VALUE``, such as ``postprocessing.marker_threshold=0.3``.
-
-    Returns
-    -------
-    list of str
-        The fields before and after, and the file's sums, a line each.
 
     Raises
     ------
