@@ -30,13 +30,13 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         f"- **Output:** {', '.join(card.output.roles)}, each 0 to 1. Tiles need a halo of {card.output.halo} pixels "
         "(measured by an impulse).",
         f"- **Decoding**{' (tuned on validation)' if card.scores else ''}: {decoding(card)}.",
-        f"- **Licence of the weights:** {card.licence}. **Authors:** {', '.join(card.authors) or 'not given'}.",
+        f"- **License of the weights:** {card.licence}. **Authors:** {', '.join(card.authors) or 'not given'}.",
         *([f"- **Fine-tuned from:** {start['name']}, SHA-256 `{start['sha256']}`"] if start else []),
         *([f"- **Cite:** {card.citation}"] if card.citation else []),
         "",
         "## Training data",
         "",
-        "| set | images | objects | licence | source | SHA-256 of the files |",
+        "| set | images | objects | license | source | SHA-256 of the files |",
         "|---|---|---|---|---|---|",
         *[
             f"| {data['name']} train | {data['images']} | {data['objects']} | {data['licence']} | {data['source']} | "
@@ -44,7 +44,7 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
             for data in card.provenance.get("data", [])
         ],
         "",
-        "Training images whose twin stands in a validation or test split, under whatever name, are left out.",
+        "Training images with a duplicate in a validation or test split are left out.",
         "",
         "## Scores on validation images",
         "",

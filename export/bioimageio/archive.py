@@ -46,7 +46,7 @@ class Package:
 
 
 class _SmallReads(io.FileIO):
-    """A file of which no large part is read at once, whatever an archive claims of itself."""
+    """A file that refuses to read a large part at once, as an archive with a huge list of contents asks for."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         content = super().read(LARGEST_READ_BYTES + 1 if size is None or size < 0 else size)  # type: ignore[return]

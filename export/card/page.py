@@ -57,7 +57,7 @@ def card_page(card: ModelCard, place: str, size_bytes: int, sha256: str) -> str:
         "=" * len(title),
         *textwrap.wrap(card.description or "(no description)", WIDTH),
         "",
-        *_entry("Licence", card.licence or "not given"),
+        *_entry("License", card.licence or "not given"),
         *_entry("Authors", ", ".join(card.authors) or "not given"),
         *_entry("Cite", card.citation or "nothing given"),
         *_section("Input", input_entries(card.input)),

@@ -46,7 +46,7 @@ def test_the_page_says_what_the_card_says(tmp_path, capsys):
         *(
             "tiny 3.1.4",
             "A sigmoid of the normalized intensity.",
-            "Licence CC0-1.0",
+            "License CC0-1.0",
             "A. Curie, B. Noether",
             "doi:10.1/2",
         ),
