@@ -24,9 +24,8 @@ from cpunet.model.find import MODEL_FILE
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card, sha256
 from cpunet.scores import SetScores
-from cpunet.segment import rescale
-from cpunet.steps.normalize import normalize
-from cpunet.steps.prepare import prepare_image
+from cpunet.steps.prepare import channels_of, normalize
+from cpunet.steps.resize import rescale
 from cpunet.steps.scale import scale_factor
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained
@@ -157,7 +156,7 @@ def calibration_images(trained: TrainedNetwork, data: Path, card: ModelCard) -> 
     for each in sets:
         scale = 1.0 if each.diameter_px is None else scale_factor(card.input, each.diameter_px)
         for row in _evenly(each.rows, count):
-            channels, usable = prepare_image(read_labeled_image(row).image, card.input.channels)
+            channels, usable = channels_of(read_labeled_image(row).image, card.input.channels)
             images.append(rescale(normalize(channels, card.input.normalization, usable), scale))
     return images
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cpunet.model.protocol import Model
+from cpunet.options import Options
 from cpunet.scores import SetScores, pool_scores
-from cpunet.segment import Model, Options
 from cpunet.training.config import source_names
 from cpunet.training.data.labeled_images import IndexRow, rows_of_split
 from cpunet.training.evaluation.torch_model import score_images

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from cpunet.checks.verify import Finding, Reference
+from cpunet.checks.verify import CheckResult, Reference
 from cpunet.errors import DataError, ModelError, ScoreError, WeightsError
 from cpunet.export.card.file import card_content
 from cpunet.export.card.schema import check_against_schema
@@ -29,17 +29,17 @@ def torch_reference(path: Path) -> Reference | None:
     return Reference("torch", predict_with(network))
 
 
-def further_checks(path: Path, data: Path | None) -> Iterator[Finding]:
+def further_checks(path: Path, data: Path | None) -> Iterator[CheckResult]:
     """Compare a verified file's card with its schema and, if there are images, its scores with scores measured now."""
     try:
         check_against_schema(card_content(path))
-        yield Finding("schema", True, "the card follows model_card.schema.json")
+        yield CheckResult("schema", True, "the card follows model_card.schema.json")
         if data is not None:
-            yield Finding("scores", True, _checked_scores(path, data))
+            yield CheckResult("scores", True, _checked_scores(path, data))
     except ModelError as error:
-        yield Finding("schema", False, str(error))
+        yield CheckResult("schema", False, str(error))
     except (ScoreError, WeightsError, DataError) as error:
-        yield Finding("scores", False, str(error))
+        yield CheckResult("scores", False, str(error))
 
 
 def _checked_scores(path: Path, data: Path) -> str:

@@ -17,8 +17,8 @@ from torch import Tensor
 from cpunet.errors import ConfigError
 from cpunet.files.images import written_beside
 from cpunet.onnx_reader.metadata import sha256
+from cpunet.options import Options
 from cpunet.scores import pool_scores
-from cpunet.segment import Options
 from cpunet.training.callbacks import Curves, WaitingTime
 from cpunet.training.config import TrainingConfig, config_to_dict, without_description
 from cpunet.training.data.labeled_images import IndexRow, object_diameters, read_labeled_image, rows_of_split

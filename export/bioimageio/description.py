@@ -140,7 +140,7 @@ def description(card: ModelCard, sums: dict[str, str], opset: int) -> ModelDescr
 
 
 def preprocessing(normalization: Normalization) -> list[Any]:
-    """Say `cpunet.steps.normalize.normalize` in the format's own steps.
+    """Say `cpunet.steps.prepare.normalize` in the format's own steps.
 
     Notes
     -----

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
-from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, drawn_input, stored_test_to_json
+from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, stored_test_to_json, synthetic_input
 from cpunet.errors import ModelError
 from cpunet.export.card.schema import check_against_schema
 from cpunet.export.put_in_place import put_in_place
@@ -77,7 +77,7 @@ def with_card_and_test(onnx_bytes: bytes, card: ModelCard, predict: Predict) -> 
     predict : callable
         Computes the test's output from its input. In double precision its last digit depends on no machine.
     """
-    image = drawn_input(card.input)
+    image = synthetic_input(card.input)
     test = stored_test_to_json(StoredTest(image, predict(image)))
     return with_metadata(with_metadata(onnx_bytes, METADATA_KEY, card_to_json(card)), STORED_TEST_KEY, test)
 

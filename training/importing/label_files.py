@@ -82,7 +82,7 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
             problem = check_labels(array, array)
             if problem:
                 raise LabelFileError(problem)
-            return ReadLabels(renumbered(array))
+            return ReadLabels(relabel(array))
         return _from_instances(array, one_may_be_in_pieces=label_format == "said-instances")
     except LabelFileError as error:
         raise LabelFileError(f"{path}: {error}") from error
@@ -225,7 +225,7 @@ def _from_masks(paths: Sequence[Path]) -> ReadLabels:
         covered[pixels] += 1
     overlap_px = int((covered > 1).sum())
     note = f"{overlap_px} pixels lie in two objects; the smaller one has them" if overlap_px else ""
-    return ReadLabels(renumbered(labels.reshape(shape)), overlap_px, note)
+    return ReadLabels(relabel(labels.reshape(shape)), overlap_px, note)
 
 
 def _connected_colors(array: NDArray[np.generic]) -> NDArray[np.int32]:
@@ -259,7 +259,7 @@ def _pieces(values: NDArray[np.integer], background: int = 0) -> NDArray[np.int3
     return connected(values, background=background, connectivity=2).astype(np.int32)
 
 
-def renumbered(labels: NDArray[np.integer]) -> NDArray[np.int32]:
+def relabel(labels: NDArray[np.integer]) -> NDArray[np.int32]:
     """Give objects the numbers 1..n, in the order of those they have.
 
     Parameters

@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from cpunet.errors import DataError
-from cpunet.segment import prepare_image, rescale
-from cpunet.steps.normalize import normalize
+from cpunet.steps.prepare import channels_of, normalize
+from cpunet.steps.resize import rescale
 from cpunet.training.config import TrainingConfig
 from cpunet.training.data.labeled_images import LabeledImage
-from cpunet.training.importing.label_files import renumbered
+from cpunet.training.importing.label_files import relabel
 from cpunet.training.patches.augmentation import augment
 from cpunet.training.patches.patch import Patch
 from cpunet.training.patches.targets import make_targets
@@ -49,12 +49,12 @@ def normalized_patch(image: LabeledImage, config: TrainingConfig, scale: float =
         If the image does not fit the configuration.
     """
     try:
-        channels, usable = prepare_image(image.image, config.channels)
+        channels, usable = channels_of(image.image, config.channels)
     except ValueError as error:
         raise DataError(f"{image.id}: {error}") from error
     normalized = rescale(normalize(channels, config.normalization, usable), scale)
     # Numbers without gaps: large ones would cost time in each patch, and exactness in the warp.
-    return Patch(normalized, resize_labels(renumbered(image.labels), normalized.shape[1:]))
+    return Patch(normalized, resize_labels(relabel(image.labels), normalized.shape[1:]))
 
 
 def resize_labels(labels: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:

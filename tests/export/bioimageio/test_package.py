@@ -13,7 +13,8 @@ from cpunet.errors import PackageError
 from cpunet.export.bioimageio import package as bioimageio_package
 from cpunet.export.bioimageio.package import write_bioimageio
 from cpunet.model.session import load_model
-from cpunet.segment import Options, segment_image
+from cpunet.options import Options
+from cpunet.segment import segment_image
 from tests.export.bioimageio_packages import (
     ROOT,
     SHIPPED,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.training import html_page
 from cpunet.training.checking.appearance import cluster_numbers
 from cpunet.training.checking.check import NEAR_TWIN, check_data
@@ -292,7 +292,7 @@ def test_even_images_are_nobodys_twins(tmp_path):
 def test_different_fields_are_no_twins_whatever_the_illumination():
     y, x = np.mgrid[:96, :96] / 96
     shade = 1 + y + x
-    fields = [draw_field((96, 96), 4, 14, seed=seed).image * shade for seed in range(8)]
+    fields = [synthetic_field((96, 96), 4, 14, seed=seed).image * shade for seed in range(8)]
     thumbnails = np.stack([fine_structure(image, 64).ravel() for image in fields])
     likeness = thumbnails @ thumbnails.T
     assert likeness[~np.eye(8, dtype=bool)].max() < NEAR_TWIN - 0.05
@@ -301,7 +301,7 @@ def test_different_fields_are_no_twins_whatever_the_illumination():
 
 
 def test_appearance_does_not_depend_on_the_bit_depth():
-    image = draw_field((96, 96), 4, 14, seed=1).image
+    image = synthetic_field((96, 96), 4, 14, seed=1).image
     as_12, as_16 = (np.round(image * top).astype(np.uint16) for top in (4095, 65535))
     np.testing.assert_allclose(appearance(as_12), appearance(as_16), atol=0.01)
     inverted = appearance((65535 - as_16).astype(np.uint16))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from skimage.io import imsave
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.scores import pool_scores
 from cpunet.training.data.labeled_images import IndexRow
 from cpunet.training.evaluation.object_scores import true_objects
@@ -142,7 +142,7 @@ def scored_method(name, rows, truths, predictions):
 @pytest.fixture
 def evaluation(tmp_path):
     """Two methods on four images of two sets and two modalities."""
-    truths = [draw_field((80, 80), 3, 16, touching=seed > 1, seed=seed).labels for seed in range(4)]
+    truths = [synthetic_field((80, 80), 3, 16, touching=seed > 1, seed=seed).labels for seed in range(4)]
     places = [("one", "fluorescence"), ("one", "phase_contrast"), ("two", "fluorescence"), ("two", "fluorescence")]
     rows = [
         image_on_disk(tmp_path / folder, f"i{number}", modality, truth)

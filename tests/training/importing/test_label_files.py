@@ -4,11 +4,11 @@ import pytest
 import tifffile
 from skimage.util import img_as_float32, img_as_ubyte, img_as_uint
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import LabelFileError
-from cpunet.training.importing.label_files import guess_format, read_labels, renumbered
+from cpunet.training.importing.label_files import guess_format, read_labels, relabel
 
-TRUTH = draw_field((96, 96), columns=4, diameter_px=15, touching=True, seed=2).labels
+TRUTH = synthetic_field((96, 96), columns=4, diameter_px=15, touching=True, seed=2).labels
 
 
 def saved(path, array):
@@ -217,4 +217,4 @@ def test_masks_of_other_sizes_or_values_are_named(tmp_path):
 
 
 def test_numbers_are_closed_up_in_their_order():
-    np.testing.assert_array_equal(renumbered(np.array([[0, 900, 7], [7, 0, 12]])), [[0, 3, 1], [1, 0, 2]])
+    np.testing.assert_array_equal(relabel(np.array([[0, 900, 7], [7, 0, 12]])), [[0, 3, 1], [1, 0, 2]])
