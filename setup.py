@@ -61,7 +61,7 @@ setup(
     package_data={
         "cpunet.models": ["*/model.onnx", "*/README.md"],
         "cpunet.training": ["templates/*.html"],
-        "cpunet.export.card": ["model_card.schema.json"],
+        "cpunet.export.tutorial": ["pipeline.cppipe"],
     },
     install_requires=["numpy", "scipy", "scikit-image", "tifffile", "Pillow"],
     extras_require={

@@ -11,6 +11,7 @@ The sums hold for one machine, one environment and one number of threads.
 
 import argparse
 import contextlib
+import copy
 import csv
 import hashlib
 import io
@@ -135,7 +136,10 @@ def training(data: Path) -> Iterator[Tuple[str, str]]:
     import torch
 
     from cpunet.__main__ import main as export
-    from cpunet.export.to_onnx import onnx_bytes
+    from cpunet.export.batch_norm import fold_batch_norm
+    from cpunet.export.card.file import with_card_and_test
+    from cpunet.export.export_model import halo_of
+    from cpunet.export.to_onnx import predict_with, trace
     from cpunet.export.training_card import card_from_training
     from cpunet.training.callbacks import read_metrics
     from cpunet.training.config import config_from_dict
@@ -147,9 +151,11 @@ def training(data: Path) -> Iterator[Tuple[str, str]]:
     torch.set_num_threads(1)
     for name in ("nuclei_fluorescence", "nuclei_generalist", "phase_cells"):
         trained = load_trained(find_model(name).with_name("weights.safetensors"))
-        card = card_from_training(trained, "")
-        network = Probabilities(trained.network, trained.config.targets.activation).eval()
-        yield f"exported bytes of {name}", hashlib.sha256(onnx_bytes(network, card)).hexdigest()
+        network = fold_batch_norm(Probabilities(trained.network, trained.config.targets.activation).eval())
+        exact = copy.deepcopy(network).double()
+        card = card_from_training(trained, "", halo_of(exact, trained))
+        content = with_card_and_test(trace(network, card.input), card, predict_with(exact))
+        yield f"exported bytes of {name}", hashlib.sha256(content).hexdigest()
     with tempfile.TemporaryDirectory() as folder:
         write_data_set(Path(folder) / "drawn", ["train"] * 6 + ["val"] * 3)
         for preset in ("standard", "heavy"):

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from cpunet.checks.halo import measure_halo
-from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, stored_test_to_json, synthetic_input
 from cpunet.errors import ModelError
-from cpunet.model.card import METADATA_KEY, ModelCard, card_from_json, card_to_json
+from cpunet.export.card.file import with_card_and_test
+from cpunet.model.card import METADATA_KEY, ModelCard, card_from_json
 from cpunet.steps.tiling import mirror_to_size
 
 PRECISIONS = ("float32", "float16", "int8")
@@ -35,16 +35,6 @@ LAST_STEPS = ("Sigmoid", "Softmax", "Conv")
 
 def to_float16(model_bytes: bytes) -> bytes:
     """Turn a model's weights and arithmetic into half floats; its input and output stay float32.
-
-    Parameters
-    ----------
-    model_bytes : bytes
-        An ONNX file with a model card.
-
-    Returns
-    -------
-    bytes
-        Another card, named for the precision, and another stored test.
 
     Raises
     ------
@@ -178,7 +168,9 @@ def _last_steps(model: onnx.ModelProto) -> list[str]:
 def _finished(model: onnx.ModelProto, card: ModelCard, precision: str) -> bytes:
     """Give a model its card and a stored test of its own."""
     del model.metadata_props[:]
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    onnx.checker.check_model(model, full_check=True)
+    content = model.SerializeToString(deterministic=True)
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
 
     def predict(batch: NDArray[np.float32]) -> NDArray[np.float32]:
         result: NDArray[np.float32] = session.run(None, {model.graph.input[0].name: batch})[0]
@@ -194,10 +186,4 @@ def _finished(model: onnx.ModelProto, card: ModelCard, precision: str) -> bytes:
         output=replace(card.output, halo=max(halo, card.output.halo)),
         provenance={**card.provenance, "precision": precision, "reduced_from": card.name},
     )
-    image = synthetic_input(given)
-    stored = stored_test_to_json(StoredTest(image, predict(image)))
-    for key, value in ((METADATA_KEY, card_to_json(card)), (STORED_TEST_KEY, stored)):
-        model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))
-    onnx.checker.check_model(model, full_check=True)
-    serialized: bytes = model.SerializeToString(deterministic=True)
-    return serialized
+    return with_card_and_test(content, card, predict)

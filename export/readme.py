@@ -12,19 +12,7 @@ MARK = "<!-- written by `cpunet export` from the model card; remove this line to
 
 
 def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
-    """Write what a user must know of a model: purpose, data, licence, scores, sums, and how to rebuild it.
-
-    Parameters
-    ----------
-    card : ModelCard
-    sums : mapping of str to str
-        SHA-256 by file name.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Write what a user must know of a model in Markdown; `sums` are SHA-256 by file name."""
     given = card.input
     start = card.provenance.get("start_from")
     lines = [
@@ -42,13 +30,13 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         f"- **Output:** {', '.join(card.output.roles)}, each 0 to 1. Tiles need a halo of {card.output.halo} pixels "
         "(measured by an impulse).",
         f"- **Decoding**{' (tuned on validation)' if card.scores else ''}: {decoding(card)}.",
-        f"- **Licence of the weights:** {card.licence}. **Authors:** {', '.join(card.authors) or 'not given'}.",
+        f"- **License of the weights:** {card.licence}. **Authors:** {', '.join(card.authors) or 'not given'}.",
         *([f"- **Fine-tuned from:** {start['name']}, SHA-256 `{start['sha256']}`"] if start else []),
         *([f"- **Cite:** {card.citation}"] if card.citation else []),
         "",
         "## Training data",
         "",
-        "| set | images | objects | licence | source | SHA-256 of the files |",
+        "| set | images | objects | license | source | SHA-256 of the files |",
         "|---|---|---|---|---|---|",
         *[
             f"| {data['name']} train | {data['images']} | {data['objects']} | {data['licence']} | {data['source']} | "
@@ -56,7 +44,7 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
             for data in card.provenance.get("data", [])
         ],
         "",
-        "Training images whose twin stands in a validation or test split, under whatever name, are left out.",
+        "Training images with a duplicate in a validation or test split are left out.",
         "",
         "## Scores on validation images",
         "",
@@ -105,20 +93,7 @@ def decoding(card: ModelCard) -> str:
 
 
 def write_readme(folder: Path, card: ModelCard, sums: Mapping[str, str]) -> bool:
-    """Write README.md, unless there is one that somebody wrote by hand.
-
-    Parameters
-    ----------
-    folder : Path
-    card : ModelCard
-    sums : mapping of str to str
-        SHA-256 by file name.
-
-    Returns
-    -------
-    bool
-        Whether it was written.
-    """
+    """Write README.md, unless there is one that was written by hand; return whether it was written."""
     path = folder / "README.md"
     if path.exists() and MARK not in path.read_text(encoding="utf-8"):
         return False

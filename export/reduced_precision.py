@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import tempfile
 import time
@@ -13,26 +12,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cpunet.checks.verify import verify_model
 from cpunet.errors import ExportError, ModelError, WeightsError
-from cpunet.export.card.file import checked_text, with_card
+from cpunet.export.card.file import with_metadata
+from cpunet.export.export_model import export_model
 from cpunet.export.precision import CALIBRATION_IMAGES, to_float16, to_int8
+from cpunet.export.put_in_place import put_verified
 from cpunet.export.readme import write_readme
-from cpunet.export.training_card import scores_for_card
-from cpunet.files.images import written_beside
-from cpunet.model.card import ModelCard, card_to_json
+from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
+from cpunet.model.card import METADATA_KEY, ModelCard, card_to_json
 from cpunet.model.find import MODEL_FILE
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card, sha256
-from cpunet.options import Options
-from cpunet.scores import SetScores, pool_scores
+from cpunet.scores import SetScores
 from cpunet.steps.prepare import channels_of, normalize
 from cpunet.steps.resize import rescale
 from cpunet.steps.scale import scale_factor
-from cpunet.training.config import source_names
-from cpunet.training.data.labeled_images import IndexRow, read_labeled_image, rows_of_split
-from cpunet.training.evaluation.torch_model import score_images
-from cpunet.training.facts import set_diameters
+from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained
 
 MOST_F1_LOST = 0.005
@@ -41,15 +36,10 @@ FIELD, ROUNDS = (520, 696), 11
 
 @dataclass(frozen=True)
 class Comparison:
-    """What reduced precision gives and costs.
+    """Gain and cost of reduced precision.
 
-    Attributes
-    ----------
-    bytes_before, bytes_after : int
-    times_as_fast : float
-        Of the network alone, on one thread of this CPU: the ratio of the medians.
-    before, after : dict of str to SetScores
-        By data set, on its validation images, of float32 and of the variant.
+    `times_as_fast` is the ratio of the networks' median times on one thread of this CPU; `before` and `after` are the
+    scores by data set, on its validation images.
     """
 
     bytes_before: int
@@ -74,6 +64,25 @@ class Comparison:
         return max(self.before[name].mean_f1 - found.mean_f1 for name, found in self.after.items())
 
 
+def export_reduced(
+    source: Path, output: Path, precision: str, data: Path, rebuild: str = "", card_of: Path | None = None
+) -> None:
+    """Reduce the precision of a model file, or of weights that are exported and tuned first.
+
+    The arguments are those of `write_reduced`; for weights, `card_of` is an ONNX file whose card is kept.
+    """
+    if source.suffix == ".onnx":
+        write_reduced(source, output, precision, data, rebuild)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            draft = Path(folder) / MODEL_FILE
+            print("first the float32 model, to compare with")
+            export_model(source, draft, None if card_of else data, "", card_of)
+            again = f"cpunet export {source} -o {output} --precision {precision} --data DATA"
+            write_reduced(draft, output, precision, data, rebuild or again)
+    print(f"{output}  {output.stat().st_size / 1e6:.2f} MB  sha256 {sha256(output)}")
+
+
 def write_reduced(source: Path, output: Path, precision: str, data: Path, rebuild: str = "") -> Comparison:
     """Reduce a model's precision, compare the two, and write the variant if it is as good.
 
@@ -90,16 +99,10 @@ def write_reduced(source: Path, output: Path, precision: str, data: Path, rebuil
     rebuild : str
         The command that rebuilds the variant; that of `source` by default.
 
-    Returns
-    -------
-    Comparison
-
     Raises
     ------
     ExportError
         If a set's mean F1 falls by more than 0.005, or the file fails a check; nothing is written then.
-    ModelError, WeightsError, DataError
-        If the model or the images cannot be used.
     """
     weights = source.with_name(WEIGHTS_FILE)
     if not weights.is_file():
@@ -114,18 +117,18 @@ def write_reduced(source: Path, output: Path, precision: str, data: Path, rebuil
     reduced = (
         to_float16(content) if precision == "float16" else to_int8(content, calibration_images(trained, data, card))
     )
+    sets = image_sets(trained, data, "val")
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / MODEL_FILE
         draft.write_bytes(reduced)
-        before, after = (_scores(path, trained, data) for path in (source, draft))
-        speed = times_as_fast(source, draft)
-        found = Comparison(len(content), len(reduced), speed, before, after)
-        if found.f1_lost > MOST_F1_LOST:
-            raise ExportError(
-                f"{precision} loses {found.f1_lost:.4f} of mean F1, and {MOST_F1_LOST} at most may be lost; nothing "
-                f"was written. {'; '.join(found.lines())}. Use the float32 model."
-            )
+        before, after = (score_sets(load_model(path, device="cpu"), sets) for path in (source, draft))
+        found = Comparison(len(content), len(reduced), times_as_fast(source, draft), before, after)
         reduced_card = read_card(draft)
+    if found.f1_lost > MOST_F1_LOST:
+        raise ExportError(
+            f"{precision} loses {found.f1_lost:.4f} of mean F1, and {MOST_F1_LOST} at most may be lost; nothing "
+            f"was written. {'; '.join(found.lines())}. Use the float32 model."
+        )
     again = f"cpunet export {source} -o {output} --precision {precision} --data DATA"
     steps = [step for step in (card.provenance.get("command"), again) if step]
     reduced_card = replace(
@@ -133,39 +136,26 @@ def write_reduced(source: Path, output: Path, precision: str, data: Path, rebuil
         scores={name: scores_for_card(scores) for name, scores in after.items()},
         provenance={**reduced_card.provenance, "command": rebuild or " && ".join(steps)},
     )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with written_beside(output) as beside:
-        beside.write_bytes(with_card(reduced, checked_text(json.loads(card_to_json(reduced_card)))))
-        for finding in verify_model(beside):
-            if not finding.passed:
-                text = finding.text.replace(str(beside.resolve()), str(output))
-                raise ExportError(f"the {precision} file fails the check of its {finding.check}: {text}")
+    put_verified(output, with_metadata(reduced, METADATA_KEY, card_to_json(reduced_card)))
     write_readme(output.parent, reduced_card, {output.name: sha256(output)})
     print("\n".join(found.lines()))
     return found
 
 
 def calibration_images(trained: TrainedNetwork, data: Path, card: ModelCard) -> list[NDArray[np.float32]]:
-    """Choose training images of all sets, evenly over each, as the network sees them.
-
-    Parameters
-    ----------
-    trained : TrainedNetwork
-    data : Path
-        The folder that holds the data sets.
-    card : ModelCard
+    """Choose training images, evenly over each set, normalized and rescaled for the network.
 
     Returns
     -------
     list of ndarray of shape (C, Y, X), float32
-        Normalized and rescaled; about 24 in all.
+        About 24 in all.
     """
-    sets = rows_of_split(trained.config.data, data, "train")
-    each = -(-CALIBRATION_IMAGES // len(sets))
+    sets = image_sets(trained, data, "train")
+    count = -(-CALIBRATION_IMAGES // len(sets))
     images = []
-    for rows, diameter in zip(sets, set_diameters(trained.config, trained.facts), strict=True):
-        scale = 1.0 if diameter is None else scale_factor(card.input, diameter)
-        for row in _evenly(rows, each):
+    for each in sets:
+        scale = 1.0 if each.diameter_px is None else scale_factor(card.input, each.diameter_px)
+        for row in _evenly(each.rows, count):
             channels, usable = channels_of(read_labeled_image(row).image, card.input.channels)
             images.append(rescale(normalize(channels, card.input.normalization, usable), scale))
     return images
@@ -176,30 +166,8 @@ def _evenly(rows: Sequence[IndexRow], count: int) -> list[IndexRow]:
     return [rows[place] for place in places]
 
 
-def _scores(path: Path, trained: TrainedNetwork, data: Path) -> dict[str, SetScores]:
-    model = load_model(path, device="cpu")
-    sets = rows_of_split(trained.config.data, data, "val")
-    diameters = set_diameters(trained.config, trained.facts)
-    return {
-        name: pool_scores(score_images(model, rows, Options(diameter_px=diameter)))
-        for name, rows, diameter in zip(source_names(trained.config.data), sets, diameters, strict=True)
-    }
-
-
 def times_as_fast(before: Path, after: Path, rounds: int = ROUNDS) -> float:
-    """Time two models' networks in turns, so that whatever else the machine does slows both alike.
-
-    Parameters
-    ----------
-    before, after : Path
-        ONNX files with cards.
-    rounds : int
-
-    Returns
-    -------
-    float
-        The median time of `before` in units of that of `after`, on a field of about 520 x 696 pixels, one thread.
-    """
+    """Divide the median times of two networks, run in turns on a field of about 520 x 696 pixels, on one thread."""
     runs = [_prediction(path) for path in (before, after)]
     taken: list[list[float]] = [[], []]
     for _ in range(rounds):

@@ -9,15 +9,9 @@ from cpunet.checks.verify import CheckResult, Reference
 from cpunet.errors import DataError, ModelError, ScoreError, WeightsError
 from cpunet.export.card.file import card_content
 from cpunet.export.card.schema import check_against_schema
+from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
 from cpunet.export.to_onnx import predict_with
-from cpunet.export.training_card import scores_for_card
 from cpunet.model.session import load_model
-from cpunet.options import Options
-from cpunet.scores import pool_scores
-from cpunet.training.config import source_names
-from cpunet.training.data.labeled_images import rows_of_split
-from cpunet.training.evaluation.torch_model import score_images
-from cpunet.training.facts import set_diameters
 from cpunet.training.network.unet import Probabilities
 from cpunet.training.weights import WEIGHTS_FILE, load_trained
 
@@ -26,43 +20,20 @@ SCORE_TOLERANCE = 0.005
 
 
 def torch_reference(path: Path) -> Reference | None:
-    """Return torch's computation of the weights beside a model file, or None if there are none.
-
-    Parameters
-    ----------
-    path : Path
-        The ONNX file.
-
-    Returns
-    -------
-    Reference or None
-    """
+    """Return torch's computation of the weights beside a model file, or None if there are none."""
     weights = path.with_name(WEIGHTS_FILE)
     if not weights.is_file():
         return None
     trained = load_trained(weights)
     network = Probabilities(trained.network, trained.config.targets.activation).eval()
-
     return Reference("torch", predict_with(network))
 
 
 def further_checks(path: Path, data: Path | None) -> Iterator[CheckResult]:
-    """Compare a file's card with the schema and, if there are images, with the scores measured again.
-
-    Parameters
-    ----------
-    path : Path
-        A model that `cpunet.checks.verify.verify_model` let pass.
-    data : Path, optional
-        The folder that holds the data sets.
-
-    Yields
-    ------
-    CheckResult
-    """
+    """Compare a verified file's card with its schema and, if there are images, its scores with scores measured now."""
     try:
         check_against_schema(card_content(path))
-        yield CheckResult("schema", True, "the card follows export/model_card.schema.json")
+        yield CheckResult("schema", True, "the card follows model_card.schema.json")
         if data is not None:
             yield CheckResult("scores", True, _checked_scores(path, data))
     except ModelError as error:
@@ -77,15 +48,10 @@ def _checked_scores(path: Path, data: Path) -> str:
         raise ScoreError(
             f"{weights} is not there: it says on which images the model was validated. Put it beside the model."
         )
-    trained = load_trained(weights)
     model = load_model(path, device="cpu")
-    sets = rows_of_split(trained.config.data, data, "val")
     texts = []
-    for name, rows, diameter in zip(
-        source_names(trained.config.data), sets, set_diameters(trained.config, trained.facts), strict=True
-    ):
-        found = scores_for_card(pool_scores(score_images(model, rows, Options(diameter_px=diameter))))["mean_f1"]
-        promised = model.card.scores.get(name, {}).get("mean_f1")
+    for name, scores in score_sets(model, image_sets(load_trained(weights), data, "val")).items():
+        found, promised = scores_for_card(scores)["mean_f1"], model.card.scores.get(name, {}).get("mean_f1")
         if promised is None:
             raise ScoreError(f"{path}: its card has no score for {name}. Export it with --data.")
         if found < promised - SCORE_TOLERANCE:

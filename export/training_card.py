@@ -1,40 +1,28 @@
-"""Fill in a model's card from its training, and from what is measured at export."""
+"""The card of a trained network: made from its training, or kept from a file that was exported before."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
-from cpunet.checks.halo import measure_halo
-from cpunet.export.batch_norm import fold_batch_norm
-from cpunet.export.to_onnx import predict_with
+from cpunet.checks.agreement import Tolerance, check_agreement
+from cpunet.checks.stored_test import synthetic_input
+from cpunet.errors import DisagreementError, ModelError
 from cpunet.model.card import ModelCard
-from cpunet.scores import SetScores
+from cpunet.model.session import load_model
+from cpunet.steps.tiling import Predict
 from cpunet.training.evaluation.torch_model import card_for_training
 from cpunet.training.facts import known_diameters
-from cpunet.training.network.unet import Probabilities
 from cpunet.training.weights import TrainedNetwork
 
 
-def card_from_training(trained: TrainedNetwork, command: str) -> ModelCard:
+def card_from_training(trained: TrainedNetwork, command: str, halo: int) -> ModelCard:
     """Make the card of a trained network; thresholds and scores are added once they are measured.
 
-    Parameters
-    ----------
-    trained : TrainedNetwork
-    command : str
-        What rebuilds the model.
-
-    Returns
-    -------
-    ModelCard
-        Its halo is measured here.
+    `command` rebuilds the model; `halo` is that of `cpunet.checks.halo.measure_halo`.
     """
     draft = card_for_training(trained.config)
     config, facts = trained.config, trained.facts
-    # In double precision: whether the last pixel counts must not depend on how a machine rounds.
-    network = fold_batch_norm(Probabilities(trained.network, config.targets.activation).eval()).double()
-    halo = measure_halo(predict_with(network), len(config.channels), config.architecture.divisible_by)
     return replace(
         draft,
         input=replace(draft.input, **known_diameters(facts)),
@@ -53,16 +41,39 @@ def card_from_training(trained: TrainedNetwork, command: str) -> ModelCard:
     )
 
 
-def scores_for_card(scores: SetScores) -> dict[str, Any]:
-    """Choose the scores that a card carries, rounded to what their sampling error allows."""
-    return {
-        "images": scores.images,
-        "objects": scores.truth_count,
-        "mean_f1": round(scores.mean_f1, 4),
-        "mean_average_precision": round(scores.mean_average_precision, 4),
-        "f1_at_0.5": round(scores.f1[0.5], 4),
-        "f1_at_0.7": round(scores.f1[0.7], 4),
-        "f1_at_0.9": round(scores.f1[0.9], 4),
-        "over_segmented": scores.over_segmented,
-        "under_segmented": scores.under_segmented,
-    }
+def kept_card(path: Path, predict: Predict, measured: ModelCard) -> ModelCard:
+    """Return the card of a model file, if it holds the same network: nothing is tuned or scored again.
+
+    Parameters
+    ----------
+    path : Path
+        The ONNX file that was exported from the same weights before.
+    predict : callable
+        The network of the weights: turns (N, C, Y, X) into probabilities.
+    measured : ModelCard
+        Of the weights. Its halo is taken, as it was measured now.
+
+    Returns
+    -------
+    ModelCard
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be used, or holds another network: its thresholds and scores would be wrong for this one.
+    """
+    model = load_model(path, device="cpu")
+    if (model.card.input.channels, model.card.output.roles) != (measured.input.channels, measured.output.roles):
+        raise ModelError(
+            f"{path}: its card is of a model of {', '.join(model.card.input.channels)}, and the weights are of one of "
+            f"{', '.join(measured.input.channels)}. Give the file that was exported from these weights."
+        )
+    image = synthetic_input(model.card.input)
+    try:
+        check_agreement(model.predict(image), predict(image), Tolerance(), "the file and the weights")
+    except DisagreementError as error:
+        raise ModelError(
+            f"{path}: its card cannot be kept, as it is of another network: {error} Tune and score these weights with "
+            "--data instead."
+        ) from None
+    return replace(model.card, output=replace(model.card.output, halo=measured.output.halo))

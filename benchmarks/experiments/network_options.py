@@ -14,7 +14,8 @@ import torch
 
 from benchmarks.in_turns import median_seconds
 from benchmarks.markdown import header, row
-from cpunet.export.to_onnx import onnx_bytes
+from cpunet.export.batch_norm import fold_batch_norm
+from cpunet.export.to_onnx import trace
 from cpunet.training.config import config_from_dict
 from cpunet.training.evaluation.torch_model import card_for_training
 from cpunet.training.network.summary import count_macs
@@ -45,7 +46,7 @@ def main() -> None:
         network = build_network(config)
         model = Probabilities(network, config.targets.activation).eval()
         macs[name] = count_macs(network, PATCH_SIZE)
-        predictions[name] = prediction(onnx_bytes(model, card_for_training(config)))
+        predictions[name] = prediction(trace(fold_batch_norm(model), card_for_training(config).input))
         steps[name] = training_step(network)
     step_s, prediction_s = (median_seconds(actions, rounds) for actions in (steps, predictions))
     print(header(["option", "training step", "onnxruntime", "multiply-accumulates"]))

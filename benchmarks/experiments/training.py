@@ -18,10 +18,11 @@ from typing import Any
 
 from benchmarks.labeled_images import resized
 from benchmarks.markdown import header, row
-from cpunet.export.to_onnx import write_onnx
-from cpunet.export.training_card import card_from_training, scores_for_card
+from cpunet.export.card.file import with_metadata
+from cpunet.export.export_model import export_model
+from cpunet.export.set_scores import scores_for_card
 from cpunet.files.images import written_beside
-from cpunet.model.card import Postprocessing
+from cpunet.model.card import METADATA_KEY, Postprocessing, card_to_json
 from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
 from cpunet.options import Options
@@ -32,7 +33,6 @@ from cpunet.training.data.labeled_images import IndexRow, read_labeled_image, ro
 from cpunet.training.evaluation.torch_model import score_images
 from cpunet.training.evaluation.tuning import tune_postprocessing
 from cpunet.training.network.summary import summarize
-from cpunet.training.network.unet import Probabilities
 from cpunet.training.weights import WEIGHTS_FILE, load_trained
 
 # Thresholds are tuned on every fourth validation image, and other sizes are tried on every fifth: the search takes
@@ -87,21 +87,19 @@ def experiment(path: Path, data: Path, run_folder: Path) -> dict[str, Any]:
     subprocess.run(command, check=True)
     cpu_s = cpu_time_of_children_s() - before_s
     config = read_config(path)
-    trained = load_trained(run_folder / WEIGHTS_FILE)
-    card = card_from_training(trained, "")
-    network = Probabilities(trained.network, config.targets.activation).eval()
-    model_file = run_folder / "model.onnx"
-    write_onnx(model_file, network, card)
-    summary = summarize(trained.network, config.patch_size, config.precision)
+    weights, model_file = run_folder / WEIGHTS_FILE, run_folder / "model.onnx"
+    export_model(weights, model_file)
+    summary = summarize(load_trained(weights).network, config.patch_size, config.precision)
     sets = rows_of_split(config.data, data, "val")
-    decoding = tune(load_model(model_file, device="cpu"), sets)
-    write_onnx(model_file, network, replace(card, postprocessing=decoding))
+    model = load_model(model_file, device="cpu")
+    text = card_to_json(replace(model.card, postprocessing=tune(model, sets)))
+    model_file.write_bytes(with_metadata(model_file.read_bytes(), METADATA_KEY, text))
     model = load_model(model_file, device="cpu")
     return {
         "cpu_minutes": round(cpu_s / 60, 1),
         "parameters": summary.parameters,
         "macs_per_pixel": round(summary.macs_per_patch / config.patch_size**2),
-        "decoding": vars(decoding),
+        "decoding": vars(model.card.postprocessing),
         "scores": {
             name: scores_for_card(pool_scores(score_images(model, rows)))
             for name, rows in zip(source_names(config.data), sets, strict=True)

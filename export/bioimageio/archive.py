@@ -7,15 +7,17 @@ import io
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
+from bioimageio.spec.model.v0_5 import FileDescr, ModelDescr
 
 from cpunet.errors import ModelError
+from cpunet.export.bioimageio.description import model_description
 
 DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml", "model.yaml")
 LARGEST_DESCRIPTION_BYTES = 2**20
@@ -34,18 +36,17 @@ class Package:
     path : Path
         A zip archive, or a folder.
     place : PurePosixPath
-        Where in it the description lies; other files are named from there.
-    description : dict
-        What rdf.yaml holds, unchecked.
+        Folder of the description inside it; other files are named from there.
+    description : ModelDescr
     """
 
     path: Path
     place: PurePosixPath
-    description: dict[str, Any]
+    description: ModelDescr
 
 
 class _SmallReads(io.FileIO):
-    """A file of which no large part is read at once, whatever an archive claims of itself."""
+    """A file that refuses to read a large part at once, as an archive with a huge list of contents asks for."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         content = super().read(LARGEST_READ_BYTES + 1 if size is None or size < 0 else size)  # type: ignore[return]
@@ -55,21 +56,12 @@ class _SmallReads(io.FileIO):
 
 
 def open_package(path: Path) -> Package:
-    """Read the description of a package.
-
-    Parameters
-    ----------
-    path : Path
-        A zip archive, a folder, or a description (a YAML file) inside a folder.
-
-    Returns
-    -------
-    Package
+    """Read the description of a package: a zip archive, a folder, or an rdf.yaml inside a folder.
 
     Raises
     ------
     ModelError
-        If there is none, it is too large, or no readable YAML.
+        If there is none, it is too large, or it does not describe a model in bioimage.io's format.
     """
     if not path.exists():
         raise ModelError(f"{path}: there is no such file or folder. Download the package first; nothing is fetched.")
@@ -77,13 +69,15 @@ def open_package(path: Path) -> Package:
         found, root = path.name, path.parent
     else:
         root = path
-        names = _names(path)
-        candidates = [name for name in names if name in DESCRIPTIONS or name.endswith("/rdf.yaml")]
+        candidates = [name for name in _names(path) if name in DESCRIPTIONS or name.endswith("/rdf.yaml")]
         found = min(candidates, key=lambda name: (name.count("/"), name), default="")
         if not found:
             raise ModelError(f"{path}: there is no {' or '.join(DESCRIPTIONS)} in it. Is it a bioimage.io package?")
-    text = _content(root, PurePosixPath(found), LARGEST_DESCRIPTION_BYTES)
-    return Package(root, PurePosixPath(found).parent, _parsed(path, text))
+    try:
+        content = _plain_yaml(_content(root, PurePosixPath(found), LARGEST_DESCRIPTION_BYTES))
+        return Package(root, PurePosixPath(found).parent, model_description(content))
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}" if str(root) not in str(error) else str(error)) from None
 
 
 def _names(path: Path) -> list[str]:
@@ -104,67 +98,55 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
             yield archive
 
 
-def _parsed(path: Path, text: bytes) -> dict[str, Any]:
+def _plain_yaml(text: bytes) -> dict[str, Any]:
+    """Read YAML, but none that takes far longer to read than its length says."""
+    depth = 0
     try:
-        _check_plain(path, text)
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):  # each may double what the text holds
+                raise ModelError("its description uses YAML aliases (*name). Write out what they stand for.")
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST_NESTING:
+                raise ModelError(f"its description is nested more than {DEEPEST_NESTING} deep.")
         content = yaml.safe_load(text)
+    except ModelError:
+        raise
     except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
-        if isinstance(error, ModelError):
-            raise
-        raise ModelError(f"{path}: its description is not readable YAML: {error}") from None
+        raise ModelError(f"its description is not readable YAML: {error}") from None
     if not isinstance(content, dict):
-        raise ModelError(f"{path}: its description is not a mapping of fields to values.")
+        raise ModelError("its description is not a mapping of fields to values.")
     return content
 
 
-def _check_plain(path: Path, text: bytes) -> None:
-    """Refuse YAML that takes far longer to read than its length says."""
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):  # each may double what the text holds
-            raise ModelError(f"{path}: its description uses YAML aliases (*name). Write out what they stand for.")
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST_NESTING:
-            raise ModelError(f"{path}: its description is nested more than {DEEPEST_NESTING} deep.")
-
-
-def read_file(package: Package, entry: object, what: str, limit: int) -> bytes:
+def read_file(package: Package, entry: FileDescr, what: str, limit: int) -> bytes:
     """Read a file that a package's description names, and compare it with its sum.
 
     Parameters
     ----------
     package : Package
-    entry : object
-        With ``source``, and ``sha256`` if the author gave it.
+    entry : FileDescr
     what : str
         Names it in messages.
     limit : int
         Bytes.
-
-    Returns
-    -------
-    bytes
 
     Raises
     ------
     ModelError
         If it is not in the package, is too large, or has another sum.
     """
-    source = entry.get("source") if isinstance(entry, Mapping) else None
-    if not isinstance(source, str) or not source:
-        raise ModelError(f"{package.path}: its description does not say in which file {what} are.")
+    source = str(entry.source)
     if "://" in source:
         raise ModelError(
             f"{package.path}: {what} are at {source!r}, outside the package, and nothing is fetched. Download the "
             "package as one zip archive."
         )
     content = _content(package.path, package.place / source, limit)
-    wanted = entry.get("sha256") if isinstance(entry, Mapping) else None
     found = hashlib.sha256(content).hexdigest()
-    if wanted is not None and wanted != found:
+    if entry.sha256 is not None and str(entry.sha256) != found:
         raise ModelError(
-            f"{package.path}: {source} has the SHA-256 {found}, and the description promises {wanted}. Download the "
-            "package again."
+            f"{package.path}: {source} has the SHA-256 {found}, and the description promises {entry.sha256}. Download "
+            "the package again."
         )
     return content
 

@@ -1,23 +1,82 @@
-"""A model's description as bioimage.io's format 0.5 asks for it: what stands in a package's rdf.yaml."""
+"""The description of a model in bioimage.io's format, as bioimageio.spec holds it: read, and made from a card."""
 
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any
+
+from bioimageio.spec import InvalidDescr, ValidationContext, build_description
+from bioimageio.spec.generic.v0_3 import LicenseId
+from bioimageio.spec.model.v0_5 import (
+    AxisId,
+    BatchAxis,
+    ChannelAxis,
+    ClipDescr,
+    ClipKwargs,
+    InputTensorDescr,
+    ModelDescr,
+    OnnxWeightsDescr,
+    OutputTensorDescr,
+    ParameterizedSize,
+    ScaleRangeDescr,
+    ScaleRangeKwargs,
+    SizeReference,
+    SpaceInputAxis,
+    SpaceOutputAxis,
+    SpaceOutputAxisWithHalo,
+    TensorId,
+    WeightsDescr,
+)
+from loguru import logger
 
 from cpunet.errors import ModelError
 from cpunet.model.card import ModelCard, Normalization
 
-FORMAT_VERSION = "0.5.12"
 RDF, WEIGHTS, DOCUMENTATION, COVER = "rdf.yaml", "model.onnx", "README.md", "cover.png"
 TEST_INPUT, TEST_OUTPUT = "test_input.npy", "test_output.npy"
-INPUT, OUTPUT = "image", "probabilities"
+INPUT, OUTPUT = TensorId("image"), TensorId("probabilities")
 # `normalize` divides by the contrast alone; the format wants some number above 0 beside it.
 EPSILON = 1e-12
+LONGEST_REASON = 800
+# Neither reads files nor asks the network.
+OFFLINE = ValidationContext(perform_io_checks=False, log_warnings=False)
+logger.disable("bioimageio")
 
 
-def description(card: ModelCard, sums: dict[str, str], opset: int) -> dict[str, Any]:
-    """Describe a model as the format 0.5 asks for.
+def model_description(content: dict[str, Any]) -> ModelDescr:
+    """Check the content of an rdf.yaml; bioimageio.spec converts formats 0.3 and 0.4 to 0.5.
+
+    Raises
+    ------
+    ModelError
+        If it is no sound description of a model.
+    """
+    if content.get("type") != "model":
+        raise ModelError(f"it is a {content.get('type')}; a model is needed.")
+    weights = content.get("weights")
+    entry = weights.get("onnx") if isinstance(weights, dict) else None
+    promised = entry.get("sha256") if isinstance(entry, dict) else None
+    try:
+        with OFFLINE, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the package's own test decides, not the conversion's doubts
+            found = build_description(content, format_version="latest")
+            if not isinstance(found, InvalidDescr) and found.weights.onnx is not None and promised:
+                found.weights.onnx.sha256 = promised  # the conversion of an old format drops it
+        reason = found.get_reason() if isinstance(found, InvalidDescr) else ""
+    except Exception as error:  # the conversion of an old format may fail with almost any
+        reason = str(error)
+    if reason:
+        short = reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}..."
+        raise ModelError(
+            f"its description does not follow the format of bioimage.io: {short}. Ask its author to correct it; "
+            "`bioimageio validate-format PACKAGE` shows all."
+        )
+    return found
+
+
+def description(card: ModelCard, sums: dict[str, str], opset: int) -> ModelDescr:
+    """Describe a model.
 
     Parameters
     ----------
@@ -26,100 +85,84 @@ def description(card: ModelCard, sums: dict[str, str], opset: int) -> dict[str, 
         SHA-256 by file name.
     opset : int
         Of the ONNX file.
-
-    Returns
-    -------
-    dict
-        What rdf.yaml holds.
     """
 
     def file(name: str) -> dict[str, str]:
         return {"source": name, "sha256": sums[name]}
 
-    smallest, unit = smallest_side(card), card.input.divisible_by
+    size = ParameterizedSize(min=smallest_side(card), step=card.input.divisible_by)
     scale = {} if card.input.pixel_size_um is None else {"scale": card.input.pixel_size_um, "unit": "micrometer"}
     doi = re.search(r"10\.\d{4,9}/[^\s,;]+", card.citation)
-    return {
-        "format_version": FORMAT_VERSION,
-        "type": "model",
-        "name": package_name(card.name),
-        "version": card.version,
-        "description": card.description[:1024],
-        "authors": [{"name": re.sub(r"[/\\]", "-", name)} for name in card.authors],
-        **({"cite": [{"text": card.citation, "doi": doi[0].rstrip(".")}]} if doi else {}),
-        **_licence(card.licence),
-        "tags": ["cpunet", "CellProfiler", "2d", "segmentation", card.input.modality],
-        "documentation": file(DOCUMENTATION),
-        "covers": [file(COVER)],
-        "inputs": [
-            {
-                "id": INPUT,
-                "description": f"{', '.join(card.input.channels)}; intensities in any units",
-                "axes": [
-                    {"type": "batch"},
-                    {"type": "channel", "channel_names": identifiers(card.input.channels)},
-                    *[{"type": "space", "id": a, "size": {"min": smallest, "step": unit}, **scale} for a in "yx"],
-                ],
-                "data": {"type": "float32"},
-                "test_tensor": file(TEST_INPUT),
-                "preprocessing": preprocessing(card.input.normalization),
-            }
-        ],
-        "outputs": [
-            {
-                "id": OUTPUT,
-                "description": "probabilities, 0 to 1",
-                "axes": [
-                    {"type": "batch"},
-                    {"type": "channel", "channel_names": list(card.output.roles)},
-                    *[
-                        {
-                            "type": "space",
-                            "id": axis,
-                            "size": {"tensor_id": INPUT, "axis_id": axis},
-                            **({"halo": card.output.halo} if card.output.halo else {}),  # 1 or more
-                            **scale,
-                        }
-                        for axis in "yx"
+    halo = {"halo": card.output.halo} if card.output.halo else {}  # the format asks for 1 or more
+    output_axis = SpaceOutputAxisWithHalo if halo else SpaceOutputAxis
+    axes = [AxisId(axis) for axis in "yx"]
+    with OFFLINE:
+        return ModelDescr(
+            name=package_name(card.name),
+            version=card.version,
+            description=card.description[:1024],
+            authors=[{"name": re.sub(r"[/\\]", "-", name)} for name in card.authors],
+            **({"cite": [{"text": card.citation, "doi": doi[0].rstrip(".")}]} if doi else {}),
+            **_license(card.licence),
+            tags=["cpunet", "CellProfiler", "2d", "segmentation", card.input.modality],
+            documentation=file(DOCUMENTATION),
+            covers=[file(COVER)],
+            inputs=[
+                InputTensorDescr(
+                    id=INPUT,
+                    description=f"{', '.join(card.input.channels)}; intensities in any units",
+                    axes=[
+                        BatchAxis(),
+                        ChannelAxis(channel_names=identifiers(card.input.channels)),
+                        *[SpaceInputAxis(id=axis, size=size, **scale) for axis in axes],
                     ],
-                ],
-                "data": {"type": "float32"},
-                "test_tensor": file(TEST_OUTPUT),
-            }
-        ],
-        "weights": {"onnx": {**file(WEIGHTS), "opset_version": opset}},
-    }
+                    test_tensor=file(TEST_INPUT),
+                    preprocessing=preprocessing(card.input.normalization),
+                )
+            ],
+            outputs=[
+                OutputTensorDescr(
+                    id=OUTPUT,
+                    description="probabilities, 0 to 1",
+                    axes=[
+                        BatchAxis(),
+                        ChannelAxis(channel_names=list(card.output.roles)),
+                        *[
+                            output_axis(id=axis, size=SizeReference(tensor_id=INPUT, axis_id=axis), **halo, **scale)
+                            for axis in axes
+                        ],
+                    ],
+                    test_tensor=file(TEST_OUTPUT),
+                )
+            ],
+            weights=WeightsDescr(onnx=OnnxWeightsDescr(**file(WEIGHTS), opset_version=opset)),
+        )
 
 
-def preprocessing(normalization: Normalization) -> list[dict[str, Any]]:
+def preprocessing(normalization: Normalization) -> list[Any]:
     """Say `cpunet.steps.prepare.normalize` in the format's own steps.
-
-    Parameters
-    ----------
-    normalization : Normalization
-
-    Returns
-    -------
-    list of dict
 
     Notes
     -----
-    The same but for three things: the format adds a small number to the contrast (bioimageio.core 0.11.0 adds 1e-6
-    whatever the package says); percentiles of an image of more than two million pixels are exact there; and where
+    The two differ in three things. The format adds a small number to the contrast (bioimageio.core 0.11.0 adds 1e-6,
+    even if the package says another). Percentiles of an image of more than two million pixels are exact there. Where
     both percentiles coincide in an image that is not constant, its minimum and maximum are not used instead.
     """
     if normalization.kind == "none":
         return []
-    percentiles = {"min_percentile": normalization.percentile_low, "max_percentile": normalization.percentile_high}
     if normalization.percentile_high <= 1:
         raise ModelError(
             f"The card's percentile_high is {normalization.percentile_high:g}, and a bioimage.io package cannot hold "
             "one of 1 or less."
         )
-    return [
-        {"id": "scale_range", "kwargs": {"axes": ["y", "x"], **percentiles, "eps": EPSILON}},
-        {"id": "clip", "kwargs": {"min": -1.0, "max": normalization.clip_high}},
-    ]
+    percentiles = ScaleRangeKwargs(
+        axes=(AxisId("y"), AxisId("x")),
+        min_percentile=normalization.percentile_low,
+        max_percentile=normalization.percentile_high,
+        eps=EPSILON,
+    )
+    limits = ClipKwargs(min=-1.0, max=normalization.clip_high)
+    return [ScaleRangeDescr(kwargs=percentiles), ClipDescr(kwargs=limits)]
 
 
 def smallest_side(card: ModelCard) -> int:
@@ -140,11 +183,9 @@ def identifiers(names: tuple[str, ...]) -> list[str]:
     return cleaned if usable else [f"channel{number}" for number in range(len(names))]
 
 
-def _licence(licence: str) -> dict[str, str]:
-    """Name the licence if it has an SPDX identifier; the documentation holds it in any case."""
-    from bioimageio.spec.generic.v0_3 import LicenseId
-
+def _license(licence: str) -> dict[str, LicenseId]:
+    """Name the license if it has an SPDX identifier; the documentation holds it in any case."""
     try:
-        return {"license": str(LicenseId(licence))}
+        return {"license": LicenseId(licence)}
     except ValueError:
         return {}

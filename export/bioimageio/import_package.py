@@ -1,29 +1,27 @@
-"""Turn a bioimage.io package into a model file: its ONNX weights, with a card and whatever its steps ask for."""
+"""Turn a bioimage.io package into a model file: its ONNX weights, with its steps inside and a card."""
 
 from __future__ import annotations
 
 import json
-import math
+import tempfile
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bioimageio.spec.model.v0_5 import InputTensorDescr, OutputTensorDescr
 from numpy.typing import NDArray
 
 from cpunet.checks.agreement import Tolerance, check_agreement
-from cpunet.checks.stored_test import STORED_TEST_KEY
 from cpunet.errors import DisagreementError, ModelError
 from cpunet.export.bioimageio.archive import Package, read_file
-from cpunet.export.bioimageio.inputs_outputs import Ends, read_ends
+from cpunet.export.bioimageio.inputs_outputs import Contract, read_contract
 from cpunet.export.bioimageio.steps import with_steps
-from cpunet.export.card.answers import check_complete, with_defaults
-from cpunet.export.card.declared import declared_channels
+from cpunet.export.card.add import with_answers
 from cpunet.export.card.fields import flattened, with_field
-from cpunet.export.card.file import check_runs, checked_text, errors_name, network, with_card, with_metadata
-from cpunet.export.card.measured import computed_test, measured_fields
-from cpunet.files.images import written_beside
+from cpunet.export.card.file import check_runs, checked_card, network, with_metadata
+from cpunet.export.put_in_place import errors_name, put_in_place
 from cpunet.model.card import METADATA_KEY, card_from_json, card_to_json
 from cpunet.model.card_limits import read_card_text
 from cpunet.model.session import OnnxModel, load_model
@@ -49,7 +47,7 @@ def import_package(package: Package, output: Path, answers: Mapping[str, Any]) -
     Returns
     -------
     list of str
-        What was found out beside what the package and the answers say, a sentence each.
+        What was found out beside the package's and the user's answers, a sentence each.
 
     Raises
     ------
@@ -59,50 +57,47 @@ def import_package(package: Package, output: Path, answers: Mapping[str, Any]) -
     """
     if output.suffix != ".onnx":
         raise ModelError(f"{output}: the name of a model file must end in .onnx.")
-    ends = read_ends(package.description)
+    contract = read_contract(package.description)
     weights = read_weights(package)
     check_stream(BytesIO(weights))  # before anything else reads it
-    model = network(weights)
-    declared = declared_channels(model)
-    own = [entry.value for entry in model.metadata_props if entry.key == METADATA_KEY]
-    content, inside = ends.known, weights
+    own = [entry.value for entry in network(weights).metadata_props if entry.key == METADATA_KEY]
+    measured: dict[str, int] = {}
     if own:
-        content = _own_card(own[0], ends)
+        card = checked_card(with_answers_for(_own_card(own[0], contract), answers))
+        # A file whose own card was not changed keeps its bytes, and so its sum.
+        same = card == card_from_json(own[0])
+        content = weights if same else with_metadata(weights, METADATA_KEY, card_to_json(card))
     else:
-        inside = with_steps(weights, ends.preprocessing.inside, ends.postprocessing)
+        with tempfile.TemporaryDirectory() as folder:
+            bare = Path(folder) / output.name
+            bare.write_bytes(with_steps(weights, contract.preprocessing.inside, contract.postprocessing))
+            with errors_name(output, instead_of=bare):
+                content, measured = with_answers(bare, with_answers_for(contract.known, answers))
+    with put_in_place(output, content) as beside:
+        model = load_model(beside, device="cpu")
+        check_runs(model)
+        agreement = check_test(package, contract, model)
+    return [*[f"{name}: {value}, measured" for name, value in measured.items()], *_inexact(contract), agreement]
+
+
+def with_answers_for(content: dict[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a card's content with a user's answers in place of its own."""
     for name, value in flattened(answers).items():
         content = with_field(content, name, value)
-    check_complete(content, declared)
-    complete = with_defaults(content)
-    checked_text(complete)  # before the minutes that measuring may take
-    measured = {} if own else measured_fields(output, inside, content, complete)
-    for name, value in measured.items():
-        complete = with_field(complete, name, value)
-    card = card_from_json(checked_text(complete))
-    if not own:
-        inside = with_metadata(inside, STORED_TEST_KEY, computed_test(output, inside, card_to_json(card)))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with written_beside(output) as beside, errors_name(output, instead_of=beside):
-        # A file whose own card was not changed keeps its bytes, and so its sum.
-        same = own and card == card_from_json(own[0])
-        beside.write_bytes(inside if same else with_card(inside, card_to_json(card)))
-        opened = load_model(beside, device="cpu")
-        check_runs(opened)
-        agreement = check_test(package, ends, opened)
-    return [*[f"{name}: {value}, measured" for name, value in measured.items()], *_inexact(ends), agreement]
+    return content
 
 
-def _inexact(ends: Ends) -> list[str]:
-    if ends.preprocessing.exact:
+def _inexact(contract: Contract) -> list[str]:
+    if contract.preprocessing.exact:
         return []
     return ["pixels that normalization makes darker than -1 become -1, which the package does not ask for"]
 
 
-def _own_card(text: str, ends: Ends) -> dict[str, Any]:
+def _own_card(text: str, contract: Contract) -> dict[str, Any]:
     """Check that the card inside the weights says the same as the description around them."""
     card = read_card_text(text)
-    inside = [*ends.preprocessing.inside, *ends.postprocessing]
-    own, asked = card.input.normalization, ends.preprocessing.normalization
+    inside = [*contract.preprocessing.inside, *contract.postprocessing]
+    own, asked = card.input.normalization, contract.preprocessing.normalization
     if inside or (own != asked and not own.kind == asked.kind == "none"):
         raise ModelError(
             f"the card in its weights asks for {own}, and its description for {asked}"
@@ -112,27 +107,10 @@ def _own_card(text: str, ends: Ends) -> dict[str, Any]:
     return content
 
 
-def check_test(package: Package, ends: Ends, model: OnnxModel) -> str:
-    """Run the package's test input the way cpunet does, and compare with its test output.
-
-    Parameters
-    ----------
-    package : Package
-    ends : Ends
-    model : OnnxModel
-
-    Returns
-    -------
-    str
-        How well they agree.
-
-    Raises
-    ------
-    ModelError
-        If they do not.
-    """
-    image = read_tensor(package, ends.input, "its test input")
-    expected = read_tensor(package, ends.output, "its test output")
+def check_test(package: Package, contract: Contract, model: OnnxModel) -> str:
+    """Run the package's test input the way cpunet does, and say how well the result agrees with its test output."""
+    image = read_tensor(package, contract.input, "its test input")
+    expected = read_tensor(package, contract.output, "its test output")
     if image.ndim != 4 or image.shape[1] != len(model.card.input.channels) or 0 in image.shape:
         raise ModelError(f"{package.path}: its test input has the shape {image.shape}; (N, C, Y, X) is needed.")
     prepared = np.stack([normalize(planes, model.card.input.normalization) for planes in image])
@@ -147,68 +125,31 @@ def check_test(package: Package, ends: Ends, model: OnnxModel) -> str:
 
 
 def read_weights(package: Package) -> bytes:
-    """Read the ONNX weights of a package.
-
-    Parameters
-    ----------
-    package : Package
-
-    Returns
-    -------
-    bytes
-        Not checked.
-
-    Raises
-    ------
-    ModelError
-        If there are none.
-    """
-    weights = package.description.get("weights")
-    formats = weights if isinstance(weights, dict) else {}
-    entry = formats.get("onnx")
-    if not isinstance(entry, dict):
+    """Read the ONNX weights of a package, without checking them."""
+    formats = package.description.weights
+    entry = formats.onnx
+    if entry is None:
+        found = [name for name in type(formats).model_fields if getattr(formats, name) is not None]
         raise ModelError(
-            f"{package.path}: its weights are {', '.join(map(str, formats)) or 'not described'}, and ONNX is needed. "
-            "Convert them with the program that trained them, or with `bioimageio add-weights`."
+            f"{package.path}: its weights are {', '.join(found)}, and ONNX is needed. Convert them with the program "
+            "that trained them, or with `bioimageio add-weights`."
         )
-    if entry.get("external_data"):
+    if entry.external_data is not None:
         raise ModelError(f"{package.path}: its ONNX weights lie in two files, and a model must be one.")
     return read_file(package, entry, "its ONNX weights", LARGEST_FILE_BYTES)
 
 
-def read_tensor(package: Package, tensor: Mapping[str, Any], what: str) -> NDArray[np.float32]:
-    """Read a test tensor of a package.
-
-    Parameters
-    ----------
-    package : Package
-    tensor : mapping
-        Of the description's inputs or outputs.
-    what : str
-        Names it in messages.
-
-    Returns
-    -------
-    ndarray of float32
-        Of any shape.
-
-    Raises
-    ------
-    ModelError
-        If there is none, or it is no sound .npy file of numbers.
-    """
-    content = read_file(package, tensor.get("test_tensor"), what, LARGEST_TENSOR_BYTES)
-    stream = BytesIO(content)
+def read_tensor(package: Package, tensor: InputTensorDescr | OutputTensorDescr, what: str) -> NDArray[np.float32]:
+    """Read a test tensor of any shape; `what` names it in messages."""
+    if tensor.test_tensor is None:
+        raise ModelError(f"{package.path}: it has no test tensor for {tensor.id}, so it cannot be checked.")
+    content = read_file(package, tensor.test_tensor, what, LARGEST_TENSOR_BYTES)
     try:
-        version = np.lib.format.read_magic(stream)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, by_columns, dtype = read_header(stream)
-        held = len(content) - stream.tell()
-        if dtype.kind not in "biuf" or len(shape) > 8 or math.prod(shape) * dtype.itemsize != held:
-            raise ValueError(f"it declares {dtype} {shape}, and holds {held} bytes")
-        if math.prod(shape) > MOST_TENSOR_VALUES:
-            raise ValueError(f"it has {math.prod(shape)} values, and {MOST_TENSOR_VALUES} at most are tried")
-        values = np.frombuffer(content, dtype, offset=stream.tell()).reshape(shape, order="F" if by_columns else "C")
-    except (ValueError, TypeError, OverflowError, RecursionError, SyntaxError, MemoryError) as error:
+        values = np.lib.format.read_array(BytesIO(content), allow_pickle=False)
+        if values.dtype.kind not in "biuf":
+            raise ValueError(f"it holds {values.dtype}")
+        if values.size > MOST_TENSOR_VALUES:
+            raise ValueError(f"it has {values.size} values, and {MOST_TENSOR_VALUES} at most are tried")
+    except (ValueError, TypeError, EOFError, OverflowError, RecursionError, SyntaxError, MemoryError) as error:
         raise ModelError(f"{package.path}: {what} are no sound .npy file of numbers: {error}.") from None
     return values.astype(np.float32)

@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import PIL.Image
 import yaml
+from bioimageio.spec import dump_description
 from numpy.typing import NDArray
 
 from cpunet.checks.synthetic import synthetic_field
@@ -29,8 +30,8 @@ from cpunet.export.bioimageio.description import (
     description,
     smallest_side,
 )
+from cpunet.export.put_in_place import put_in_place
 from cpunet.export.readme import decoding, model_readme
-from cpunet.files.images import written_beside
 from cpunet.files.overlay import draw_outlines, picture
 from cpunet.model.card import InputCard, ModelCard
 from cpunet.model.session import OnnxModel, load_model
@@ -74,28 +75,12 @@ def write_bioimageio(onnx_path: Path, zip_path: Path, sample_image: NDArray[Any]
     model = load_model(onnx_path, device="cpu")
     image = middle_of(model.card, sample_image)
     files = package_files(onnx_path, model, image)
-    zip_path.parent.mkdir(parents=True, exist_ok=True)
-    with written_beside(zip_path) as beside:
-        write_zip(beside, files)
+    with put_in_place(zip_path, zipped(files)) as beside:
         check_package(beside)
 
 
 def package_files(onnx_path: Path, model: OnnxModel, image: NDArray[np.float32]) -> dict[str, bytes]:
-    """Make all files of a package.
-
-    Parameters
-    ----------
-    onnx_path : Path
-    model : OnnxModel
-        The same file, open.
-    image : ndarray of shape (C, Y, X), float32
-        The test input.
-
-    Returns
-    -------
-    dict of str to bytes
-        Content by name; the description comes first.
-    """
+    """Make all files of a package, by name; `image` (C, Y, X), float32, is the test input."""
     card = model.card
     expected = model.predict(normalize(image, card.input.normalization)[np.newaxis])
     files = {
@@ -109,28 +94,13 @@ def package_files(onnx_path: Path, model: OnnxModel, image: NDArray[np.float32])
     opset = max(
         entry.version for entry in onnx.load_from_string(files[WEIGHTS]).opset_import if entry.domain in ("", "ai.onnx")
     )
-    text = yaml.safe_dump(description(card, sums, opset), sort_keys=False, allow_unicode=True, width=120)
+    content = dump_description(description(card, sums, opset))
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
     return {RDF: text.encode(), **files}
 
 
 def middle_of(card: ModelCard, sample: NDArray[Any] | None) -> NDArray[np.float32]:
-    """Cut the test input from an image, or draw it.
-
-    Parameters
-    ----------
-    card : ModelCard
-    sample : ndarray of shape (Y, X) or (Y, X, C), any real dtype, optional
-
-    Returns
-    -------
-    ndarray of shape (C, Y, X), float32
-        A square, in the sample's own units.
-
-    Raises
-    ------
-    ModelError
-        If the sample has another number of channels, or values that are no numbers.
-    """
+    """Cut a square test input (C, Y, X), float32, from the middle of an image, or draw it."""
     channels, unit = len(card.input.channels), card.input.divisible_by
     side = max(smallest_side(card), -(-SMALLEST_TEST_SIDE // unit) * unit)
     if sample is None:
@@ -203,39 +173,27 @@ def _npy(values: NDArray[np.float32]) -> bytes:
     return buffer.getvalue()
 
 
-def write_zip(path: Path, files: dict[str, bytes]) -> None:
-    """Write a zip archive whose bytes depend on the files alone, not on the clock.
-
-    Parameters
-    ----------
-    path : Path
-    files : dict of str to bytes
-        Content by name.
-    """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+def zipped(files: dict[str, bytes]) -> bytes:
+    """Make a zip archive whose bytes depend on the files alone, not on the clock."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             entry = zipfile.ZipInfo(name)  # dated 1980
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
 
 
 def check_package(path: Path) -> None:
-    """Let bioimageio.core load a package, check its format and sums, and run its test.
-
-    Parameters
-    ----------
-    path : Path
+    """Let bioimageio.core check a package's format and sums, and run its test.
 
     Raises
     ------
     PackageError
         With what bioimageio found.
     """
-    # Takes seconds to import, and is needed here alone.
-    from bioimageio.core import test_model
-    from loguru import logger
+    from bioimageio.core import test_model  # takes seconds to import, and is needed here alone
 
-    logger.disable("bioimageio")
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # bioimageio.spec leaves closing its files to the garbage collection, and Windows removes none that is open.
         warnings.simplefilter("ignore", ResourceWarning)

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
+from bioimageio.spec.model.v0_5 import (
+    ClipDescr,
+    EnsureDtypeDescr,
+    ScaleLinearDescr,
+    ScaleLinearKwargs,
+    ScaleRangeDescr,
+    SigmoidDescr,
+    SoftmaxDescr,
+)
 from onnx import helper, numpy_helper
 
 from cpunet.errors import ModelError
@@ -26,14 +35,14 @@ IMPLEMENTED = "before the network ensure_dtype, scale_range, clip, scale_linear;
 
 @dataclass(frozen=True)
 class Step:
-    """One operation on each pixel, or over its channels, that ONNX has.
+    """One operation of ONNX on each pixel, or over its channels.
 
     Attributes
     ----------
     operator : str
         ``Clip``, ``Mul``, ``Add``, ``Sigmoid`` or ``Softmax``.
     constants : tuple of float or None
-        What it takes beside the image.
+        Its further inputs.
     """
 
     operator: str
@@ -59,32 +68,27 @@ class Preprocessing:
     exact: bool
 
 
-def read_preprocessing(steps: object, channels: int, tensor: str) -> Preprocessing:
+def read_preprocessing(steps: Sequence[Any], channels: int, tensor: str) -> Preprocessing:
     """Translate a package's preprocessing.
 
     Parameters
     ----------
-    steps : object
-        The description's list.
+    steps : sequence of PreprocessingDescr
     channels : int
         Of the input.
     tensor : str
         The input's name.
-
-    Returns
-    -------
-    Preprocessing
 
     Raises
     ------
     ModelError
         Names the step that is not implemented.
     """
-    listed = [step for step in _listed(steps, "preprocessing") if not _keeps_float(step, "preprocessing")]
-    if not listed or listed[0][0] != "scale_range":
-        return Preprocessing(Normalization(kind="none"), _inside(listed, "preprocessing"), exact=True)
-    low, high = _percentiles(listed[0][1], channels, tensor)
-    inside = _inside(listed[1:], "preprocessing")
+    left = _without_conversions(steps, "preprocessing")
+    if not left or not isinstance(left[0], ScaleRangeDescr):
+        return Preprocessing(Normalization(kind="none"), _inside(left, "preprocessing"), exact=True)
+    low, high = _percentiles(left[0], channels, tensor)
+    inside = _inside(left[1:], "preprocessing")
     first = inside[0] if inside else Step("")
     lowest, highest = first.constants if first.operator == "Clip" else (None, None)
     if lowest == LOWEST and highest is not None and highest > 0:
@@ -94,118 +98,67 @@ def read_preprocessing(steps: object, channels: int, tensor: str) -> Preprocessi
     return Preprocessing(Normalization("percentile", low, high, UNLIMITED), inside, exact)
 
 
-def read_postprocessing(steps: object) -> tuple[Step, ...]:
+def read_postprocessing(steps: Sequence[Any]) -> tuple[Step, ...]:
     """Translate a package's postprocessing; all of it goes into the network.
-
-    Parameters
-    ----------
-    steps : object
-        The description's list.
-
-    Returns
-    -------
-    tuple of Step
 
     Raises
     ------
     ModelError
         Names the step that is not implemented.
     """
-    where = "postprocessing"
-    return _inside([step for step in _listed(steps, where) if not _keeps_float(step, where)], where)
+    return _inside(_without_conversions(steps, "postprocessing"), "postprocessing")
 
 
-def _listed(steps: object, where: str) -> list[tuple[str, Mapping[str, Any]]]:
-    if steps is None:
-        return []
-    if not isinstance(steps, Sequence) or isinstance(steps, str):
-        raise ModelError(f"its {where} is no list of steps.")
-    listed = []
+def _without_conversions(steps: Sequence[Any], where: str) -> list[Any]:
+    """Leave out conversions to float, which change nothing, and refuse all others."""
     for step in steps:
-        kwargs = step.get("kwargs") or {} if isinstance(step, Mapping) else None
-        if not isinstance(kwargs, Mapping) or not isinstance(step.get("id"), str):
-            raise ModelError(f"its {where} has a step without an id: {step!r}.")
-        listed.append((step["id"], kwargs))
-    return listed
+        if isinstance(step, EnsureDtypeDescr) and step.kwargs.dtype not in ("float32", "float64"):
+            raise _not_implemented(where, step, f"to {step.kwargs.dtype!r}; cpunet computes with float32")
+    return [step for step in steps if not isinstance(step, EnsureDtypeDescr)]
 
 
-def _keeps_float(step: tuple[str, Mapping[str, Any]], where: str) -> bool:
-    name, kwargs = step
-    if name == "ensure_dtype" and kwargs.get("dtype") not in ("float32", "float64"):
-        raise _not_implemented(where, name, f"to {kwargs.get('dtype')!r}; cpunet computes with float32")
-    return name == "ensure_dtype"
-
-
-def _percentiles(kwargs: Mapping[str, Any], channels: int, tensor: str) -> tuple[float, float]:
+def _percentiles(step: ScaleRangeDescr, channels: int, tensor: str) -> tuple[float, float]:
     """Check a scale_range, and return its percentiles."""
-    axes = kwargs.get("axes")
-    given = set(map(str, axes)) if isinstance(axes, Sequence) and not isinstance(axes, str) else None
-    if given is None or "batch" in given:
-        found = "over all axes" if given is None else f"over {', '.join(sorted(given))}"
-        raise _not_implemented("preprocessing", "scale_range", f"{found}; cpunet takes each image by itself, over y, x")
-    if given - {"channel"} != {"y", "x"} or ("channel" in given and channels > 1):
-        found = ", ".join(sorted(given))
-        raise _not_implemented("preprocessing", "scale_range", f"over {found}; cpunet takes each channel over y, x")
-    if kwargs.get("reference_tensor") not in (None, tensor):
-        raise _not_implemented("preprocessing", "scale_range", "by the percentiles of another tensor")
-    epsilon = _number(kwargs.get("eps", 1e-6), "scale_range.eps")
-    if epsilon > LARGEST_EPSILON:
-        raise _not_implemented("preprocessing", "scale_range", f"with eps {epsilon:g}; cpunet adds nothing")
-    return (
-        _number(kwargs.get("min_percentile", 0.0), "scale_range.min_percentile"),
-        _number(kwargs.get("max_percentile", 100.0), "scale_range.max_percentile"),
-    )
+    given = step.kwargs
+    axes = None if given.axes is None else set(map(str, given.axes))
+    if axes is None or axes - {"channel"} != {"y", "x"} or ("channel" in axes and channels > 1):
+        found = "all axes" if axes is None else ", ".join(sorted(axes))
+        raise _not_implemented("preprocessing", step, f"over {found}; cpunet takes each channel and image over y, x")
+    if given.reference_tensor not in (None, tensor):
+        raise _not_implemented("preprocessing", step, "by the percentiles of another tensor")
+    if given.eps > LARGEST_EPSILON:
+        raise _not_implemented("preprocessing", step, f"with eps {given.eps:g}; cpunet adds nothing")
+    return given.min_percentile, given.max_percentile
 
 
-def _inside(steps: list[tuple[str, Mapping[str, Any]]], where: str) -> tuple[Step, ...]:
+def _inside(steps: Sequence[Any], where: str) -> tuple[Step, ...]:
     found: list[Step] = []
-    for name, kwargs in steps:
-        if name == "clip" and not {"min_percentile", "max_percentile"} & set(kwargs):
-            limits = [kwargs.get(limit) for limit in ("min", "max")]
-            found.append(Step("Clip", tuple(None if x is None else _number(x, f"clip of {x!r}") for x in limits)))
-        elif name == "scale_linear" and not kwargs.get("axis"):
-            found.append(Step("Mul", (_number(kwargs.get("gain", 1.0), "scale_linear.gain"),)))
-            found.append(Step("Add", (_number(kwargs.get("offset", 0.0), "scale_linear.offset"),)))
-        elif name == "sigmoid" and where == "postprocessing":
+    for step in steps:
+        given = getattr(step, "kwargs", None)
+        if isinstance(step, ClipDescr) and given.min_percentile is None and given.max_percentile is None:
+            found.append(Step("Clip", (given.min, given.max)))
+        elif isinstance(step, ScaleLinearDescr) and isinstance(given, ScaleLinearKwargs):
+            found += [Step("Mul", (given.gain,)), Step("Add", (given.offset,))]
+        elif where == "postprocessing" and isinstance(step, SigmoidDescr):
             found.append(Step("Sigmoid"))
-        elif name == "softmax" and where == "postprocessing" and kwargs.get("axis", "channel") == "channel":
+        elif where == "postprocessing" and isinstance(step, SoftmaxDescr) and str(given.axis) == "channel":
             found.append(Step("Softmax"))
         else:
-            raise _not_implemented(where, name, f"with {dict(kwargs)}" if kwargs else "")
+            raise _not_implemented(where, step, f"with {given}" if given is not None else "")
+        if not all(number is None or math.isfinite(number) for each in found for number in each.constants):
+            raise ModelError(f"its {where} has the step {step.id} with a value that is no number: {given}.")
     return tuple(found)
 
 
-def _number(value: object, name: str) -> float:
-    try:
-        # YAML 1.1 takes 1e-06, which programs write that go by YAML 1.2, for a text.
-        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
-    except (ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise ModelError(f"its {name} is no number: {value!r}.")
-    return number
-
-
-def _not_implemented(where: str, step: str, how: str) -> ModelError:
+def _not_implemented(where: str, step: Any, how: str) -> ModelError:
     return ModelError(
-        f"its {where} has the step {step}{' ' + how if how else ''}, which is not implemented. Implemented are "
+        f"its {where} has the step {step.id}{' ' + how if how else ''}, which is not implemented. Implemented are "
         f"{IMPLEMENTED}. Train or export the model with these, or ask for the step."
     )
 
 
 def with_steps(onnx_bytes: bytes, before: Sequence[Step], after: Sequence[Step]) -> bytes:
-    """Put operations before and after a network.
-
-    Parameters
-    ----------
-    onnx_bytes : bytes
-        One input and one output.
-    before, after : sequence of Step
-
-    Returns
-    -------
-    bytes
-        The same as given if there is no step.
+    """Put operations before and after a network of one input and one output.
 
     Raises
     ------

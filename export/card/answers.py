@@ -1,4 +1,4 @@
-"""What a person answers for a model that has no card: by flags, by a YAML file, or both."""
+"""The answers that fill the card of a file without one: given as flags, in a YAML file, or both."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOW, HIGH = "input.diameter_low_px", "input.diameter_high_px"
 PERCENTILES = ("input.normalization.percentile_low", "input.normalization.percentile_high")
 KIND = "input.normalization.kind"
 
-# Nobody but the model's author, or its paper, can know these.
+# Only the model's author, or its paper, can know these.
 NEEDED = {
     "name": "--name NAME: a short name for the model",
     "description": "--description TEXT: what it is for: objects, stain or contrast, bright or dark",
@@ -33,31 +33,62 @@ NEEDED_HALO = (
     "--halo PX: half the width of what the network sees at once; it cannot be measured without a normalization, as "
     "the range of the images is not known"
 )
+# What argparse must know of a flag, by the type of its field.
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "str": {},
+    "int": {"type": int},
+    "float": {"type": float},
+    "Optional[float]": {"type": float},
+    "Tuple[str, ...]": {"nargs": "+"},
+}
+# Flag, field, placeholder and help, by the title of their group. The flags for a pair of fields are added by hand.
+FLAGS = {
+    "what it is": (
+        ("--name", "name", "NAME", "a short name"),
+        ("--version", "version", "X.Y.Z", "the model's own version (1.0.0)"),
+        ("--description", "description", "TEXT", "what it is for"),
+        ("--licence", "licence", "TEXT", "of the weights"),
+        ("--authors", "authors", "NAME", "who made it"),
+        ("--citation", "citation", "TEXT", "what to cite, with its DOI"),
+    ),
+    "input": (
+        ("--channels", "input.channels", "NAME", "the image's channels, in their order"),
+        ("--modality", "input.modality", "NAME", "such as fluorescence, phase_contrast or brightfield"),
+        ("--clip-high", "input.normalization.clip_high", "X", "largest normalized value that is let through (8)"),
+        ("--diameter", "input.diameter_px", "PX", "typical diameter of the objects in training, pixels"),
+        ("--pixel-size", "input.pixel_size_um", "UM", "micrometers, if all training images had the same"),
+        ("--divisible-by", "input.divisible_by", "PX", "height and width must be multiples of it (measured)"),
+        ("--min-size", "input.min_size", "PX", "smallest height and width (measured)"),
+    ),
+    "output": (
+        ("--roles", "output.roles", "ROLE", f"one a channel: {', '.join(ROLES)}"),
+        ("--halo", "output.halo", "PX", "pixels a side that a tile needs around the part that is kept (measured)"),
+    ),
+    "from probabilities to objects": (
+        ("--foreground-threshold", "postprocessing.foreground_threshold", "P", "between 0 and 1 (0.5)"),
+        ("--marker-threshold", "postprocessing.marker_threshold", "P", "between 0 and 1 (0.5)"),
+        ("--boundary-threshold", "postprocessing.boundary_threshold", "P", "between 0 and 1 (0.5)"),
+        ("--marker-min-size", "postprocessing.marker_min_size_px", "PX", "smallest seed, pixels of area (0)"),
+        ("--min-object-size", "postprocessing.min_size_px", "PX", "smallest object, pixels of area (0)"),
+        ("--dilation", "postprocessing.dilation_px", "PX", "by how far objects are grown (0)"),
+    ),
+}
 
 
 def add_answers(parser: argparse.ArgumentParser) -> None:
-    """Declare a flag for each field; those of `argparse`'s namespace are named as the card's fields are."""
+    """Declare a flag for each field of a card; `argparse` stores it under the field's dotted name."""
     parser.add_argument("--yaml", type=Path, metavar="YAML", help="a file with the card's fields; flags win over it")
-    about = parser.add_argument_group("what it is")
-    _texts(about, "--name", "name", "a short name")
-    _texts(about, "--version", "version", "the model's own version (1.0.0)", "X.Y.Z")
-    _texts(about, "--description", "description", "what it is for", "TEXT")
-    _texts(about, "--licence", "licence", "of the weights", "TEXT")
-    about.add_argument("--authors", dest="authors", nargs="+", metavar="NAME", help="who made it")
-    _texts(about, "--citation", "citation", "what to cite, with its DOI", "TEXT")
-    given = parser.add_argument_group("what it takes")
-    given.add_argument(
-        "--channels", dest="input.channels", nargs="+", metavar="NAME", help="the image's channels, in their order"
-    )
-    _texts(given, "--modality", "input.modality", "such as fluorescence, phase_contrast or brightfield")
-    ways = given.add_mutually_exclusive_group()
+    groups, types = {}, card_fields()
+    for title, flags in FLAGS.items():
+        groups[title] = parser.add_argument_group(title)
+        for flag, field, placeholder, text in flags:
+            groups[title].add_argument(flag, dest=field, metavar=placeholder, help=text, **ARGUMENTS[types[field]])
+    ways = groups["input"].add_mutually_exclusive_group()
     ways.add_argument(
         "--percentiles", nargs=2, type=float, metavar=("LOW", "HIGH"), help="of each image, that become 0 and 1"
     )
     ways.add_argument("--normalization", dest=KIND, choices=NORMALIZATIONS, help="none: images go in as they are")
-    _number(given, "--clip-high", "input.normalization.clip_high", "largest normalized value that is let through (8)")
-    _number(given, "--diameter", "input.diameter_px", "typical diameter of the objects in training, pixels", "PX")
-    given.add_argument(
+    groups["input"].add_argument(
         "--diameter-range",
         nargs=2,
         type=float,
@@ -65,25 +96,7 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
         help="diameters for which no image is rescaled (the diameter / "
         f"{LARGEST_RATIO_BELOW:g}, and times {LARGEST_RATIO_ABOVE:g})",
     )
-    _number(given, "--pixel-size", "input.pixel_size_um", "micrometers, if all training images had the same", "UM")
-    _whole(given, "--divisible-by", "input.divisible_by", "height and width must be multiples of it (measured)")
-    _whole(given, "--min-size", "input.min_size", "smallest height and width (measured)")
-    gives = parser.add_argument_group("what it gives")
-    gives.add_argument(
-        "--roles", dest="output.roles", nargs="+", metavar="ROLE", help=f"one a channel: {', '.join(ROLES)}"
-    )
-    _whole(gives, "--halo", "output.halo", "pixels a side that a tile needs around the part that is kept (measured)")
-    decoding = parser.add_argument_group("how that becomes objects")
-    for threshold in ("foreground", "marker", "boundary"):
-        name = f"{threshold}_threshold"
-        _number(decoding, f"--{threshold}-threshold", f"postprocessing.{name}", "between 0 and 1 (0.5)", "P")
-    for flag, field, what in (
-        ("--marker-min-size", "marker_min_size_px", "smaller seeds do not count, pixels of area (0)"),
-        ("--min-object-size", "min_size_px", "smaller objects are dropped, pixels of area (0)"),
-        ("--dilation", "dilation_px", "objects are grown by so much (0)"),
-    ):
-        _number(decoding, flag, f"postprocessing.{field}", what, "PX")
-    decoding.add_argument(
+    groups["from probabilities to objects"].add_argument(
         "--fill-holes",
         dest="postprocessing.fill_holes",
         action=argparse.BooleanOptionalAction,
@@ -91,35 +104,13 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _texts(group: Any, flag: str, field: str, what: str, metavar: str = "NAME") -> None:
-    group.add_argument(flag, dest=field, metavar=metavar, help=what)
-
-
-def _number(group: Any, flag: str, field: str, what: str, metavar: str = "X") -> None:
-    group.add_argument(flag, dest=field, type=float, metavar=metavar, help=what)
-
-
-def _whole(group: Any, flag: str, field: str, what: str) -> None:
-    group.add_argument(flag, dest=field, type=int, metavar="PX", help=what)
-
-
 def answered(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Collect the answers into a card's content.
-
-    Parameters
-    ----------
-    arguments : Namespace
-        Of `add_answers`.
-
-    Returns
-    -------
-    dict
-        As in the card's JSON, as far as it was answered.
+    """Collect the answers into a card's content, as far as it was answered.
 
     Raises
     ------
     ModelError
-        If the YAML file cannot be read, or names a field that there is not.
+        If the YAML file cannot be read, or names an unknown field.
     """
     content = _from_yaml(arguments.yaml) if arguments.yaml else {}
     flags = vars(arguments)
@@ -162,13 +153,7 @@ def _number_in(text: str) -> float | str:
 
 
 def check_complete(content: dict[str, Any], declared: Declared) -> None:
-    """Ask for all that is missing at once, and compare what is there with the file.
-
-    Parameters
-    ----------
-    content : dict
-        See `answered`.
-    declared : Declared
+    """Ask for all missing answers at once, and compare the given ones with the file.
 
     Raises
     ------
@@ -180,54 +165,30 @@ def check_complete(content: dict[str, Any], declared: Declared) -> None:
         missing.append(NEEDED_NORMALIZATION)
     if field_value(content, KIND) == "none" and field_value(content, "output.halo") is None:
         missing.append(NEEDED_HALO)
+    ends = (("input", declared.in_channels, "input.channels"), ("output", declared.out_channels, "output.roles"))
+    counts = {name: f"{count} {what} channel{'s' if count != 1 else ''}" for what, count, name in ends if count}
     if missing:
-        counts = [
-            f"{count} {what} channel{'s' if count > 1 else ''}"
-            for count, what in ((declared.in_channels, "input"), (declared.out_channels, "output"))
-            if count
-        ]
         raise ModelError(
             f"{len(missing)} answer{'s are' if len(missing) > 1 else ' is'} missing"
-            f"{'; the network has ' + ' and '.join(counts) if counts else ''}. Give each by its flag, or in a "
+            f"{'; the network has ' + ' and '.join(counts.values()) if counts else ''}. Give each by its flag, or in a "
             "file with --yaml:\n    " + "\n    ".join(missing)
         )
-    for count, name, what in (
-        (declared.in_channels, "input.channels", "input"),
-        (declared.out_channels, "output.roles", "output"),
-    ):
+    for _, count, name in ends:
         named = field_value(content, name)
-        if count is not None and isinstance(named, list) and len(named) != count:
+        if count and isinstance(named, list) and len(named) != count:
             raise ModelError(
-                f"the network has {count} {what} channel{'s' if count > 1 else ''}, and {name.partition('.')[2]} names "
-                f"{len(named)}: {', '.join(str(item) for item in named)}. Name each, in the network's order."
+                f"the network has {counts[name]}, and {name.partition('.')[2]} names {len(named)}: "
+                f"{', '.join(map(str, named))}. Name each, in the network's order."
             )
 
 
 def with_defaults(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a complete card's content; sizes and halo that must be measured hold what asks least of the network.
-
-    Parameters
-    ----------
-    content : dict
-        Passed `check_complete`.
-
-    Returns
-    -------
-    dict
-    """
+    """Complete a card's content; sizes and halo that must be measured get their smallest values."""
+    defaults: dict[str, Any] = {"version": "1.0.0", "input.divisible_by": 1, "input.min_size": 1, "output.halo": 0}
     middle = field_value(content, "input.diameter_px")
     if isinstance(middle, (int, float)):
-        content = _unless_there(content, LOW, round(middle / LARGEST_RATIO_BELOW, 1))
-        content = _unless_there(content, HIGH, round(middle * LARGEST_RATIO_ABOVE, 1))
-    for name, value in (
-        ("version", "1.0.0"),
-        ("input.divisible_by", 1),
-        ("input.min_size", 1),
-        ("output.halo", 0),
-    ):
-        content = _unless_there(content, name, value)
+        defaults |= {LOW: round(middle / LARGEST_RATIO_BELOW, 1), HIGH: round(middle * LARGEST_RATIO_ABOVE, 1)}
+    for name, value in defaults.items():
+        if field_value(content, name) is None:
+            content = with_field(content, name, value)
     return {**content, "card_version": CARD_VERSION}
-
-
-def _unless_there(content: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
-    return content if field_value(content, name) is not None else with_field(content, name, value)

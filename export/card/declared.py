@@ -1,32 +1,20 @@
-"""What another program's ONNX file declares, and what must be measured because its author did not say it."""
+"""The channels and axes that another program's ONNX file declares."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import onnx
 
 from cpunet.errors import ModelError
-from cpunet.model.session import OnnxModel
 
 # What onnxruntime 1.19.2, the newest for CellProfiler's Python, still opens.
 NEWEST_OPSET, NEWEST_IR = 21, 10
-LARGEST_UNIT = 128
-# Sizes of about so many pixels tell which multiples a network takes.
-TRIAL_PX = 64
-LARGEST_MULTIPLE = 32
 
 
 @dataclass(frozen=True)
 class Declared:
-    """The channels that a file declares.
-
-    Attributes
-    ----------
-    in_channels, out_channels : int or None
-        None where the file leaves the number free, or does not say it.
-    """
+    """The channels that a file declares; None where the file leaves the number free, or does not say it."""
 
     in_channels: int | None
     out_channels: int | None
@@ -34,14 +22,6 @@ class Declared:
 
 def declared_channels(model: onnx.ModelProto) -> Declared:
     """Check that a file can be used at all, and return how many channels it declares.
-
-    Parameters
-    ----------
-    model : ModelProto
-
-    Returns
-    -------
-    Declared
 
     Raises
     ------
@@ -106,49 +86,3 @@ def _channels(value: onnx.ValueInfoProto, what: str) -> int | None:
 
 def _external_file(tensor: onnx.TensorProto) -> str:
     return next((entry.value for entry in tensor.external_data if entry.key == "location"), "its name is not given")
-
-
-def measured_sizes(model: OnnxModel, divisible_by: int | None) -> dict[str, int]:
-    """Find out by trial which sizes a network takes.
-
-    Parameters
-    ----------
-    model : OnnxModel
-    divisible_by : int or None
-        If it is known.
-
-    Returns
-    -------
-    dict of str to int
-        ``divisible_by``: the smallest power of two of which odd multiples, too, come out as large as they went in.
-        ``min_size``: the smallest square of a multiple of it by 1, 2, 4 to 32 that does.
-
-    Raises
-    ------
-    ModelError
-        If no size does.
-    """
-    units = [2**power for power in range(LARGEST_UNIT.bit_length())] if divisible_by is None else [divisible_by]
-    failure = ModelError(f"{model.path}: no size was tried.")
-    for unit in units:
-        odd = TRIAL_PX // unit | 1
-        try:
-            _try_size(model, odd * unit, (odd + 2) * unit)
-        except ModelError as error:
-            failure = error
-            continue
-        for multiple in (2**power for power in range(LARGEST_MULTIPLE.bit_length())):
-            try:
-                _try_size(model, multiple * unit, multiple * unit)
-            except ModelError as error:
-                failure = error
-                continue
-            return {"divisible_by": unit, "min_size": multiple * unit}
-    raise ModelError(
-        f"no image size that was tried (multiples of {units[0]} to {units[-1]} pixels) comes out of the network as "
-        f"large as it went in, with a channel for each role. The last failure: {failure}"
-    )
-
-
-def _try_size(model: OnnxModel, height: int, width: int) -> None:
-    model.predict(np.zeros((1, len(model.card.input.channels), height, width), np.float32))

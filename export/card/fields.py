@@ -21,12 +21,12 @@ PLACES: dict[str, type[Any]] = {
 
 
 def card_fields() -> dict[str, str]:
-    """Return every field that a card can hold.
+    """Return the type of every field by its dotted name, without ``card_version``.
 
-    Returns
-    -------
-    dict of str to str
-        Type by dotted name. ``card_version`` is not among them: it says how the card is written.
+    Examples
+    --------
+    >>> card_fields()["output.halo"]
+    'int'
     """
     found = {
         f"{place}.{field.name}".lstrip("."): str(field.type) for place, kind in PLACES.items() for field in fields(kind)
@@ -35,17 +35,7 @@ def card_fields() -> dict[str, str]:
 
 
 def check_known(names: Iterable[str]) -> None:
-    """Refuse dotted names that are no fields of a card.
-
-    Parameters
-    ----------
-    names : iterable of str
-
-    Raises
-    ------
-    ModelError
-        Names all that are unknown, and the fields that there are.
-    """
+    """Refuse dotted names that are no fields of a card, and name the fields that there are."""
     known = card_fields()
     unknown = [repr(name) for name in names if name not in known]
     if unknown:
@@ -53,23 +43,14 @@ def check_known(names: Iterable[str]) -> None:
 
 
 def value_from_text(name: str, text: str) -> Any:
-    """Read a field's value from the command line.
+    """Read the value of the field `name` from the command line.
 
-    Parameters
-    ----------
-    name : str
-        Dotted; a field of the card.
-    text : str
-        A list is written with commas, or as JSON; an object as JSON; no value as ``null``.
+    A list is written with commas, or as JSON; an object as JSON; no value as ``null``.
 
-    Returns
-    -------
-    str, int, float, bool, list, dict or None
-
-    Raises
-    ------
-    ModelError
-        If the text is no value of the field's type.
+    Examples
+    --------
+    >>> value_from_text("authors", "A. Curie, B. Noether")
+    ['A. Curie', 'B. Noether']
     """
     kind = card_fields()[name]
     try:
@@ -96,17 +77,10 @@ def value_from_text(name: str, text: str) -> Any:
 def with_field(content: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
     """Return a card's content with one field set, and its section made if there is none.
 
-    Parameters
-    ----------
-    content : mapping
-        As in the card's JSON; not changed.
-    name : str
-        Dotted.
-    value : object
-
-    Returns
-    -------
-    dict
+    Examples
+    --------
+    >>> with_field({"name": "mine"}, "output.halo", 16)
+    {'name': 'mine', 'output': {'halo': 16}}
     """
     first, _, rest = name.partition(".")
     if not rest:
@@ -125,18 +99,12 @@ def field_value(content: Any, name: str) -> Any:
 
 
 def flattened(content: Mapping[str, Any], place: str = "") -> dict[str, Any]:
-    """Return a card's content as values by dotted names; whatever `provenance` and `scores` hold stays together.
+    """Return a card's content as values by dotted names; `provenance` and `scores` stay whole.
 
-    Parameters
-    ----------
-    content : mapping
-        As in the card's JSON.
-    place : str
-        Where it stands.
-
-    Returns
-    -------
-    dict of str to object
+    Examples
+    --------
+    >>> flattened({"name": "mine", "output": {"halo": 16}})
+    {'name': 'mine', 'output.halo': 16}
     """
     flat: dict[str, Any] = {}
     for key, value in content.items():

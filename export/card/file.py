@@ -1,11 +1,9 @@
-"""Put a model card into an ONNX file; the file is replaced only if it then opens and runs."""
+"""Read, check and write the model card in an ONNX file."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +11,21 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
+from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, stored_test_to_json, synthetic_input
 from cpunet.errors import ModelError
 from cpunet.export.card.schema import check_against_schema
-from cpunet.files.images import written_beside
-from cpunet.model.card import METADATA_KEY, card_from_json
+from cpunet.export.put_in_place import put_in_place
+from cpunet.model.card import METADATA_KEY, ModelCard, card_from_json, card_to_json
 from cpunet.model.session import OnnxModel, load_model
-from cpunet.onnx_reader.metadata import read_metadata
+from cpunet.onnx_reader.metadata import read_metadata, sha256
+from cpunet.steps.tiling import Predict
 
 # What float32 may leave above 1 or below 0 in a sum of a softmax, or after an interpolation.
 PROBABILITY_TOLERANCE = 1e-3
 
 
 def card_content(path: Path) -> dict[str, Any]:
-    """Read a card's JSON out of an ONNX file, whether or not it is sound.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    dict
+    """Read a card's JSON out of an ONNX file, without checking it.
 
     Raises
     ------
@@ -52,23 +44,19 @@ def card_content(path: Path) -> dict[str, Any]:
     return content
 
 
-def checked_text(content: Mapping[str, Any]) -> str:
-    """Check a card's content, and write it as it stands in the file.
-
-    Parameters
-    ----------
-    content : mapping
-
-    Returns
-    -------
-    str
-        JSON with sorted keys, so that the same card gives the same bytes.
+def checked_card(content: Mapping[str, Any]) -> ModelCard:
+    """Build a card from the content of its JSON.
 
     Raises
     ------
     ModelError
         If `card_from_json` or the schema refuses it.
     """
+    return card_from_json(checked_text(content))
+
+
+def checked_text(content: Mapping[str, Any]) -> str:
+    """Write a card's content as JSON text, after the same checks as in `checked_card`."""
     try:
         text = json.dumps(content, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -78,24 +66,24 @@ def checked_text(content: Mapping[str, Any]) -> str:
     return text
 
 
-def with_card(onnx_bytes: bytes, text: str) -> bytes:
-    """Put a card, as JSON, into an ONNX file's bytes, as `with_metadata` does."""
-    return with_metadata(onnx_bytes, METADATA_KEY, text)
-
-
-def with_metadata(onnx_bytes: bytes, key: str, text: str) -> bytes:
-    """Put an entry of the metadata into an ONNX file's bytes, and leave all others as they are.
+def with_card_and_test(onnx_bytes: bytes, card: ModelCard, predict: Predict) -> bytes:
+    """Add a card, and a test that shows on any machine whether the network computes the same there.
 
     Parameters
     ----------
     onnx_bytes : bytes
-    key : str
-        An entry of this key is replaced.
-    text : str
+        Without a card.
+    card : ModelCard
+    predict : callable
+        Computes the test's output from its input. In double precision its last digit depends on no machine.
+    """
+    image = synthetic_input(card.input)
+    test = stored_test_to_json(StoredTest(image, predict(image)))
+    return with_metadata(with_metadata(onnx_bytes, METADATA_KEY, card_to_json(card)), STORED_TEST_KEY, test)
 
-    Returns
-    -------
-    bytes
+
+def with_metadata(onnx_bytes: bytes, key: str, text: str) -> bytes:
+    """Set one entry of the metadata in an ONNX file's bytes, and leave all others as they are.
 
     Raises
     ------
@@ -104,8 +92,8 @@ def with_metadata(onnx_bytes: bytes, key: str, text: str) -> bytes:
 
     Notes
     -----
-    The fields of a protobuf message may stand in any order and be appended, so nothing is read and written anew: a
-    file of another program keeps what the package `onnx` does not know.
+    The fields of a protobuf message may be appended in any order, so the file is not parsed and written anew: it keeps
+    what the package `onnx` does not know.
     """
     entries = network(onnx_bytes).metadata_props
     old = [_field(key, entry.value) for entry in entries if entry.key == key]
@@ -120,15 +108,7 @@ def with_metadata(onnx_bytes: bytes, key: str, text: str) -> bytes:
 
 
 def network(onnx_bytes: bytes) -> onnx.ModelProto:
-    """Read an ONNX file's bytes.
-
-    Parameters
-    ----------
-    onnx_bytes : bytes
-
-    Returns
-    -------
-    ModelProto
+    """Parse an ONNX file's bytes.
 
     Raises
     ------
@@ -148,45 +128,29 @@ def _field(key: str, text: str) -> bytes:
     return field
 
 
-def replace_card(path: Path, onnx_bytes: bytes, text: str) -> None:
-    """Write an ONNX file with a card in its place, after it was opened and run on the CPU.
-
-    Parameters
-    ----------
-    path : Path
-        Left as it is if anything fails.
-    onnx_bytes : bytes
-        Of the file, with or without a card.
-    text : str
-        The card's JSON.
+def put_runnable(path: Path, content: bytes) -> None:
+    """Put an ONNX file with a card in its place, if it opens and runs on the CPU.
 
     Raises
     ------
     ModelError
-        If the network does not fit the card, or does not run.
+        If the network does not fit the card, or does not run. The file is left as it was.
     """
-    with written_beside(path) as beside:
-        beside.write_bytes(with_card(onnx_bytes, text))
-        shutil.copymode(path, beside)
-        with errors_name(path, instead_of=beside):
-            check_runs(load_model(beside, device="cpu"))
+    with put_in_place(path, content) as beside:
+        check_runs(load_model(beside, device="cpu"))
 
 
-@contextmanager
-def errors_name(path: Path, instead_of: Path) -> Iterator[None]:
-    """Let errors name the file that the user gave, instead of the copy that was tried."""
-    try:
-        yield
-    except ModelError as error:
-        raise ModelError(str(error).replace(str(instead_of.resolve()), str(path))) from None
+def sum_lines(path: Path, before: str) -> list[str]:
+    """Say by which sums a changed file is known, as results record them."""
+    lines = [f"SHA-256 before  {before}", f"SHA-256 after   {sha256(path)}"]
+    readme = path.with_name("README.md")
+    if readme.is_file() and before in readme.read_text(encoding="utf-8", errors="replace"):
+        lines.append(f"{readme} names the sum before: write the new one into it.")
+    return lines
 
 
 def check_runs(model: OnnxModel) -> None:
-    """Run a network on the smallest image that its card allows and on a larger one, and look at what it returns.
-
-    Parameters
-    ----------
-    model : OnnxModel
+    """Run a network on the smallest image that its card allows and on a larger one.
 
     Raises
     ------

@@ -37,21 +37,16 @@ SCORE_TITLES = {
 
 
 def card_page(card: ModelCard, place: str, size_bytes: int, sha256: str) -> str:
-    """Write a card as a page for a person.
+    """Write a card as a page for the terminal.
 
     Parameters
     ----------
     card : ModelCard
     place : str
-        Where the ONNX file lies.
+        Path of the ONNX file.
     size_bytes : int
     sha256 : str
         Of the file.
-
-    Returns
-    -------
-    str
-        Lines of up to 100 characters, tables and paths apart.
     """
     title = f"{card.name} {card.version}"
     made = card.provenance
@@ -62,7 +57,7 @@ def card_page(card: ModelCard, place: str, size_bytes: int, sha256: str) -> str:
         "=" * len(title),
         *textwrap.wrap(card.description or "(no description)", WIDTH),
         "",
-        *_entry("Licence", card.licence or "not given"),
+        *_entry("License", card.licence or "not given"),
         *_entry("Authors", ", ".join(card.authors) or "not given"),
         *_entry("Cite", card.citation or "nothing given"),
         *_section("Input", input_entries(card.input)),

@@ -1,55 +1,200 @@
-"""Check a model card against its JSON Schema."""
+"""The JSON Schema of the model card, built from the card's dataclasses, and the check against it."""
 
 from __future__ import annotations
 
-import json
+import inspect
+import re
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import MISSING, Field, fields
+from functools import lru_cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
 from cpunet.errors import ModelError
+from cpunet.export.card.fields import PLACES
+from cpunet.model.card import NORMALIZATIONS, ROLES
+from cpunet.model.card_limits import LARGEST, MOST_CHANNELS
 
-SCHEMA_FILE = Path(__file__).with_name("model_card.schema.json")
+TYPES: dict[str, dict[str, Any]] = {
+    "str": {"type": "string"},
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "bool": {"type": "boolean"},
+    "Optional[float]": {"type": ["number", "null"]},
+    "Tuple[str, ...]": {"type": "array", "items": {"type": "string"}},
+    "Dict[str, Any]": {"type": "object"},
+}
+ABOVE_0, COUNT, SHARE = {"exclusiveMinimum": 0}, {"type": "integer", "minimum": 0}, {"minimum": 0, "maximum": 1}
+BETWEEN_0_AND_1 = {"exclusiveMinimum": 0, "exclusiveMaximum": 1}
+SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+# What the dataclasses check, in JSON Schema's words; the upper limits of sizes are those of `card_limits`.
+RULES: dict[str, dict[str, Any]] = {
+    "name": {"minLength": 1},
+    "version": {"minLength": 1},
+    "input.channels": {"minItems": 1, "maxItems": MOST_CHANNELS},
+    "input.divisible_by": {"minimum": 1},
+    "input.min_size": {"minimum": 1},
+    "input.normalization.kind": {"enum": list(NORMALIZATIONS)},
+    "input.normalization.percentile_low": {"minimum": 0, "exclusiveMaximum": 100},
+    "input.normalization.percentile_high": {"exclusiveMinimum": 0, "maximum": 100},
+    "input.normalization.clip_high": ABOVE_0,
+    "input.diameter_px": ABOVE_0,
+    "input.diameter_low_px": ABOVE_0,
+    "input.diameter_high_px": ABOVE_0,
+    "input.pixel_size_um": ABOVE_0,
+    "output.roles": {
+        "items": {"enum": list(ROLES)},
+        "minItems": 1,
+        "uniqueItems": True,
+        "contains": {"enum": ["foreground", "interior", "boundary"]},
+    },
+    "output.halo": {"minimum": 0},
+    "postprocessing.foreground_threshold": BETWEEN_0_AND_1,
+    "postprocessing.marker_threshold": BETWEEN_0_AND_1,
+    "postprocessing.boundary_threshold": BETWEEN_0_AND_1,
+    "postprocessing.marker_min_size_px": {"minimum": 0},
+    "postprocessing.min_size_px": {"minimum": 0},
+    "postprocessing.dilation_px": {"minimum": 0},
+}
+# Fields of which the dataclass's docstring says less than an author of a card must know.
+TEXTS = {
+    "name": "The model's name, also that of its folder below `models/`.",
+    "version": "The model's own version.",
+    "description": "What the model is for: objects, stain or contrast, bright or dark.",
+    "licence": "License of the weights; an SPDX identifier such as `CC0-1.0` where there is one.",
+    "authors": "Who made the model.",
+    "citation": "What to cite, with its DOI.",
+    "input": "What the network takes: one tensor, float32 (N, C, Y, X).",
+    "output": "What the network gives: one tensor, float32 (N, C, Y, X), of the input's height and width, each value "
+    "0 to 1.",
+    "postprocessing": "How probabilities become objects. Areas and lengths are those of the image as the network "
+    "sees it.",
+}
+# What the two free objects hold.
+DATA_SET = {
+    "name": ("Name of the set.", {"type": "string"}),
+    "images": ("Training images.", COUNT),
+    "objects": ("Objects in them.", COUNT),
+    "licence": ("License of the images.", {"type": "string"}),
+    "source": ("Publication or address of the images.", {"type": "string"}),
+    "sha256": ("One sum over images and labels, in the order of their ids.", SHA256),
+    "image_diameter_px": (
+        "Median diameter of the objects before the images were scaled, pixels.",
+        {"type": "number", "minimum": 0},
+    ),
+}
+START = {"name": ("Name of the model.", {"type": "string"}), "sha256": ("Sum of its weights.", SHA256)}
+SCORES = {
+    "images": ("Images that were scored.", COUNT),
+    "objects": ("True objects in them.", COUNT),
+    "mean_f1": ("F1 averaged over IoU 0.50, 0.55 to 0.90.", {"type": "number", **SHARE}),
+    "mean_average_precision": (
+        "TP / (TP + FP + FN) averaged over IoU 0.50, 0.55 to 0.95.",
+        {"type": "number", **SHARE},
+    ),
+    **{f"f1_at_{iou}": (f"F1 at IoU {iou}.", {"type": "number", **SHARE}) for iou in ("0.5", "0.7", "0.9")},
+    "over_segmented": ("True objects cut into pieces.", COUNT),
+    "under_segmented": ("True objects merged with a neighbor.", COUNT),
+}
 
 
-def read_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the model card."""
-    schema: dict[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
-    return schema
+def _holding(parts: Mapping[str, tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    properties = {name: {"description": text, **rules} for name, (text, rules) in parts.items()}
+    return {"type": "object", "properties": properties}
+
+
+PROVENANCE = {
+    "data": ("The data sets of the training.", {"type": "array", "items": _holding(DATA_SET)}),
+    "seed": ("Seed of the training.", COUNT),
+    "steps": ("Optimizer steps.", COUNT),
+    "commit": ("Commit of the code that trained; empty if not known.", {"type": "string"}),
+    "command": ("Command that rebuilds the model.", {"type": "string"}),
+    "start_from": ("The model that was fine-tuned.", _holding(START)),
+}
+
+
+@lru_cache(maxsize=1)
+def card_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the model card (draft 2020-12)."""
+    version = {
+        "description": "Version of this format, major.minor. A reader refuses a newer major version.",
+        "type": "string",
+        "pattern": r"^1\.[0-9]+$",
+    }
+    card = _section("")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:cpunet:model-card:1",
+        "title": "cpunet model card 1",
+        "description": "The card of a segmentation model: JSON text in the metadata_props of its ONNX file, under the "
+        "key cpunet.model_card. Fields that are not named here are those of newer minor versions; they are kept.",
+        "type": "object",
+        "required": ["card_version", *card["required"]],
+        "properties": {"card_version": version, **card["properties"]},
+    }
+
+
+def _section(place: str) -> dict[str, Any]:
+    """Build the schema of one dataclass."""
+    texts = _attributes(PLACES[place])
+    required, properties = [], {}
+    for field in fields(PLACES[place]):
+        name = f"{place}.{field.name}".lstrip(".")
+        if name == "extra":
+            continue
+        text = TEXTS.get(name) or texts[field.name]
+        optional = _has_default(field) or name in ("input.normalization", "postprocessing")
+        properties[field.name] = {"description": text, **_rules(name, field)}
+        if not optional:
+            required.append(field.name)
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def _rules(name: str, field: Field[Any]) -> dict[str, Any]:
+    if name in PLACES:
+        return _section(name)
+    place, _, last = name.rpartition(".")
+    largest = LARGEST.get(place, {}).get(last)
+    rules = {**TYPES[str(field.type)], **RULES.get(name, {}), **({} if largest is None else {"maximum": largest})}
+    if name == "provenance":
+        rules |= _holding(PROVENANCE)
+    if name == "scores":
+        rules |= {"additionalProperties": _holding(SCORES)}
+    if _has_default(field):
+        default = field.default if field.default is not MISSING else field.default_factory()  # type: ignore[misc]
+        rules["default"] = list(default) if isinstance(default, tuple) else default
+    return rules
+
+
+def _has_default(field: Field[Any]) -> bool:
+    return field.default is not MISSING or field.default_factory is not MISSING
+
+
+def _attributes(kind: type[Any]) -> dict[str, str]:
+    """Return what a dataclass's docstring says of each attribute."""
+    listed = (inspect.getdoc(kind) or "").partition("Attributes\n----------\n")[2]
+    found = {}
+    for names, text in re.findall(r"^(\w[\w, ]*)(?: : .*)?\n((?:(?:    .*)?(?:\n|$))+)", listed, re.M):
+        for name in names.split(", "):
+            found[name] = " ".join(text.replace("``", "`").split())
+    return found
 
 
 def schema_errors(content: Any) -> list[str]:
-    """Say where a card departs from its schema.
+    """Say where the content of a card departs from its schema, each with the field's dotted name.
 
-    Parameters
-    ----------
-    content : object
-        What stands in the card's JSON.
-
-    Returns
-    -------
-    list of str
-        Each with the field's dotted name; empty if all is well.
+    Examples
+    --------
+    >>> schema_errors([])
+    ["the card: [] is not of type 'object'"]
     """
-    found = sorted(Draft202012Validator(read_schema()).iter_errors(content), key=lambda error: error.json_path)
+    found = sorted(Draft202012Validator(card_schema()).iter_errors(content), key=lambda error: error.json_path)
     return [f"{error.json_path.removeprefix('$').lstrip('.') or 'the card'}: {error.message}" for error in found]
 
 
 def check_against_schema(content: Mapping[str, Any]) -> None:
-    """Refuse a card that departs from its schema.
-
-    Parameters
-    ----------
-    content : mapping
-        What stands in the card's JSON.
-
-    Raises
-    ------
-    ModelError
-        Names all that is wrong.
-    """
+    """Refuse a card that departs from its schema, and name every departure."""
     errors = schema_errors(content)
     if errors:
-        raise ModelError(f"The model card does not follow its schema ({SCHEMA_FILE.name}): {'; '.join(errors)}.")
+        raise ModelError(f"The model card does not follow its schema (model_card.schema.json): {'; '.join(errors)}.")

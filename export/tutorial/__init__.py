@@ -1,1 +1,1 @@
-"""From corrected objects to a pipeline with a model of one's own, on synthetic images."""
+"""The tutorial of ``cpunet demo-swap``."""

@@ -15,9 +15,11 @@ else:
     from tests.plugin.conftest import field, module, run  # noqa: F401
 if find_spec("torch") is None:
     collect_ignore += [
+        "test_bioimageio.py",
         "test_commands.py",
         "test_examples.py",
         "test_first_model.py",
         "test_links.py",
+        "test_model_card.py",
         "test_options_in_docs.py",
     ]

@@ -36,7 +36,11 @@ def opened(text):
 
 @pytest.mark.parametrize("name", ["demo", "revision_1", "revision_2"])
 def test_another_model_changes_one_line_of_a_saved_pipeline(models, pipelines, name):
-    text = PIPELINE if name == "demo" else (pipelines / f"{name}.cppipe").read_text(encoding="utf-8")
+    text = (
+        PIPELINE.read_text(encoding="utf-8")
+        if name == "demo"
+        else (pipelines / f"{name}.cppipe").read_text(encoding="utf-8")
+    )
     pipeline = opened(text)
     before = saved(pipeline)
     module = next(each for each in pipeline.modules() if each.module_name == "IdentifyObjectsUNet")
@@ -56,7 +60,7 @@ def test_a_headless_run_finds_a_model_by_its_name_in_the_models_folder(models, t
     (tmp_path / "images").mkdir()
     imsave(str(tmp_path / "images" / "new.png"), (image * 255).astype("uint8"), check_contrast=False)
     pipeline = tmp_path / "mine.cppipe"
-    pipeline.write_text(with_model(PIPELINE, "mine"), encoding="utf-8")
+    pipeline.write_text(with_model(PIPELINE.read_text(encoding="utf-8"), "mine"), encoding="utf-8")
     done = run_headless(pipeline, tmp_path / "images", tmp_path / "found")
     assert done.returncode == 0, done.log
     found = imread(str(tmp_path / "found" / "new_labels.tiff"))

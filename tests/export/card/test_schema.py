@@ -1,4 +1,4 @@
-"""The JSON Schema of the model card, the code that reads cards, and docs/model-card.md say the same."""
+"""The JSON Schema of the model card and the code that reads cards say the same."""
 
 import json
 import re
@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 
 from cpunet.errors import ModelError
 from cpunet.export.card.fields import PLACES, card_fields
-from cpunet.export.card.schema import read_schema, schema_errors
-from cpunet.export.training_card import card_from_training, scores_for_card
+from cpunet.export.card.schema import card_schema, schema_errors
+from cpunet.export.set_scores import scores_for_card
 from cpunet.model.card import CARD_VERSION, METADATA_KEY, NORMALIZATIONS, ROLES, card_from_json, card_to_json
 from cpunet.onnx_reader.metadata import read_metadata
 from cpunet.scores import pool_scores, score_image
@@ -19,9 +19,14 @@ from tests.places import REPOSITORY
 from tests.tiny_onnx import CARD, changed_card
 
 ROOT = REPOSITORY
+
+
 SHIPPED = sorted((ROOT / "models").glob("*/model.onnx"))
-SCHEMA = read_schema()
-TEXT = (ROOT / "docs" / "model-card.md").read_text(encoding="utf-8")
+
+
+SCHEMA = card_schema()
+
+
 TYPES = {
     "str": {"string"},
     "int": {"integer"},
@@ -92,11 +97,10 @@ def test_the_cards_of_shipped_models_follow_the_schema(path):
     assert schema_errors(json.loads(card_to_json(card_from_json(json.dumps(content))))) == []
 
 
-def test_what_export_writes_of_training_and_scores_stands_in_the_schema(trained):
+def test_what_export_writes_of_training_and_scores_stands_in_the_schema(exported):
     labels = np.zeros((40, 40), np.int32)
     labels[5:20, 5:20] = 1
-    card = card_from_training(trained, "cpunet train")
-    content = json.loads(card_to_json(card)) | {
+    content = shipped_card(exported) | {
         "scores": {"drawn": scores_for_card(pool_scores([score_image(labels, labels)]))}
     }
     assert schema_errors(content) == []
@@ -205,45 +209,3 @@ def test_the_schema_is_stricter_where_the_runtime_does_not_care(card, message):
     card_from_json(json.dumps(card))
     (error,) = schema_errors(card)
     assert re.match(message, error)
-
-
-ROWS = {
-    line.split("|")[1].strip().strip("`"): [cell.strip() for cell in line.split("|")[1:-1]]
-    for line in TEXT.partition("## Every field")[2].partition("\n## ")[0].splitlines()
-    if line.startswith("| `")
-}
-
-
-def test_the_table_in_the_docs_has_every_field_and_no_other():
-    assert sorted(ROWS) == sorted(["card_version", *card_fields()])
-
-
-@pytest.mark.parametrize("name", card_fields())
-def test_the_table_in_the_docs_has_the_default(name):
-    cell, schema = ROWS[name][2], part(name)
-    assert cell == (f"`{json.dumps(schema['default']).strip(chr(34)) or chr(34) * 2}`" if "default" in schema else "")
-
-
-@pytest.mark.parametrize("name", ["provenance", "scores"])
-def test_the_table_in_the_docs_names_what_an_object_holds(name):
-    def names(schema):
-        inside = {**schema.get("properties", {})}
-        for key in ("items", "additionalProperties"):
-            if isinstance(schema.get(key), dict):
-                inside |= schema[key].get("properties", {})
-        return [each for key, value in inside.items() for each in [key, *names(value)]]
-
-    assert len(names(part(name))) > 8
-    assert [each for each in names(part(name)) if f"`{each}`" not in ROWS[name][3]] == []
-
-
-def test_the_docs_explain_each_role():
-    table = TEXT.partition("## Roles")[2]
-    assert {role for role in ROLES if f"| `{role}` | " in table} == set(ROLES)
-
-
-def test_the_example_in_the_docs_is_the_card_of_the_model():
-    (example,) = re.findall(r"```json\n(.*?)```", TEXT, re.S)
-    assert json.loads(example) == shipped_card(ROOT / "models" / "nuclei_fluorescence" / "model.onnx"), (
-        "docs/model-card.md: paste what `cpunet card show nuclei_fluorescence --json` prints"
-    )

@@ -1,4 +1,4 @@
-"""The walk of docs/swap-a-model.md: for real by `cpunet demo-swap`, and its script with stand-ins for the programs."""
+"""The tutorial of docs/swap-a-model.md: run by `cpunet demo-swap`, and its script with stand-ins for the programs."""
 
 import os
 import re
@@ -8,13 +8,15 @@ import sys
 import pytest
 
 from cpunet.__main__ import main
-from cpunet.export.commands import demo_swap as demo_swap_command
-from cpunet.export.commands.demo_swap import AFTER_THE_CHOICE, BEFORE_THE_CHOICE, HEADLESS
-from cpunet.export.tutorial.files import PIPELINE, draw_rims, with_model
+from cpunet.export.tutorial import steps
+from cpunet.export.tutorial.files import PIPELINE, with_model
+from cpunet.export.tutorial.steps import AFTER_THE_CHOICE, BEFORE_THE_CHOICE, HEADLESS
 from cpunet.model.session import load_model
 from tests.places import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
+
+
 PROGRAMS = ("cpunet ", "mkdir ", "cp ", "sed ", "cellprofiler ")
 
 
@@ -31,7 +33,7 @@ def walked(tmp_path_factory):
 
 def test_the_walk_ends_with_a_verified_model_in_the_models_folder(walked):
     folder, _ = walked
-    said = (folder / "walk.log").read_text(encoding="utf-8")
+    said = (folder / "tutorial.log").read_text(encoding="utf-8")
     assert "Training may start: 0 errors" in said
     assert "all checks passed; sha256" in said
     assert "FAILED" not in said
@@ -80,7 +82,7 @@ def test_the_script_runs_the_commands_that_the_walk_runs(tmp_path):
         (folder / sub).mkdir(parents=True)
     (folder / "new-images" / "new00.tiff").touch()
     (folder / "models" / "mine" / "model.onnx").write_text("a model")
-    (folder / "pipeline.cppipe").write_text(PIPELINE)
+    (folder / "pipeline.cppipe").write_text(PIPELINE.read_text())
     for name in ("cpunet", "cellprofiler"):
         (programs / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/called\n')
         (programs / name).chmod(0o755)
@@ -96,22 +98,12 @@ def test_the_script_runs_the_commands_that_the_walk_runs(tmp_path):
     expected = [each.replace("*", "new00") for each in expected]
     assert (tmp_path / "called").read_text().splitlines() == expected
     assert (tmp_path / "models folder" / "mine" / "model.onnx").read_text() == "a model"
-    assert (folder / "pipeline-mine.cppipe").read_text() == with_model(PIPELINE, "mine")
-
-
-def test_fields_are_drawn_alike_each_time_and_differ_by_seed():
-    assert (draw_rims(3).image == draw_rims(3).image).all()
-    assert not (draw_rims(3).labels == draw_rims(1003).labels).all()
-
-
-def test_a_pipeline_without_the_module_is_refused():
-    with pytest.raises(ValueError, match="no module IdentifyObjectsUNet"):
-        with_model("CellProfiler Pipeline: http://www.cellprofiler.org\n", "mine")
+    assert (folder / "pipeline-mine.cppipe").read_text() == with_model(PIPELINE.read_text(), "mine")
 
 
 def test_a_failing_command_ends_the_walk_with_its_message(tmp_path, capsys, monkeypatch):
     broken = (("Verify the file", "cpunet verify models/mine/model.onnx"),)
-    monkeypatch.setattr(demo_swap_command, "BEFORE_THE_CHOICE", broken)
+    monkeypatch.setattr(steps, "BEFORE_THE_CHOICE", broken)
     assert main(["demo-swap", "--output", str(tmp_path / "demo")]) == 2
     assert "no such model file" in capsys.readouterr().err
 

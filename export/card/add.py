@@ -1,0 +1,129 @@
+"""Add a card to an ONNX file of another program; what its author did not say of sizes is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cpunet.checks.halo import FIELD_PX, measure_halo
+from cpunet.errors import ModelError
+from cpunet.export.card.answers import check_complete, with_defaults
+from cpunet.export.card.declared import declared_channels
+from cpunet.export.card.fields import field_value, with_field
+from cpunet.export.card.file import checked_card, network, put_runnable, sum_lines, with_card_and_test
+from cpunet.model.card import METADATA_KEY
+from cpunet.model.session import OnnxModel, load_model
+from cpunet.onnx_reader.metadata import read_metadata, sha256
+
+LARGEST_UNIT = 128
+# An image of about so many pixels shows which multiples a network takes.
+TRIAL_PX = 64
+LARGEST_MULTIPLE = 32
+
+
+def add_card(path: Path, answers: Mapping[str, Any]) -> list[str]:
+    """Write a card into an ONNX file that has none.
+
+    Parameters
+    ----------
+    path : Path
+        Left as it is if anything fails.
+    answers : mapping
+        The card's content as far as it was answered.
+
+    Returns
+    -------
+    list of str
+        What was measured, and the file's sums, a line each.
+
+    Raises
+    ------
+    ModelError
+        If the file has a card already, an answer is missing, or the network does not fit the answers.
+    """
+    if METADATA_KEY in read_metadata(path):
+        raise ModelError(f"{path}: it carries a model card already. Change its fields with `cpunet card edit`.")
+    before = sha256(path)
+    content, measured = with_answers(path, answers)
+    put_runnable(path, content)
+    lines = [f"{name}: {value}, measured" for name, value in measured.items()]
+    if measured.get("output.halo", 0) > FIELD_PX // 2:
+        lines.append(
+            "One pixel changes the result at all distances that were tried: this network looks at the whole image, so "
+            "that one larger than a tile (1024 pixels) may show the tiles' edges."
+        )
+    return [*lines, *sum_lines(path, before), f"Read the card with: cpunet card show {path}"]
+
+
+def with_answers(path: Path, answers: Mapping[str, Any]) -> tuple[bytes, dict[str, int]]:
+    """Make a card of answers and of measurements, and put it into the bytes of an ONNX file without one.
+
+    Returns
+    -------
+    bytes
+        The file with its card, written out in full, and a stored test.
+    dict of str to int
+        What was measured, by the fields' dotted names.
+    """
+    onnx_bytes = path.read_bytes()
+    check_complete(dict(answers), declared_channels(network(onnx_bytes)))
+    content = with_defaults(dict(answers))
+    # The draft is checked before the minutes that measuring may take.
+    model = load_model(path, device="cpu", card=checked_card(content))
+    measured = measured_fields(model, answers)
+    for name, value in measured.items():
+        content = with_field(content, name, value)
+    return with_card_and_test(onnx_bytes, checked_card(content), model.predict), measured
+
+
+def measured_fields(model: OnnxModel, answers: Mapping[str, Any]) -> dict[str, int]:
+    """Measure the sizes and the halo that nobody answered for; by the fields' dotted names, pixels."""
+    names = ("input.divisible_by", "input.min_size", "output.halo")
+    unit, smallest, halo = (field_value(answers, name) for name in names)
+    if unit is None or smallest is None:
+        unit, least = measured_sizes(model, unit)
+        smallest = smallest or least
+    if halo is None:
+        halo = measure_halo(model.predict, len(model.card.input.channels), unit, smallest)
+    found = dict(zip(names, (unit, smallest, halo), strict=True))
+    return {name: value for name, value in found.items() if field_value(answers, name) is None}
+
+
+def measured_sizes(model: OnnxModel, divisible_by: int | None = None) -> tuple[int, int]:
+    """Try which sizes come out of a network as large as they went in.
+
+    Returns
+    -------
+    divisible_by : int
+        The given one, or the smallest power of two of which odd multiples, too, come out as large as they went in.
+    min_size : int
+        The smallest square of a multiple of it by 1, 2, 4 to 32 that does.
+    """
+    units = [2**power for power in range(LARGEST_UNIT.bit_length())] if divisible_by is None else [divisible_by]
+    failure = ModelError(f"{model.path}: no size was tried.")
+    for unit in units:
+        odd = TRIAL_PX // unit | 1
+        sides = [unit * 2**power for power in range(LARGEST_MULTIPLE.bit_length())]
+        try:
+            _try_size(model, odd * unit, (odd + 2) * unit)
+        except ModelError as error:
+            failure = error
+            continue
+        for side in sides:
+            try:
+                _try_size(model, side, side)
+            except ModelError as error:
+                failure = error
+                continue
+            return unit, side
+    raise ModelError(
+        f"no image size that was tried (multiples of {units[0]} to {units[-1]} pixels) comes out of the network as "
+        f"large as it went in, with a channel for each role. The last failure: {failure}"
+    )
+
+
+def _try_size(model: OnnxModel, height: int, width: int) -> None:
+    model.predict(np.zeros((1, len(model.card.input.channels), height, width), np.float32))

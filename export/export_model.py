@@ -1,0 +1,118 @@
+"""Write trained weights as one verified ONNX file with its card."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from cpunet.checks.agreement import Tolerance
+from cpunet.checks.halo import measure_halo
+from cpunet.checks.verify import Reference
+from cpunet.errors import ModelError, WeightsError
+from cpunet.export.batch_norm import fold_batch_norm
+from cpunet.export.card.file import with_card_and_test
+from cpunet.export.put_in_place import put_verified
+from cpunet.export.readme import write_readme
+from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
+from cpunet.export.to_onnx import predict_with, trace
+from cpunet.export.training_card import card_from_training, kept_card
+from cpunet.model.card import ModelCard
+from cpunet.model.find import MODEL_FILE
+from cpunet.model.session import load_model
+from cpunet.onnx_reader.metadata import sha256
+from cpunet.training.evaluation.torch_model import TorchModel
+from cpunet.training.evaluation.tuning import tune_postprocessing
+from cpunet.training.network.unet import Probabilities
+from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained, save_trained
+
+
+def export_model(
+    weights: Path, output: Path, data: Path | None = None, rebuild: str = "", card_of: Path | None = None
+) -> None:
+    """Write the ONNX file, and beside it weights.safetensors to fine-tune from and a README.
+
+    Parameters
+    ----------
+    weights : Path
+        A checkpoint, or a safetensors file.
+    output : Path
+        Ends in ``.onnx``.
+    data : Path, optional
+        The folder that holds the data sets of the training's configuration.
+    rebuild : str
+        The command that rebuilds the model.
+    card_of : Path, optional
+        An ONNX file of the same weights whose card is kept.
+
+    Raises
+    ------
+    CpunetError
+        If the weights, the data or the result cannot be used. Nothing is written then.
+
+    Notes
+    -----
+    1. Fold batch normalization into the convolutions.
+    2. Measure the halo, or keep the card of another file.
+    3. Trace the network to ONNX bytes.
+    4. With data: tune the thresholds with the torch network, and score the traced bytes with onnxruntime.
+    5. Add the card and a stored test to the bytes.
+    6. Verify them beside their place, and rename.
+    """
+    if output.suffix != ".onnx":
+        raise ModelError(f"{output}: the name of a model file must end in .onnx, such as models/NAME/{MODEL_FILE}.")
+    trained = load_trained(weights)
+    if "diameter_px" not in trained.facts:
+        raise WeightsError(f"{weights}: its training has not finished: finish it with `cpunet train` first.")
+    if card_of is not None and (data is not None or rebuild):
+        raise ModelError("--card keeps a card as it is: give it without --data and --command.")
+    network = Probabilities(trained.network, trained.config.targets.activation).eval()
+    folded = fold_batch_norm(network)
+    exact = copy.deepcopy(folded).double()
+    card = card_from_training(trained, rebuild, halo_of(exact, trained))
+    if card_of is not None:
+        card = kept_card(card_of, predict_with(network), card)
+    traced = trace(folded, card.input)
+    if data is not None:
+        card = tuned_and_scored(trained, traced, card, data)
+    content = with_card_and_test(traced, card, predict_with(exact))
+    put_verified(output, content, Reference("torch", predict_with(network)))
+    beside = output.with_name(WEIGHTS_FILE)
+    if weights.resolve() != beside.resolve():
+        save_trained(beside, trained)
+    sums = {path.name: sha256(path) for path in (output, beside)}
+    for path in (output, beside):
+        print(f"{path}  {path.stat().st_size / 1e6:.2f} MB  sha256 {sums[path.name]}")
+    print(f"onnxruntime and torch agree ({Tolerance()}); halo measured: {card.output.halo} pixels")
+    if not write_readme(output.parent, card, sums):
+        print(f"{output.parent / 'README.md'} was written by hand and is left as it is; check the sums in it")
+
+
+def halo_of(exact: torch.nn.Module, trained: TrainedNetwork) -> int:
+    """Measure a network's halo, in pixels.
+
+    The network is in double precision: whether the last pixel counts must not depend on how a machine rounds.
+    """
+    config = trained.config
+    return measure_halo(predict_with(exact), len(config.channels), config.architecture.divisible_by)
+
+
+def tuned_and_scored(trained: TrainedNetwork, traced: bytes, card: ModelCard, data: Path) -> ModelCard:
+    """Tune the thresholds on validation images with torch, and score the traced network with them."""
+    sets = image_sets(trained, data, "val")
+    print(f"tuning thresholds on {sum(len(each.rows) for each in sets)} validation images")
+    model = TorchModel(trained.network, trained.config.targets.activation, card)
+    tuned = tune_postprocessing(model, [each.rows for each in sets], [each.diameter_px for each in sets])
+    print(f"    {tuned}")
+    card = replace(card, postprocessing=tuned)
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / MODEL_FILE
+        draft.write_bytes(traced)
+        found = score_sets(load_model(draft, device="cpu", card=card), sets)
+    scores = {name: scores_for_card(each) for name, each in found.items()}
+    for name, values in scores.items():
+        print(f"    {name} val: {values}")
+    return replace(card, scores=scores)

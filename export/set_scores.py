@@ -1,0 +1,73 @@
+"""Score a model on the image sets of its training, set by set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cpunet.model.protocol import Model
+from cpunet.options import Options
+from cpunet.scores import SetScores, pool_scores
+from cpunet.training.config import source_names
+from cpunet.training.data.labeled_images import IndexRow, rows_of_split
+from cpunet.training.evaluation.torch_model import score_images
+from cpunet.training.facts import set_diameters
+from cpunet.training.weights import TrainedNetwork
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """One split of a data set.
+
+    Attributes
+    ----------
+    name : str
+    rows : sequence of IndexRow
+        Its images, as rows of the set's index.
+    diameter_px : float or None
+        The typical diameter of the objects, as a user would give it. None: each image's own is measured.
+    """
+
+    name: str
+    rows: Sequence[IndexRow]
+    diameter_px: float | None
+
+
+def image_sets(trained: TrainedNetwork, data: Path, split: str) -> list[ImageSet]:
+    """Find the images of one split in each data set that a network was trained on.
+
+    Parameters
+    ----------
+    trained : TrainedNetwork
+    data : Path
+        The folder that holds the data sets.
+    split : str
+        ``train``, ``val`` or ``test``.
+    """
+    rows = rows_of_split(trained.config.data, data, split)
+    diameters = set_diameters(trained.config, trained.facts)
+    return [ImageSet(*each) for each in zip(source_names(trained.config.data), rows, diameters, strict=True)]
+
+
+def score_sets(model: Model, sets: Sequence[ImageSet]) -> dict[str, SetScores]:
+    """Segment the images of each set with the model's own settings, and pool the scores of its objects."""
+    return {
+        each.name: pool_scores(score_images(model, each.rows, Options(diameter_px=each.diameter_px))) for each in sets
+    }
+
+
+def scores_for_card(scores: SetScores) -> dict[str, Any]:
+    """Choose the scores that a card carries, rounded to four digits."""
+    return {
+        "images": scores.images,
+        "objects": scores.truth_count,
+        "mean_f1": round(scores.mean_f1, 4),
+        "mean_average_precision": round(scores.mean_average_precision, 4),
+        "f1_at_0.5": round(scores.f1[0.5], 4),
+        "f1_at_0.7": round(scores.f1[0.7], 4),
+        "f1_at_0.9": round(scores.f1[0.9], 4),
+        "over_segmented": scores.over_segmented,
+        "under_segmented": scores.under_segmented,
+    }
