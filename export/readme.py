@@ -56,7 +56,7 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
             for data in card.provenance.get("data", [])
         ],
         "",
-        "Training images whose twin stands in a validation or test split, under whatever name, are left out.",
+        "Training images with a duplicate in a validation or test split, under whatever name, are left out.",
         "",
         "## Scores on validation images",
         "",

@@ -21,7 +21,7 @@ from cpunet.training.data.splits import KEPT_SPLIT
 from cpunet.training.importing.pairs import image_files
 
 USED_SPLITS = {"train", *TESTED_SPLITS}
-NEAR_TWIN = 0.95
+NEAR_DUPLICATE = 0.95
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def check_data(folders: Sequence[Path]) -> DataReport:
     Parameters
     ----------
     folders : sequence of Path
-        The data sets that one training uses: twins are looked for across them.
+        The data sets of one training: duplicates are searched across them.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def check_data(folders: Sequence[Path]) -> DataReport:
         for name, count in names.items()
         if count > 1
     ]
-    findings += [*_nothing_to_learn(folders, facts), *_group_findings(rows), *_twin_findings(rows, facts)]
+    findings += [*_nothing_to_learn(folders, facts), *_group_findings(rows), *_duplicate_findings(rows, facts)]
     clusters = clusters_of(facts)
     findings += _modality_findings(clusters)
     findings.sort(key=lambda finding: finding.severity != ERROR)
@@ -139,14 +139,14 @@ def _group_findings(rows: Sequence[IndexRow]) -> Iterable[Finding]:
             yield Finding(ERROR, "group", folder.name, f"{what} `cpunet data split` keeps groups together.")
 
 
-def _twin_findings(rows: Sequence[IndexRow], facts: Sequence[ImageFacts]) -> Iterable[Finding]:
+def _duplicate_findings(rows: Sequence[IndexRow], facts: Sequence[ImageFacts]) -> Iterable[Finding]:
     known = leaking_images(rows)
     used = [seen for seen in facts if seen.row.split in USED_SPLITS]
     by_pixels: dict[str, list[ImageFacts]] = defaultdict(list)
     for seen in used:
         by_pixels[seen.pixels].append(seen)
     exact = {(first.row.key, second.row.key) for same in by_pixels.values() for first, second in combinations(same, 2)}
-    for first, second, likeness in near_twins(used):
+    for first, second, likeness in near_duplicates(used):
         same = (first.row.key, second.row.key) in exact
         how = "the same pixels" if same else f"nearly the same picture (correlation {likeness:.3f})"
         what = f"{how} as {'/'.join(second.row.key)} ({first.row.split} and {second.row.split})"
@@ -158,15 +158,17 @@ def _twin_findings(rows: Sequence[IndexRow], facts: Sequence[ImageFacts]) -> Ite
                 what += "; the index says so, and it is left out of training."
             else:
                 severity = ERROR if likeness > SAME_PICTURE else WARNING
-                what += "; so that is tested which was trained on. Name its twin in duplicate_of, or exclude one."
+                what += "; so that is tested which was trained on. Name its duplicate in duplicate_of, or exclude one."
         elif "test" in splits and len(splits) > 1:
             what += "; settings chosen on one are tested on the other."
         else:
             what += "; it counts twice."
-        yield Finding(severity, "twin" if same else "near-twin", "/".join(first.row.key), what, (first.row, second.row))
+        yield Finding(
+            severity, "duplicate" if same else "near-duplicate", "/".join(first.row.key), what, (first.row, second.row)
+        )
 
 
-def near_twins(facts: Sequence[ImageFacts]) -> list[tuple[ImageFacts, ImageFacts, float]]:
+def near_duplicates(facts: Sequence[ImageFacts]) -> list[tuple[ImageFacts, ImageFacts, float]]:
     """Find images that show the same, whatever their bit depth, contrast and size.
 
     Parameters
@@ -176,8 +178,8 @@ def near_twins(facts: Sequence[ImageFacts]) -> list[tuple[ImageFacts, ImageFacts
     Returns
     -------
     list of (ImageFacts, ImageFacts, float)
-        Pairs, and the correlation of their fine structure, `NEAR_TWIN`..1; 1 for the same pixels. A turned or mirrored
-        copy is not found. Even images show nothing, and are nobody's twins.
+        Pairs, and the correlation of their fine structure, `NEAR_DUPLICATE`..1; 1 for the same pixels. Rotated and
+        mirrored copies are not found. Images of one value have no structure and no duplicates.
     """
     facts = [seen for seen in facts if seen.thumbnail.any()]
     if not facts:
@@ -190,7 +192,7 @@ def near_twins(facts: Sequence[ImageFacts]) -> list[tuple[ImageFacts, ImageFacts
         same = pixels[position + 1 :] == seen.pixels
         found += [
             (seen, facts[position + 1 + offset], 1.0 if same[offset] else float(likeness[offset]))
-            for offset in np.flatnonzero(same | (likeness > NEAR_TWIN))
+            for offset in np.flatnonzero(same | (likeness > NEAR_DUPLICATE))
         ]
     return found
 

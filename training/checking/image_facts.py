@@ -63,7 +63,7 @@ class ImageFacts:
     features : ndarray of shape (F,), float64
         See `appearance`.
     thumbnail : ndarray of shape (THUMBNAIL_PX, THUMBNAIL_PX), float32
-        Fine structure, mean 0 and length 1, or all 0; twins correlate.
+        Fine structure, mean 0 and length 1, or all 0; duplicates correlate.
     """
 
     row: IndexRow

@@ -73,7 +73,12 @@ def _add_download(parser: argparse.ArgumentParser) -> None:
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="the new data set")
     parser.add_argument(
-        "--against", type=Path, action="append", default=[], metavar="FOLDER", help="a data set to look for twins in"
+        "--against",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="also search this data set for duplicates",
     )
 
 

@@ -39,10 +39,10 @@ def leaking_images(rows: Iterable[IndexRow]) -> set[Key]:
     rows = list(rows)
     tested = {row.key for row in rows if row.split in TESTED_SPLITS}
     leaks = tested & {row.key for row in rows if row.split not in TESTED_SPLITS}  # ids that stand there twice
-    return leaks.union(*(family for family in twin_families(rows) if family & tested))
+    return leaks.union(*(family for family in duplicate_families(rows) if family & tested))
 
 
-def twin_families(rows: Iterable[IndexRow]) -> list[set[Key]]:
+def duplicate_families(rows: Iterable[IndexRow]) -> list[set[Key]]:
     """Put together the images that are the same, as far as `duplicate_of` says so.
 
     Parameters
@@ -53,13 +53,13 @@ def twin_families(rows: Iterable[IndexRow]) -> list[set[Key]]:
     Returns
     -------
     list of set of (set, id)
-        Families of two images or more. Two twins of a third are of one family.
+        Families of two images or more. Two duplicates of a third are of one family.
 
     Notes
     -----
     `duplicate_of` is an id, or <set>/<id>. It may be the name of the publisher's file: BBBC039 calls
-    IXMtest_K12_s7 by IXMtest_K12_s7_w1 and a random suffix. Two images that name one twin are of one
-    family even if that twin is not given.
+    IXMtest_K12_s7 by IXMtest_K12_s7_w1 and a random suffix. Two images that name one duplicate are of one
+    family even if that duplicate is not given.
     """
     rows = list(rows)
     keys = {row.key for row in rows}
@@ -70,8 +70,8 @@ def twin_families(rows: Iterable[IndexRow]) -> list[set[Key]]:
             continue
         folder, _, name = row.duplicate_of.rpartition("/")
         names = (name, name.partition("_w1")[0])
-        twins = {(other, each) for other in ({folder} if folder else sets) for each in names} & keys
-        pairs += [(row.key, twin) for twin in (twins or {(folder, names[1])}) - {row.key}]
+        duplicates = {(other, each) for other in ({folder} if folder else sets) for each in names} & keys
+        pairs += [(row.key, duplicate) for duplicate in (duplicates or {(folder, names[1])}) - {row.key}]
     return [family & keys for family in joined(pairs) if len(family & keys) > 1]
 
 
@@ -129,14 +129,14 @@ def fine_structure(image: NDArray[np.generic], size_px: int | None = None) -> ND
 
 
 class SeenImages:
-    """Images by name, among which the twin of another one is looked for."""
+    """Images by name, among which the duplicate of another one is looked for."""
 
     def __init__(self) -> None:
         self._names: list[str] = []
         self._sums: dict[str, str] = {}
         self._thumbnails = np.zeros((THUMBNAIL_PX, THUMBNAIL_PX**2), np.float32)
 
-    def twin_of(self, image: NDArray[np.generic], name: str) -> tuple[str, str]:
+    def duplicate_of(self, image: NDArray[np.generic], name: str) -> tuple[str, str]:
         """Look an image up, and remember it.
 
         Parameters
@@ -147,11 +147,11 @@ class SeenImages:
 
         Returns
         -------
-        twin : str
+        duplicate : str
             The name of an image seen before that has the same pixels, or else of the one whose fine structure
             correlates most, by more than `SAME_PICTURE`; empty if there is none.
         difference : str
-            How a twin of other pixels is like it, as a sentence's start; empty for the same pixels.
+            How a duplicate of other pixels is like it, as a sentence's start; empty for the same pixels.
         """
         thumbnail = fine_structure(image, THUMBNAIL_PX).ravel()
         same = self._sums.setdefault(pixel_sum(image), name)

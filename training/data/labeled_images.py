@@ -130,7 +130,7 @@ def row_of(folder: Path, cells: dict[str, str]) -> IndexRow:
 
 
 def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list[list[IndexRow]]:
-    """Choose the images of one split, leaving out every training image whose twin is tested on.
+    """Choose the images of one split, leaving out each training image with a duplicate that is tested on.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ import numpy as np
 
 from cpunet.errors import DataError, ImageError
 from cpunet.files.images import read_image
-from cpunet.training.data.duplicates import Key, joined, pixel_sum, twin_families
+from cpunet.training.data.duplicates import Key, duplicate_families, joined, pixel_sum
 from cpunet.training.data.labeled_images import row_of
 
 KEPT_SPLIT = "excluded"
@@ -20,7 +20,7 @@ Cells = dict[str, str]
 
 
 def inseparable(folder: Path, rows: Sequence[Cells]) -> list[list[int]]:
-    """Put together the images that must stay on one side: pixel twins, and those of one group.
+    """Put together the images that must stay on one side: pixel duplicates, and those of one group.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def inseparable(folder: Path, rows: Sequence[Cells]) -> list[list[int]]:
         if record.group:
             marks.append(("group", record.group))
         pairs += [(firsts.setdefault(mark, record.key), record.key) for mark in marks]
-    for family in twin_families(records):
+    for family in duplicate_families(records):
         first, *others = sorted(family)
         pairs += [(first, other) for other in others]
     number_of = {record.key: number for number, record in enumerate(records)}
@@ -192,7 +192,7 @@ def _share_out(
     used.sort(key=lambda family: rows[family[0]]["id"])
     if len(used) < len(shares):
         raise DataError(
-            f"There are {len(used)} images or groups that can be told apart (twins and images of one group stay "
+            f"There are {len(used)} images or groups that can be told apart (duplicates and images of one group stay "
             f"together), and {len(shares)} splits or folds to fill."
         )
     strata: dict[str, list[list[int]]] = defaultdict(list)

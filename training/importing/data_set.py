@@ -21,7 +21,7 @@ from cpunet.training.importing.pairs import Pair, Pairing, pair_mask_folders
 
 SHOWN_PROBLEMS = 20
 IMPORT_FRACTIONS, IMPORT_SEED = {"train": 0.85, "val": 0.15}, 1
-# An image without a split takes that of its group or twins: nothing is trained on whose like is tested on.
+# An image without a split takes that of its group or duplicates: nothing is trained on whose like is tested on.
 KNOWN_FIRST = ("test", "val", "train")
 OVERLAP_FIELD = "overlap_px"
 
@@ -55,7 +55,7 @@ def pair_source(source: Path, sets: Collection[str]) -> Pairing:
     ----------
     source : Path
     sets : collection of str
-        Names of all sets that become part of the new one: a twin in one of them is named by its id alone.
+        Names of all sets that become part of the new one: a duplicate in one of them is named by its id alone.
 
     Returns
     -------
@@ -86,9 +86,9 @@ def pair_source(source: Path, sets: Collection[str]) -> Pairing:
     )
 
 
-def _within(twin: str, sets: Collection[str]) -> str:
-    folder, _, name = twin.rpartition("/")
-    return name if folder in sets else twin
+def _within(duplicate: str, sets: Collection[str]) -> str:
+    folder, _, name = duplicate.rpartition("/")
+    return name if folder in sets else duplicate
 
 
 def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptions) -> list[str]:
@@ -151,11 +151,11 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
         fields = [*WRITTEN_FIELDS, *sorted({name for cells in rows for name in cells} - set(WRITTEN_FIELDS))]
         write_table(folder, fields, rows)
     notes.append(f"{len(rows)} images, {sum(int(cells['objects']) for cells in rows)} objects: {target}")
-    twins = [cells for cells in rows if cells["duplicate_of"]]
-    if twins:
+    duplicates = [cells for cells in rows if cells["duplicate_of"]]
+    if duplicates:
         notes.append(
-            f"{len(twins)} images are there twice, or nearly the same picture (bit depth, file format); the column "
-            "duplicate_of names their twins."
+            f"{len(duplicates)} images are duplicates, or nearly so (another bit depth or file format); the column "
+            "duplicate_of names what they duplicate."
         )
     return [*notes, sentence]
 
@@ -171,7 +171,7 @@ def _store(pair: Pair, label_format: str, folder: Path, earlier: SeenImages) -> 
         )
     store_image(source, folder / "images", pair.id)
     store_labels(read.labels, folder / "labels", pair.id)
-    twin, difference = earlier.twin_of(image, pair.id)
+    duplicate, difference = earlier.duplicate_of(image, pair.id)
     cells = {
         "split": "",
         "duplicate_of": "",
@@ -184,11 +184,11 @@ def _store(pair: Pair, label_format: str, folder: Path, earlier: SeenImages) -> 
         "objects": str(read.labels.max(initial=0)),
     }
     said = [read.note] if read.note else []
-    if twin and not cells["duplicate_of"]:
-        cells["duplicate_of"] = twin
-        said += [f"{difference} as {twin}"] if difference else []
-    elif twin and cells["duplicate_of"] != twin:
-        said.append(f"{difference or 'the same pixels'} as {twin}; its duplicate_of stays {cells['duplicate_of']}")
+    if duplicate and not cells["duplicate_of"]:
+        cells["duplicate_of"] = duplicate
+        said += [f"{difference} as {duplicate}"] if difference else []
+    elif duplicate and cells["duplicate_of"] != duplicate:
+        said.append(f"{difference or 'the same pixels'} as {duplicate}; its duplicate_of stays {cells['duplicate_of']}")
     if label_format == "masks":
         cells[OVERLAP_FIELD] = str(read.overlap_px)
     return cells, "; ".join(said)
@@ -215,7 +215,7 @@ def _images_of(folders: Iterable[Path]) -> SeenImages:
     seen = SeenImages()
     for folder in folders:
         for row in tqdm(read_index(folder), desc=f"look at {folder.name}", unit="image", disable=None):
-            seen.twin_of(read_image(row.image_path), "/".join(row.key))
+            seen.duplicate_of(read_image(row.image_path), "/".join(row.key))
     return seen
 
 
@@ -234,7 +234,7 @@ def _with_splits(folder: Path, rows: list[dict[str, str]]) -> tuple[list[dict[st
         elif without:
             free.append(without)
     if not free:
-        how = "those of their groups and twins"
+        how = "those of their groups and duplicates"
     elif len(free) < len(IMPORT_FRACTIONS):
         split_of.update({number: "train" for family in free for number in family})
         how = "all train, as there is nothing to draw from"

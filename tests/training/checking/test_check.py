@@ -8,7 +8,7 @@ from scipy import ndimage
 from cpunet.checks.synthetic import draw_field
 from cpunet.training import html_page
 from cpunet.training.checking.appearance import cluster_numbers
-from cpunet.training.checking.check import NEAR_TWIN, check_data
+from cpunet.training.checking.check import NEAR_DUPLICATE, check_data
 from cpunet.training.checking.image_facts import ERROR, WARNING, appearance, used_bits
 from cpunet.training.checking.label_warnings import label_warnings
 from cpunet.training.checking.report import report_text, set_table
@@ -216,7 +216,7 @@ def test_images_of_no_use_are_pointed_out(tmp_path):
     ]
 
 
-def twins(first, second, copy, **cells):
+def duplicates(first, second, copy, **cells):
     """Two sets of one image each beside others; the second's is a copy of the first's."""
     image, labels = field(50)
     return [("t", first, image, labels), *good_images()], [("u", second, copy(image), labels)]
@@ -227,24 +227,24 @@ def twins(first, second, copy, **cells):
     [("train", "val", ERROR), ("test", "train", ERROR), ("train", "train", WARNING), ("val", "test", WARNING)],
 )
 def test_the_same_pixels_across_sets(tmp_path, first, second, severity):
-    here, there = twins(first, second, lambda image: image.astype(np.uint32))
+    here, there = duplicates(first, second, lambda image: image.astype(np.uint32))
     others = [(f"o{seed}", split, *field(seed + 70)) for seed, split in enumerate(("train", "val"))]
     sets = write_set(tmp_path / "here", *here), write_set(tmp_path / "there", *there, *others)
-    assert found(*sets) == [(severity, "twin", "here/t")]
+    assert found(*sets) == [(severity, "duplicate", "here/t")]
 
 
-def test_a_twin_that_the_index_names_is_left_out_of_training_and_no_error(tmp_path):
-    here, there = twins("train", "val", np.copy)
+def test_a_duplicate_that_the_index_names_is_left_out_of_training_and_no_error(tmp_path):
+    here, there = duplicates("train", "val", np.copy)
     here, there = write_set(tmp_path / "here", *here), write_set(tmp_path / "there", *there, ("o", "train", *field(70)))
     text = (there / "index.csv").read_text()
     (there / "index.csv").write_text(re.sub("(?m)^(u,.*fluorescence,val),", r"\1,here/t", text))
     (finding,) = check_data([here, there]).findings
-    assert (finding.severity, finding.kind) == (WARNING, "twin")
+    assert (finding.severity, finding.kind) == (WARNING, "duplicate")
     assert "left out of training" in finding.what
 
 
-def test_an_excluded_twin_is_none(tmp_path):
-    here, there = twins("train", "excluded", np.copy)
+def test_an_excluded_duplicate_is_none(tmp_path):
+    here, there = duplicates("train", "excluded", np.copy)
     others = [(f"o{seed}", split, *field(seed + 70)) for seed, split in enumerate(("train", "val"))]
     assert found(write_set(tmp_path / "here", *here), write_set(tmp_path / "there", *there, *others)) == []
 
@@ -260,42 +260,42 @@ def test_an_excluded_twin_is_none(tmp_path):
     ids=["8 bits, other contrast", "12 bits", "8 bits", "enlarged"],
 )
 def test_nearly_the_same_picture_is_pointed_out(tmp_path, copy, severity):
-    here, _ = twins("train", "val", np.copy)
+    here, _ = duplicates("train", "val", np.copy)
     changed_image = copy(field(50)[0])
     labels = field(50)[1]
     labels = labels if changed_image.shape == labels.shape else np.kron(labels, np.ones((2, 2), labels.dtype))
     there = [("u", "val", changed_image, labels), ("o", "train", *field(70))]
     assert found(write_set(tmp_path / "here", *here), write_set(tmp_path / "there", *there)) == [
-        (severity, "near-twin", "here/t")
+        (severity, "near-duplicate", "here/t")
     ]
 
 
 def test_a_copy_in_another_bit_depth_is_no_error_on_one_side_or_where_the_index_names_it(tmp_path):
-    here, there = twins("train", "val", lambda image: image // 16)
+    here, there = duplicates("train", "val", lambda image: image // 16)
     here, there = write_set(tmp_path / "here", *here), write_set(tmp_path / "there", *there, ("o", "train", *field(70)))
-    assert found(here, there) == [(ERROR, "near-twin", "here/t")]
+    assert found(here, there) == [(ERROR, "near-duplicate", "here/t")]
     text = (there / "index.csv").read_text()
     (there / "index.csv").write_text(re.sub("(?m)^(u,.*fluorescence,val),", r"\1,here/t", text))
-    assert found(here, there) == [(WARNING, "near-twin", "here/t")]
+    assert found(here, there) == [(WARNING, "near-duplicate", "here/t")]
     (there / "index.csv").write_text(text.replace("fluorescence,val", "fluorescence,train") + "v,,,,,,f,val,,\n")
     for sub in ("images", "labels"):
         put(there / sub / "v.tif", dict(zip(("images", "labels"), field(71), strict=True))[sub].astype(np.uint16))
-    assert found(here, there) == [(WARNING, "near-twin", "here/t")]
+    assert found(here, there) == [(WARNING, "near-duplicate", "here/t")]
 
 
-def test_even_images_are_nobodys_twins(tmp_path):
+def test_even_images_are_nobodys_duplicates(tmp_path):
     even = [(f"e{n}", ("train", "val")[n % 2], np.full((64, 64), n // 2, np.uint8), field(0)[1] * 0) for n in range(8)]
     kinds = [kind for _, kind, _ in found(write_set(tmp_path / "set", *good_images(), *even))]
     assert sorted(kinds) == ["empty"] * 8 + ["pixels"] * 8
 
 
-def test_different_fields_are_no_twins_whatever_the_illumination():
+def test_different_fields_are_no_duplicates_whatever_the_illumination():
     y, x = np.mgrid[:96, :96] / 96
     shade = 1 + y + x
     fields = [draw_field((96, 96), 4, 14, seed=seed).image * shade for seed in range(8)]
     thumbnails = np.stack([fine_structure(image, 64).ravel() for image in fields])
     likeness = thumbnails @ thumbnails.T
-    assert likeness[~np.eye(8, dtype=bool)].max() < NEAR_TWIN - 0.05
+    assert likeness[~np.eye(8, dtype=bool)].max() < NEAR_DUPLICATE - 0.05
     np.testing.assert_allclose(np.diag(likeness), 1, rtol=1e-4)
     assert not fine_structure(np.full((50, 50), 7, np.uint8), 64).any()
 

@@ -7,7 +7,7 @@ from skimage.io import imsave
 
 from cpunet.errors import DataError
 from cpunet.training.config import DataSource
-from cpunet.training.data.duplicates import SAME_PICTURE, SeenImages, leaking_images, pixel_sum, twin_families
+from cpunet.training.data.duplicates import SAME_PICTURE, SeenImages, duplicate_families, leaking_images, pixel_sum
 from cpunet.training.data.index import index_problems, write_table
 from cpunet.training.data.labeled_images import object_diameters, read_index, read_labeled_image, rows_of_split
 
@@ -39,11 +39,11 @@ def test_images_are_chosen_by_split_and_modality(tmp_path):
     assert ids([DataSource("set")], tmp_path, "val") == [["c"]]
 
 
-@pytest.mark.parametrize("twin", ["plate_A1", "plate_A1_w1FF-09"])
+@pytest.mark.parametrize("duplicate", ["plate_A1", "plate_A1_w1FF-09"])
 @pytest.mark.parametrize("tested", ["val", "test"])
-def test_an_image_whose_twin_is_tested_on_is_never_trained_on(tmp_path, twin, tested):
+def test_an_image_whose_duplicate_is_tested_on_is_never_trained_on(tmp_path, duplicate, tested):
     write_index(tmp_path / "first", ("plate_A1", "f", "train", ""), ("plate_A11", "f", "train", ""))
-    write_index(tmp_path / "second", ("x", "f", tested, twin), ("y", "f", "train", ""))
+    write_index(tmp_path / "second", ("x", "f", tested, duplicate), ("y", "f", "train", ""))
     sources = [DataSource("first"), DataSource("second")]
     assert ids(sources, tmp_path, "train") == [["plate_A11"], ["y"]]
 
@@ -55,7 +55,7 @@ def test_the_same_the_other_way_round(tmp_path, tested):
     assert ids([DataSource("first"), DataSource("second")], tmp_path, "train") == [["plate_B1"], ["y"]]
 
 
-def test_twins_are_told_apart_by_their_set(tmp_path):
+def test_duplicates_are_told_apart_by_their_set(tmp_path):
     write_index(tmp_path / "first", ("1", "f", "val", ""))
     write_index(tmp_path / "second", ("1", "f", "train", ""), ("img", "f", "train", ""))
     write_index(tmp_path / "third", ("9", "f", "train", "first/1"), ("8", "f", "val", "second/img_2"))
@@ -123,7 +123,7 @@ def test_an_id_listed_twice_is_one_image_and_never_trained_on_if_it_is_tested(tm
     ]
 
 
-def test_two_twins_of_a_third_are_twins(tmp_path):
+def test_two_duplicates_of_a_third_are_duplicates(tmp_path):
     write_index(tmp_path / "first", ("x", "f", "train", ""))
     write_index(tmp_path / "second", ("y", "f", "train", "first/x"), ("z", "f", "val", "first/x"))
     rows = [row for name in ("first", "second") for row in read_index(tmp_path / name)]
@@ -131,11 +131,11 @@ def test_two_twins_of_a_third_are_twins(tmp_path):
 
 
 @pytest.mark.parametrize("names", [("first/x", "first/x"), ("first/x", "first/x_w1F"), ("x", "x")])
-def test_two_twins_of_an_image_that_is_not_given_are_twins(tmp_path, names):
-    twins = zip("yz", ("train", "val"), names, strict=True)
-    rows = [(name, "f", split, twin) for name, split, twin in twins]
+def test_two_duplicates_of_an_image_that_is_not_given_are_duplicates(tmp_path, names):
+    duplicates = zip("yz", ("train", "val"), names, strict=True)
+    rows = [(name, "f", split, duplicate) for name, split, duplicate in duplicates]
     write_index(tmp_path / "second", *rows, ("w", "f", "train", "first/other"))
-    assert twin_families(read_index(tmp_path / "second")) == [{("second", "y"), ("second", "z")}]
+    assert duplicate_families(read_index(tmp_path / "second")) == [{("second", "y"), ("second", "z")}]
     assert ids([DataSource("second")], tmp_path, "train") == [["w"]]
 
 
@@ -193,16 +193,16 @@ def test_an_index_that_cannot_be_written_whole_is_left_as_it_was(tmp_path):
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["index.csv"]
 
 
-def test_a_twin_is_found_by_its_pixels_or_its_fine_structure():
+def test_a_duplicate_is_found_by_its_pixels_or_its_fine_structure():
     images = np.random.default_rng(0).integers(0, 4095, (150, 70, 80)).astype(np.uint16)
     seen = SeenImages()
     for number, image in enumerate(images):
-        assert seen.twin_of(image, f"i{number}") == ("", "")
-    assert seen.twin_of(images[120].astype(np.float32), "same") == ("i120", "")
-    twin, difference = seen.twin_of((images[140] // 16).astype(np.uint8), "near")
-    assert twin == "i140"
+        assert seen.duplicate_of(image, f"i{number}") == ("", "")
+    assert seen.duplicate_of(images[120].astype(np.float32), "same") == ("i120", "")
+    duplicate, difference = seen.duplicate_of((images[140] // 16).astype(np.uint8), "near")
+    assert duplicate == "i140"
     assert float(difference.removesuffix(")").rpartition(" ")[2]) > SAME_PICTURE
     noise = np.random.default_rng(1).normal(0, 400, images[0].shape)
-    assert seen.twin_of(images[3] + noise, "another") == ("", "")
-    even = [seen.twin_of(np.full((70, 80), value, np.uint8), f"even{value}") for value in (3, 9)]
+    assert seen.duplicate_of(images[3] + noise, "another") == ("", "")
+    even = [seen.duplicate_of(np.full((70, 80), value, np.uint8), f"even{value}") for value in (3, 9)]
     assert even == [("", "")] * 2

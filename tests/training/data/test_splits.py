@@ -114,7 +114,7 @@ def test_even_a_small_fraction_of_few_images_gets_one():
 
 @pytest.fixture
 def folder(tmp_path):
-    """Twelve images: 0 and 1 have the same pixels, 2 and 3 one group, 4 names 5 as its twin, 5 is of 6's group."""
+    """Twelve images: 0 and 1 have the same pixels, 2 and 3 one group, 4 names 5 as its duplicate, 5 is of 6's group."""
     rng = np.random.default_rng(0)
     rows = rows_of(12)
     (tmp_path / "images").mkdir()
@@ -128,7 +128,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_twins_and_groups_cannot_be_parted(folder):
+def test_duplicates_and_groups_cannot_be_parted(folder):
     assert inseparable(folder, read_table(folder).rows) == [[0, 1], [2, 3], [4, 5, 6], [7], [8], [9], [10], [11]]
 
 
@@ -136,7 +136,7 @@ def test_twins_and_groups_cannot_be_parted(folder):
 @pytest.mark.parametrize(
     "words", [["--random", "--fractions", "train=0.5", "val=0.5"], ["--folds", "3", "--validate-on", "2"]]
 )
-def test_twins_and_groups_stay_on_one_side(folder, words, seed, capsys):
+def test_duplicates_and_groups_stay_on_one_side(folder, words, seed, capsys):
     assert data("split", folder, *words, "--seed", seed) == 0
     split = [row.split for row in read_index(folder)]
     assert set(split) == {"train", "val"}
@@ -158,7 +158,7 @@ def test_folds_are_the_same_whichever_is_validated_on(folder):
     assert sorted(Counter(folds[0]).values()) == [4, 4, 4]
 
 
-def test_test_images_and_their_twins_are_in_no_fold(folder):
+def test_test_images_and_their_duplicates_are_in_no_fold(folder):
     rows = list(read_table(folder).rows)
     rows[1] = rows[1] | {"split": "test"}
     write_table(folder, FIELDS, rows)

@@ -302,7 +302,7 @@ def test_colors_of_convertobjectstoimage_are_read(tmp_path):
     assert same_objects(contents(tmp_path / "new")["A02"].labels, drawn["A02"][1])
 
 
-def test_images_that_are_there_twice_name_their_twins(tmp_path):
+def test_images_that_are_there_twice_name_their_duplicates(tmp_path):
     drawn = fields(tmp_path)
     put(tmp_path / "images/f9.tif", drawn["f1"][0].astype(np.uint32))
     put(tmp_path / "labels/f9.tif", drawn["f1"][1].astype(np.uint16))
@@ -312,8 +312,8 @@ def test_images_that_are_there_twice_name_their_twins(tmp_path):
     splits = {row.id: row.split for row in read_index(tmp_path / "one")}
     assert splits["f9"] == splits["f1"]
     assert data(*words, "-o", tmp_path / "two", "--against", tmp_path / "one") == 0
-    twins = {row.id: row.duplicate_of for row in read_index(tmp_path / "two")}
-    assert twins == {"f0": "one/f0", "f1": "one/f1", "f2": "one/f2", "f3": "one/f3", "f9": "one/f1"}
+    duplicates = {row.id: row.duplicate_of for row in read_index(tmp_path / "two")}
+    assert duplicates == {"f0": "one/f0", "f1": "one/f1", "f2": "one/f2", "f3": "one/f3", "f9": "one/f1"}
 
 
 def test_our_own_layout_keeps_its_splits_and_columns(tmp_path, capsys):
@@ -359,7 +359,7 @@ def test_what_cannot_be_understood_is_said(tmp_path, monkeypatch, words, message
     assert message in capsys.readouterr().err
 
 
-def test_a_copy_of_another_bit_depth_names_its_twin_in_another_set(tmp_path, capsys):
+def test_a_copy_of_another_bit_depth_names_its_duplicate_in_another_set(tmp_path, capsys):
     fields(tmp_path)
     words = ["import", "--images", tmp_path / "images", "--labels", tmp_path / "labels"]
     assert data(*words, "-o", tmp_path / "one") == 0
@@ -369,26 +369,26 @@ def test_a_copy_of_another_bit_depth_names_its_twin_in_another_set(tmp_path, cap
     put(tmp_path / "labels/f3.tif", field(8)[1].astype(np.uint16))
     capsys.readouterr()
     assert data(*words, "-o", tmp_path / "two", "--against", tmp_path / "one") == 0
-    twins = {row.id: row.duplicate_of for row in read_index(tmp_path / "two")}
-    assert twins == {"f0": "one/f0", "f1": "one/f1", "f2": "one/f2", "f3": ""}
+    duplicates = {row.id: row.duplicate_of for row in read_index(tmp_path / "two")}
+    assert duplicates == {"f0": "one/f0", "f1": "one/f1", "f2": "one/f2", "f3": ""}
     printed = capsys.readouterr().out
     assert re.search(r"f1: nearly the same picture \(correlation (0\.999\d|1\.0000)\) as one/f1\.", printed)
-    assert "3 images are there twice, or nearly the same picture" in printed
+    assert "3 images are duplicates, or nearly so" in printed
 
 
 def write_small_set(folder, *rows):
     """Write a data set of drawn fields: (id, split, duplicate_of, seed) and other cells."""
     fields = ["id", "modality", "split", "duplicate_of", *sorted({name for *_, cells in rows for name in cells})]
     table = []
-    for name, split, twin, seed, cells in rows:
+    for name, split, duplicate, seed, cells in rows:
         image, labels = field(seed)
         put(folder / f"images/{name}.tif", image)
         put(folder / f"labels/{name}.tif", labels.astype(np.uint16))
-        table.append({"id": name, "modality": "f", "split": split, "duplicate_of": twin, **cells})
+        table.append({"id": name, "modality": "f", "split": split, "duplicate_of": duplicate, **cells})
     write_table(folder, fields, table)
 
 
-def test_merged_sets_keep_their_twins(tmp_path):
+def test_merged_sets_keep_their_duplicates(tmp_path):
     write_small_set(
         tmp_path / "first",
         ("a1", "val", "", 1, {}),
@@ -403,12 +403,12 @@ def test_merged_sets_keep_their_twins(tmp_path):
     )
     assert data("import", tmp_path / "first", tmp_path / "second", "-o", tmp_path / "merged") == 0
     rows = read_index(tmp_path / "merged")
-    twins = {row.id: row.duplicate_of for row in rows}
-    assert twins == {"a1": "", "a2": "a3", "a3": "", "b1": "a1", "b2": "third/c", "b3": ""}
+    duplicates = {row.id: row.duplicate_of for row in rows}
+    assert duplicates == {"a1": "", "a2": "a3", "a3": "", "b1": "a1", "b2": "third/c", "b3": ""}
     assert {name for _, name in leaking_images(rows)} == {"a1", "a2", "a3", "b1"}
 
 
-def test_a_twin_that_the_source_names_is_kept(tmp_path, capsys):
+def test_a_duplicate_that_the_source_names_is_kept(tmp_path, capsys):
     write_small_set(
         tmp_path / "old", ("a", "train", "", 1, {}), ("b", "train", "third/c", 1, {}), ("d", "val", "", 2, {})
     )
@@ -417,7 +417,7 @@ def test_a_twin_that_the_source_names_is_kept(tmp_path, capsys):
     assert "b: the same pixels as a; its duplicate_of stays third/c." in capsys.readouterr().out
 
 
-def test_an_image_without_a_split_takes_that_of_its_group_or_twins(tmp_path, capsys):
+def test_an_image_without_a_split_takes_that_of_its_group_or_duplicates(tmp_path, capsys):
     write_small_set(
         tmp_path / "old",
         ("a", "val", "", 1, {"group": "g"}),
@@ -431,7 +431,7 @@ def test_an_image_without_a_split_takes_that_of_its_group_or_twins(tmp_path, cap
     assert data("import", tmp_path / "old", "-o", tmp_path / "new") == 0
     splits = {row.id: row.split for row in read_index(tmp_path / "new")}
     assert splits == {"a": "val", "b": "train", "c": "val", "d": "test", "e": "test", "f": "test", "g": "excluded"}
-    assert "splits: those of their groups and twins" in capsys.readouterr().out
+    assert "splits: those of their groups and duplicates" in capsys.readouterr().out
     write_small_set(tmp_path / "more", *((f"m{seed}", "", "", seed, {}) for seed in (10, 11, 12, 13, 14)))
     assert data("import", tmp_path / "old", tmp_path / "more", "-o", tmp_path / "both") == 0
     both = {row.id: row.split for row in read_index(tmp_path / "both")}
