@@ -8,7 +8,7 @@ import numpy as np
 from skimage.io import imread
 
 
-class LabeledImage(NamedTuple):
+class BenchmarkImage(NamedTuple):
     """An image and its truth, both of shape (Y, X)."""
 
     id: str
@@ -16,7 +16,7 @@ class LabeledImage(NamedTuple):
     labels: np.ndarray
 
 
-def labeled_images(folder: Path, split: str, modality: str = "") -> Iterator[LabeledImage]:
+def labeled_images(folder: Path, split: str, modality: str = "") -> Iterator[BenchmarkImage]:
     """Read the images of one split, one after the other.
 
     Parameters
@@ -30,11 +30,11 @@ def labeled_images(folder: Path, split: str, modality: str = "") -> Iterator[Lab
 
     Yields
     ------
-    LabeledImage
+    BenchmarkImage
     """
     with (folder / "index.csv").open(newline="", encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if row["split"] == split and modality in ("", row["modality"])]
     for row in rows:
         name = f"{row['id']}.png"
         labels = imread(str(folder / "labels" / name)).astype(np.int32)
-        yield LabeledImage(row["id"], imread(str(folder / "images" / name)), labels)
+        yield BenchmarkImage(row["id"], imread(str(folder / "images" / name)), labels)

@@ -16,9 +16,9 @@ import torch
 from cpunet.export.to_onnx import onnx_bytes
 from cpunet.training.config import config_from_dict
 from cpunet.training.evaluation.torch_model import card_for_training
+from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import count_macs
 from cpunet.training.network.unet import Probabilities
-from cpunet.training.weights import build_network
 
 OPTIONS = {
     "default": {},

@@ -138,8 +138,8 @@ def training(data: Path) -> Iterator[Tuple[str, str]]:
     from cpunet.__main__ import main as export
     from cpunet.export.to_onnx import onnx_bytes
     from cpunet.export.training_card import card_from_training
-    from cpunet.training.callbacks import read_metrics
     from cpunet.training.config import config_from_dict
+    from cpunet.training.curves import read_metrics
     from cpunet.training.network.unet import Probabilities
     from cpunet.training.train import train
     from cpunet.training.weights import load_trained

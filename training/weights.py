@@ -14,6 +14,7 @@ from safetensors.torch import save
 from cpunet.errors import WeightsError
 from cpunet.files.images import written_beside
 from cpunet.training.config import TrainingConfig, config_from_dict, config_to_dict
+from cpunet.training.network.build import build_network
 from cpunet.training.network.unet import UNet
 
 CONFIG_KEY, FACTS_KEY = "cpunet_config", "cpunet_facts"
@@ -37,11 +38,6 @@ class TrainedNetwork:
     network: UNet
     config: TrainingConfig
     facts: dict[str, Any]
-
-
-def build_network(config: TrainingConfig) -> UNet:
-    """Return the network that a configuration describes, with random weights."""
-    return UNet(config.architecture, len(config.channels), len(config.targets.roles))
 
 
 def load_trained(path: Path) -> TrainedNetwork:

@@ -19,8 +19,9 @@ from cpunet.steps.tiling import predict_tiled
 from cpunet.training.config import DataSource
 from cpunet.training.data.labeled_images import rows_of_split
 from cpunet.training.evaluation.torch_model import score_images
+from cpunet.training.network.build import build_network
 from cpunet.training.network.unet import Probabilities
-from cpunet.training.weights import build_network, load_trained, save_trained
+from cpunet.training.weights import load_trained, save_trained
 
 
 @pytest.fixture

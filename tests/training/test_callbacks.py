@@ -3,7 +3,8 @@ import time
 
 import pytest
 
-from cpunet.training.callbacks import WaitingTime, curves_figure, draw_curves, read_metrics
+from cpunet.training.callbacks import WaitingTime
+from cpunet.training.curves import curves_figure, draw_curves, read_metrics
 
 
 def write_metrics(folder, version, rows):

@@ -18,12 +18,14 @@ from skimage.io import imsave
 from cpunet.__main__ import main
 from cpunet.errors import ConfigError, WeightsError
 from cpunet.scores import pool_scores
-from cpunet.training.callbacks import read_metrics
 from cpunet.training.config import config_from_dict
+from cpunet.training.curves import read_metrics
 from cpunet.training.data.labeled_images import read_labeled_image, rows_of_split
 from cpunet.training.evaluation.torch_model import score_images, torch_model
-from cpunet.training.patches.stream import PatchStream, normalized_patch
-from cpunet.training.train import SegmentationTask, read_sources, train
+from cpunet.training.patches.sources import normalized_patch, read_sources
+from cpunet.training.patches.stream import PatchStream
+from cpunet.training.task import SegmentationTask
+from cpunet.training.train import train
 from cpunet.training.weights import load_trained, save_trained
 from tests.drawn_data_set import SMALL, write_data_set
 

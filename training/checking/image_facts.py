@@ -20,7 +20,7 @@ ERROR, WARNING = "error", "warning"
 
 
 @dataclass(frozen=True)
-class Finding:
+class DataProblem:
     """Something that is wrong with a data set.
 
     Attributes
@@ -76,7 +76,7 @@ class ImageFacts:
     thumbnail: NDArray[np.float32]
 
 
-def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, list[Finding]]:
+def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, list[DataProblem]]:
     """Read an image and its labels, and say all that is wrong with them.
 
     Parameters
@@ -89,7 +89,7 @@ def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, li
     -------
     facts : ImageFacts or None
         None if a file cannot be used.
-    findings : list of Finding
+    findings : list of DataProblem
     """
     where = "/".join(row.key)
     findings = []
@@ -98,18 +98,18 @@ def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, li
         there = [path for suffix in SUFFIXES if (path := row.folder / folder / f"{row.id}{suffix}").is_file()]
         if len(there) > 1:
             names = " and ".join(path.name for path in there)
-            findings.append(Finding(ERROR, "file", where, f"{folder}/ holds {names}; which of them counts?"))
+            findings.append(DataProblem(ERROR, "file", where, f"{folder}/ holds {names}; which of them counts?"))
         path = row.image_path if folder == "images" else row.labels_path
         try:
             arrays.append(read_image(path))
         except ImageError as error:
-            findings.append(Finding(ERROR, "file", where, str(error)))
+            findings.append(DataProblem(ERROR, "file", where, str(error)))
     if len(arrays) < 2:
         return None, findings
     image, labels = gray_of_equal_colors(arrays[0]), arrays[1]
     for kind, problem in (("image", _image_problem(image)), ("labels", check_labels(labels, image))):
         if problem:
-            return None, [*findings, Finding(ERROR, kind, where, problem)]
+            return None, [*findings, DataProblem(ERROR, kind, where, problem)]
     facts = ImageFacts(
         row,
         image.shape,
@@ -121,7 +121,7 @@ def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, li
         fine_structure(image, THUMBNAIL_PX),
     )
     said = [*_image_warnings(image), *label_warnings(labels), *_index_warnings(facts, cells)]
-    return facts, [*findings, *(Finding(WARNING, kind, where, sentence, (row,)) for kind, sentence in said)]
+    return facts, [*findings, *(DataProblem(WARNING, kind, where, sentence, (row,)) for kind, sentence in said)]
 
 
 def used_bits(image: NDArray[np.generic]) -> int:

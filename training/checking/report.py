@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cpunet.files.images import gray_of_equal_colors, read_image
 from cpunet.files.overlay import draw_outlines, gray_picture
 from cpunet.training.checking.check import DataReport
-from cpunet.training.checking.image_facts import ERROR, Finding, ImageFacts
+from cpunet.training.checking.image_facts import ERROR, DataProblem, ImageFacts
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
 from cpunet.training.html_page import figure_uri, picture_uri, write_page
 
@@ -83,7 +83,7 @@ def report_text(report: DataReport) -> str:
             + f"), such as {'/'.join(cluster.facts[0].row.key)}"
             for number, cluster in enumerate(report.clusters, start=1)
         ]
-    alike: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    alike: dict[tuple[str, str], list[DataProblem]] = defaultdict(list)
     for finding in report.findings:
         if finding.severity == ERROR:
             lines.append(f"{finding.severity:<8} {finding.kind}: {finding.where}: {finding.what}")
@@ -115,7 +115,7 @@ def write_report(report: DataReport, path: Path) -> None:
     path : Path
         Ends in ``.html``.
     """
-    of_kind: dict[str, list[Finding]] = defaultdict(list)
+    of_kind: dict[str, list[DataProblem]] = defaultdict(list)
     for finding in report.findings:
         if finding.picture:
             of_kind[finding.kind].append(finding)
@@ -161,7 +161,7 @@ def _histogram(facts: Sequence[ImageFacts]) -> Figure:
     return figure
 
 
-def _pictured(finding: Finding) -> dict[str, object]:
+def _pictured(finding: DataProblem) -> dict[str, object]:
     return {
         "severity": finding.severity,
         "kind": finding.kind,

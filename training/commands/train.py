@@ -11,11 +11,11 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from cpunet.errors import ConfigError
 from cpunet.training.config import TrainingConfig, read_config
+from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import summarize
 from cpunet.training.planning.plan import data_sets_below, make_plan, this_machine, write_plan
 from cpunet.training.planning.sanity_check import PATCHES_FILE, check_training
 from cpunet.training.train import train
-from cpunet.training.weights import build_network
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

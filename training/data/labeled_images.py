@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cpunet.errors import DataError, ImageError
 from cpunet.files.images import gray_of_equal_colors, read_image
-from cpunet.training.config import DataSource
+from cpunet.training.config import DataSource, TrainingConfig
 from cpunet.training.data.duplicates import Key, leaking_images
 from cpunet.training.data.index import INDEX, id_fault, read_table
 
@@ -170,6 +170,12 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
             raise DataError(f"{root / source.folder}: no image has the split {split!r} and a wanted modality.")
         chosen.append(list({row.key: row for row in rows}.values()))
     return chosen
+
+
+def validation_sample(config: TrainingConfig, root: Path) -> list[list[IndexRow]]:
+    """Choose `config.validation_images` validation images of each set, evenly over its index; always the same ones."""
+    sets = rows_of_split(config.data, root, "val")
+    return [rows[:: -(-len(rows) // config.validation_images)] for rows in sets]
 
 
 def read_labeled_image(row: IndexRow) -> LabeledImage:

@@ -14,7 +14,7 @@ from cpunet.segment import Model, Options, postprocessing_at_scale, resize_plane
 from cpunet.steps.declump import declump
 from cpunet.steps.filters import area_of_disc
 from cpunet.training.data.labeled_images import IndexRow, LabeledImage, read_labeled_image
-from cpunet.training.patches.stream import resize_labels
+from cpunet.training.patches.sources import resize_labels
 
 Candidates = dict[str, tuple[float, ...]]
 

@@ -82,7 +82,7 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
             problem = check_labels(array, array)
             if problem:
                 raise LabelFileError(problem)
-            return ReadLabels(renumbered(array))
+            return ReadLabels(relabel_sequential(array)[0].astype(np.int32))
         return _from_instances(array, one_may_be_in_pieces=label_format == "said-instances")
     except LabelFileError as error:
         raise LabelFileError(f"{path}: {error}") from error
@@ -225,7 +225,7 @@ def _from_masks(paths: Sequence[Path]) -> ReadLabels:
         covered[pixels] += 1
     overlap_px = int((covered > 1).sum())
     note = f"{overlap_px} pixels lie in two objects; the smaller one has them" if overlap_px else ""
-    return ReadLabels(renumbered(labels.reshape(shape)), overlap_px, note)
+    return ReadLabels(relabel_sequential(labels.reshape(shape))[0], overlap_px, note)
 
 
 def _connected_colors(array: NDArray[np.generic]) -> NDArray[np.int32]:
@@ -257,18 +257,3 @@ def _on_black(pieces: NDArray[np.int32]) -> NDArray[np.int32]:
 def _pieces(values: NDArray[np.integer], background: int = 0) -> NDArray[np.int32]:
     """Give a number to all that hangs together, also by a corner, in one value."""
     return connected(values, background=background, connectivity=2).astype(np.int32)
-
-
-def renumbered(labels: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Give objects the numbers 1..n, in the order of those they have.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (Y, X), integer
-        0 is background.
-
-    Returns
-    -------
-    ndarray of shape (Y, X), int32
-    """
-    return relabel_sequential(labels)[0].astype(np.int32)

@@ -1,4 +1,4 @@
-"""A piece of an image with its labels, and how one is cut, renumbered or drawn empty."""
+"""A piece of an image with its labels: cut at random, with one number for each connected piece, or empty."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def crop_at_random(patch: Patch, size: int, rng: np.random.Generator) -> Patch:
     -------
     Patch
         Of shape (C, size, size). A mirrored object keeps the number of its original; where the two do not touch they
-        count as one object in two pieces, which `renumber` separates.
+        count as one object in two pieces, which `separate_pieces` separates.
     """
     height, width = patch.labels.shape
     pad = [(0, max(0, size - height)), (0, max(0, size - width))]
@@ -54,7 +54,7 @@ def crop_at_random(patch: Patch, size: int, rng: np.random.Generator) -> Patch:
     return Patch(image[(slice(None), *window)], labels[window])
 
 
-def renumber(labels: NDArray[np.integer]) -> NDArray[np.int32]:
+def separate_pieces(labels: NDArray[np.integer]) -> NDArray[np.int32]:
     """Give each connected piece of each object a number of its own, 1..n.
 
     Parameters

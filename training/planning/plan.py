@@ -18,10 +18,11 @@ from cpunet.errors import DataError
 from cpunet.files.images import written_beside
 from cpunet.training.config import TrainingConfig, config_from_dict
 from cpunet.training.fine_tune import find_weights
+from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import NetworkSummary, measure_receptive_field, summarize
 from cpunet.training.network.unet import Architecture, UNet
 from cpunet.training.planning.set_facts import SetFacts, look_at_set
-from cpunet.training.weights import TrainedNetwork, build_network, load_trained
+from cpunet.training.weights import TrainedNetwork, load_trained
 
 # Objects of such a size show their outline and fit several times into a patch; within this range resampling would
 # only blur them.

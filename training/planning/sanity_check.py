@@ -16,14 +16,16 @@ from torch.utils.data import default_collate
 from cpunet.files.images import write_picture
 from cpunet.files.overlay import draw_outlines, gray_picture
 from cpunet.training.config import TrainingConfig
-from cpunet.training.fine_tune import learning
+from cpunet.training.data.labeled_images import validation_sample
+from cpunet.training.fine_tune import trainable_parameters
 from cpunet.training.network.losses import SegmentationLoss
 from cpunet.training.optimizers import build_optimizer
 from cpunet.training.patches.patch import Patch
+from cpunet.training.patches.sources import read_sources
 from cpunet.training.patches.stream import Item, PatchStream
 from cpunet.training.patches.targets import make_targets
 from cpunet.training.patches.weight_maps import pixel_weights
-from cpunet.training.train import SegmentationTask, read_sources, validation_sample
+from cpunet.training.task import SegmentationTask
 
 PATCHES_FILE = "patches.png"
 PATCHES_SHOWN = 6
@@ -37,7 +39,7 @@ CLOSEST = 1e-3
 
 
 @dataclass(frozen=True)
-class Finding:
+class SanityCheck:
     """What one check found.
 
     Attributes
@@ -51,7 +53,7 @@ class Finding:
     text: str
 
 
-def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[Finding]:
+def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[SanityCheck]:
     """Run all checks, and draw patches with their labels and targets.
 
     Parameters
@@ -64,7 +66,7 @@ def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[Fin
 
     Returns
     -------
-    list of Finding
+    list of SanityCheck
 
     Raises
     ------
@@ -87,12 +89,12 @@ def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[Fin
     ]
 
 
-def check_objects(patches: Sequence[Patch]) -> Finding:
+def check_objects(patches: Sequence[Patch]) -> SanityCheck:
     """Look whether patches hold objects, and finite numbers."""
     objects = [len(np.unique(patch.labels[patch.labels > 0])) for patch in patches]
     finite = all(np.isfinite(patch.image).all() for patch in patches)
     text = f"{len(patches)} augmented patches hold {', '.join(map(str, objects))} objects"
-    return Finding(finite and any(objects), text + ("" if finite else ", and values that are not finite"))
+    return SanityCheck(finite and any(objects), text + ("" if finite else ", and values that are not finite"))
 
 
 def undecided_loss(loss: SegmentationLoss, batch: Item) -> float:
@@ -109,7 +111,7 @@ def least_loss(loss: SegmentationLoss, batch: Item) -> float:
     return float(loss(logits, targets, weights))
 
 
-def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> Finding:
+def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> SanityCheck:
     """Compare the loss before any training with that of an undecided network.
 
     Parameters
@@ -122,7 +124,7 @@ def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> F
 
     Returns
     -------
-    Finding
+    SanityCheck
     """
     image, targets, weights = batch
     with torch.no_grad():
@@ -130,15 +132,15 @@ def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> F
     undecided = undecided_loss(task.loss, batch)
     if expected:
         passed = abs(found - undecided) <= INITIAL_TOLERANCE * undecided
-        return Finding(passed, f"the loss begins at {found:.3f}; an undecided network's would be {undecided:.3f}")
+        return SanityCheck(passed, f"the loss begins at {found:.3f}; an undecided network's would be {undecided:.3f}")
     # Images of another kind may well begin worse than at random, and yet be learned sooner.
-    return Finding(
+    return SanityCheck(
         bool(np.isfinite(found)),
         f"the loss begins at {found:.3f} with the weights to start from; at random it would be {undecided:.3f}",
     )
 
 
-def check_overfitting(task: SegmentationTask, batch: Item) -> Finding:
+def check_overfitting(task: SegmentationTask, batch: Item) -> SanityCheck:
     """Train on one batch alone, which any network that can learn at all learns by heart.
 
     Parameters
@@ -149,11 +151,11 @@ def check_overfitting(task: SegmentationTask, batch: Item) -> Finding:
 
     Returns
     -------
-    Finding
+    SanityCheck
     """
     image, targets, weights = batch
     undecided, least = undecided_loss(task.loss, batch), least_loss(task.loss, batch)
-    optimizer = build_optimizer(learning(task.network), task.config)
+    optimizer = build_optimizer(trainable_parameters(task.network), task.config)
     task.train()
     began = time.perf_counter()
     learned, steps = 0.0, 0
@@ -166,7 +168,7 @@ def check_overfitting(task: SegmentationTask, batch: Item) -> Finding:
         steps += 1
         learned = (undecided - float(loss.detach())) / (undecided - least)
     seconds = (time.perf_counter() - began) / steps
-    return Finding(
+    return SanityCheck(
         learned >= LEARNED,
         f"{learned:.0%} of one batch of {len(image)} patches is learned by heart after {steps} steps ({LEARNED:.0%} "
         f"within {OVERFIT_STEPS} are asked for); {seconds:.2f} s a step",

@@ -16,7 +16,8 @@ from cpunet.training.config import config_to_dict
 from cpunet.training.data.labeled_images import IndexRow, read_index, read_labeled_image
 from cpunet.training.evaluation.label_folder import find_label_files
 from cpunet.training.evaluation.torch_model import torch_model
-from cpunet.training.weights import CONFIG_KEY, NETWORK_PREFIX, TrainedNetwork, build_network, save_trained
+from cpunet.training.network.build import build_network
+from cpunet.training.weights import CONFIG_KEY, NETWORK_PREFIX, TrainedNetwork, save_trained
 from tests.drawn_data_set import write_data_set
 from tests.tiny_onnx import changed_card, tiny_onnx
 

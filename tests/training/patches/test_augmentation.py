@@ -18,7 +18,7 @@ from cpunet.training.patches.augmentation import (
     crop_at_random,
     empty_patch,
     quantize,
-    renumber,
+    separate_pieces,
     uneven_light,
 )
 
@@ -396,7 +396,7 @@ def test_a_warp_that_moves_nothing_keeps_the_very_pixels(monkeypatch, size):
 
 def test_pieces_of_one_object_become_two():
     labels = np.array([[4, 4, 0, 4], [4, 0, 0, 4], [0, 0, 9, 9]], np.int32)
-    np.testing.assert_array_equal(renumber(labels), [[1, 1, 0, 2], [1, 0, 0, 2], [0, 0, 3, 3]])
+    np.testing.assert_array_equal(separate_pieces(labels), [[1, 1, 0, 2], [1, 0, 0, 2], [0, 0, 3, 3]])
 
 
 def test_empty_patches_hold_noise_and_no_object():

@@ -6,11 +6,11 @@ from scipy import ndimage
 
 from cpunet.checks.synthetic import draw_field
 from cpunet.training.patches.clumps import RIM_PX, paste_touching
-from cpunet.training.patches.patch import Patch, renumber
+from cpunet.training.patches.patch import Patch, separate_pieces
 
 SEEDS = range(12)
 DRAWN = draw_field((140, 150), columns=4, diameter_px=20)
-FIELD = Patch(np.stack([DRAWN.image, 1 - DRAWN.image]), renumber(DRAWN.labels))
+FIELD = Patch(np.stack([DRAWN.image, 1 - DRAWN.image]), separate_pieces(DRAWN.labels))
 
 
 def paste(patch, seed, count=1, **options):

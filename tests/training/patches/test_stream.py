@@ -8,13 +8,14 @@ import torch
 from cpunet.checks.synthetic import draw_field
 from cpunet.model.card import Normalization
 from cpunet.training.config import DataSource
-from cpunet.training.data.labeled_images import LabeledImage, object_diameters
+from cpunet.training.data.labeled_images import LabeledImage, object_diameters, validation_sample
 from cpunet.training.network.losses import Loss
 from cpunet.training.patches.patch import Patch
-from cpunet.training.patches.stream import PatchData, PatchStream, normalized_patch
+from cpunet.training.patches.sources import normalized_patch, read_sources
+from cpunet.training.patches.stream import PatchData, PatchStream
 from cpunet.training.patches.targets import Targets, make_targets
 from cpunet.training.patches.weight_maps import pixel_weights
-from cpunet.training.train import build_trainer, read_sources, validation_sample
+from cpunet.training.train import build_trainer
 
 DRAWN = draw_field((96, 96), columns=3, diameter_px=18, touching=True, seed=1)
 

@@ -9,6 +9,7 @@ from cpunet.__main__ import main
 from cpunet.files.images import read_image
 from cpunet.training.config import config_from_dict
 from cpunet.training.network.losses import Loss
+from cpunet.training.patches.sources import read_sources
 from cpunet.training.patches.stream import PatchStream
 from cpunet.training.patches.targets import KINDS, Targets
 from cpunet.training.planning.sanity_check import (
@@ -20,7 +21,7 @@ from cpunet.training.planning.sanity_check import (
     picture_of_patches,
     undecided_loss,
 )
-from cpunet.training.train import SegmentationTask, read_sources
+from cpunet.training.task import SegmentationTask
 from tests.drawn_data_set import SMALL
 
 
