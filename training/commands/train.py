@@ -11,9 +11,12 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from cpunet.errors import ConfigError
 from cpunet.training.config import TrainingConfig, read_config
+from cpunet.training.data.index import data_sets_below
 from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import summarize
-from cpunet.training.planning.plan import data_sets_below, make_plan, this_machine, write_plan
+from cpunet.training.planning.machine import this_machine
+from cpunet.training.planning.plan import make_plan
+from cpunet.training.planning.plan_file import write_plan
 from cpunet.training.planning.sanity_check import PATCHES_FILE, check_training
 from cpunet.training.train import train
 

@@ -9,11 +9,14 @@ from cpunet.__main__ import main
 from cpunet.errors import DataError
 from cpunet.files.images import read_image
 from cpunet.training.config import read_config
+from cpunet.training.data.index import data_sets_below
 from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import measure_receptive_field
 from cpunet.training.network.unet import Architecture, UNet
 from cpunet.training.patches.augmentation import PRESETS
-from cpunet.training.planning.plan import DEPTHS, Machine, data_sets_below, make_plan, plan_as_yaml
+from cpunet.training.planning.machine import Machine
+from cpunet.training.planning.plan import DEPTHS, make_plan
+from cpunet.training.planning.plan_file import plan_as_yaml
 from cpunet.training.planning.set_facts import look_at_set
 from cpunet.training.weights import TrainedNetwork, save_trained
 from tests.drawn_data_set import write_data_set
