@@ -115,9 +115,10 @@ def test_training_stops_early_and_returns_to_the_best_weights(data_root, tmp_pat
         kept.append({name: value.clone() for name, value in model.network.network.state_dict().items()})
         return [next(scores)]
 
-    monkeypatch.setattr("cpunet.training.train.score_images", scored)
+    monkeypatch.setattr("cpunet.training.callbacks.score_images", scored)
     monkeypatch.setattr(
-        "cpunet.training.train.pool_scores", lambda found: SimpleNamespace(mean_f1=found[0], mean_average_precision=0.0)
+        "cpunet.training.callbacks.pool_scores",
+        lambda found: SimpleNamespace(mean_f1=found[0], mean_average_precision=0.0),
     )
     config = replace(small_config, steps=40, validate_every=4, early_stopping_patience=2)
     best = weights_of(train(config, data_root, tmp_path))
@@ -139,9 +140,11 @@ def test_a_run_that_was_moved_still_knows_its_best_weights(data_root, tmp_path, 
 
     def scored_as(values):
         left = list(values)
-        monkeypatch.setattr("cpunet.training.train.score_images", lambda model, rows, diameter_px=None: [left.pop(0)])
         monkeypatch.setattr(
-            "cpunet.training.train.pool_scores",
+            "cpunet.training.callbacks.score_images", lambda model, rows, diameter_px=None: [left.pop(0)]
+        )
+        monkeypatch.setattr(
+            "cpunet.training.callbacks.pool_scores",
             lambda found: SimpleNamespace(mean_f1=found[0], mean_average_precision=0.0),
         )
 
