@@ -75,6 +75,15 @@ def read_table(folder: Path) -> IndexTable:
     return IndexTable(tuple(fields), tuple(rows))
 
 
+def read_checked_table(folder: Path) -> IndexTable:
+    """Read index.csv; DataError also if an id cannot be used."""
+    table = read_table(folder)
+    problems = index_problems(table.rows)
+    if problems:
+        raise DataError(f"{folder}: {problems[0]}")
+    return table
+
+
 def index_problems(rows: Iterable[dict[str, str]]) -> list[str]:
     """List what is wrong with the ids of a table.
 

@@ -11,6 +11,7 @@ import numpy as np
 from cpunet.errors import DataError, ImageError
 from cpunet.files.images import read_image
 from cpunet.training.data.duplicates import Key, duplicate_families, joined, pixel_sum
+from cpunet.training.data.index import IndexTable, write_table
 from cpunet.training.data.labeled_images import row_of
 
 KEPT_SPLIT = "excluded"
@@ -224,6 +225,24 @@ def _share_out(
         family = min((family for family in used if families_of[drawn[family[0]]] > 1), key=len)
         drawn.update(dict.fromkeys(family, empty))
     return drawn
+
+
+def write_splits(folder: Path, table: IndexTable, rows: Sequence[Cells], keep_folds: bool) -> None:
+    """Write rows with new splits into index.csv.
+
+    Parameters
+    ----------
+    folder : Path
+    table : IndexTable
+        As read, with the order of the columns.
+    rows : sequence of dict of str to str
+    keep_folds : bool
+        Whether to write the column ``fold``; folds of an earlier draw would contradict the new splits.
+    """
+    fields = [name for name in table.fields if name != "fold" or keep_folds]
+    if keep_folds and "fold" not in fields:
+        fields.append("fold")
+    write_table(folder, fields, [{name: cells[name] for name in fields} for cells in rows])
 
 
 def _with_split(cells: Cells, split: str) -> Cells:

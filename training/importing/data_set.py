@@ -48,6 +48,12 @@ class ImportOptions:
     skip_unpaired: bool = False
 
 
+def pair_sources(sources: Sequence[Path]) -> list[Pairing]:
+    """Recognize each folder by its content, see `pair_source`."""
+    sets = {source.resolve().name for source in sources}
+    return [pair_source(source, sets) for source in sources]
+
+
 def pair_source(source: Path, sets: Collection[str]) -> Pairing:
     """Recognize a folder by what is in it: our own layout, or one mask an object as in the Data Science Bowl 2018.
 

@@ -67,6 +67,14 @@ PUBLIC_SETS = {
 }
 
 
+def with_sums(public: PublicSet, sums: Mapping[str, str]) -> PublicSet:
+    """Return a public set whose archives must have other SHA-256; DataError if it has no such archive."""
+    unknown = sorted(sums.keys() - public.archives.keys())
+    if unknown:
+        raise DataError(f"--sha256 {unknown[0]}: {public.name} has the archives {', '.join(public.archives)}.")
+    return replace(public, archives={**public.archives, **sums})
+
+
 def download(
     public: PublicSet, target: Path, archives: Path, address: str | None = None, options: ImportOptions | None = None
 ) -> list[str]:

@@ -27,6 +27,12 @@ def plan_as_yaml(plan: Plan) -> str:
     return "\n".join(lines) + "\n"
 
 
+def plan_as_text(plan: Plan) -> str:
+    """Return a plan for the terminal: each field with its reason, and the network."""
+    lines = [f"{name}: {plan.content[name]}\n    {reason}" for name, reason in plan.reasons.items()]
+    return "\n".join([*lines, f"network: {plan.summary}"])
+
+
 def _in_line(value: object) -> str:
     """Write a value as YAML on one line."""
     text = yaml.safe_dump([value], sort_keys=False, default_flow_style=True, width=1000)

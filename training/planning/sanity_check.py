@@ -40,17 +40,13 @@ CLOSEST = 1e-3
 
 @dataclass(frozen=True)
 class SanityCheck:
-    """What one check found.
-
-    Attributes
-    ----------
-    passed : bool
-    text : str
-        For a person.
-    """
+    """The result of one check, and a sentence about it."""
 
     passed: bool
     text: str
+
+    def __str__(self) -> str:
+        return f"{'ok    ' if self.passed else 'FAILED'} {self.text}"
 
 
 def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[SanityCheck]:

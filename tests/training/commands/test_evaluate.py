@@ -373,7 +373,7 @@ def test_ways_to_name_a_model(drawn, output, tmp_path, monkeypatch, form):
         (["--model", "{beside}"], "model.onnx"),
         (["--model", "{model}", "--diameter", "-3"], "larger than 0"),
         (["--model", "{model}", "--beside", "tiny={beside}"], "called 'tiny' already"),
-        (["--beside", "A={beside}", "--data", "{drawn}", "{drawn}"], "stands twice"),
+        (["--beside", "A={beside}", "--data", "{drawn}", "{drawn}"], "is listed twice"),
         (["--beside", "A={beside}", "--data", "{beside}"], "index.csv"),
     ],
 )
