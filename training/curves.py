@@ -67,10 +67,6 @@ def curves_figure(metrics: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
     ----------
     metrics : mapping of str to sequence of (step, value)
         See `read_metrics`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
     """
     figure = Figure(figsize=(8, 6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)

@@ -26,10 +26,6 @@ def build_optimizer(parameters: Iterable[Parameter], config: TrainingConfig) -> 
         Those that learn.
     config : TrainingConfig
 
-    Returns
-    -------
-    torch.optim.Optimizer
-
     Notes
     -----
     AdamW: Loshchilov, Hutter 2019, doi:10.48550/arXiv.1711.05101. Adam: Kingma, Ba 2015,
@@ -47,11 +43,6 @@ def build_optimizer(parameters: Iterable[Parameter], config: TrainingConfig) -> 
 
 def build_schedule(optimizer: Optimizer, config: TrainingConfig) -> dict[str, Any] | None:
     """Make the schedule that a configuration names, as lightning takes it.
-
-    Parameters
-    ----------
-    optimizer : torch.optim.Optimizer
-    config : TrainingConfig
 
     Returns
     -------

@@ -109,10 +109,6 @@ def build_trainer(
     run_folder : Path
     callbacks : sequence of Callback
         What comes before the checkpoint, the logs and the progress bar.
-
-    Returns
-    -------
-    lightning.Trainer
     """
     return lightning.Trainer(
         accelerator="auto",

@@ -48,10 +48,6 @@ def load_trained(path: Path) -> TrainedNetwork:
     path : Path
         ``*.ckpt`` or ``*.safetensors``.
 
-    Returns
-    -------
-    TrainedNetwork
-
     Raises
     ------
     WeightsError
@@ -74,13 +70,7 @@ def load_trained(path: Path) -> TrainedNetwork:
 
 
 def save_trained(path: Path, trained: TrainedNetwork) -> None:
-    """Write weights, configuration and facts into one safetensors file.
-
-    Parameters
-    ----------
-    path : Path
-    trained : TrainedNetwork
-    """
+    """Write weights, configuration and facts into one safetensors file."""
     weights = {name: value.contiguous() for name, value in trained.network.state_dict().items()}
     metadata = {
         CONFIG_KEY: json.dumps(config_to_dict(trained.config), sort_keys=True),

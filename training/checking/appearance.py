@@ -37,10 +37,6 @@ class Cluster:
 def clusters_of(facts: Sequence[ImageFacts]) -> list[Cluster]:
     """Cluster images by `ImageFacts.features`.
 
-    Parameters
-    ----------
-    facts : sequence of ImageFacts
-
     Returns
     -------
     list of Cluster

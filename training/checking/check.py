@@ -173,10 +173,6 @@ def _duplicate_findings(rows: Sequence[IndexRow], facts: Sequence[ImageFacts]) -
 def near_duplicates(facts: Sequence[ImageFacts]) -> list[tuple[ImageFacts, ImageFacts, float]]:
     """Find images that show the same, whatever their bit depth, contrast and size.
 
-    Parameters
-    ----------
-    facts : sequence of ImageFacts
-
     Returns
     -------
     list of (ImageFacts, ImageFacts, float)

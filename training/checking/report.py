@@ -24,10 +24,6 @@ PICTURED_OF_A_KIND, EXAMPLES = 4, 4
 def set_table(report: DataReport) -> list[dict[str, str]]:
     """Sum each data set up in a row.
 
-    Parameters
-    ----------
-    report : DataReport
-
     Returns
     -------
     list of dict of str to str
@@ -61,10 +57,6 @@ def set_table(report: DataReport) -> list[dict[str, str]]:
 
 def report_text(report: DataReport) -> str:
     """Write the report for a terminal.
-
-    Parameters
-    ----------
-    report : DataReport
 
     Returns
     -------

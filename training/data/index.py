@@ -35,14 +35,6 @@ class IndexTable:
 def read_table(folder: Path) -> IndexTable:
     """Read index.csv without judging its rows.
 
-    Parameters
-    ----------
-    folder : Path
-
-    Returns
-    -------
-    IndexTable
-
     Raises
     ------
     DataError
@@ -86,10 +78,6 @@ def read_checked_table(folder: Path) -> IndexTable:
 
 def index_problems(rows: Iterable[dict[str, str]]) -> list[str]:
     """List what is wrong with the ids of a table.
-
-    Parameters
-    ----------
-    rows : iterable of dict of str to str
 
     Returns
     -------

@@ -89,10 +89,6 @@ def read_index(folder: Path) -> list[IndexRow]:
     folder : Path
         Holds images/, labels/ and index.csv.
 
-    Returns
-    -------
-    list of IndexRow
-
     Raises
     ------
     DataError
@@ -120,10 +116,6 @@ def row_of(folder: Path, cells: dict[str, str]) -> IndexRow:
         The data set's.
     cells : dict of str to str
         From `cpunet.training.data.index.read_table`.
-
-    Returns
-    -------
-    IndexRow
     """
     named = (cells[name] for name in ("id", "modality", "split", "duplicate_of"))
     return IndexRow(Path(folder), *named, cells.get("group", ""))
@@ -181,14 +173,6 @@ def validation_sample(config: TrainingConfig, root: Path) -> list[list[IndexRow]
 def read_labeled_image(row: IndexRow) -> LabeledImage:
     """Read an image and its labels.
 
-    Parameters
-    ----------
-    row : IndexRow
-
-    Returns
-    -------
-    LabeledImage
-
     Raises
     ------
     DataError
@@ -211,10 +195,6 @@ def check_labels(labels: NDArray[np.generic], image: NDArray[np.generic]) -> str
     ----------
     labels, image : ndarray
         As their files hold them.
-
-    Returns
-    -------
-    str
     """
     if labels.shape != image.shape[:2]:
         return f"the image has the shape {image.shape[:2]} and its labels {labels.shape}."

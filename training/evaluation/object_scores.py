@@ -85,10 +85,6 @@ def true_objects(truth: NDArray[np.integer]) -> TrueObjects:
     ----------
     truth : ndarray of shape (Y, X), integer
         0 is background; numbers may have gaps.
-
-    Returns
-    -------
-    TrueObjects
     """
     facts = regionprops_table(truth, properties=("area", "eccentricity"))
     return TrueObjects(

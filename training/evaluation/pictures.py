@@ -70,10 +70,6 @@ def outcomes(truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> Out
     Parameters
     ----------
     truth, prediction : ndarray of shape (Y, X), integer
-
-    Returns
-    -------
-    Outcomes
     """
     hit = overlap(truth, prediction).iou > OUTCOME_THRESHOLD
     truth_ids, prediction_ids = (np.unique(labels[labels != 0]) for labels in (truth, prediction))
@@ -142,16 +138,7 @@ def outcome_picture(image: NDArray[np.generic], window: Window, shown: Outcomes)
 
 
 def f1_figure(methods: Sequence[ScoredMethod]) -> Figure:
-    """Draw F1 against the IoU that a match must exceed, a line a method.
-
-    Parameters
-    ----------
-    methods : sequence of ScoredMethod
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw F1 against the IoU that a match must exceed, a line a method."""
     figure = Figure(figsize=(6.4, 4.2))
     axes = figure.subplots()
     for number, method in enumerate(methods):
@@ -170,10 +157,6 @@ def recall_figure(methods: Sequence[ScoredMethod], recalls: Mapping[str, Sequenc
     methods : sequence of ScoredMethod
     recalls : mapping of str to sequence of sequence of BinRecall
         By the fact's title, for each method, for each bin.
-
-    Returns
-    -------
-    Figure
     """
     figure = Figure(figsize=(4.0 * len(recalls), 6.4), layout="constrained")
     grid = figure.subplots(len(RECALL_THRESHOLDS), len(recalls), sharey=True, sharex="col", squeeze=False)
@@ -193,16 +176,7 @@ def recall_figure(methods: Sequence[ScoredMethod], recalls: Mapping[str, Sequenc
 
 
 def count_figure(methods: Sequence[ScoredMethod]) -> Figure:
-    """Draw the number of predicted against true objects, a point an image.
-
-    Parameters
-    ----------
-    methods : sequence of ScoredMethod
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw the number of predicted against true objects, a point an image."""
     figure = Figure(figsize=(4.8, 4.8))
     axes = figure.subplots()
     largest = 1

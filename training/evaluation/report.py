@@ -42,10 +42,6 @@ FACT_TITLES = {"area_px": "area in pixels", "eccentricity": "eccentricity", "clu
 def scores_as_json(evaluation: Evaluation) -> dict[str, Any]:
     """Collect every score of every method: over all images, by data set, by modality and by image.
 
-    Parameters
-    ----------
-    evaluation : Evaluation
-
     Returns
     -------
     dict

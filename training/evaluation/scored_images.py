@@ -129,10 +129,6 @@ def score_labels(
     objects : TrueObjects
         Of `truth`.
 
-    Returns
-    -------
-    ScoredImage
-
     Raises
     ------
     ValueError
@@ -160,10 +156,6 @@ def worst_images(method: ScoredMethod, number: int) -> list[ScoredImage]:
     method : ScoredMethod
     number : int
         How many at most. Images without any error are never among them.
-
-    Returns
-    -------
-    list of ScoredImage
     """
     flawed = [image for image in method.images if image.pooled.mean_f1 < 1]
     return sorted(flawed, key=lambda image: (image.pooled.mean_f1, -image.wrong, image.row.key))[:number]

@@ -93,10 +93,6 @@ def tune_postprocessing(
     diameters : sequence of float or None
         The typical diameter in each set, as a user would give it; None leaves it to be measured on each image.
 
-    Returns
-    -------
-    Postprocessing
-
     Notes
     -----
     Each image is predicted once, and once more at half its size, unless its diameter is given. The settings are then

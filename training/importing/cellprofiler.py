@@ -90,10 +90,6 @@ def choose_suffixes(folder: Path, files: Iterable[Path]) -> tuple[str, str]:
     files : iterable of Path
         Below it; at most `LOOKED_AT` are read.
 
-    Returns
-    -------
-    image_suffix, labels_suffix : str
-
     Raises
     ------
     DataError

@@ -63,10 +63,6 @@ def pair_source(source: Path, sets: Collection[str]) -> Pairing:
     sets : collection of str
         Names of all sets that become part of the new one: a duplicate in one of them is named by its id alone.
 
-    Returns
-    -------
-    Pairing
-
     Raises
     ------
     DataError

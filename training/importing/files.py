@@ -44,10 +44,6 @@ def read_source_image(path: Path) -> SourceImage:
     path : Path
         PNG or TIFF; a stack of up to four planes is taken for channels.
 
-    Returns
-    -------
-    SourceImage
-
     Raises
     ------
     DataError

@@ -58,10 +58,6 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
         what hangs together in one color. ``first-channel``: the same, looking at the first channel alone. ``own``:
         instances in a data set of ours, of which nothing need be guessed.
 
-    Returns
-    -------
-    ReadLabels
-
     Raises
     ------
     LabelFileError
@@ -89,16 +85,7 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
 
 
 def guess_format(path: Path) -> str:
-    """Tell ``colors`` from ``instances`` by looking at a label file.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    str
-    """
+    """Tell ``colors`` from ``instances`` by looking at a label file."""
     return "instances" if gray_of_equal_colors(read_image(path)).ndim == 2 else "colors"
 
 

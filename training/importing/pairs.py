@@ -75,10 +75,6 @@ def pair_by_name(images: Path, labels: Path, label_format: str | None) -> Pairin
     label_format : str or None
         None looks into the files.
 
-    Returns
-    -------
-    Pairing
-
     Raises
     ------
     DataError
@@ -115,10 +111,6 @@ def pair_mask_folders(folder: Path) -> Pairing:
     ----------
     folder : Path
         Holds ID/images/ID.png, and ID/masks/ with one mask an object.
-
-    Returns
-    -------
-    Pairing
 
     Raises
     ------

@@ -56,10 +56,6 @@ def summarize(network: UNet, patch_size: int, precision: str = "32-true") -> Net
         Height and width of a patch, pixels; a multiple of the architecture's divisible_by.
     precision : str
         lightning's word: with ``bf16-mixed`` or ``16-mixed`` most of the memory holds 16-bit numbers.
-
-    Returns
-    -------
-    NetworkSummary
     """
     with torch.random.fork_rng(devices=[]):
         return NetworkSummary(

@@ -81,11 +81,6 @@ def separate_pieces(labels: NDArray[np.integer]) -> NDArray[np.int32]:
 def empty_patch(channels: int, patch_size: int, rng: np.random.Generator) -> Patch:
     """Draw a field without an object: smoothed noise, stretched to the contrast of a real image.
 
-    Parameters
-    ----------
-    channels, patch_size : int
-    rng : numpy.random.Generator
-
     Returns
     -------
     Patch

@@ -61,10 +61,6 @@ def normalized_patch(image: LabeledImage, config: TrainingConfig, scale: float =
     scale : float
         The normalized image is then enlarged by this factor.
 
-    Returns
-    -------
-    Patch
-
     Raises
     ------
     DataError

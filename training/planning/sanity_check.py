@@ -60,10 +60,6 @@ def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[San
     folder : Path
         Gets patches.png.
 
-    Returns
-    -------
-    list of SanityCheck
-
     Raises
     ------
     ConfigError, DataError
@@ -117,10 +113,6 @@ def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> S
     batch : tuple of Tensor
     expected : bool
         Whether the network begins at random, and so should be undecided.
-
-    Returns
-    -------
-    SanityCheck
     """
     image, targets, weights = batch
     with torch.no_grad():
@@ -144,10 +136,6 @@ def check_overfitting(task: SegmentationTask, batch: Item) -> SanityCheck:
     task : SegmentationTask
         Changed.
     batch : tuple of Tensor
-
-    Returns
-    -------
-    SanityCheck
     """
     image, targets, weights = batch
     undecided, least = undecided_loss(task.loss, batch), least_loss(task.loss, batch)

@@ -68,10 +68,6 @@ def look_at_set(folder: Path) -> SetFacts:
         A data set. If its images differ in their number of channels, the commonest number decides which of its
         modalities are looked at.
 
-    Returns
-    -------
-    SetFacts
-
     Raises
     ------
     DataError
