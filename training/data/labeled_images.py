@@ -209,7 +209,13 @@ def check_labels(labels: NDArray[np.generic], image: NDArray[np.generic]) -> str
 
 
 def object_diameters(labels: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the diameter, in pixels, of a disc of the same area, for each object."""
+    """Return the diameter, in pixels, of a disc of the same area, for each object.
+
+    Examples
+    --------
+    >>> object_diameters(np.array([[1, 1, 1], [0, 5, 0]])).round(2).tolist()
+    [1.95, 1.13]
+    """
     # Not bincount(): one large number in a broken file would take all memory.
     _, area = np.unique(labels[labels > 0], return_counts=True)
     return 2 * np.sqrt(area / np.pi)

@@ -250,6 +250,12 @@ def _with_split(cells: Cells, split: str) -> Cells:
 
 
 def counted(rows: Iterable[Cells]) -> str:
-    """Return the number of images of each split, as a sentence's part."""
+    """Return the number of images of each split.
+
+    Examples
+    --------
+    >>> counted([{"split": "val"}, {"split": "train"}, {"split": "train"}])
+    'train 2, val 1'
+    """
     count = Counter(cells["split"] for cells in rows)
     return ", ".join(f"{name} {count[name]}" for name in sorted(count))
