@@ -14,18 +14,13 @@ CURVES_FILE = "curves.png"
 
 
 def read_metrics(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Read what all starts of a run have logged.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's folder.
+    """Read the logs of all starts of a run.
 
     Returns
     -------
     dict of str to list of (step, value)
-        By metric, in the order of the steps; of a step that was logged twice, since a run was killed after it, the
-        later start counts.
+        By metric, in the order of the steps. If a step was logged twice, since a run was killed after it, the later
+        start counts.
     """
     found: dict[str, dict[int, float]] = {}
     files = sorted(folder.glob("logs/version_*/metrics.csv"), key=lambda path: int(path.parent.name.split("_")[1]))
@@ -39,18 +34,7 @@ def read_metrics(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def draw_curves(folder: Path) -> Path | None:
-    """Draw loss, learning rate and validation score against the step.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's folder.
-
-    Returns
-    -------
-    Path or None
-        curves.png; None if nothing was logged yet.
-    """
+    """Draw loss, learning rate and validation scores into curves.png of a run's folder; None if nothing was logged."""
     metrics = read_metrics(folder)
     if not metrics:
         return None
@@ -61,13 +45,7 @@ def draw_curves(folder: Path) -> Path | None:
 
 
 def curves_figure(metrics: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
-    """Return a figure of a run: the loss above, the validation scores below.
-
-    Parameters
-    ----------
-    metrics : mapping of str to sequence of (step, value)
-        See `read_metrics`.
-    """
+    """Return a figure of a run's metrics: the loss above, the validation scores below."""
     figure = Figure(figsize=(8, 6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
     groups = {upper: {"loss": "loss"}, lower: {"val_mean_f1": "mean F1", "val_mean_average_precision": "mAP"}}

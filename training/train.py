@@ -34,7 +34,7 @@ LAST, BEST = "last.ckpt", "best.ckpt"
 
 
 def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
-    """Train, or go on with training that was stopped.
+    """Train, or continue a training that was stopped.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
         The folder that holds the data sets.
     run_folder : Path
         Gets checkpoints, logs/version_N/metrics.csv, tensorboard/, curves.png and weights.safetensors. If it holds
-        last.ckpt, the run goes on from there; if it holds weights.safetensors too, there is nothing left to do.
+        last.ckpt, the run continues from there; if it holds weights.safetensors too, the run is finished.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
     Raises
     ------
     ConfigError
-        If the folder holds a run of another configuration, or the start does not fit.
+        If the folder holds a run of another configuration, or the weights to start from do not fit.
     DataError
         If a data set cannot be used.
     """
@@ -101,15 +101,7 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
 def build_trainer(
     config: TrainingConfig, run_folder: Path, callbacks: Sequence[lightning.Callback]
 ) -> lightning.Trainer:
-    """Make lightning's trainer for a run.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-    run_folder : Path
-    callbacks : sequence of Callback
-        What comes before the checkpoint, the logs and the progress bar.
-    """
+    """Make lightning's trainer for a run; `callbacks` come before the checkpoints, the curves and the progress bar."""
     return lightning.Trainer(
         accelerator="auto",
         devices=config.devices,

@@ -41,21 +41,9 @@ class TrainedNetwork:
 
 
 def load_trained(path: Path) -> TrainedNetwork:
-    """Read a checkpoint of a run, or a safetensors file.
+    """Read a checkpoint (``*.ckpt``) of a run, or a ``*.safetensors`` file, without running code from it.
 
-    Parameters
-    ----------
-    path : Path
-        ``*.ckpt`` or ``*.safetensors``.
-
-    Raises
-    ------
-    WeightsError
-        If the file is missing, or was not written by `cpunet train`.
-
-    Notes
-    -----
-    Neither way runs code from the file: checkpoints are read with ``weights_only``.
+    WeightsError if the file is missing, or was not written by `cpunet train`.
     """
     path = Path(path)
     if not path.is_file():
@@ -81,17 +69,9 @@ def save_trained(path: Path, trained: TrainedNetwork) -> None:
 
 
 def with_sorted_header(content: bytes) -> bytes:
-    """Sort the header of a safetensors file, whose order is otherwise left to chance.
+    """Sort the header of a safetensors file, whose order is random, so that equal weights give equal bytes.
 
-    Parameters
-    ----------
-    content : bytes
-        A whole file: the header's length (8 bytes, the smallest first), the header (JSON), the values.
-
-    Returns
-    -------
-    bytes
-        The same weights give the same bytes, and so the same sum.
+    A file holds the header's length (8 bytes, little-endian), the header (JSON) and the values.
     """
     start = 8 + int.from_bytes(content[:8], "little")
     header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()

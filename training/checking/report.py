@@ -22,13 +22,7 @@ PICTURED_OF_A_KIND, EXAMPLES = 4, 4
 
 
 def set_table(report: DataReport) -> list[dict[str, str]]:
-    """Sum each data set up in a row.
-
-    Returns
-    -------
-    list of dict of str to str
-        One a set, by the columns' heads.
-    """
+    """Sum up each data set in a row, by the heads of the columns."""
     table = []
     for folder in report.folders:
         rows = [row for row in report.rows if row.folder == folder]
@@ -56,13 +50,7 @@ def set_table(report: DataReport) -> list[dict[str, str]]:
 
 
 def report_text(report: DataReport) -> str:
-    """Write the report for a terminal.
-
-    Returns
-    -------
-    str
-        Each error in a line; warnings of one kind and set together.
-    """
+    """Write the report for a terminal: each error in a line; warnings of one kind and set together."""
     lines = []
     for row in set_table(report):
         lines.append(row["set"])
@@ -92,21 +80,14 @@ def report_text(report: DataReport) -> str:
 
 
 def verdict(report: DataReport) -> str:
-    """Say in a sentence whether training may start."""
+    """Return a sentence that says whether training may start."""
     warnings = len(report.findings) - report.errors
     begin = "Training may not start" if report.errors else "Training may start"
     return f"{begin}: {report.errors} errors, {warnings} warnings."
 
 
 def write_report(report: DataReport, path: Path) -> None:
-    """Write the report as one HTML file with pictures, which opens offline.
-
-    Parameters
-    ----------
-    report : DataReport
-    path : Path
-        Ends in ``.html``.
-    """
+    """Write the report as one ``.html`` file with pictures, which opens offline."""
     of_kind: dict[str, list[DataProblem]] = defaultdict(list)
     for finding in report.findings:
         if finding.picture:
@@ -164,7 +145,7 @@ def _pictured(finding: DataProblem) -> dict[str, object]:
 
 
 def _look(row: IndexRow, outlined: bool = False) -> NDArray[np.uint8]:
-    """Draw an image small, with its objects if wanted."""
+    """Draw a small picture of an image, with the outlines of its objects if `outlined`."""
     image = gray_of_equal_colors(read_image(row.image_path))
     step = max(1, -(-max(image.shape[:2]) // PICTURE_PX))
     small = image[::step, ::step]

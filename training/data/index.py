@@ -35,10 +35,7 @@ class IndexTable:
 def read_table(folder: Path) -> IndexTable:
     """Read index.csv without judging its rows.
 
-    Raises
-    ------
-    DataError
-        If the file is missing, is no CSV file in UTF-8, lacks a column, or has one twice.
+    DataError if the file is missing, is not CSV in UTF-8, lacks a column, or has one twice.
     """
     path = Path(folder) / INDEX
     if not path.is_file():
@@ -77,13 +74,7 @@ def read_checked_table(folder: Path) -> IndexTable:
 
 
 def index_problems(rows: Iterable[dict[str, str]]) -> list[str]:
-    """List what is wrong with the ids of a table.
-
-    Returns
-    -------
-    list of str
-        Empty if all ids can be used.
-    """
+    """List what is wrong with the ids of a table; empty if all can be used."""
     ids = [row["id"] for row in rows]
     problems = [f"the id {name!r} {fault}." for name in ids if (fault := id_fault(name))]
     # Two ids that differ by case alone are one file on Windows and macOS.
@@ -93,7 +84,7 @@ def index_problems(rows: Iterable[dict[str, str]]) -> list[str]:
 
 
 def id_fault(name: str) -> str:
-    """Say why a text cannot be an image's id, or return an empty text."""
+    """Return why a text cannot be an image's id; an empty text if it can."""
     if not name:
         return "is empty"
     if any(sign in name for sign in '/\\:*?"<>|') or any(ord(sign) < 32 for sign in name):
@@ -104,15 +95,7 @@ def id_fault(name: str) -> str:
 
 
 def write_table(folder: Path, fields: Sequence[str], rows: Iterable[dict[str, str]]) -> None:
-    """Write index.csv, whole or not at all.
-
-    Parameters
-    ----------
-    folder : Path
-    fields : sequence of str
-    rows : iterable of dict of str to str
-        A cell that is missing is written empty.
-    """
+    """Write index.csv, whole or not at all; missing cells are written empty."""
     with written_beside(Path(folder) / INDEX) as beside, beside.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fields, restval="")
         writer.writeheader()

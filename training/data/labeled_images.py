@@ -82,22 +82,9 @@ class LabeledImage:
 
 
 def read_index(folder: Path) -> list[IndexRow]:
-    """Read a data set's index.csv.
+    """Read a data set's index.csv; DataError if it is missing, lacks a column, or holds an id that is no file name.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds images/, labels/ and index.csv.
-
-    Raises
-    ------
-    DataError
-        If index.csv is missing, lacks a column, or holds an id that is no file name.
-
-    Notes
-    -----
-    An id that stands there twice is one image, which `leaking_images` and `rows_of_split` see to; `cpunet data check`
-    calls it an error.
+    An id that is listed twice is one image for `leaking_images` and `rows_of_split`; `cpunet data check` reports it.
     """
     table = read_table(folder)
     for cells in table.rows:
@@ -108,15 +95,7 @@ def read_index(folder: Path) -> list[IndexRow]:
 
 
 def row_of(folder: Path, cells: dict[str, str]) -> IndexRow:
-    """Make one row of a table into an IndexRow.
-
-    Parameters
-    ----------
-    folder : Path
-        The data set's.
-    cells : dict of str to str
-        From `cpunet.training.data.index.read_table`.
-    """
+    """Make an IndexRow of one row of index.csv (`read_table`)."""
     named = (cells[name] for name in ("id", "modality", "split", "duplicate_of"))
     return IndexRow(Path(folder), *named, cells.get("group", ""))
 
@@ -144,8 +123,8 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
 
     Notes
     -----
-    An image that stands in two sets is a leak if one copy is trained on and the other tested on, in
-    either direction: the index's `duplicate_of` is followed both ways.
+    Two copies of an image leak if one is trained on and the other tested on: the index's `duplicate_of` is followed
+    in both directions.
     """
     indices = [read_index(root / source.folder) for source in sources]
     leaks = leaking_images(row for index in indices for row in index)
@@ -173,10 +152,7 @@ def validation_sample(config: TrainingConfig, root: Path) -> list[list[IndexRow]
 def read_labeled_image(row: IndexRow) -> LabeledImage:
     """Read an image and its labels.
 
-    Raises
-    ------
-    DataError
-        If a file is missing or unreadable, the two differ in size, or the labels are not whole numbers from 0 on.
+    DataError if a file is missing or unreadable, the two differ in size, or the labels are not whole numbers from 0 on.
     """
     try:
         image, labels = read_image(row.image_path), read_image(row.labels_path)
@@ -189,13 +165,7 @@ def read_labeled_image(row: IndexRow) -> LabeledImage:
 
 
 def check_labels(labels: NDArray[np.generic], image: NDArray[np.generic]) -> str:
-    """Say why an array cannot be the labels of an image, or return an empty text.
-
-    Parameters
-    ----------
-    labels, image : ndarray
-        As their files hold them.
-    """
+    """Return why an array cannot be the labels of an image; an empty text if it can."""
     if labels.shape != image.shape[:2]:
         return f"the image has the shape {image.shape[:2]} and its labels {labels.shape}."
     if not np.issubdtype(labels.dtype, np.integer):

@@ -21,7 +21,7 @@ Cells = dict[str, str]
 
 
 def inseparable(folder: Path, rows: Sequence[Cells]) -> list[list[int]]:
-    """Put together the images that must stay on one side: pixel duplicates, and those of one group.
+    """Group the images that must stay on one side of a split: equal pixels, duplicates, and images of one group.
 
     Parameters
     ----------
@@ -33,12 +33,7 @@ def inseparable(folder: Path, rows: Sequence[Cells]) -> list[list[int]]:
     Returns
     -------
     list of list of int
-        Numbers of rows, each in one list, most of which hold a single one.
-
-    Raises
-    ------
-    DataError
-        If an image cannot be read.
+        Numbers of rows; each is in one list, most lists hold a single one.
     """
     records = [row_of(folder, cells) for cells in rows]
     pairs: list[tuple[Key, Key]] = []
@@ -59,7 +54,7 @@ def inseparable(folder: Path, rows: Sequence[Cells]) -> list[list[int]]:
 
 
 def split_by_column(rows: Sequence[Cells], column: str, renamed: Mapping[str, str]) -> list[Cells]:
-    """Take the splits from a column that the table already has.
+    """Take the splits from a column of the table; images that are ``excluded`` stay so.
 
     Parameters
     ----------
@@ -67,11 +62,6 @@ def split_by_column(rows: Sequence[Cells], column: str, renamed: Mapping[str, st
     column : str
     renamed : mapping of str to str
         Such as ``{"training": "train"}``; other values stay as they are.
-
-    Returns
-    -------
-    list of dict of str to str
-        Images whose split is ``excluded`` keep it.
 
     Raises
     ------
@@ -96,7 +86,7 @@ def split_at_random(
     seed: int,
     stratify: str | None = None,
 ) -> list[Cells]:
-    """Draw the splits.
+    """Draw the splits; images that are ``excluded`` stay so.
 
     Parameters
     ----------
@@ -106,14 +96,9 @@ def split_at_random(
     fractions : mapping of str to float
         The share of each split; they add up to 1.
     seed : int
-        The same seed and images give the same splits, in whatever order the table stands.
+        The same seed and images give the same splits, in any order of the table.
     stratify : str, optional
-        A column, such as ``modality``, each of whose values is shared out by the same fractions.
-
-    Returns
-    -------
-    list of dict of str to str
-        Images whose split is ``excluded`` keep it.
+        A column, such as ``modality``: the images of each of its values are split by the same fractions.
 
     Raises
     ------

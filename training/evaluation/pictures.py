@@ -65,12 +65,7 @@ class Window(NamedTuple):
 
 
 def outcomes(truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> Outcomes:
-    """Sort objects into true positives, false positives and false negatives at `OUTCOME_THRESHOLD`.
-
-    Parameters
-    ----------
-    truth, prediction : ndarray of shape (Y, X), integer
-    """
+    """Sort objects into true positives, false positives and false negatives at `OUTCOME_THRESHOLD`."""
     hit = overlap(truth, prediction).iou > OUTCOME_THRESHOLD
     truth_ids, prediction_ids = (np.unique(labels[labels != 0]) for labels in (truth, prediction))
     found = np.isin(prediction, prediction_ids[hit.any(axis=0)])
@@ -138,7 +133,7 @@ def outcome_picture(image: NDArray[np.generic], window: Window, shown: Outcomes)
 
 
 def f1_figure(methods: Sequence[ScoredMethod]) -> Figure:
-    """Draw F1 against the IoU that a match must exceed, a line a method."""
+    """Draw F1 against the IoU that a match must exceed, one line a method."""
     figure = Figure(figsize=(6.4, 4.2))
     axes = figure.subplots()
     for number, method in enumerate(methods):
@@ -150,13 +145,9 @@ def f1_figure(methods: Sequence[ScoredMethod]) -> Figure:
 
 
 def recall_figure(methods: Sequence[ScoredMethod], recalls: Mapping[str, Sequence[Sequence[BinRecall]]]) -> Figure:
-    """Draw the share of true objects found in each bin: a column a fact, a row an IoU threshold.
+    """Draw the share of true objects found in each bin: one column a property, one row an IoU threshold.
 
-    Parameters
-    ----------
-    methods : sequence of ScoredMethod
-    recalls : mapping of str to sequence of sequence of BinRecall
-        By the fact's title, for each method, for each bin.
+    `recalls` holds, by the title of the property, a list of bins for each method.
     """
     figure = Figure(figsize=(4.0 * len(recalls), 6.4), layout="constrained")
     grid = figure.subplots(len(RECALL_THRESHOLDS), len(recalls), sharey=True, sharex="col", squeeze=False)
@@ -176,7 +167,7 @@ def recall_figure(methods: Sequence[ScoredMethod], recalls: Mapping[str, Sequenc
 
 
 def count_figure(methods: Sequence[ScoredMethod]) -> Figure:
-    """Draw the number of predicted against true objects, a point an image."""
+    """Draw the number of predicted against true objects, one point an image."""
     figure = Figure(figsize=(4.8, 4.8))
     axes = figure.subplots()
     largest = 1

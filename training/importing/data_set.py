@@ -28,16 +28,16 @@ OVERLAP_FIELD = "overlap_px"
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What is said of a whole import.
+    """Options of a whole import.
 
     Attributes
     ----------
     modality : str
-        For images of which the source does not say it.
+        For images whose source does not give it.
     group_pattern : str or None
-        A regular expression with one pair of brackets; what they hold of an image's id is its group.
+        A regular expression with one pair of brackets, whose match in an image's id is its group.
     against : tuple of Path
-        Data sets whose images are looked up: an image that one of them has gets `duplicate_of`.
+        Data sets in which duplicates are searched; an image found there gets `duplicate_of`.
     skip_unpaired : bool
         Leave out images without labels, and labels without an image, instead of refusing.
     """
@@ -55,13 +55,13 @@ def pair_sources(sources: Sequence[Path]) -> list[Pairing]:
 
 
 def pair_source(source: Path, sets: Collection[str]) -> Pairing:
-    """Recognize a folder by what is in it: our own layout, or one mask an object as in the Data Science Bowl 2018.
+    """Recognize a folder by its content: our own layout, or one mask an object as in the Data Science Bowl 2018.
 
     Parameters
     ----------
     source : Path
     sets : collection of str
-        Names of all sets that become part of the new one: a duplicate in one of them is named by its id alone.
+        Names of all sets that are merged: a duplicate in one of them is named by its id alone.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
     Raises
     ------
     DataError
-        If the target exists, or a file cannot be used; all such files are named, and nothing is written.
+        If the target exists, or files cannot be used; the message names all of them.
     """
     if target.exists():
         raise DataError(f"{target}: this exists already. Name a folder that does not, or remove it first.")
@@ -163,7 +163,7 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
 
 
 def _store(pair: Pair, label_format: str, folder: Path, earlier: SeenImages) -> tuple[dict[str, str], str]:
-    """Write one image and its labels; return its row of index.csv, and a sentence on what was undone or found."""
+    """Write one image and its labels; return its row of index.csv, and a sentence on changes and doubts."""
     source = read_source_image(pair.image)
     read = read_labels(pair.labels, label_format)
     image = source.pixels
@@ -213,7 +213,7 @@ def _group(name: str, pattern: str | None) -> str:
 
 
 def _images_of(folders: Iterable[Path]) -> SeenImages:
-    """Look at each image of other data sets, by the name <set>/<id>."""
+    """Read each image of other data sets; they are named <set>/<id>."""
     seen = SeenImages()
     for folder in folders:
         for row in tqdm(read_index(folder), desc=f"look at {folder.name}", unit="image", disable=None):
@@ -222,7 +222,7 @@ def _images_of(folders: Iterable[Path]) -> SeenImages:
 
 
 def _with_splits(folder: Path, rows: list[dict[str, str]]) -> tuple[list[dict[str, str]], str]:
-    """Give splits to the images that have none; return the rows, and a sentence that says so."""
+    """Give splits to images without one; return the rows, and a sentence about it."""
     if all(cells["split"] for cells in rows):
         return rows, f"splits, as they were: {counted(rows)}."
     split_of: dict[int, str] = {}

@@ -52,19 +52,9 @@ def read_sources(config: TrainingConfig, root: Path) -> tuple[list[list[IndexRow
 
 
 def normalized_patch(image: LabeledImage, config: TrainingConfig, scale: float = 1.0) -> Patch:
-    """Normalize a whole labeled image, by the code that the module runs.
+    """Normalize a whole labeled image, by the code that the module runs, then enlarge it by `scale`.
 
-    Parameters
-    ----------
-    image : LabeledImage
-    config : TrainingConfig
-    scale : float
-        The normalized image is then enlarged by this factor.
-
-    Raises
-    ------
-    DataError
-        If the image does not fit the configuration.
+    DataError if the image does not fit the configuration.
     """
     try:
         channels, usable = prepare_image(image.image, config.channels)

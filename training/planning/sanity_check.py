@@ -50,20 +50,9 @@ class SanityCheck:
 
 
 def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[SanityCheck]:
-    """Run all checks, and draw patches with their labels and targets.
+    """Run all checks, and write patches.png with patches, labels and targets into `folder`.
 
-    Parameters
-    ----------
-    config : TrainingConfig
-    root : Path
-        The folder that holds the data sets.
-    folder : Path
-        Gets patches.png.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If training could not even begin.
+    ConfigError or DataError if training could not even begin.
     """
     torch.manual_seed(config.seed)
     _, sources, _ = read_sources(config, root)
@@ -82,7 +71,7 @@ def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[San
 
 
 def check_objects(patches: Sequence[Patch]) -> SanityCheck:
-    """Look whether patches hold objects, and finite numbers."""
+    """Check that patches hold objects, and finite numbers."""
     objects = [len(np.unique(patch.labels[patch.labels > 0])) for patch in patches]
     finite = all(np.isfinite(patch.image).all() for patch in patches)
     text = f"{len(patches)} augmented patches hold {', '.join(map(str, objects))} objects"
@@ -96,7 +85,7 @@ def undecided_loss(loss: SegmentationLoss, batch: Item) -> float:
 
 
 def least_loss(loss: SegmentationLoss, batch: Item) -> float:
-    """Return the loss of a network that knows the targets: not 0 where a target lies between 0 and 1."""
+    """Return the loss of a perfect network, which is not 0 where targets lie between 0 and 1."""
     _, targets, weights = batch
     near = targets.clamp(CLOSEST, 1 - CLOSEST)
     logits = near.log() if loss.softmax else torch.logit(near)
@@ -104,7 +93,7 @@ def least_loss(loss: SegmentationLoss, batch: Item) -> float:
 
 
 def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> SanityCheck:
-    """Compare the loss before any training with that of an undecided network.
+    """Compare the loss of an untrained network with that of an undecided one.
 
     Parameters
     ----------
@@ -112,7 +101,7 @@ def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> S
         Not trained yet.
     batch : tuple of Tensor
     expected : bool
-        Whether the network begins at random, and so should be undecided.
+        Whether the weights are random, so that the network should be undecided.
     """
     image, targets, weights = batch
     with torch.no_grad():
@@ -129,14 +118,7 @@ def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> S
 
 
 def check_overfitting(task: SegmentationTask, batch: Item) -> SanityCheck:
-    """Train on one batch alone, which any network that can learn at all learns by heart.
-
-    Parameters
-    ----------
-    task : SegmentationTask
-        Changed.
-    batch : tuple of Tensor
-    """
+    """Train `task` on one batch alone, which any network that can learn at all learns by heart."""
     image, targets, weights = batch
     undecided, least = undecided_loss(task.loss, batch), least_loss(task.loss, batch)
     optimizer = build_optimizer(trainable_parameters(task.network), task.config)
@@ -160,18 +142,7 @@ def check_overfitting(task: SegmentationTask, batch: Item) -> SanityCheck:
 
 
 def picture_of_patches(patches: Sequence[Patch], config: TrainingConfig) -> NDArray[np.uint8]:
-    """Draw patches below each other: image, image with outlines, each target, and the pixel weights.
-
-    Parameters
-    ----------
-    patches : sequence of Patch
-        After augmentation.
-    config : TrainingConfig
-
-    Returns
-    -------
-    ndarray of shape (Y, X, 3), uint8
-    """
+    """Draw augmented patches below each other: image, outlines, each target and the pixel weights; uint8 (Y, X, 3)."""
     rows = []
     for patch in patches:
         gray = gray_picture(np.moveaxis(patch.image, 0, -1))
