@@ -1,12 +1,10 @@
 import contextlib
 import os
-import pickle
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,17 +14,16 @@ import yaml
 from skimage.io import imsave
 
 from cpunet.__main__ import main
-from cpunet.errors import ConfigError, WeightsError
+from cpunet.errors import ConfigError
 from cpunet.scores import pool_scores
 from cpunet.training.config import config_from_dict
 from cpunet.training.curves import read_metrics
-from cpunet.training.data.labeled_images import read_labeled_image, rows_of_split
+from cpunet.training.data.labeled_images import rows_of_split
 from cpunet.training.evaluation.torch_model import score_images, torch_model
-from cpunet.training.patches.sources import normalized_patch, read_sources
-from cpunet.training.patches.stream import PatchStream
+from cpunet.training.patches.sources import read_sources
 from cpunet.training.task import SegmentationTask
 from cpunet.training.train import train
-from cpunet.training.weights import load_trained, save_trained
+from cpunet.training.weights import load_trained
 from tests.drawn_data_set import SMALL, write_data_set
 
 
@@ -244,42 +241,6 @@ def test_a_run_of_another_configuration_is_not_gone_on_with(data_root, tmp_path,
     train(config, data_root, tmp_path)
     with pytest.raises(ConfigError, match="another learning_rate"):
         train(replace(config, learning_rate=0.5), data_root, tmp_path)
-
-
-def test_patches_do_not_depend_on_where_the_stream_begins(data_root, small_config):
-    rows = rows_of_split(small_config.data, data_root, "train")
-    sources = [[normalized_patch(read_labeled_image(row), small_config) for row in source] for source in rows]
-    whole, rest = PatchStream(sources, small_config, 0, 10), PatchStream(sources, small_config, 6, 4)
-    for index in range(4):
-        for one, other in zip(whole[6 + index], rest[index], strict=True):
-            np.testing.assert_array_equal(one.numpy(), other.numpy())
-
-
-def test_weights_survive_saving(data_root, tmp_path, small_config):
-    trained = load_trained(train(replace(small_config, steps=2, validate_every=2), data_root, tmp_path))
-    save_trained(tmp_path / "copy.safetensors", trained)
-    copy = load_trained(tmp_path / "copy.safetensors")
-    assert copy.config == trained.config
-    assert copy.facts == trained.facts
-    image = torch.rand(1, 1, 32, 32)
-    torch.testing.assert_close(copy.network(image), trained.network(image))
-
-
-class Bomb:
-    def __reduce__(self):
-        return (Path.touch, (Path("exploded"),))
-
-
-@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
-@pytest.mark.parametrize("suffix", [".ckpt", ".safetensors"])
-@pytest.mark.parametrize("content", [b"", b"text", pickle.dumps(Bomb())], ids=["empty", "text", "pickle"])
-def test_files_of_strangers_are_refused_and_never_run(tmp_path, monkeypatch, suffix, content):
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / f"weights{suffix}"
-    path.write_bytes(content)
-    with pytest.raises(WeightsError, match="no weights"):
-        load_trained(path)
-    assert not (tmp_path / "exploded").exists()
 
 
 def test_an_image_that_does_not_fit_is_named(tmp_path, capsys, small_yaml):

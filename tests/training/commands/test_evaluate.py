@@ -13,8 +13,7 @@ from cpunet.model.session import load_model
 from cpunet.scores import pool_scores, score_image
 from cpunet.segment import Options, segment_image
 from cpunet.training.config import config_to_dict
-from cpunet.training.data.labeled_images import IndexRow, read_index, read_labeled_image
-from cpunet.training.evaluation.label_folder import find_label_files
+from cpunet.training.data.labeled_images import read_index, read_labeled_image
 from cpunet.training.evaluation.torch_model import torch_model
 from cpunet.training.network.build import build_network
 from cpunet.training.weights import CONFIG_KEY, NETWORK_PREFIX, TrainedNetwork, save_trained
@@ -132,17 +131,6 @@ def test_one_file_never_serves_two_images(tmp_path, beside, capsys):
     error = capsys.readouterr().err
     assert "first/f6 and second/f6" in error
     assert str(beside / "second") in error
-
-
-@pytest.mark.parametrize(
-    "ending", ["", "_mask", "_masks", "_seg", "_cp_masks", "_label", "_labels", ".stardist", "_stardist"]
-)
-@pytest.mark.parametrize("suffix", [".tif", ".TIFF", ".png"])
-def test_names_of_label_files(tmp_path, ending, suffix):
-    for name in (f"a{ending}{suffix}", f"ab{ending}{suffix}", "a_notes.txt", f"a{ending}.npy"):
-        (tmp_path / name).touch()
-    row = IndexRow(tmp_path / "set", "a", "", "val", "")
-    assert find_label_files("A", tmp_path, [row]) == {("set", "a"): tmp_path / f"a{ending}{suffix}"}
 
 
 def test_masks_beside_the_images_are_told_from_them(drawn, beside, output):

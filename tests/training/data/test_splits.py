@@ -9,6 +9,7 @@ from cpunet.training.data.index import read_table, write_table
 from cpunet.training.data.labeled_images import read_index
 from cpunet.training.data.splits import inseparable, split_at_random, split_by_column, split_in_folds
 from tests.import_sources import data
+from tests.written_sets import write_small_set
 
 FIELDS = ["id", "modality", "split", "duplicate_of", "group"]
 
@@ -207,3 +208,21 @@ def test_an_image_that_cannot_be_read_is_named(folder, capsys):
     (folder / "images/a07.tif").unlink()
     assert data("split", folder, "--random") == 2
     assert "a07" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        (["--random", "--fractions", "train=0.5", "val=0.5"], False),
+        (["--column", "stage"], False),
+        (["--column", "fold", "--rename", "1=train", "2=val"], True),
+        (["--folds", "2", "--validate-on", "1"], True),
+    ],
+)
+def test_folds_of_an_earlier_draw_go(tmp_path, words, left):
+    rows = ((f"a{seed}", "train", "", seed, {"stage": "val", "fold": str(seed % 2 + 1)}) for seed in range(4))
+    write_small_set(tmp_path / "set", *rows)
+    assert data("split", tmp_path / "set", *words) == 0
+    table = read_table(tmp_path / "set")
+    assert ("fold" in table.fields) is left
+    assert {row["stage"] for row in table.rows} == {"val"}
