@@ -1,4 +1,4 @@
-"""The curves of a run: what its logs hold, drawn into one picture."""
+"""Read the logs of a run, and draw its curves into one picture."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def figure_uri(figure: Figure) -> str:
     Make it by ``Figure(...)``: pyplot would keep it in memory and look for a screen.
     """
     stream = io.BytesIO()
-    # Without a date, and with names that are not drawn at random, the same figures give the same page.
+    # Without a date, and with a fixed salt instead of random names, the same figures give the same page.
     with matplotlib.rc_context({"svg.hashsalt": "cpunet"}):
         figure.savefig(stream, format="svg", bbox_inches="tight", metadata={"Date": None})
     return _data_uri("image/svg+xml", stream.getvalue())

@@ -88,7 +88,7 @@ def check_data(folders: Sequence[Path]) -> DataReport:
         rows += of_set
     names = Counter(folder.name for folder in folders)
     findings += [
-        DataProblem(ERROR, "index", name, f"{count} of the folders have this name, by which sets are told apart.")
+        DataProblem(ERROR, "index", name, f"{count} of the folders have this name, which must identify a set.")
         for name, count in names.items()
         if count > 1
     ]
@@ -171,7 +171,7 @@ def _duplicate_findings(rows: Sequence[IndexRow], facts: Sequence[ImageFacts]) -
 
 
 def near_duplicates(facts: Sequence[ImageFacts]) -> list[tuple[ImageFacts, ImageFacts, float]]:
-    """Find images that show the same, whatever their bit depth, contrast and size.
+    """Find images that show the same, independent of bit depth, contrast and size.
 
     Returns
     -------

@@ -94,7 +94,7 @@ def _add_split(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--validate-on", type=int, metavar="k", help="with --folds: the fold to validate on, 1 to K")
     parser.add_argument("--stratify", metavar="NAME", help="share each value of this column out alike: modality")
-    parser.add_argument("--seed", type=int, default=1, help="of what is drawn (1)")
+    parser.add_argument("--seed", type=int, default=1, help="of the random draw (1)")
     parser.set_defaults(do=_split)
 
 

@@ -143,7 +143,7 @@ def split_in_folds(
     """
     if folds < 2 or not 1 <= validate_on <= folds:
         raise DataError(f"--folds must be 2 or more and --validate-on 1 to {folds}; got {folds} and {validate_on}.")
-    # Test images stay unseen in every fold, and so does whatever hangs together with one.
+    # Test images stay unseen in every fold, and so do all images of their families.
     tested = {
         number for family in families if any(rows[each]["split"] == "test" for each in family) for number in family
     }
@@ -164,7 +164,7 @@ def _share_out(
     seed: int,
     stratify: str | None,
 ) -> dict[int, str]:
-    """Give each family to the share that lacks most, in a drawn order; return the share of each row.
+    """Give each family to the share that lacks most, in random order; return the share of each row.
 
     Notes
     -----
@@ -178,7 +178,7 @@ def _share_out(
     used.sort(key=lambda family: rows[family[0]]["id"])
     if len(used) < len(shares):
         raise DataError(
-            f"There are {len(used)} images or groups that can be told apart (duplicates and images of one group stay "
+            f"There are {len(used)} independent images or groups (duplicates and images of one group stay "
             f"together), and {len(shares)} splits or folds to fill."
         )
     strata: dict[str, list[list[int]]] = defaultdict(list)
@@ -188,7 +188,7 @@ def _share_out(
     total: Counter[str] = Counter()
     drawn: dict[int, str] = {}
     reached = 0
-    for members in strata.values():  # in the order drawn, so that chance decides which stratum lacks what
+    for members in strata.values():  # in random order, so that chance decides which stratum lacks what
         size = sum(len(family) for family in members)
         reached += size
         lack_here = {share: fraction * size for share, fraction in shares.items()}

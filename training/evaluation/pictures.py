@@ -34,7 +34,7 @@ WINDOW_DIAMETERS = 10
 # Camera noise in the lowest bits is invisible, and most of a PNG's size.
 GRAY_STEP = 8
 
-# Okabe and Ito's colors, told apart by every kind of eye; style and marker differ too.
+# Okabe and Ito's colors, which color-blind readers can distinguish; style and marker differ too.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")

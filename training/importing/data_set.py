@@ -185,15 +185,17 @@ def _store(pair: Pair, label_format: str, folder: Path, earlier: SeenImages) -> 
         "channels": str(1 if image.ndim == 2 else image.shape[2]),
         "objects": str(read.labels.max(initial=0)),
     }
-    said = [read.note] if read.note else []
+    notes = [read.note] if read.note else []
     if duplicate and not cells["duplicate_of"]:
         cells["duplicate_of"] = duplicate
-        said += [f"{difference} as {duplicate}"] if difference else []
+        notes += [f"{difference} as {duplicate}"] if difference else []
     elif duplicate and cells["duplicate_of"] != duplicate:
-        said.append(f"{difference or 'the same pixels'} as {duplicate}; its duplicate_of stays {cells['duplicate_of']}")
+        notes.append(
+            f"{difference or 'the same pixels'} as {duplicate}; its duplicate_of stays {cells['duplicate_of']}"
+        )
     if label_format == "masks":
         cells[OVERLAP_FIELD] = str(read.overlap_px)
-    return cells, "; ".join(said)
+    return cells, "; ".join(notes)
 
 
 def _group(name: str, pattern: str | None) -> str:

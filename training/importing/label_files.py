@@ -159,7 +159,7 @@ def _refuse_a_mask(labels: NDArray[np.int32], pieces: NDArray[np.int32]) -> None
     large = int((areas >= SMALLEST_SHARE * areas.max()).sum())
     if large > 1:
         raise LabelFileError(
-            f"this is a mask: all {large} objects have the same value, so that touching ones cannot be told apart. "
+            f"this is a mask: all {large} objects have the same value, so that touching objects cannot be separated. "
             f"{SAVE_AS} If it is one object, say --label-format instances with --images and --labels."
         )
 

@@ -109,7 +109,7 @@ def test_even_a_small_fraction_of_few_images_gets_one():
         "val": 1,
         "test": 1,
     }
-    with pytest.raises(DataError, match="2 images or groups that can be told apart"):
+    with pytest.raises(DataError, match="2 independent images or groups"):
         split_at_random(rows, [[0, 1], [2]], {"train": 0.9, "val": 0.05, "test": 0.05}, 1)
 
 
@@ -193,7 +193,7 @@ def test_a_column_becomes_the_split(folder, capsys):
         (["--random", "--stratify", "plate"], "no column 'plate' to stratify by"),
         (["--folds", "3"], "needs --validate-on, 1 to 3"),
         (["--folds", "3", "--validate-on", "4"], "--validate-on 1 to 3; got 3 and 4"),
-        (["--folds", "9", "--validate-on", "1"], "8 images or groups that can be told apart"),
+        (["--folds", "9", "--validate-on", "1"], "8 independent images or groups"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
