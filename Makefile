@@ -1,9 +1,9 @@
-# Two worlds, an environment each, in .venv/ (git-ignored). Each target sets up what it needs; repeating it is quick.
+# Two worlds with an environment each in .venv/ (git-ignored). Each target sets up what it needs, and only once.
 #   make demo    the module in real CellProfiler, beside IdentifyPrimaryObjects
 #   make test    all tests
 #   make lint    ruff and mypy
 #   make bench   speed and memory, side by side with IdentifyPrimaryObjects
-#   make bundles the plugin as one zip a system in dist/, for CellProfiler's installed application; checked and run
+#   make bundles one zip for each system in dist/, for CellProfiler's installed application; checked and run
 #   make clean   remove what was made
 # On a machine without an NVIDIA GPU, torch's CPU build saves 4 GB:
 #   make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -12,13 +12,16 @@ SHELL := /bin/sh
 CELLPROFILER := .venv/cellprofiler
 TRAINING := .venv/training
 RUNTIME38 := .venv/runtime38
-# The packages that CellProfiler pins are old, and cannot even be imported with deprecations as errors.
+# The packages that CellProfiler pins are old: with deprecations as errors they cannot be imported.
 OLD_PYTEST := -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning \
 	-W "ignore:numpy.ndarray size changed"
 PIP := -m pip --disable-pip-version-check install --quiet
 
-# What both Pythons run, each as far as it has the packages.
-WORLDS := tests/runtime tests/docs tests/benchmarks tests/packaging
+# Tests run in two processes. One process runs all tests of a file, so that nothing that a file prepares for all its tests
+# is prepared twice.
+IN_PARALLEL := -n 2 --dist loadscope
+# Folders with tests for both worlds: each world collects those that it has the packages for.
+BOTH_WORLDS := tests/docs tests/packaging tests/benchmarks tests/runtime
 
 .PHONY: demo test test-cellprofiler test-training test-runtime38 lint bench bundles clean
 
@@ -31,17 +34,18 @@ test: test-training test-cellprofiler test-runtime38
 # The plugin in its host: Python 3.9 or 3.8, no torch.
 test-cellprofiler: $(CELLPROFILER)/.ready
 	jdk=$$(scripts/need_jdk_and_compiler.sh) && JAVA_HOME="$$jdk" PYTHONPATH=plugins \
-		$(CELLPROFILER)/bin/python $(OLD_PYTEST) $(WORLDS) tests/plugin tests/window
+		$(CELLPROFILER)/bin/python $(OLD_PYTEST) $(IN_PARALLEL) tests/plugin $(BOTH_WORLDS) tests/window
 
+# The folders with slow tests come first, so that no process ends long after the other. Each process has one core.
 test-training: $(TRAINING)/.ready
-	$(TRAINING)/bin/python -m pytest $(WORLDS) tests/training tests/export
+	OMP_NUM_THREADS=1 $(TRAINING)/bin/python -m pytest $(IN_PARALLEL) --no-loadscope-reorder tests/export tests/training $(BOTH_WORLDS)
 
 # The oldest Python that CellProfiler's installed application has.
 test-runtime38:
 	@if scripts/find_python.sh 3.8 >/dev/null; then \
 		$(MAKE) --no-print-directory $(RUNTIME38)/.ready \
-		&& echo "PYTHONPATH=plugins $(RUNTIME38)/bin/python $(OLD_PYTEST) tests/runtime" \
-		&& PYTHONPATH=plugins $(RUNTIME38)/bin/python $(OLD_PYTEST) tests/runtime; \
+		&& echo "PYTHONPATH=plugins $(RUNTIME38)/bin/python $(OLD_PYTEST) $(IN_PARALLEL) tests/runtime" \
+		&& PYTHONPATH=plugins $(RUNTIME38)/bin/python $(OLD_PYTEST) $(IN_PARALLEL) tests/runtime; \
 	else \
 		echo "SKIPPED the runtime's tests on Python 3.8: no Python 3.8 was found (pyenv install 3.8, or uv python install 3.8)"; \
 	fi
@@ -56,8 +60,8 @@ bench: $(CELLPROFILER)/.ready
 	$(CELLPROFILER)/bin/python -W ignore benchmarks/memory_flat.py
 	-$(CELLPROFILER)/bin/python -W ignore benchmarks/memory_flat.py --primary
 
-# Downloads onnxruntime's published wheels for each system (80 MB, kept in .cache/wheels). The checks run the zip for
-# Linux in a Python that has CellProfiler's packages and no other.
+# Downloads the published wheels of onnxruntime for each system (80 MB, kept in .cache/wheels). The checks run the zip for
+# Linux in a Python with no other packages than those of CellProfiler.
 bundles: $(CELLPROFILER)/.ready
 	PYTHONPATH=plugins $(CELLPROFILER)/bin/python -m bundles.build_bundles --output dist
 	jdk=$$(scripts/need_jdk_and_compiler.sh) && JAVA_HOME="$$jdk" PYTHONPATH=plugins CPUNET_BUNDLES="$(CURDIR)/dist" \

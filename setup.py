@@ -1,4 +1,4 @@
-"""Packages and extras; the version is read from the runtime, so that it stands in one place."""
+"""Packages and extras. The version is read from plugins/cpunet/__init__.py, the only place that has it."""
 
 import re
 from pathlib import Path
@@ -33,7 +33,7 @@ TRAINING = [
     *EXPORT,
 ]
 
-# Where the code of each package lies: one import name over three folders, each of which a reader finds at the top.
+# The folder of each package: one import name, cpunet, for four folders at the top of the repository.
 ROOTS = {
     "cpunet": "plugins/cpunet",
     "cpunet.training": "training",
@@ -43,7 +43,7 @@ ROOTS = {
 
 
 def packages():
-    """Name each folder of the roots that holds code."""
+    """Name each folder with code below the roots."""
     found = [*ROOTS]
     for root, folder in ROOTS.items():
         found += [f"{root}.{name}" for name in find_packages(str(HERE / folder))]
@@ -71,7 +71,7 @@ setup(
         "gpu": GPU,
         "export": EXPORT,
         "training": TRAINING,
-        "test": ["pytest", "ruff", "mypy"],
+        "test": ["pytest", "pytest-xdist", "ruff", "mypy"],
     },
     entry_points={"console_scripts": ["cpunet = cpunet.__main__:main"]},
 )

@@ -1,11 +1,14 @@
-"""Read the images of a labeled data set; the benchmarks run where the training package is not installed."""
+"""Read labeled data sets where the training package is not installed, and change the size of their images."""
 
 import csv
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import Iterator, NamedTuple, TypeVar
 
 import numpy as np
 from skimage.io import imread
+from skimage.transform import resize
+
+Labeled = TypeVar("Labeled")
 
 
 class BenchmarkImage(NamedTuple):
@@ -17,24 +20,32 @@ class BenchmarkImage(NamedTuple):
 
 
 def labeled_images(folder: Path, split: str, modality: str = "") -> Iterator[BenchmarkImage]:
-    """Read the images of one split, one after the other.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds images/, labels/ and index.csv.
-    split : str
-        Such as ``val``.
-    modality : str
-        Only this one; all if empty.
-
-    Yields
-    ------
-    BenchmarkImage
-    """
+    """Yield the images of one split, and of one modality unless it is empty, of a folder with an index.csv."""
     with (folder / "index.csv").open(newline="", encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if row["split"] == split and modality in ("", row["modality"])]
     for row in rows:
         name = f"{row['id']}.png"
         labels = imread(str(folder / "labels" / name)).astype(np.int32)
         yield BenchmarkImage(row["id"], imread(str(folder / "images" / name)), labels)
+
+
+def zero_to_one(image: np.ndarray) -> np.ndarray:
+    """Divide an integer image by the largest value of its type, as CellProfiler does when it loads one.
+
+    >>> zero_to_one(np.array([0, 255], np.uint8)).tolist()
+    [0.0, 1.0]
+    """
+    return image.astype(np.float32) / np.iinfo(image.dtype).max
+
+
+def resized(truth: Labeled, factor: float) -> Labeled:
+    """Enlarge a labeled image by a factor, or shrink it by one below 1, as another magnification would show it.
+
+    The integer image, (Y, X) or (Y, X, C), is interpolated linearly in its own type, and smoothed first where it
+    shrinks. Each pixel of the labels, (Y, X), is the nearest one. The result has the type of ``truth``.
+    """
+    shape = tuple(round(size * factor) for size in truth.labels.shape)
+    kept = {"mode": "edge", "preserve_range": True}
+    image = resize(truth.image, (*shape, *truth.image.shape[2:]), order=1, anti_aliasing=factor < 1, **kept)
+    labels = resize(truth.labels, shape, order=0, anti_aliasing=False, **kept)
+    return type(truth)(truth.id, np.rint(image).astype(truth.image.dtype), labels.astype(np.int32))

@@ -1,6 +1,6 @@
-"""How much memory CellProfiler holds while the module works through many image sets in one process.
+"""Print how much memory CellProfiler holds while the module works through many image sets in one process.
 
-What the process holds after each image set is printed, and the most that it has ever held. Linux only: it reads /proc.
+Printed are the memory after some image sets, and the most so far. Linux only: it reads /proc.
 """
 
 import argparse
@@ -16,14 +16,14 @@ sys.path[:0] = [str(REPOSITORY / "plugins"), str(REPOSITORY)]
 import numpy as np
 
 from benchmarks.run_module import objects_unet, primary_objects, run_analysis
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.find import DEFAULT_MODEL
 
 MOST_GROWTH = 0.02
 
 
 class Memory(NamedTuple):
-    """What this process holds (its resident set) and the most that it has ever held, in bytes."""
+    """The resident set of this process, and the largest that it ever was, in bytes."""
 
     now: int
     most: int
@@ -36,11 +36,9 @@ def memory_held() -> Memory:
 
 
 def fields(shape: Tuple[int, int], count: int, diameter_px: float) -> Iterator[np.ndarray]:
-    """Yield as many images, none like another: ten drawn fields, mirrored and shifted."""
-    drawn = [
-        draw_field(shape, columns=max(3, shape[1] // 70), diameter_px=diameter_px, seed=seed).image
-        for seed in range(10)
-    ]
+    """Yield images (Y, X) that all differ: ten synthetic fields, mirrored and shifted."""
+    columns = max(3, shape[1] // 70)
+    drawn = [synthetic_field(shape, columns=columns, diameter_px=diameter_px, seed=seed).image for seed in range(10)]
     for number in range(count):
         image = drawn[number % len(drawn)]
         image = image[:: -1 if number // 10 % 2 else 1, :: -1 if number // 20 % 2 else 1]
@@ -48,33 +46,9 @@ def fields(shape: Tuple[int, int], count: int, diameter_px: float) -> Iterator[n
 
 
 def memory_by_image_set(module: Any, shape: Tuple[int, int], count: int, diameter_px: float = 30) -> Dict[int, Memory]:
-    """Run a module on image sets, one after another, and note the memory after each.
-
-    Parameters
-    ----------
-    module : cellprofiler_core.module.Module
-        From `benchmarks.run_module`.
-    shape : tuple of int
-        Of the images.
-    count : int
-        How many image sets.
-    diameter_px : float
-        Of the nuclei.
-
-    Returns
-    -------
-    dict of int to Memory
-        By image set, from 1.
-    """
+    """Run a module of `benchmarks.run_module` on image sets; return the memory after each, by its number from 1."""
     images = fields(shape, count, diameter_px)
     return {number: memory_held() for number, _ in enumerate(run_analysis(module, images), start=1)}
-
-
-def growth_after_tenth(noted: Dict[int, Memory]) -> Tuple[float, float]:
-    """Return by what part what is held, and the most ever, have at most grown after the tenth image set."""
-    later = [memory for number, memory in noted.items() if number > 10]
-    tenth = noted[10]
-    return max(memory.now for memory in later) / tenth.now - 1, max(memory.most for memory in later) / tenth.most - 1
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -91,7 +65,8 @@ def main(arguments: Sequence[str]) -> int:
     print("image set    held (MB)    most ever (MB)")
     for number in sorted({1, 10, 20, 50, 100, 200, 400, chosen.image_sets} & set(noted)):
         print(f"{number:>9}    {noted[number].now / 1e6:>9.1f}    {noted[number].most / 1e6:>14.1f}")
-    held, most = growth_after_tenth(noted)
+    later = [memory for number, memory in noted.items() if number > 10]
+    held, most = (max(values) / at_tenth - 1 for values, at_tenth in zip(zip(*later), noted[10]))
     print(f"after the tenth, at most: held {100 * held:+.2f} %, most ever {100 * most:+.2f} %")
     return int(max(held, most) > MOST_GROWTH)
 

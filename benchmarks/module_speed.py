@@ -1,4 +1,4 @@
-"""How long the module takes beside IdentifyPrimaryObjects: the same fields, in one process, in turns.
+"""Time the module beside IdentifyPrimaryObjects: the same fields, in one process, in turns.
 
 PYTHONPATH=plugins .venv/cellprofiler/bin/python -m benchmarks.module_speed [--data DATA/bbbc039] [--model NAME]
 """
@@ -12,9 +12,9 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from benchmarks.labeled_images import labeled_images
+from benchmarks.labeled_images import labeled_images, zero_to_one
 from benchmarks.run_module import objects_unet, primary_objects, run_analysis
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.find import DEFAULT_MODEL
 
 FIELD = (520, 696)
@@ -22,19 +22,20 @@ DIAMETER_PX = 28
 
 
 def fields(data: Optional[Path], count: int, shape: Tuple[int, int]) -> List[np.ndarray]:
-    """Return fields, 0..1: of a data set, as large as they are, or drawn, of this height and width."""
+    """Return fields, 0..1: those of a data set in their own size, or synthetic ones of a height and width."""
     if data is None:
         columns = max(2, round(shape[1] / (2.2 * DIAMETER_PX)))
-        return [draw_field(shape, columns, DIAMETER_PX, touching=True, seed=seed).image for seed in range(count)]
-    images = [truth.image for truth in labeled_images(data, "val")][:count]
-    return [image.astype(np.float32) / np.iinfo(image.dtype).max for image in images]
+        return [synthetic_field(shape, columns, DIAMETER_PX, touching=True, seed=seed).image for seed in range(count)]
+    return [zero_to_one(truth.image) for truth in itertools.islice(labeled_images(data, "val"), count)]
 
 
 def main(arguments: Sequence[str]) -> int:
     """Time both modules in turns and print medians and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="a data set; drawn fields by default")
-    parser.add_argument("--shape", type=int, nargs=2, default=FIELD, metavar=("HEIGHT", "WIDTH"), help="of drawn ones")
+    parser.add_argument("--data", type=Path, help="a data set; synthetic fields by default")
+    parser.add_argument(
+        "--shape", type=int, nargs=2, default=FIELD, metavar=("HEIGHT", "WIDTH"), help="of synthetic fields"
+    )
     parser.add_argument("--fields", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", default=DEFAULT_MODEL)
@@ -43,16 +44,16 @@ def main(arguments: Sequence[str]) -> int:
     unet.model_name.value = options.model
     images = fields(options.data, options.fields, tuple(options.shape))
     taken: Dict[str, List[float]] = {primary.module_name: [], unet.module_name: []}
-    # the first image set opens the model and fills the caches
+    # The first image set opens the model and fills the caches.
     analyses = {module: run_analysis(module, images[:1] + images * options.rounds) for module in (primary, unet)}
     for done in analyses.values():
         next(done)
-    # All fields by one module, then by the other: what one leaves to be freed is not freed in the other's time.
+    # One module takes all fields before the other does: memory that one leaves behind is not freed in the other's time.
     for _ in range(options.rounds):
         for module, done in analyses.items():
             taken[module.module_name] += [run.seconds for run in itertools.islice(done, len(images))]
     medians = {name: statistics.median(values) for name, values in taken.items()}
-    kind = options.data.name if options.data else "drawn"
+    kind = options.data.name if options.data else "synthetic"
     size = "x".join(map(str, images[0].shape))
     print(f"{len(images)} {kind} fields of {size}, {options.rounds} rounds, median seconds")
     for name, median in medians.items():

@@ -1,4 +1,4 @@
-"""What reduced precision gives and costs: size, speed beside float32 in turns, mean F1 on validation images.
+"""Compare models of reduced precision with float32: size, speed in turns, mean F1 on validation images.
 
 The variants are made in the training environment, and measured in each environment with its own onnxruntime:
 
@@ -8,26 +8,27 @@ The variants are made in the training environment, and measured in each environm
 """
 
 import argparse
-import statistics
 import sys
-import time
+from functools import partial
 from pathlib import Path
-from typing import Dict, List, Sequence
+from typing import Dict, Sequence
 
 import numpy as np
 import onnxruntime
 
+from benchmarks.in_turns import median_seconds
 from benchmarks.labeled_images import labeled_images
+from benchmarks.markdown import header, row
 from cpunet.model.find import DEFAULT_MODEL, find_model
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.scores import pool_scores, score_image
 from cpunet.segment import segment_image
 
-FIELD, ROUNDS = (512, 704), 15  # whole multiples of what every network here takes
+FIELD, ROUNDS = (512, 704), 15  # height and width are multiples of what every network here needs
 
 
 def make_variants(folder: Path, data: Path) -> None:
-    """Write all variants of the default model to a folder; the file's name says how each differs from what ships."""
+    """Write variants of the default model to a folder; the name of each file says how it differs from int8."""
     from onnxruntime.quantization import CalibrationMethod, QuantType
 
     from cpunet.export.precision import to_float16, to_int8
@@ -57,19 +58,6 @@ def make_variants(folder: Path, data: Path) -> None:
         print(name, flush=True)
 
 
-def median_seconds(models: Sequence[OnnxModel], rounds: int) -> List[float]:
-    """Time the networks in turns, so that whatever else the machine does slows all alike."""
-    image = np.random.default_rng(0).random((1, 1, *FIELD), np.float32)
-    taken: List[List[float]] = [[] for _ in models]
-    for turn in range(rounds + 1):
-        for model, seconds in zip(models, taken):
-            began = time.perf_counter()
-            model.predict(image)
-            if turn:  # the first run is slower
-                seconds.append(time.perf_counter() - began)
-    return [statistics.median(seconds) for seconds in taken]
-
-
 def mean_f1(model: OnnxModel, folder: Path, split: str) -> float:
     """Score a model with its default settings."""
     images = labeled_images(folder, split, "fluorescence")
@@ -79,14 +67,12 @@ def mean_f1(model: OnnxModel, folder: Path, split: str) -> float:
 def main(arguments: Sequence[str]) -> int:
     """Make the variants, or measure them and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the variants, *.onnx")
-    parser.add_argument("--make", type=Path, metavar="ROOT", help="write them; the folder that holds the data sets")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="holds the variants, *.onnx")
+    parser.add_argument("--make", type=Path, metavar="ROOT", help="write the variants; ROOT holds the data sets")
     parser.add_argument("--data", nargs="*", type=Path, default=[], metavar="SET", help="sets to score them on")
     parser.add_argument("--split", default="val")
     parser.add_argument("--beside", nargs="*", type=Path, default=[], metavar="FILE", help="further models")
-    parser.add_argument(
-        "--rounds", type=int, default=ROUNDS, help=f"measurements of each; the median counts ({ROUNDS})"
-    )
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"take the median of so many runs ({ROUNDS})")
     options = parser.parse_args(arguments)
     if options.make:
         make_variants(options.folder, options.make)
@@ -94,15 +80,15 @@ def main(arguments: Sequence[str]) -> int:
     files: Dict[str, Path] = {"float32": find_model(DEFAULT_MODEL)}
     files.update({path.stem: path for path in sorted(options.folder.glob("*.onnx"))})
     files.update({path.parent.name: path for path in options.beside})
-    models = [load_model(path, device="cpu", threads=1) for path in files.values()]
-    seconds = median_seconds(models, options.rounds)
-    header = ["variant", "MB", f"times as fast, onnxruntime {onnxruntime.__version__}"]
-    header += [f"mean F1, {folder.name} {options.split}" for folder in options.data]
-    print("| " + " | ".join(header) + " |\n|" + "---|" * len(header))
-    for (name, path), model, each in zip(files.items(), models, seconds):
+    models = {name: load_model(path, device="cpu", threads=1) for name, path in files.items()}
+    image = np.random.default_rng(0).random((1, 1, *FIELD), np.float32)
+    seconds = median_seconds({name: partial(model.predict, image) for name, model in models.items()}, options.rounds)
+    columns = ["variant", "MB", f"times as fast, onnxruntime {onnxruntime.__version__}"]
+    print(header([*columns, *(f"mean F1, {folder.name} {options.split}" for folder in options.data)]))
+    for name, model in models.items():
         scores = [f"{mean_f1(model, folder, options.split):.4f}" for folder in options.data]
-        cells = [name, f"{path.stat().st_size / 1e6:.2f}", f"{seconds[0] / each:.2f}", *scores]
-        print("| " + " | ".join(cells) + " |", flush=True)
+        speed = seconds["float32"] / seconds[name]
+        print(row([name, f"{files[name].stat().st_size / 1e6:.2f}", f"{speed:.2f}", *scores]), flush=True)
     return 0
 
 

@@ -23,14 +23,14 @@ class ModuleRun(NamedTuple):
 
 
 def primary_objects() -> Any:
-    """Return IdentifyPrimaryObjects as it comes, but that it discards nothing."""
+    """Return IdentifyPrimaryObjects with default settings, except that it discards nothing."""
     from cellprofiler.modules.identifyprimaryobjects import IdentifyPrimaryObjects
 
     return named(IdentifyPrimaryObjects())
 
 
 def primary_objects_tuned(diameter_low_px: int, diameter_high_px: int) -> Any:
-    """Return IdentifyPrimaryObjects with Otsu in three classes, the middle one foreground, declumping by shape."""
+    """Return IdentifyPrimaryObjects with three-class Otsu, the middle class as foreground, and declumping by shape."""
     from cellprofiler.modules import identifyprimaryobjects as primary
     from cellprofiler.modules import threshold
 
@@ -47,14 +47,14 @@ def primary_objects_tuned(diameter_low_px: int, diameter_high_px: int) -> Any:
 
 
 def objects_unet() -> Any:
-    """Return IdentifyObjectsUNet as it comes."""
+    """Return IdentifyObjectsUNet with default settings, except that it discards nothing."""
     from identifyobjectsunet import IdentifyObjectsUNet
 
     return named(IdentifyObjectsUNet())
 
 
 def named(module: Any) -> Any:
-    """Give a module the names that `run_module` uses, and turn off what would discard objects or draw."""
+    """Give a module the names that `run_module` uses; let it discard no object and draw nothing."""
     module.set_module_num(1)
     module.x_name.value, module.y_name.value = "DNA", "Nuclei"
     module.exclude_size.value = module.exclude_border_objects.value = False
@@ -63,36 +63,15 @@ def named(module: Any) -> Any:
 
 
 def run_module(module: Any, pixels: np.ndarray) -> ModuleRun:
-    """Run a module in a fresh workspace.
-
-    Parameters
-    ----------
-    module : cellprofiler_core.module.Module
-        From one of the functions above.
-    pixels : ndarray of shape (Y, X), float
-        0..1, as CellProfiler loads images.
-
-    Returns
-    -------
-    ModuleRun
-    """
+    """Run a module on one image, see `run_analysis`."""
     return next(run_analysis(module, [pixels]))
 
 
 def run_analysis(module: Any, images: Iterable[np.ndarray]) -> Iterator[ModuleRun]:
-    """Run a module on images one after another, as CellProfiler's own loop does.
+    """Run a module from one of the functions above on image sets, one after another, as CellProfiler's own loop does.
 
-    Parameters
-    ----------
-    module : cellprofiler_core.module.Module
-        From one of the functions above.
-    images : iterable of ndarray of shape (Y, X), float
-        0..1, as CellProfiler loads images; each is an image set.
-
-    Yields
-    ------
-    ModuleRun
-        After each image set. One file of measurements stays open meanwhile; workspace and objects are dropped.
+    Each image, (Y, X), float, 0..1, is an image set. One file of measurements stays open for all of them; workspace and
+    objects are dropped after each.
     """
     pipeline = Pipeline()
     pipeline.add_module(module)

@@ -2,8 +2,8 @@
 
     PYTHONPATH=plugins python -m bundles.build_bundles --output dist
 
-Unpacked, a bundle is a plugins directory that is complete in itself: the module, its models and onnxruntime. The same
-sources give the same bytes.
+An unpacked bundle is a complete plugins directory: the module, its models and onnxruntime. The same sources give the
+same bytes.
 """
 
 import argparse
@@ -19,12 +19,12 @@ from cpunet import __version__
 REPOSITORY = Path(__file__).resolve().parents[1]
 TOP = "cpunet-plugins"
 LARGEST_BYTES = 60_000_000
-LONGEST_PATH = 200  # Windows allows 260, the folder that a user unpacks into included
-MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold: a real one would change the bytes each time
+LONGEST_PATH = 200  # Windows allows 260 characters, including the folder that the user chooses
+MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest date of a zip; the date of the build would change the bytes each time
 
 
 def plugin_files(repository: Path) -> Dict[str, bytes]:
-    """Read what every bundle holds: the module, the models that are run, the licence and how to install.
+    """Read the files that every bundle holds: the module, its models, the license and how to install.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def wheel_files(wheel: Path, python: str) -> Dict[str, bytes]:
     ----------
     wheel : Path
     python : str
-        The version that it is for, such as "3.9".
+        The version of the wheel, such as "3.9".
 
     Returns
     -------
@@ -65,19 +65,19 @@ def wheel_files(wheel: Path, python: str) -> Dict[str, bytes]:
     Raises
     ------
     BundleError
-        If it holds files that belong elsewhere than on Python's path.
+        If it holds files that pip would not put on Python's path.
     """
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
         scattered = [name for name in names if name.split("/")[0].endswith(".data")]
         if scattered:
             raise BundleError(f"{wheel} has files that pip would put elsewhere, such as {scattered[0]}.")
-        # Its starter script, onnxruntime_test, is described in the .dist-info folder and made by pip; none is needed.
+        # pip would also make the script onnxruntime_test, which nothing here needs.
         return {f"cpunet_packages/python{python}/{name}": archive.read(name) for name in names}
 
 
 def write_bundle(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write a bundle, beside its place first; the same files give the same bytes.
+    """Write a bundle to a temporary file and rename it. The same files give the same bytes.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def write_bundle(path: Path, files: Mapping[str, bytes]) -> None:
             for name in sorted(files):
                 entry = zipfile.ZipInfo(f"{TOP}/{name}", MOMENT)
                 entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.create_system = 3  # Unix, on whatever system it is built
+                entry.create_system = 3  # Unix, also where it is built on another system
                 entry.external_attr = 0o100644 << 16
                 archive.writestr(entry, files[name])
         size = beside.stat().st_size
@@ -121,7 +121,7 @@ def build_bundles(
     systems : list of str
         windows, macos, linux.
     output : Path
-        The folder for the zips; made if need be.
+        The folder for the zips; made if it is missing.
     wheels_folder : Path
         Where wheels are kept between runs.
     wheels : mapping of str to tuple of Wheel
@@ -135,7 +135,7 @@ def build_bundles(
     Raises
     ------
     BundleError
-        If a wheel cannot be had or has another sum, a path is too long, or a zip too large.
+        If a wheel cannot be downloaded or has another SHA-256, a path is too long, or a zip too large.
     """
     output.mkdir(parents=True, exist_ok=True)
     common = plugin_files(REPOSITORY)
@@ -150,7 +150,7 @@ def build_bundles(
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """Build what the command line asks for, and print each zip's size and SHA-256."""
+    """Build the bundles of the systems on the command line; print the size and SHA-256 of each."""
     parser = argparse.ArgumentParser(prog="build_bundles", description=__doc__.splitlines()[0])
     parser.add_argument("systems", nargs="*", metavar="SYSTEM", help="windows, macos, linux; all by default")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "dist")

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Freeze CellProfiler with PyInstaller 4.10, as its published application is, but for Linux and without the window; then
-# run a field of ExampleFly in it with the module from dist/cpunet-*-linux.zip. Takes two minutes and needs `make bundles`
-# first. For by hand: nothing in the tests needs it.
+# Freeze CellProfiler with PyInstaller 4.10 as its published application is, but for Linux and without the window. Then
+# run a field of ExampleFly in it, with the module from dist/cpunet-*-linux.zip. Takes two minutes. Run `make bundles`
+# first. The tests do not run this script.
 set -eu
 cd "$(dirname "$0")/.."
 host="$PWD/.venv/cellprofiler"
@@ -35,8 +35,9 @@ CPUNET_START_SCRIPT="$work/start.py" "$work/pyinstaller/bin/pyinstaller" --nocon
 "$host/bin/python" -m zipfile -e "$bundle" "$run"
 fly="$host/lib/python$version/site-packages/cellprofiler/data/examples/ExampleFly"
 cp "$fly"/images/01_POS002_* "$run/images"
-PYTHONPATH=. "$host/bin/python" -c "
+PYTHONPATH=plugins:. "$host/bin/python" -W ignore -c "
 import sys
+from tests import start_host
 from benchmarks.pipeline_text import replace_primary_objects
 sys.stdout.write(replace_primary_objects(open(sys.argv[1], encoding='utf-8').read()))
 " "$fly/ExampleFly.cppipe" >"$run/fly.cppipe"

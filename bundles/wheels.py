@@ -21,9 +21,9 @@ class Wheel:
     Attributes
     ----------
     python : str
-        The version that it is for, such as "3.9".
+        The version of Python, such as "3.9".
     platform : str
-        Its platform tag, as pip takes it.
+        The platform tag, as pip takes it.
     sha256 : str
     """
 
@@ -37,15 +37,15 @@ class Wheel:
         return "cp" + self.python.replace(".", "")
 
 
-# CellProfiler 4's installed application was built with Python 3.8 and with 3.9, so each bundle serves both. onnxruntime
-# 1.19.2 is the newest for either. It needs numpy alone, which the application has; coloredlogs, flatbuffers, protobuf
-# and sympy, which its metadata names too, serve its tools for converting models.
+# CellProfiler 4's installed application was built with Python 3.8 and with 3.9, so each bundle holds wheels for both.
+# onnxruntime 1.19.2 is the newest for Python 3.8 and 3.9. To run models it needs only numpy, which the application has.
+# Its metadata also names coloredlogs, flatbuffers, protobuf and sympy: they are for its tools that convert models.
 WHEELS: Dict[str, Tuple[Wheel, ...]] = {
     "windows": (
         Wheel("3.8", "win_amd64", "016229660adea180e9a32ce218b95f8f84860a200f0f13b50070d7d90e92956c"),
         Wheel("3.9", "win_amd64", "38475e29a95c5f6c62c2c603d69fc7d4c6ccbf4df602bd567b86ae1138881c49"),
     ),
-    "macos": (  # universal2: for Intel, as which the application runs, and for Apple silicon
+    "macos": (  # universal2: for Intel, which the application is built for, and for Apple silicon
         Wheel("3.8", "macosx_11_0_universal2", "636bc1d4cc051d40bc52e1f9da87fbb9c57d9d47164695dfb1c41646ea51ea66"),
         Wheel("3.9", "macosx_11_0_universal2", "006c8d326835c017a9e9f74c9c77ebb570a71174a1e89fe078b29a557d9c3848"),
     ),
@@ -57,13 +57,13 @@ WHEELS: Dict[str, Tuple[Wheel, ...]] = {
 
 
 def fetch_wheel(wheel: Wheel, folder: Path) -> Path:
-    """Return a wheel's file, downloaded unless it lies in the folder already.
+    """Return the file of a wheel, and download it first if it is not in the folder.
 
     Parameters
     ----------
     wheel : Wheel
     folder : Path
-        Made if need be.
+        Made if it is missing.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def download_wheel(wheel: Wheel, folder: Path) -> None:
     Raises
     ------
     BundleError
-        With pip's last words.
+        With the error message of pip.
     """
     folder.mkdir(parents=True, exist_ok=True)
     result = subprocess.run(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from cpunet.checks.halo import measure_halo
-from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, drawn_input, stored_test_to_json
+from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, stored_test_to_json, synthetic_input
 from cpunet.errors import ModelError
 from cpunet.model.card import METADATA_KEY, ModelCard, card_from_json, card_to_json
 from cpunet.steps.tiling import mirror_to_size
@@ -194,7 +194,7 @@ def _finished(model: onnx.ModelProto, card: ModelCard, precision: str) -> bytes:
         output=replace(card.output, halo=max(halo, card.output.halo)),
         provenance={**card.provenance, "precision": precision, "reduced_from": card.name},
     )
-    image = drawn_input(given)
+    image = synthetic_input(given)
     stored = stored_test_to_json(StoredTest(image, predict(image)))
     for key, value in ((METADATA_KEY, card_to_json(card)), (STORED_TEST_KEY, stored)):
         model.metadata_props.append(onnx.StringStringEntryProto(key=key, value=value))

@@ -24,10 +24,10 @@ from cpunet.model.card import ModelCard, card_to_json
 from cpunet.model.find import MODEL_FILE
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card, sha256
+from cpunet.options import Options
 from cpunet.scores import SetScores, pool_scores
-from cpunet.segment import Options, rescale
-from cpunet.steps.normalize import normalize
-from cpunet.steps.prepare import prepare_image
+from cpunet.steps.prepare import channels_of, normalize
+from cpunet.steps.resize import rescale
 from cpunet.steps.scale import scale_factor
 from cpunet.training.config import source_names
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image, rows_of_split
@@ -166,7 +166,7 @@ def calibration_images(trained: TrainedNetwork, data: Path, card: ModelCard) -> 
     for rows, diameter in zip(sets, set_diameters(trained.config, trained.facts), strict=True):
         scale = 1.0 if diameter is None else scale_factor(card.input, diameter)
         for row in _evenly(rows, each):
-            channels, usable = prepare_image(read_labeled_image(row).image, card.input.channels)
+            channels, usable = channels_of(read_labeled_image(row).image, card.input.channels)
             images.append(rescale(normalize(channels, card.input.normalization, usable), scale))
     return images
 

@@ -12,7 +12,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, drawn_input, stored_test_to_json
+from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, stored_test_to_json, synthetic_input
 from cpunet.checks.verify import Reference, verify_model
 from cpunet.errors import ExportError
 from cpunet.export.batch_norm import fold_batch_norm
@@ -106,7 +106,7 @@ def stored_test(model: torch.nn.Module, card: ModelCard) -> StoredTest:
     StoredTest
         Computed in double precision, so that its last digit depends on no machine.
     """
-    image = drawn_input(card.input)
+    image = synthetic_input(card.input)
     with torch.inference_mode():
         output = copy.deepcopy(model).double()(torch.from_numpy(image).double())
     return StoredTest(image, output.float().numpy())

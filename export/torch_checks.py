@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from cpunet.checks.verify import Finding, Reference
+from cpunet.checks.verify import CheckResult, Reference
 from cpunet.errors import DataError, ModelError, ScoreError, WeightsError
 from cpunet.export.card.file import card_content
 from cpunet.export.card.schema import check_against_schema
 from cpunet.export.to_onnx import predict_with
 from cpunet.export.training_card import scores_for_card
 from cpunet.model.session import load_model
+from cpunet.options import Options
 from cpunet.scores import pool_scores
-from cpunet.segment import Options
 from cpunet.training.config import source_names
 from cpunet.training.data.labeled_images import rows_of_split
 from cpunet.training.evaluation.torch_model import score_images
@@ -46,7 +46,7 @@ def torch_reference(path: Path) -> Reference | None:
     return Reference("torch", predict_with(network))
 
 
-def further_checks(path: Path, data: Path | None) -> Iterator[Finding]:
+def further_checks(path: Path, data: Path | None) -> Iterator[CheckResult]:
     """Compare a file's card with the schema and, if there are images, with the scores measured again.
 
     Parameters
@@ -58,17 +58,17 @@ def further_checks(path: Path, data: Path | None) -> Iterator[Finding]:
 
     Yields
     ------
-    Finding
+    CheckResult
     """
     try:
         check_against_schema(card_content(path))
-        yield Finding("schema", True, "the card follows export/model_card.schema.json")
+        yield CheckResult("schema", True, "the card follows export/model_card.schema.json")
         if data is not None:
-            yield Finding("scores", True, _checked_scores(path, data))
+            yield CheckResult("scores", True, _checked_scores(path, data))
     except ModelError as error:
-        yield Finding("schema", False, str(error))
+        yield CheckResult("schema", False, str(error))
     except (ScoreError, WeightsError, DataError) as error:
-        yield Finding("scores", False, str(error))
+        yield CheckResult("scores", False, str(error))
 
 
 def _checked_scores(path: Path, data: Path) -> str:

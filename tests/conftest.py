@@ -1,5 +1,4 @@
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,7 @@ def empty_home(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def no_models_of_a_developer(monkeypatch, empty_home):
-    """Tests list the same models on every machine, whatever lies in its user's models folder."""
+    """Hide the models folder of the developer, so that tests list the same models on every machine."""
     monkeypatch.delenv("CPUNET_MODELS", raising=False)
     for variable in ("XDG_DATA_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(variable, str(empty_home))
@@ -42,6 +41,6 @@ def data_root(tmp_path_factory):
 @pytest.fixture
 def example_fly():
     """The folder of the ExampleFly pipeline inside the cellprofiler package."""
-    import cellprofiler
+    from benchmarks.pipeline_text import example_folder
 
-    return Path(cellprofiler.__file__).parent / "data" / "examples" / "ExampleFly"
+    return example_folder()

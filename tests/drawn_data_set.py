@@ -5,7 +5,7 @@ import csv
 import numpy as np
 from skimage.io import imsave
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 
 SMALL = {
     "name": "small",
@@ -33,7 +33,7 @@ def write_data_set(folder, splits):
         writer = csv.DictWriter(stream, ["id", "modality", "split", "duplicate_of"])
         writer.writeheader()
         for seed, split in enumerate(splits):
-            drawn = draw_field((96, 96), columns=3, diameter_px=18, touching=seed % 2 == 1, seed=seed)
+            drawn = synthetic_field((96, 96), columns=3, diameter_px=18, touching=seed % 2 == 1, seed=seed)
             imsave(str(folder / "images" / f"f{seed}.png"), (drawn.image * 255).astype(np.uint8), check_contrast=False)
             imsave(str(folder / "labels" / f"f{seed}.png"), drawn.labels.astype(np.uint16), check_contrast=False)
             writer.writerow({"id": f"f{seed}", "modality": "fluorescence", "split": split, "duplicate_of": ""})

@@ -7,7 +7,7 @@ import PIL.Image
 import tifffile
 
 from cpunet.__main__ import main
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 
 
 def data(*words):
@@ -27,7 +27,7 @@ def put(path, array):
 
 def field(seed, **options):
     """Draw a small field; return its image, uint16, and its labels."""
-    drawn = draw_field((64, 64), columns=3, diameter_px=13, seed=seed, **options)
+    drawn = synthetic_field((64, 64), columns=3, diameter_px=13, seed=seed, **options)
     return (drawn.image * 60000).astype(np.uint16), drawn.labels
 
 

@@ -92,7 +92,7 @@ def description(card: ModelCard, sums: dict[str, str], opset: int) -> dict[str, 
 
 
 def preprocessing(normalization: Normalization) -> list[dict[str, Any]]:
-    """Say `cpunet.steps.normalize.normalize` in the format's own steps.
+    """Say `cpunet.steps.prepare.normalize` in the format's own steps.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ from cpunet.model.card import METADATA_KEY, card_from_json, card_to_json
 from cpunet.model.card_limits import read_card_text
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.safety import LARGEST_FILE_BYTES, check_stream
-from cpunet.steps.normalize import normalize
+from cpunet.steps.prepare import normalize
 
 LARGEST_TENSOR_BYTES = 2**26
 # What a network makes of a larger test image may not fit into the memory.

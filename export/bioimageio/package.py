@@ -17,7 +17,7 @@ import PIL.Image
 import yaml
 from numpy.typing import NDArray
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import ModelError, PackageError
 from cpunet.export.bioimageio.description import (
     COVER,
@@ -35,8 +35,9 @@ from cpunet.files.overlay import draw_outlines, picture
 from cpunet.model.card import InputCard, ModelCard
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.metadata import sha256
-from cpunet.segment import Options, segment_image
-from cpunet.steps.normalize import normalize
+from cpunet.options import Options
+from cpunet.segment import segment_image
+from cpunet.steps.prepare import normalize
 
 SMALLEST_TEST_SIDE = 256
 DRAWN_WHITE, HOT = 255, 40
@@ -156,7 +157,7 @@ def middle_of(card: ModelCard, sample: NDArray[Any] | None) -> NDArray[np.float3
 def _drawn(given: InputCard, side: int) -> NDArray[np.float32]:
     """Draw nuclei so that each part of the normalization shows: channels differ in contrast, and one pixel is hot."""
     columns = max(1, int(side / (2.4 * given.diameter_px)))
-    field = draw_field((side, side), columns, min(given.diameter_px, side / 3), touching=True).image
+    field = synthetic_field((side, side), columns, min(given.diameter_px, side / 3), touching=True).image
     field[0, 0] = HOT
     contrast = DRAWN_WHITE / (1 + 0.25 * np.arange(len(given.channels))[:, np.newaxis, np.newaxis])
     return np.round(field * contrast).astype(np.float32)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cpunet.checks.agreement import Tolerance, check_agreement
-from cpunet.checks.stored_test import drawn_input
+from cpunet.checks.stored_test import synthetic_input
 from cpunet.errors import DisagreementError, ModelError
 from cpunet.model.card import ModelCard
 from cpunet.model.session import load_model
@@ -40,7 +40,7 @@ def kept_card(path: Path, predict: Predict, measured: ModelCard) -> ModelCard:
             f"{path}: its card is of a model of {', '.join(model.card.input.channels)}, and the weights are of one of "
             f"{', '.join(measured.input.channels)}. Give the file that was exported from these weights."
         )
-    image = drawn_input(model.card.input)
+    image = synthetic_input(model.card.input)
     try:
         check_agreement(model.predict(image), predict(image), Tolerance(), "the file and the weights")
     except DisagreementError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cpunet.checks.halo import measure_halo
-from cpunet.checks.stored_test import StoredTest, drawn_input, stored_test_to_json
+from cpunet.checks.stored_test import StoredTest, stored_test_to_json, synthetic_input
 from cpunet.export.card.declared import measured_sizes
 from cpunet.export.card.fields import field_value
 from cpunet.export.card.file import checked_text, errors_name, with_card
@@ -83,5 +83,5 @@ def computed_test(path: Path, onnx_bytes: bytes, text: str) -> str:
         copy.write_bytes(with_card(onnx_bytes, text))
         with errors_name(path, instead_of=copy):
             model = load_model(copy, device="cpu")
-            image = drawn_input(model.card.input)
+            image = synthetic_input(model.card.input)
             return stored_test_to_json(StoredTest(image, model.predict(image)))

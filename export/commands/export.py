@@ -22,10 +22,11 @@ from cpunet.export.to_onnx import predict_with, write_onnx
 from cpunet.export.training_card import card_from_training, scores_for_card
 from cpunet.files.images import read_image
 from cpunet.model.find import MODEL_FILE
+from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import sha256
+from cpunet.options import Options
 from cpunet.scores import pool_scores
-from cpunet.segment import Model, Options
 from cpunet.training.config import source_names
 from cpunet.training.data.labeled_images import rows_of_split
 from cpunet.training.evaluation.torch_model import TorchModel, score_images

@@ -10,7 +10,7 @@ import tifffile
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cpunet.checks.synthetic import DrawnField, draw_field
+from cpunet.checks.synthetic import SyntheticField, synthetic_field
 from cpunet.errors import OptionError
 from cpunet.files.images import write_labels
 
@@ -121,7 +121,7 @@ SaveImages:[module_num:7|svn_version:'Unknown'|variable_revision_number:15|ELSE]
 """.replace("ELSE", ELSE)
 
 
-def draw_rims(seed: int) -> DrawnField:
+def draw_rims(seed: int) -> SyntheticField:
     """Draw nuclei of which only the rim is bright, as a stain of the lamina shows them.
 
     Parameters
@@ -130,10 +130,10 @@ def draw_rims(seed: int) -> DrawnField:
 
     Returns
     -------
-    DrawnField
+    SyntheticField
         192 x 192 pixels, 16 nuclei 30 pixels wide. The shipped models cut such nuclei into pieces.
     """
-    labels = draw_field((FIELD_PX, FIELD_PX), COLUMNS, DIAMETER_PX, seed=seed).labels
+    labels = synthetic_field((FIELD_PX, FIELD_PX), COLUMNS, DIAMETER_PX, seed=seed).labels
     rng = np.random.default_rng(seed)
     brightness = np.zeros(labels.shape)
     for label in range(1, int(labels.max()) + 1):
@@ -143,7 +143,7 @@ def draw_rims(seed: int) -> DrawnField:
         brightness += (depth > 0) * rng.uniform(0.5, 0.9) * (INSIDE + rim)
     blurred = ndimage.gaussian_filter(brightness, 1.0)
     image = BACKGROUND + blurred + rng.normal(0, NOISE, labels.shape)
-    return DrawnField(np.clip(image, 0, 1).astype(np.float32), labels)
+    return SyntheticField(np.clip(image, 0, 1).astype(np.float32), labels)
 
 
 def write_corrected(folder: Path, fields: int) -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Optional, Tuple
+from typing import Callable, Dict, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cpunet.errors import OptionError
-from cpunet.steps.scale import LARGEST_SCALE, SMALLEST_SCALE
-from cpunet.steps.views import AUGMENTATIONS
 
+SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 4.0
 DECLUMP_METHODS = ("probability", "shape", "intensity", "none")
 FILL_HOLES = ("never", "after thresholding", "after declumping")
+# The views of an image that are averaged: quarter turns, and whether it is mirrored left to right before.
+AUGMENTATIONS: Dict[str, Tuple[Tuple[int, bool], ...]] = {
+    "none": ((0, False),),
+    "flips": ((0, False), (0, True), (2, False), (2, True)),
+    "flips and rotations": tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4)),
+}
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -23,38 +29,39 @@ class Options:
     Attributes
     ----------
     diameter_px : float, optional
-        Typical diameter of the objects. The image is rescaled for the network if the model does not know such
-        sizes. None: measured on the image itself, by what the model finds in it.
+        Typical diameter of the objects. The image is rescaled for the network if the model does not know objects of
+        this size. None: measured on the image itself, with the objects that the model finds in it.
     scale : float, optional
         Enlarge the image by this for the network, whatever the diameter; 1 leaves it as it is.
     foreground_threshold : float, optional
-        0..1; the model card's by default. Lower makes objects larger.
+        0..1; the model card's by default. A lower one makes objects larger.
     declump_method : str
-        How touching objects are told apart: ``probability`` (by what the model says of their middles and rims),
-        ``shape`` (roundness), ``intensity`` (each has its own peak of brightness, or of darkness if the objects are
+        How touching objects are separated: ``probability`` (by the model's probabilities of their centers and
+        boundaries), ``shape`` (by roundness), ``intensity`` (by peaks of brightness, or of darkness if the objects are
         darker than the background), or ``none``.
     smoothing_px : float, optional
-        Width (full, at half maximum) of the Gaussian that is put over what the seeds are sought in; more gives
-        fewer objects, 0 smooths nothing. None: a third of the typical diameter; nothing for ``probability``.
+        The image in which seeds are found is smoothed first, by a Gaussian of this full width at half maximum. More
+        gives fewer objects; 0 smooths nothing. None: a third of the typical diameter; 0 for ``probability``.
     min_distance_px : float, optional
-        Of two seeds in one clump that lie closer, one is dropped; more gives fewer objects. None: a third of the
+        Of two seeds in one clump that are closer, one is dropped. More gives fewer objects. None: a third of the
         typical diameter; 0 for ``probability``.
     fill_holes : str, optional
-        ``after thresholding``: holes of the mask, if no larger than a typical object, before objects are told apart,
-        and each object's own at last; ``after declumping``: each object's own at last; ``never``. None: as the
-        model's card says.
+        ``after thresholding``: holes of the mask that are no larger than a typical object, before objects are
+        separated, and the holes of each object at the end. ``after declumping``: only the latter. ``never``: none.
+        None: as the model's card says.
     augmentation : str
-        ``flips`` or ``flips and rotations``: the network sees the image 4 or 8 times, mirrored and turned, and the
-        mean counts; see `cpunet.steps.views`. ``none``: once.
+        Which views of the image the network sees, whose mean counts: ``none`` (the image alone), ``flips`` (4: as it
+        is, mirrored left to right, top to bottom, and both) or ``flips and rotations`` (8: these turned by 90 degrees
+        too).
     mask : ndarray of shape (Y, X), bool, optional
         The usable part of the image. Nothing outside it sets the contrast or becomes an object.
     tile_shape : tuple of int
-        Height and width of a piece that the network sees at once, pixels.
+        Height and width of a tile that the network sees at once, pixels.
     batch_size : int
-        Pieces a call of the network.
+        Tiles in one call of the network.
     on_progress : callable, optional
-        Called between tiles with the tiles done and their number; what it raises ends the work. Where the objects'
-        size must be measured first, each look at the image counts from 0 again.
+        Called between tiles with the tiles done and their number; an error that it raises ends the work. Where the
+        objects must be measured first, each pass over the image counts from 0 again.
 
     Notes
     -----
@@ -72,11 +79,19 @@ class Options:
     mask: Optional[npt.NDArray[np.bool_]] = None
     tile_shape: Tuple[int, int] = (1024, 1024)
     batch_size: int = 1
-    on_progress: Optional[Callable[[int, int], None]] = None
+    on_progress: Optional[Progress] = None
+
+
+def progress_of_part(on_progress: Optional[Progress], index: int, count: int) -> Optional[Progress]:
+    """Return a function that counts the tiles of one of `count` equal parts of the work among those of all parts."""
+    if on_progress is None:
+        return None
+    report = on_progress
+    return lambda done, total: report(index * total + done, count * total)
 
 
 def check_options(options: Options) -> None:
-    """Raise ValueError, in words for a person, if an option cannot be."""
+    """Raise OptionError if an option is out of range."""
     if options.diameter_px is not None and not options.diameter_px > 0:
         raise OptionError(f"The typical diameter must be larger than 0 pixels; it is {options.diameter_px}.")
     if options.scale is not None and not SMALLEST_SCALE <= options.scale <= LARGEST_SCALE:
@@ -88,12 +103,12 @@ def check_options(options: Options) -> None:
     if threshold is not None and not 0 < threshold < 1:
         raise OptionError(f"The foreground threshold must lie between 0 and 1; it is {threshold}.")
     _check_choice("way to separate touching objects", options.declump_method, DECLUMP_METHODS)
-    _check_choice("augmentation", options.augmentation, AUGMENTATIONS)
+    _check_choice("augmentation", options.augmentation, tuple(AUGMENTATIONS))
     if options.fill_holes is not None:
         _check_choice("way to fill holes", options.fill_holes, FILL_HOLES)
     for what, value in (
         ("The smoothing before declumping", options.smoothing_px),
-        ("The smallest distance between two objects' middles", options.min_distance_px),
+        ("The smallest distance between the centers of two objects", options.min_distance_px),
     ):
         if value is not None and not 0 <= value < np.inf:
             raise OptionError(f"{what} must be 0 pixels or more; it is {value}.")

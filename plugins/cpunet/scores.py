@@ -48,17 +48,23 @@ def overlap(truth: Labels, prediction: Labels) -> Overlap:
     Parameters
     ----------
     truth, prediction : ndarray of shape (Y, X), integer
-        0 is background; numbers may have gaps.
+        0 is background; labels may have gaps.
 
     Returns
     -------
     Overlap
-        Objects in the order of their numbers.
+        Objects in the order of their labels.
 
     Raises
     ------
     ValueError
-        If the two differ in shape.
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> overlap(np.array([[1, 1, 0, 5]]), np.array([[3, 3, 3, 0]])).intersection.tolist()
+    [[2.0], [0.0]]
     """
     if truth.shape != prediction.shape:
         raise ValueError(
@@ -75,7 +81,7 @@ def overlap(truth: Labels, prediction: Labels) -> Overlap:
 
 
 def matched_iou(iou: Floats) -> Floats:
-    """Pair true and predicted objects one to one, and return the pairs' IoU.
+    """Pair true and predicted objects one to one, and return the IoU of the pairs.
 
     Parameters
     ----------
@@ -85,9 +91,8 @@ def matched_iou(iou: Floats) -> Floats:
     Returns
     -------
     ndarray of shape (pairs,), float64
-        All that are positive in the pairing with the largest total. At an IoU above 0.5 no object
-        can have two partners, so the pairing is unique there (Kirillov et al. 2019,
-        doi:10.1109/CVPR.2019.00963).
+        The positive values of the pairing with the largest total. Above an IoU of 0.5 the pairing is unique (Kirillov
+        et al. 2019, doi:10.1109/CVPR.2019.00963).
     """
     rows, columns = linear_sum_assignment(-np.where(iou > 0.5, 1 + iou, iou))
     values = iou[rows, columns]
@@ -108,10 +113,10 @@ class ImageScores:
     iou_sum : float
         Sum of the IoU of the pairs above 0.5, for the panoptic quality.
     over_segmented : int
-        True objects, unmatched at IoU 0.7, that hold more than half of each of two predicted objects or more.
+        True objects, unmatched at IoU 0.7, that hold more than half of each of at least two predicted objects.
     under_segmented : int
-        True objects that share a predicted object with another: each has more than half of its area in
-        a predicted object that is unmatched at IoU 0.7 and holds two such objects or more.
+        True objects that share a predicted object with another: each has more than half of its area in a predicted
+        object that is unmatched at IoU 0.7 and holds at least two such objects.
     pixels_both, pixels_truth, pixels_prediction : int
         Foreground pixels, for Dice and IoU.
     """
@@ -128,18 +133,16 @@ class ImageScores:
 
 
 class ObjectErrors(NamedTuple):
-    """What is wrong with each of T true and P predicted objects, at IoU 0.7.
+    """The errors of T true and P predicted objects, at IoU 0.7.
 
     Attributes
     ----------
-    wrong_truth : ndarray of shape (T,), bool
-        Unmatched true objects.
-    wrong_prediction : ndarray of shape (P,), bool
-        Unmatched predicted objects.
+    wrong_truth, wrong_prediction : ndarray of shape (T,) and (P,), bool
+        Unmatched objects.
     inside_truth, inside_prediction : ndarray of shape (T, P), bool
-        Whether more than half of the predicted object lies in the true one, and the other way round.
+        Whether more than half of the predicted object is inside the true one, and the other way round.
     over_segmented, under_segmented : ndarray of shape (T,), bool
-        Which true objects are counted as such; see `ImageScores`.
+        See `ImageScores`.
     """
 
     wrong_truth: npt.NDArray[np.bool_]
@@ -151,18 +154,7 @@ class ObjectErrors(NamedTuple):
 
 
 def object_errors(shared: Overlap, iou: npt.NDArray[np.float64]) -> ObjectErrors:
-    """Say which objects are unmatched, split or merged.
-
-    Parameters
-    ----------
-    shared : Overlap
-    iou : ndarray of shape (T, P), float64
-        Its `iou`.
-
-    Returns
-    -------
-    ObjectErrors
-    """
+    """Find the objects that are unmatched, split or merged, from their overlap and its `iou`."""
     agree = iou > 0.7
     wrong_truth, wrong_prediction = ~np.logical_or.reduce(agree, axis=1), ~np.logical_or.reduce(agree, axis=0)
     inside_truth = shared.intersection > SHARE_INSIDE * shared.prediction_area
@@ -193,7 +185,16 @@ def score_image(truth: Labels, prediction: Labels) -> ImageScores:
     Raises
     ------
     ValueError
-        If the two differ in shape.
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> truth = np.array([[1, 1, 1, 1, 0, 2, 2]])
+    >>> prediction = np.array([[1, 1, 1, 0, 0, 0, 0]])
+    >>> scores = score_image(truth, prediction)
+    >>> scores.truth_count, scores.prediction_count, scores.tp[0], round(scores.iou_sum, 2)
+    (2, 1, 1, 0.75)
     """
     shared = overlap(truth, prediction)
     iou = shared.iou
@@ -213,7 +214,7 @@ def score_image(truth: Labels, prediction: Labels) -> ImageScores:
 
 
 def ratio(numerator: float, denominator: float) -> float:
-    """Divide; nothing to find and nothing found is a perfect score, 1."""
+    """Divide; 0 / 0 is a perfect score, 1: nothing to find and nothing found."""
     return numerator / denominator if denominator else 1.0
 
 
@@ -264,22 +265,7 @@ class SetScores:
 
 
 def pool_scores(images: Sequence[ImageScores]) -> SetScores:
-    """Pool the scores of many images.
-
-    Parameters
-    ----------
-    images : sequence of ImageScores
-        One at least.
-
-    Returns
-    -------
-    SetScores
-
-    Raises
-    ------
-    ValueError
-        If there is no image.
-    """
+    """Pool the scores of many images, at least one (else ValueError)."""
     if not images:
         raise ValueError("There are no images to score.")
     truth = sum(image.truth_count for image in images)

@@ -4,8 +4,6 @@ from importlib.util import find_spec
 
 collect_ignore = []
 if find_spec("cellprofiler_core") is None:
-    collect_ignore += ["test_gallery.py", "test_memory_flat.py", "test_pipeline_text.py"]
+    collect_ignore += ["gallery", "test_memory_flat.py", "test_pipeline_text.py"]
 else:
     import tests.start_host  # noqa: F401
-if find_spec("torch") is None:
-    collect_ignore += []

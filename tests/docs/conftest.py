@@ -14,4 +14,10 @@ if find_spec("cellprofiler_core") is None:
 else:
     from tests.plugin.conftest import field, module, run  # noqa: F401
 if find_spec("torch") is None:
-    collect_ignore += ["test_first_model.py", "test_options_in_docs.py"]
+    collect_ignore += [
+        "test_commands.py",
+        "test_examples.py",
+        "test_first_model.py",
+        "test_links.py",
+        "test_options_in_docs.py",
+    ]

@@ -8,12 +8,18 @@ from cpunet.model.card import OWNER
 from tests.places import REPOSITORY
 
 PLUGINS = REPOSITORY / "plugins"
-# The folders whose messages the module can show, and the one file of checks/ that its button runs.
-FOLDERS = ("plugin", "model", "onnx_reader", "steps")
+RUNTIME = PLUGINS / "cpunet"
+# The module shows messages of all files of the runtime, except those of the command line: commands/, files/ and what
+# checks/ holds beside the file that the button "Check device" runs. scores.py serves training and the benchmarks.
+NOT_IN_THE_MODULE = {"commands", "files", "checks"}
 SOURCES = [
     PLUGINS / "identifyobjectsunet.py",
-    *[path for folder in FOLDERS for path in sorted((PLUGINS / "cpunet" / folder).rglob("*.py"))],
-    *[PLUGINS / "cpunet" / name for name in ("segment.py", "options.py", "plain_content.py", "checks/device.py")],
+    RUNTIME / "checks" / "device.py",
+    *[
+        path
+        for path in sorted(RUNTIME.rglob("*.py"))
+        if path.relative_to(RUNTIME).parts[0] not in NOT_IN_THE_MODULE | {"__main__.py", "scores.py"}
+    ],
 ]
 # Details that another message quotes in brackets or after a colon.
 DETAILS = {"ProtobufError"}
@@ -71,7 +77,7 @@ def messages_in(path: Path) -> Iterator[Tuple[int, str]]:
                 yield call.lineno, text
     yield from ((node.lineno, template(node)) for name, node in assigned.items() if name.endswith("_HELP"))
     if path.name == "device.py":  # what the button Check device says of a GPU
-        yield from ((node.lineno, template(node)) for node in returned["_what_a_gpu_lacks"] if template(node))
+        yield from ((node.lineno, template(node)) for node in returned["_why_no_gpu"] if template(node))
 
 
 def all_messages() -> List[Tuple[str, str]]:

@@ -50,9 +50,5 @@ def test_every_choice_stands_in_a_table(choices):
     assert not [name for name in choices if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", OPTIONS)]
 
 
-def test_no_figure_is_left_to_be_filled_in():
-    assert not re.search(r"^[A-Z_]{6,}$", TEXT, re.M)
-
-
 def test_every_row_of_an_option_has_four_cells():
     assert {len(row) for row in ROWS if row[0].strip().startswith("`")} == {4}

@@ -3,7 +3,7 @@ import onnx
 import pytest
 
 from cpunet.__main__ import main
-from cpunet.checks.stored_test import drawn_input
+from cpunet.checks.stored_test import synthetic_input
 from cpunet.checks.verify import verify_model
 from cpunet.errors import ModelError
 from cpunet.export.precision import to_float16, to_int8
@@ -98,7 +98,7 @@ def test_the_same_model_and_images_give_the_same_bytes(content):
 
 
 def test_calibration_decides_which_values_are_told_apart(content, tmp_path):
-    image = drawn_input(read_card_of(content, tmp_path).input)
+    image = synthetic_input(read_card_of(content, tmp_path).input)
     errors = []
     for factor in (1, 1000):  # images a thousand times as bright leave next to no steps for ordinary ones
         path = tmp_path / f"{factor}.onnx"

@@ -19,6 +19,8 @@ from bundles.wheels import VERSION, WHEELS, BundleError, Wheel, fetch_wheel
 from tests.packaging.host_packages import link_host_packages
 from tests.places import REPOSITORY
 
+# In the first field of ExampleFly. Another processor rounds differently, which may change a doubtful nucleus.
+NUCLEI = pytest.approx(34, abs=1)
 PYTHON = "{}.{}".format(*sys.version_info)
 # The folder of finished bundles, set by `make bundles`; without it the tests use small wheels that they make.
 FINISHED = os.environ.get("CPUNET_BUNDLES")
@@ -167,7 +169,7 @@ def count_nuclei(host, folder, plugins, example_fly):
 def test_a_pipeline_runs_from_the_unzipped_bundle(tmp_path, linux_bundle, host, example_fly):
     with zipfile.ZipFile(linux_bundle) as archive:
         archive.extractall(tmp_path)
-    assert count_nuclei(host, tmp_path, tmp_path / "cpunet-plugins", example_fly) > 20
+    assert count_nuclei(host, tmp_path, tmp_path / "cpunet-plugins", example_fly) == NUCLEI
 
 
 @on_linux
@@ -183,7 +185,7 @@ def test_a_pipeline_runs_after_the_commands_of_the_docs(tmp_path, host, example_
     offline = ["--no-index", "--find-links", str(REPOSITORY / ".cache" / "wheels")]
     for command in commands:
         subprocess.run([sys.executable, *command[1:], *offline], cwd=tmp_path, check=True)
-    assert count_nuclei(host, tmp_path, tmp_path / "plugins", example_fly) > 20
+    assert count_nuclei(host, tmp_path, tmp_path / "plugins", example_fly) == NUCLEI
 
 
 @on_linux

@@ -7,15 +7,17 @@ from cellprofiler_core.measurement import Measurements
 from cellprofiler_core.object import ObjectSet
 from cellprofiler_core.pipeline import Pipeline
 from cellprofiler_core.workspace import Workspace
-from identifyobjectsunet import MODEL_FROM_FILE, IdentifyObjectsUNet
+from identifyobjectsunet import IdentifyObjectsUNet
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
+from cpunet.plugin.model_settings import MODEL_FROM_FILE
+from tests.tiny_onnx import changed_card, tiny_onnx
 
 
 @pytest.fixture
 def field():
     """A drawn field of nuclei, 20 pixels wide, some cut by the frame."""
-    drawn = draw_field((150, 200), columns=5, diameter_px=20)
+    drawn = synthetic_field((150, 200), columns=5, diameter_px=20)
     window = (slice(12, None), slice(None))
     return drawn.image[window], drawn.labels[window]
 
@@ -31,6 +33,18 @@ def module(tiny_model):
     made.model_file.value = tiny_model.name
     made.show_window = False
     return made
+
+
+@pytest.fixture
+def advanced(module):
+    module.advanced.value = True
+    return module
+
+
+@pytest.fixture
+def color_model(tiny_model):
+    card = changed_card(input={"channels": ["red", "green", "blue"]})
+    tiny_model.write_bytes(tiny_onnx(card, channels=3))
 
 
 class Run:

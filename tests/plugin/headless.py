@@ -1,15 +1,12 @@
 """Pipelines built from modules, and run by CellProfiler's own command in a process of its own."""
 
 import csv
-import functools
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from cellprofiler_core.pipeline import Pipeline
-from cellprofiler_core.utilities.core.modules import fill_modules, instantiate_module
-
+from benchmarks.pipeline_text import make_module, text_of
 from tests.places import REPOSITORY
 
 PLUGINS = REPOSITORY / "plugins"
@@ -22,22 +19,6 @@ def escape_string(text): return text.replace("'", "''").encode()
 """
 
 
-@functools.lru_cache(maxsize=None)
-def find_modules():
-    """Let CellProfiler look for its modules once: it warns of each that it finds again."""
-    fill_modules()
-
-
-def make_module(name, **values):
-    """Make a module with these values of its settings, by the names that they have in its code."""
-    find_modules()
-    module = instantiate_module(name)
-    for setting, value in values.items():
-        getattr(module, setting).value = value
-    module.show_window = False
-    return module
-
-
 def input_modules(image="DNA", process_as_3d=False):
     """Make the four input modules, which take each file as an image set of one image."""
     names = make_module("NamesAndTypes", single_image_provider=image, process_as_3d=process_as_3d)
@@ -46,12 +27,7 @@ def input_modules(image="DNA", process_as_3d=False):
 
 def write_pipeline(path, modules):
     """Write a pipeline file as CellProfiler's window saves it."""
-    pipeline = Pipeline()
-    for number, module in enumerate(modules, start=1):
-        module.set_module_num(number)
-        pipeline.add_module(module)
-    with path.open("w", encoding="utf-8") as stream:
-        pipeline.dump(stream)
+    path.write_text(text_of(modules), encoding="utf-8")
     return path
 
 

@@ -68,6 +68,16 @@ def reference_path(choice):
     return PIPELINES / f"labels_{choice.replace(' ', '_')}.png"
 
 
+def load(text):
+    pipeline = Pipeline()
+    pipeline.load(io.StringIO(text))
+    return pipeline
+
+
+def values(module):
+    return [setting.value_text for setting in module.settings()]
+
+
 def label_fly(text, small=False):
     """Run a pipeline's only module on ExampleFly's first field.
 

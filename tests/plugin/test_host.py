@@ -1,12 +1,22 @@
-"""Image sets that are done are freed, and that takes little of the time."""
+"""What the module shares with CellProfiler: image sets that are done are freed; cores, memory and models folder."""
 
 import gc
+import os
 import weakref
 
+import cellprofiler_core.preferences
+import identifyobjectsunet
 import pytest
 
-import cpunet.plugin.host as earlier_image_sets
-from cpunet.plugin.host import SHARE_OF_TIME, free_earlier_image_sets
+from cpunet.plugin import host
+from cpunet.plugin.host import (
+    SHARE_OF_TIME,
+    free_earlier_image_sets,
+    gpu_memory_for_this_process,
+    threads_for_this_process,
+)
+from cpunet.plugin.model_settings import model_choices
+from tests.tiny_onnx import tiny_onnx
 
 WHOLE_SECONDS, YOUNG_SECONDS = 0.05, 0.001
 
@@ -36,7 +46,7 @@ class PretendedCollector:
 
 @pytest.fixture(autouse=True)
 def never_freed_before(monkeypatch):
-    monkeypatch.setattr(earlier_image_sets, "_not_before", float("-inf"))
+    monkeypatch.setattr(host, "_not_before", float("-inf"))
     yield
     gc.unfreeze()
 
@@ -44,14 +54,14 @@ def never_freed_before(monkeypatch):
 @pytest.fixture
 def pretended(monkeypatch):
     collector = PretendedCollector()
-    monkeypatch.setattr(earlier_image_sets, "gc", collector)
+    monkeypatch.setattr(host, "gc", collector)
     return collector
 
 
 @pytest.mark.parametrize("headless", [True, False])
 @pytest.mark.parametrize("image_set_seconds", [0.01, 0.13, 1.0, 5.0])
 def test_it_goes_through_everything_for_its_share_of_the_time(pretended, monkeypatch, image_set_seconds, headless):
-    monkeypatch.setattr(earlier_image_sets, "get_headless", lambda: headless)
+    monkeypatch.setattr(host, "get_headless", lambda: headless)
     begun = pretended.now
     for _ in range(1000):
         free_earlier_image_sets(pretended.clock)
@@ -67,7 +77,7 @@ def test_it_goes_through_everything_for_its_share_of_the_time(pretended, monkeyp
 
 @pytest.mark.parametrize("headless", [True, False])
 def test_only_without_a_window_anything_is_set_aside(monkeypatch, headless):
-    monkeypatch.setattr(earlier_image_sets, "get_headless", lambda: headless)
+    monkeypatch.setattr(host, "get_headless", lambda: headless)
     free_earlier_image_sets()
     assert (gc.get_freeze_count() > 0) is headless
 
@@ -92,8 +102,50 @@ def test_an_image_set_that_was_set_aside_is_gone_at_the_next_time(module, run, f
     try:
         workspace = weakref.ref(run(module, field[0]).workspace)
         assert workspace() is not None
-        monkeypatch.setattr(earlier_image_sets, "_not_before", float("-inf"))
+        monkeypatch.setattr(host, "_not_before", float("-inf"))
         run(module, field[0])
         assert workspace() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(("workers", "threads"), [(1, 8), (3, 2), (8, 1), (20, 1)])
+def test_workers_of_an_analysis_share_the_cores(monkeypatch, workers, threads):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert threads_for_this_process() == 0
+    monkeypatch.setattr("sys.argv", ["worker", "--work-announce=tcp://127.0.0.1:1"])
+    cellprofiler_core.preferences.set_preferences_from_dict({cellprofiler_core.preferences.MAX_WORKERS: workers})
+    assert threads_for_this_process() == threads
+
+
+def test_workers_share_the_memory_of_a_gpu_unless_the_user_gives_it(monkeypatch, advanced):
+    monkeypatch.setattr("cpunet.plugin.host.total_gpu_memory_bytes", lambda: 10_000_000_000)
+    assert gpu_memory_for_this_process(advanced.advanced_settings.gpu_memory_bytes()) is None
+    monkeypatch.setattr("sys.argv", ["worker", "--work-announce=tcp://127.0.0.1:1"])
+    cellprofiler_core.preferences.set_preferences_from_dict({cellprofiler_core.preferences.MAX_WORKERS: 4})
+    assert gpu_memory_for_this_process(advanced.advanced_settings.gpu_memory_bytes()) == 2_000_000_000
+    advanced.advanced_settings.memory_automatic.value = False
+    advanced.advanced_settings.memory_gb.value = 1.5
+    assert gpu_memory_for_this_process(advanced.advanced_settings.gpu_memory_bytes()) == 1_500_000_000
+
+
+def test_the_preferred_folder_of_models_is_listed_and_remembered(monkeypatch, tmp_path, module):
+    (tmp_path / "mine.onnx").write_bytes(tiny_onnx())
+    monkeypatch.delenv("CPUNET_MODELS", raising=False)
+    monkeypatch.setattr("cpunet.plugin.host._last_used", [""])
+    kept = {}
+    monkeypatch.setattr("cpunet.plugin.host.config_read", kept.get)
+    monkeypatch.setattr("cpunet.plugin.host.config_write", kept.__setitem__)
+    monkeypatch.setattr("cpunet.plugin.model_settings.ask_for_folder", lambda question, start: str(tmp_path))
+    assert "mine" not in module.model_name.choices
+    module.model.folder_button.on_event_fired()
+    assert "mine" in model_choices()
+    monkeypatch.delenv("CPUNET_MODELS")
+    assert "mine" in identifyobjectsunet.IdentifyObjectsUNet().model_name.choices
+
+
+def test_a_folder_of_the_environment_counts_more_than_the_preference(monkeypatch, tmp_path):
+    monkeypatch.setenv("CPUNET_MODELS", str(tmp_path / "of the environment"))
+    monkeypatch.setattr("cpunet.plugin.host.config_read", lambda key: str(tmp_path))
+    identifyobjectsunet.IdentifyObjectsUNet()
+    assert os.environ["CPUNET_MODELS"] == str(tmp_path / "of the environment")

@@ -1,10 +1,13 @@
 """A pipeline saved by an older revision gives the objects that it gave then."""
 
+import io
+
 import numpy as np
 import pytest
+from identifyobjectsunet import IdentifyObjectsUNet
 from skimage.io import imread
 
-from tests.plugin.saved_pipelines import choices, label_fly, pipeline_text, reference_path
+from tests.plugin.saved_pipelines import choices, label_fly, load, pipeline_text, reference_path, values
 
 
 @pytest.mark.parametrize(
@@ -26,3 +29,53 @@ def test_the_ways_to_rescale_give_different_objects():
     small = label_fly(pipeline_text(2, "by objects"), small=True)
     off = label_fly(pipeline_text(2, "by objects").replace("By the objects in the image", "Off"), small=True)
     assert small.max() > off.max()
+
+
+def test_a_pipeline_saved_by_revision_1_loads(pipelines):
+    module = load((pipelines / "revision_1.cppipe").read_text(encoding="utf-8")).modules()[0]
+    assert module.variable_revision_number == 3
+    assert (module.x_name.value, module.y_name.value) == ("OrigBlue", "Kerne")
+    assert module.model_name.value == "nuclei_fluorescence"
+    assert module.size_range.value == (12, 34)
+    assert [module.exclude_size.value, module.exclude_border_objects.value] == [True, False]
+    assert module.rescale.value == "Off"
+    assert [module.advanced.value, module.advanced_settings.use_model_threshold.value] == [True, False]
+    assert module.advanced_settings.foreground_threshold.value == 0.42
+    assert [module.advanced_settings.declump_method.value, module.advanced_settings.device.value] == ["None", "CPU"]
+    assert [module.probabilities.save.value, module.probabilities.name.value] == [True, "KerneP"]
+
+
+@pytest.mark.parametrize(("before", "after"), [("Automatic", "By the diameter range"), ("Off", "Off")])
+def test_the_size_that_revision_1_went_by_is_kept(pipelines, before, after):
+    text = (pipelines / "revision_1.cppipe").read_text(encoding="utf-8")
+    text = text.replace("for the model?:Off", f"for the model?:{before}").replace(":Kerne\n", ":Automatic\n")
+    module = load(text).modules()[0]
+    assert module.rescale.value == after
+    assert module.y_name.value == "Automatic"
+
+
+def test_a_pipeline_saved_by_revision_2_loads(pipelines):
+    module = load((pipelines / "revision_2.cppipe").read_text(encoding="utf-8")).modules()[0]
+    assert (module.x_name.value, module.y_name.value) == ("OrigBlue", "Kerne")
+    assert module.rescale.value == "By the objects in the image"
+    assert values(module)[16:] == values(IdentifyObjectsUNet())[16:]
+    assert [module.probabilities.save.value, module.probabilities.name.value] == [True, "KerneP"]
+
+
+def test_a_pipeline_saved_by_revision_3_loads(pipelines):
+    text = (pipelines / "revision_3.cppipe").read_text(encoding="utf-8")
+    module = load(text).modules()[0]
+    assert [module.advanced_settings.declump_method.value, module.rescale_factor.value] == ["Shape", 0.8]
+    settings = module.advanced_settings
+    assert [settings.smoothing_automatic.value, settings.smoothing_px.value] == [False, 4.5]
+    assert [settings.fill_holes.value, settings.limit_choice.value, settings.object_limit.value] == [
+        "Never",
+        "Erase",
+        321,
+    ]
+    assert [settings.augmentation.value, settings.tile_px.value, settings.batch_size.value] == ["Flips", 512, 2]
+    assert [group.image_name.value for group in module.probabilities.further] == ["KerneTiefe"]
+    again = io.StringIO()
+    pipeline = load(text)
+    pipeline.dump(again)
+    assert again.getvalue().split("\n\n")[1] == text.split("\n\n")[1]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from tests.plugin.headless import input_modules, make_module, rows_of, run_headless, write_pipeline
 
 
@@ -13,7 +13,7 @@ def tables(tmp_path_factory):
     """Image.csv and Nuclei.csv of a stack whose nuclei lie in the second to the fourth of five planes."""
     base = tmp_path_factory.mktemp("stack")
     (base / "images").mkdir()
-    field = draw_field((160, 240), columns=3, diameter_px=36).image
+    field = synthetic_field((160, 240), columns=3, diameter_px=36).image
     empty = np.full_like(field, 0.04)
     planes = np.round(np.stack([empty, field, field, field, empty]) * 65535).astype(np.uint16)
     tifffile.imwrite(base / "images" / "stack.tif", planes, imagej=True, metadata={"axes": "ZYX"})

@@ -9,7 +9,7 @@ import tifffile
 from cellprofiler_core.pipeline import Pipeline
 from cellprofiler_core.setting import ValidationError
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.onnx_reader.metadata import sha256
 from tests.plugin.headless import input_modules, make_module, rows_of, run_headless, write_pipeline
 from tests.tiny_onnx import changed_card, tiny_onnx
@@ -23,7 +23,7 @@ OF_IMAGE = ("ForegroundArea", "CountFromArea", "Seconds", "Model", "ModelSHA256"
 def write_images(folder):
     """Write a field of 15 nuclei, one of 6, and one of none."""
     folder.mkdir(parents=True)
-    full = draw_field((150, 250), columns=5, diameter_px=22).image
+    full = synthetic_field((150, 250), columns=5, diameter_px=22).image
     few = full.copy()
     few[:, 100:] = 0.04
     for name, image in (("1_full", full), ("2_few", few), ("3_none", np.full((150, 250), 0.04))):

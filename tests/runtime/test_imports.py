@@ -34,20 +34,3 @@ def test_importing_the_runtime_pulls_in_nothing_heavy():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-
-
-def test_an_ended_run_leaves_no_half_written_file(tmp_path):
-    from cpunet.files.images import written_beside
-
-    target = tmp_path / "result.tif"
-    target.write_text("before")
-
-    def write_half():
-        with written_beside(target) as beside:
-            beside.write_text("half")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_half()
-    assert target.read_text() == "before"
-    assert [path.name for path in tmp_path.iterdir()] == ["result.tif"]

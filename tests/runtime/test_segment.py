@@ -1,13 +1,18 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from cpunet.checks.synthetic import draw_field
+from cpunet import segment
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.session import load_model
+from cpunet.options import Options
 from cpunet.scores import pool_scores, score_image
-from cpunet.segment import Options, segment_image
+from cpunet.segment import segment_image, segment_stack
+from cpunet.steps.filters import filter_objects
+from cpunet.steps.predict import predict
 from tests.tiny_onnx import changed_card, tiny_onnx
 
-FIELD = draw_field((120, 150), columns=4, diameter_px=20)
+FIELD = synthetic_field((120, 150), columns=4, diameter_px=20)
 
 
 @pytest.fixture
@@ -15,7 +20,7 @@ def model(tiny_model):
     return load_model(tiny_model)
 
 
-def test_drawn_nuclei_are_found(model):
+def test_synthetic_nuclei_are_found(model):
     found = segment_image(FIELD.image, model)
     assert found.labels.dtype == np.int32
     assert found.labels.shape == FIELD.image.shape
@@ -125,25 +130,15 @@ def test_the_threshold_makes_objects_larger_or_smaller(model):
     assert (low > 0).sum() > (high > 0).sum() > 0
 
 
-@pytest.mark.parametrize(
-    "option",
-    [
-        {"diameter_px": 0},
-        {"diameter_px": float("nan")},
-        {"foreground_threshold": 1.0},
-        {"scale": 0},
-        {"scale": 5},
-        {"scale": float("nan")},
-    ],
-)
-def test_impossible_options_are_refused(model, option):
-    with pytest.raises(ValueError, match=r"must|can be enlarged"):
-        segment_image(FIELD.image, model, Options(**option))
+@pytest.mark.parametrize("run", [segment_image, lambda image, *rest: segment_stack(image[np.newaxis], *rest)])
+def test_impossible_options_are_refused(model, run):
+    with pytest.raises(ValueError, match="must be larger than 0 pixels"):
+        run(FIELD.image, model, Options(diameter_px=0))
 
 
 @pytest.mark.parametrize("zoom", [3, 1 / 3])
 def test_labels_of_a_rescaled_image_come_back_to_its_own_grid(model, zoom):
-    field = draw_field((int(120 * zoom), int(150 * zoom)), columns=4, diameter_px=20 * zoom)
+    field = synthetic_field((int(120 * zoom), int(150 * zoom)), columns=4, diameter_px=20 * zoom)
     found = segment_image(field.image, model, Options(diameter_px=20 * zoom))
     assert found.labels.shape == field.labels.shape
     scores = pool_scores([score_image(field.labels, found.labels)])
@@ -181,3 +176,122 @@ def test_other_models_of_three_channels_take_no_gray_image(tiny_model):
     tiny_model.write_bytes(tiny_onnx(changed_card(input={"channels": ["DNA", "actin", "ER"]}), channels=3))
     with pytest.raises(ValueError, match="1 channels, and the model takes 3 channels"):
         segment_image(FIELD.image, load_model(tiny_model))
+
+
+def synthetic_stack(middles=((6, 30, 30), (6, 30, 70), (9, 75, 50)), radius=12, shape=(16, 100, 100), flat=2.0, seed=0):
+    """Balls, flattened by the larger distance between planes: image and truth."""
+    z, y, x = np.ogrid[: shape[0], : shape[1], : shape[2]]
+    truth = np.zeros(shape, np.int32)
+    for number, (mz, my, mx) in enumerate(middles, start=1):
+        truth[((z - mz) * flat) ** 2 + (y - my) ** 2 + (x - mx) ** 2 < radius**2] = number
+    noise = np.random.default_rng(seed).normal(0.05, 0.01, shape)
+    return (ndimage.gaussian_filter((truth > 0).astype(float), (0, 1, 1)) + noise).astype(np.float32), truth
+
+
+STACK, TRUTH = synthetic_stack()
+
+
+def test_balls_are_found_as_objects_of_many_planes(model):
+    found = segment_stack(STACK, model)
+    assert found.labels.dtype == np.int32
+    assert found.labels.shape == STACK.shape
+    assert found.probabilities.shape == (1, *STACK.shape)
+    assert found.labels.max() == 3
+    for number in range(1, 4):
+        here = found.labels == np.bincount(found.labels[number == TRUTH])[1:].argmax() + 1
+        assert (here & (number == TRUTH)).sum() / (here | (number == TRUTH)).sum() > 0.8
+
+
+def test_an_empty_plane_is_not_stretched_into_objects(model):
+    assert not TRUTH[15].any()
+    assert segment_image(STACK[15], model, Options(scale=1.0)).labels.any()
+    assert not segment_stack(STACK, model, Options(scale=1.0)).labels[15].any()
+
+
+def test_the_scale_is_estimated_once(model, monkeypatch):
+    scales = []
+
+    def recorded(channels, usable, model, options, scale):
+        scales.append(scale)
+        return predict(channels, usable, model, options, scale)
+
+    monkeypatch.setattr(segment, "predict", recorded)
+    stack, truth = synthetic_stack(((4, 60, 60), (4, 60, 180)), 50, (8, 120, 240), flat=12)
+    found = segment_stack(stack, model)
+    assert found.scale < 0.7
+    assert scales == [found.scale] * 8
+    assert found.labels.max() == truth.max()
+    assert segment_stack(stack, model, Options(diameter_px=20)).scale == 1
+    assert segment_stack(stack, model, Options(scale=0.5)).scale == 0.5
+
+
+def test_a_stack_of_one_plane_is_that_image(model):
+    found, image = segment_stack(STACK[6:7], model), segment_image(STACK[6], model)
+    np.testing.assert_array_equal(found.labels[0], image.labels)
+    np.testing.assert_array_equal(found.probabilities[:, 0], image.probabilities)
+
+
+def test_the_stack_is_not_changed_and_any_type_will_do(model):
+    before = STACK.copy()
+    expected = segment_stack(STACK, model).labels
+    np.testing.assert_array_equal(STACK, before)
+    found = segment_stack(np.clip(STACK * 200, 0, 255).astype(np.uint8), model).labels
+    assert (found == expected).mean() > 0.99
+
+
+def test_masks_of_a_plane_and_of_the_stack(model):
+    mask = np.zeros(STACK.shape, bool)
+    mask[:, :55] = True
+    stack = np.where(mask, STACK, 1000)
+    for given in (mask, mask[0]):
+        labels = segment_stack(stack, model, Options(mask=given)).labels
+        assert labels.max() == 2
+        assert not labels[:, 55:].any()
+    some_planes = mask.copy()
+    some_planes[:5] = False
+    assert not segment_stack(stack, model, Options(mask=some_planes)).labels[:5].any()
+    assert segment_stack(stack, model, Options(mask=some_planes)).labels[5].any()
+    not_finite = np.where(mask, STACK, np.nan)
+    np.testing.assert_array_equal(segment_stack(not_finite, model).labels, labels)
+    with pytest.raises(ValueError, match=r"mask has the shape \(3, 3\) and the stack \(16, 100, 100\)"):
+        segment_stack(STACK, model, Options(mask=np.ones((3, 3), bool)))
+
+
+def test_color_stacks(tmp_path):
+    path = tmp_path / "color.onnx"
+    path.write_bytes(tiny_onnx(changed_card(input={"channels": ["red", "green", "blue"]}), channels=3))
+    model = load_model(path)
+    color = segment_stack(np.stack([STACK] * 3, axis=-1), model).labels
+    assert color.max() == 3
+    np.testing.assert_array_equal(segment_stack(STACK, model).labels, color)
+
+
+@pytest.mark.parametrize("stack", [np.zeros((3, 20, 20)), np.full((3, 20, 20), np.nan), np.ones((1, 1, 1))])
+def test_stacks_with_nothing_in_them_give_no_object(model, stack):
+    found = segment_stack(stack, model)
+    assert found.labels.shape == stack.shape
+    assert not found.labels.any()
+
+
+@pytest.mark.parametrize("shape", [(20, 20), (2, 2, 20, 20, 1), (0, 5, 5)])
+def test_what_is_no_stack_is_refused(model, shape):
+    with pytest.raises(ValueError, match="planes, rows and columns are needed"):
+        segment_stack(np.zeros(shape), model)
+
+
+@pytest.mark.parametrize("method", ["shape", "intensity", "none"])
+def test_other_options_work_plane_by_plane(model, method):
+    reports = []
+    options = Options(
+        scale=1.0,
+        declump_method=method,
+        fill_holes="after thresholding",
+        augmentation="flips",
+        tile_shape=(64, 64),
+        on_progress=lambda done, total: reports.append((done, total)),
+    )
+    labels = segment_stack(STACK, model, options).labels
+    assert filter_objects(labels, (8, 40), z_step_px=2).labels.max() == 3
+    done, totals = zip(*reports)
+    assert list(done) == sorted(done)
+    assert set(totals) == {done[-1]} == {16 * 4 * 4}

@@ -42,8 +42,7 @@ from cellprofiler.gui.namesubscriber import NameSubscriberComboBox
 from cellprofiler.gui.utilities.module_view import edit_control_name
 from window_driver import Driver, descendants, gone, later, press, screen, seconds, send, shown
 
-from benchmarks.demo_example_fly import example_folder
-from benchmarks.pipeline_text import append_modules, split_modules
+from benchmarks.pipeline_text import example_folder, read_pipeline, text_of
 
 NAME = "IdentifyObjectsUNet"
 WORKERS = 2
@@ -82,9 +81,9 @@ def names(driver):
 def open_images(driver, controller):
     """Load the four input modules of ExampleFly, and drop its images on the window."""
     example = example_folder()
-    header, *modules = split_modules((example / "ExampleFly.cppipe").read_text(encoding="utf-8"))
+    modules = read_pipeline((example / "ExampleFly.cppipe").read_text(encoding="utf-8")).modules()
     pipeline = OUTPUT / "input.cppipe"
-    pipeline.write_text(append_modules(header, modules[:4]), encoding="utf-8")
+    pipeline.write_text(text_of(modules[:4]), encoding="utf-8")
     controller.do_load_pipeline(str(pipeline))
     # the Images module leaves out what lies in a folder whose name begins with a dot, as a virtual environment may
     images = OUTPUT / "images"
@@ -155,13 +154,13 @@ def edit(driver, module):
     yield from choose(driver, module.rescale, "By a factor")
     yield from choose(driver, module.advanced, "Yes")
     automatic = (more.smoothing_automatic, more.distance_automatic, more.tiles_automatic, more.memory_automatic)
-    for setting in (module.use_model_threshold, *automatic):
+    for setting in (module.advanced_settings.use_model_threshold, *automatic):
         yield from choose(driver, setting, "No")
-    yield from choose(driver, module.save_probability, "Yes")
+    yield from choose(driver, module.probabilities.save, "Yes")
     yield from choose(driver, more.limit_choice, "Erase")
-    button = yield control(driver, module.add_probability_button)
+    button = yield control(driver, module.probabilities.add_button)
     later(send, button, wx.EVT_BUTTON)
-    yield lambda: len(module.further_probabilities) == 1
+    yield lambda: len(module.probabilities.further) == 1
     yield seconds(1)
     panel = driver.frame.get_module_view().get_module_panel()
     visible = module.visible_settings()
@@ -173,7 +172,7 @@ def edit(driver, module):
     for part, line in enumerate((0, 25, 10000)):
         panel.Scroll(0, line)
         yield from driver.shoot(driver.frame, f"settings-all-{part + 1}")
-    for setting in (module.use_model_threshold, *automatic):
+    for setting in (module.advanced_settings.use_model_threshold, *automatic):
         yield from choose(driver, setting, "Yes")
     yield from choose(driver, module.rescale, "By the objects in the image")
     yield from choose(driver, more.limit_choice, "Continue")
@@ -224,7 +223,7 @@ def measure_validation(driver, module):
 def read_dialogs(driver, module):
     """Press the buttons, read what their dialogs say, and close these."""
     for name, setting, title in (
-        ("describe-model", module.describe_button, "Model"),
+        ("describe-model", module.model.describe_button, "Model"),
         ("check-device", module.device_button, "Device"),
     ):
         button = yield control(driver, setting)

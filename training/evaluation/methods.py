@@ -16,9 +16,11 @@ from cpunet.commands.terminal import report
 from cpunet.errors import OptionError, WeightsError
 from cpunet.files.images import read_image, write_labels
 from cpunet.model.find import MODEL_FILE, find_model, list_models
+from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import sha256
-from cpunet.segment import Model, Options, check_options, segment_image
+from cpunet.options import Options, check_options
+from cpunet.segment import segment_image
 from cpunet.training.data.labeled_images import IndexRow, Key, LabeledImage
 from cpunet.training.evaluation.label_folder import find_label_files
 from cpunet.training.evaluation.torch_model import TorchModel, torch_model

@@ -9,8 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from cpunet.model.card import InputCard, ModelCard, OutputCard
+from cpunet.model.protocol import Model
+from cpunet.options import Options
 from cpunet.scores import ImageScores, score_image
-from cpunet.segment import Model, Options, segment_image
+from cpunet.segment import segment_image
 from cpunet.training.config import TrainingConfig
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
 from cpunet.training.network.unet import Probabilities, UNet

@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpunet.model.card import Postprocessing
+from cpunet.model.protocol import Model
+from cpunet.options import Options
 from cpunet.scores import ImageScores, pool_scores, score_image
-from cpunet.segment import Model, Options, postprocessing_at_scale, resize_planes, segment_image
+from cpunet.segment import segment_image
 from cpunet.steps.declump import declump
-from cpunet.steps.filters import area_of_disc
+from cpunet.steps.decode import postprocessing_at_scale
+from cpunet.steps.diameter import area_of_disc
+from cpunet.steps.resize import resize_planes
 from cpunet.training.data.labeled_images import IndexRow, LabeledImage, read_labeled_image
 from cpunet.training.patches.sources import resize_labels
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 
 from cpunet.training.patches.clumps import paste_touching
-from cpunet.training.patches.patch import Patch, crop_at_random, empty_patch, separate_pieces
+from cpunet.training.patches.patch import Patch, crop_at_random, empty_patch, label_pieces
 
 # monai would record each change in each patch's metadata, which takes longer than the changes themselves.
 set_track_meta(False)
@@ -229,7 +229,7 @@ def _move(
     turns = [RandFlipd(both, prob=0.5, spatial_axis=0), RandRotate90d(both, prob=0.75, max_k=3)]
     content = _apply(turns, content, state)
     labels = np.rint(content["labels"][0].numpy()).astype(np.int32)
-    return Patch(np.ascontiguousarray(content["image"].numpy(), np.float32), separate_pieces(labels))
+    return Patch(np.ascontiguousarray(content["image"].numpy(), np.float32), label_pieces(labels))
 
 
 def _sampling_grid(

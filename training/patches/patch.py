@@ -39,7 +39,7 @@ def crop_at_random(patch: Patch, size: int, rng: np.random.Generator) -> Patch:
     Returns
     -------
     Patch
-        Of shape (C, size, size). A mirrored object keeps the number of its original, see `separate_pieces`.
+        Of shape (C, size, size). A mirrored object keeps the number of its original, see `label_pieces`.
     """
     height, width = patch.labels.shape
     pad = [(0, max(0, size - height)), (0, max(0, size - width))]
@@ -53,7 +53,7 @@ def crop_at_random(patch: Patch, size: int, rng: np.random.Generator) -> Patch:
     return Patch(image[(slice(None), *window)], labels[window])
 
 
-def separate_pieces(labels: NDArray[np.integer]) -> NDArray[np.int32]:
+def label_pieces(labels: NDArray[np.integer]) -> NDArray[np.int32]:
     """Give each connected piece of each object its own number, 1..n: a crop can leave an object in two pieces.
 
     Parameters
@@ -68,7 +68,7 @@ def separate_pieces(labels: NDArray[np.integer]) -> NDArray[np.int32]:
 
     Examples
     --------
-    >>> separate_pieces(np.array([[7, 0, 7, 3]])).tolist()
+    >>> label_pieces(np.array([[7, 0, 7, 3]])).tolist()
     [[2, 0, 3, 1]]
     """
     result = np.zeros(labels.shape, np.int32)

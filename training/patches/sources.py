@@ -10,8 +10,8 @@ from skimage.segmentation import relabel_sequential
 from skimage.transform import resize
 
 from cpunet.errors import DataError
-from cpunet.segment import prepare_image, rescale
-from cpunet.steps.normalize import normalize
+from cpunet.steps.prepare import channels_of, normalize
+from cpunet.steps.resize import rescale
 from cpunet.training.config import TrainingConfig
 from cpunet.training.data.labeled_images import (
     IndexRow,
@@ -57,7 +57,7 @@ def normalized_patch(image: LabeledImage, config: TrainingConfig, scale: float =
     DataError if the image does not fit the configuration.
     """
     try:
-        channels, usable = prepare_image(image.image, config.channels)
+        channels, usable = channels_of(image.image, config.channels)
     except ValueError as error:
         raise DataError(f"{image.id}: {error}") from error
     normalized = rescale(normalize(channels, config.normalization, usable), scale)

@@ -1,1 +1,1 @@
-"""What a model file promises, what a device gives, and fields of synthetic nuclei to check both with."""
+"""Checks of model files and devices, and synthetic nuclei for them."""

@@ -1,4 +1,4 @@
-"""Whether two computations of the same probabilities agree, and where they do not."""
+"""Compare two computations of the same probabilities, and say where they differ."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cpunet.errors import DisagreementError
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far two computations may be apart.
+    """How far two computations may differ.
 
     Attributes
     ----------
@@ -27,14 +27,14 @@ class Tolerance:
     mismatched_per_million: float = 0.0
 
     def __str__(self) -> str:
-        """Return the numbers as a message gives them."""
+        """Return the numbers for a message."""
         return f"rtol {self.rtol:g}, atol {self.atol:g}, mismatched a million {self.mismatched_per_million:g}"
 
 
 def check_agreement(
     found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], tolerance: Tolerance, what: str
 ) -> float:
-    """Compare two outputs of a network.
+    """Compare two outputs of a network, and return the largest difference.
 
     Parameters
     ----------
@@ -42,11 +42,6 @@ def check_agreement(
     tolerance : Tolerance
     what : str
         Names the two in the message, such as ``onnxruntime and torch``.
-
-    Returns
-    -------
-    float
-        The largest difference.
 
     Raises
     ------

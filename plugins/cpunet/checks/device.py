@@ -1,4 +1,4 @@
-"""Which device a session really gets, how fast it is, and what a GPU lacks."""
+"""Report the device that a session really gets, its speed, and why a GPU is not used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, List, Optional
 
 import numpy as np
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import CpunetError, RuntimeMissingError
 from cpunet.model.card import ModelCard
 from cpunet.model.memory import total_gpu_memory_bytes
@@ -18,25 +18,15 @@ from cpunet.options import Options
 from cpunet.segment import segment_image
 
 TIMED_RUNS = 5
-# A biologist waits for the report beside the button: no second run where the first took longer than this.
+# The user waits for the report in the window: no second run if the first took longer than this.
 LONG_SECONDS = 3.0
 REPORTED_SIDE = 1024
 GPU_LIBRARIES_PAGE = "https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html"
 
 
 def measure(model: OnnxModel) -> List[str]:
-    """Time one image of 512x512 pixels.
-
-    Parameters
-    ----------
-    model : OnnxModel
-
-    Returns
-    -------
-    list of str
-        Which provider the session runs on, and the median time from image to labels.
-    """
-    field = draw_field((512, 512))
+    """Return lines on the provider that the session runs on, and the time from an image of 512x512 pixels to labels."""
+    field = synthetic_field((512, 512))
     image = _with_channels(field.image, model)
     segment_image(image, model)  # the first call sets up the memory
     seconds = []
@@ -47,7 +37,7 @@ def measure(model: OnnxModel) -> List[str]:
     return [
         f"runs on   {model.provider}",
         f"512x512   {statistics.median(seconds):.3f} s (median of {TIMED_RUNS})",
-        f"found     {labels.max()} objects in a drawn field of {field.labels.max()} nuclei",
+        f"found     {labels.max()} objects in a synthetic field of {field.labels.max()} nuclei",
     ]
 
 
@@ -58,7 +48,7 @@ def device_report(
     gpu_memory_bytes: Optional[int] = None,
     threads: int = 0,
 ) -> List[str]:
-    """Say in plain sentences what a model runs on, how fast, and what a GPU lacks.
+    """Report in sentences on which device a model runs, how fast, and why a GPU is not used.
 
     Parameters
     ----------
@@ -70,11 +60,11 @@ def device_report(
     Returns
     -------
     list of str
-        Sentences. What goes wrong is one of them, never an error.
+        Sentences. A failure is one of them, never an error.
 
     Notes
     -----
-    Opens the model and runs it on a drawn image once or more, which takes as long as it says and a little longer.
+    Opens the model and runs it on a synthetic image at least once; this takes little longer than the report says.
     """
     try:
         onnxruntime = import_onnxruntime()
@@ -91,8 +81,8 @@ def device_report(
     except CpunetError as error:
         sentences.append(f"The model cannot run: {error}")
         provider = ""
-    lacking = _what_a_gpu_lacks(onnxruntime, provider, device)
-    return [*sentences, lacking] if lacking else sentences
+    reason = _why_no_gpu(onnxruntime, provider, device)
+    return [*sentences, reason] if reason else sentences
 
 
 def _with_channels(image: Any, model: OnnxModel) -> Any:
@@ -103,7 +93,8 @@ def _with_channels(image: Any, model: OnnxModel) -> Any:
 
 def _seconds_for_an_image(model: OnnxModel) -> float:
     half = REPORTED_SIDE // 2
-    image = _with_channels(np.tile(draw_field((half, half)).image, (2, 2)), model)  # drawing it in one takes seconds
+    # Four copies of one field: to make a field of the whole size would take seconds.
+    image = _with_channels(np.tile(synthetic_field((half, half)).image, (2, 2)), model)
     seconds: List[float] = []
     while not seconds or (len(seconds) < TIMED_RUNS and sum(seconds) < LONG_SECONDS):
         start = time.perf_counter()
@@ -116,8 +107,8 @@ def _in_words(provider: str) -> str:
     return {CUDA: "the NVIDIA GPU (CUDA)", CPU: "the CPU"}.get(provider, provider)
 
 
-def _what_a_gpu_lacks(onnxruntime: Any, provider: str, device: str) -> str:
-    """Return a sentence on why the session does not run on a GPU, or nothing if it does."""
+def _why_no_gpu(onnxruntime: Any, provider: str, device: str) -> str:
+    """Return a sentence on why the session does not run on a GPU, or '' if it does."""
     if provider == CUDA:
         return ""
     memory = total_gpu_memory_bytes()
@@ -131,7 +122,7 @@ def _what_a_gpu_lacks(onnxruntime: Any, provider: str, device: str) -> str:
     if CUDA not in onnxruntime.get_available_providers():
         return f"{there} this onnxruntime has no GPU support. Install onnxruntime-gpu instead of onnxruntime."
     if not provider:
-        return ""  # why the model did not open was said already
+        return ""  # the error of the model is in the report already
     return (
         f"{there} the CUDA and cuDNN libraries that onnxruntime {onnxruntime.__version__} needs were not found. "
         f"{GPU_LIBRARIES_PAGE} says which versions to install."

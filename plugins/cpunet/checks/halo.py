@@ -1,4 +1,4 @@
-"""Measure how far a network looks: the halo that a tile needs."""
+"""Measure the halo that the tiles of a network need."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import itertools
 import numpy as np
 import scipy.ndimage
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.steps.tiling import Predict
 
 FIELD_PX = 512
 PATTERNS = 4
 # A probability that moves by less than this cannot change an object.
 NOTICEABLE = 1e-3
-# Drawn nuclei on which a tile is compared with the whole: their diameters, the side of the tile's inner part, and how
-# far probabilities may differ. Half of what `cpunet verify` allows.
+# A tile of synthetic nuclei is compared with the whole image: diameters, the side of the inner part of the tile,
+# and the largest difference of probabilities, half of what `cpunet verify` allows.
 DIAMETERS_PX, INNER_PX, CUT_NOTICEABLE = (15.0, 30.0), 128, 1e-2
 
 
@@ -35,25 +35,26 @@ def measure_halo(predict: Predict, in_channels: int, divisible_by: int, min_size
     Returns
     -------
     int
-        Pixels a side: one more than `reach_of_impulse`, rounded up to a multiple of `divisible_by`; more where tiles
-        of drawn nuclei need it, up to what a field of 512 pixels can show.
+        Pixels a side: one more than `reach_of_impulse`, rounded up to a multiple of `divisible_by`; more if tiles of
+        synthetic nuclei need it, up to what a field of 512 pixels can show.
     """
     reach = reach_of_impulse(predict, in_channels, divisible_by, min_size, seed)
     halo = -(-(reach + 1) // divisible_by) * divisible_by
-    # A network that was trained on few images may see nothing in noise, and then no impulse moves anything.
+    # A network that was trained on few images may see nothing in noise: then an impulse has no effect.
     return _grow_for_nuclei(halo, predict, in_channels, divisible_by, min_size, seed)
 
 
 def _grow_for_nuclei(halo: int, predict: Predict, in_channels: int, divisible_by: int, min_size: int, seed: int) -> int:
-    """Return a halo, made larger until the inner part of a tile of drawn nuclei is as in the whole field."""
+    """Enlarge a halo until the inner part of a tile of synthetic nuclei is predicted as in the whole field."""
     inner = -(-max(INNER_PX, min_size) // divisible_by) * divisible_by
     side = -(-max(FIELD_PX, min_size) // divisible_by) * divisible_by
     start = (side - inner) // 2 // divisible_by * divisible_by
     kept = slice(start, start + inner)
     for diameter, touching in itertools.product(DIAMETERS_PX, (False, True)):
         columns = int(side / (2 * diameter))
-        drawn = [draw_field((side, side), columns, diameter, touching, seed + c).image for c in range(in_channels)]
-        field = np.stack(drawn)[np.newaxis]
+        shape = (side, side)
+        planes = [synthetic_field(shape, columns, diameter, touching, seed + c).image for c in range(in_channels)]
+        field = np.stack(planes)[np.newaxis]
         whole = predict(field)[..., kept, kept]
         while halo + divisible_by <= start:
             tile = slice(start - halo, start + inner + halo)
@@ -72,7 +73,7 @@ def reach_of_impulse(
     seed: int = 0,
     noticeable: float = NOTICEABLE,
 ) -> int:
-    """Change one pixel, and see how far away the output moves.
+    """Change one pixel, and measure how far away the output changes.
 
     Parameters
     ----------
@@ -82,15 +83,15 @@ def reach_of_impulse(
     divisible_by, min_size : int
         What the network takes, pixels.
     seed : int
-        Of the noise images, some smooth and some rough, on which it is measured.
+        Of the noise images, some smooth and some rough, in which the pixel changes.
     noticeable : float
-        By how much a probability must move to count.
+        By how much a probability must change to count.
 
     Returns
     -------
     int
-        Pixels: the largest distance, along an axis, at which any probability moves by more than `noticeable` when a
-        pixel goes from dark to bright. At most half of 512 pixels, or of the next size that the network takes.
+        Pixels: the largest distance, along an axis, at which any probability changes by more than `noticeable` when a
+        pixel turns from dark to bright. At most half of 512 pixels, or of the next size that the network takes.
     """
     rng = np.random.default_rng(seed)
     side = -(-max(FIELD_PX, min_size) // divisible_by) * divisible_by

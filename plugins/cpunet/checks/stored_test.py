@@ -1,4 +1,4 @@
-"""A test that travels in a model file: one input, and what the network must make of it on any machine."""
+"""The test inside a model file: one input, and the output that the network must give on any machine."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import Any, Optional
 import numpy as np
 import numpy.typing as npt
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import ModelError
 from cpunet.model.card import InputCard
-from cpunet.steps.normalize import normalize
+from cpunet.steps.prepare import normalize
 
 STORED_TEST_KEY = "cpunet.stored_test"
 SMALLEST_SIDE_PX = 64
-# Four million values are 16 MB; those that export writes are below a tenth of that.
+# Four million values are 16 MB; export writes less than a tenth of that.
 MOST_VALUES = 4 * 2**20
 
 
 @dataclass(frozen=True)
 class StoredTest:
-    """An input and the output that belongs to it.
+    """An input and its output.
 
     Attributes
     ----------
@@ -40,24 +40,17 @@ class StoredTest:
     output: npt.NDArray[np.float32]
 
 
-def drawn_input(given: InputCard) -> npt.NDArray[np.float32]:
-    """Draw the input of a stored test: nuclei, normalized for the model.
+def synthetic_input(given: InputCard) -> npt.NDArray[np.float32]:
+    """Make the input of a stored test, (1, C, Y, X), float32: synthetic nuclei, normalized for the model.
 
-    Parameters
-    ----------
-    given : cpunet.model.card.InputCard
-
-    Returns
-    -------
-    ndarray of shape (1, C, Y, X), float32
-        Each channel another field of nuclei of the trained diameter, some of which touch. Rounded to 1/4096, so that
-        the same card gives the same bytes on any machine.
+    Each channel is another field of nuclei of the trained diameter, some of which touch. Values are rounded to 1/4096,
+    so that the same card gives the same bytes on any machine.
     """
     unit = given.divisible_by
     side = -(-max(SMALLEST_SIDE_PX, given.min_size) // unit) * unit
     columns = max(1, int(side / (2 * given.diameter_px)))
     fields = [
-        draw_field((side, side), columns, min(given.diameter_px, side / 3), touching=True, seed=seed).image
+        synthetic_field((side, side), columns, min(given.diameter_px, side / 3), touching=True, seed=seed).image
         for seed in range(len(given.channels))
     ]
     normalized = normalize(np.stack(fields), given.normalization, None)
@@ -65,25 +58,15 @@ def drawn_input(given: InputCard) -> npt.NDArray[np.float32]:
 
 
 def stored_test_to_json(test: StoredTest) -> str:
-    """Write a test as text: shapes, and float32 values, the smallest byte first, in base64."""
+    """Write a test as JSON: shapes, and little-endian float32 values in base64."""
     return json.dumps({"input": _tensor_to_dict(test.input), "output": _tensor_to_dict(test.output)}, sort_keys=True)
 
 
 def stored_test_from_json(text: str) -> StoredTest:
-    """Read a test; the text may come from a stranger.
+    """Read a test from a file that anyone may have written.
 
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    StoredTest
-
-    Raises
-    ------
-    ModelError
-        If it is no such text, or declares another number of values than it holds, or more than four million.
+    Raises ModelError if the text is no such test, declares another number of values than it holds, or more than four
+    million.
     """
     try:
         content = json.loads(text)

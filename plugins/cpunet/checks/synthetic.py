@@ -1,4 +1,4 @@
-"""Draw fields of nuclei whose truth is known: for the doctor, the tests and the benchmarks."""
+"""Make synthetic fields of nuclei with known truth, for the doctor, the tests and the benchmarks."""
 
 from __future__ import annotations
 
@@ -9,28 +9,20 @@ import numpy.typing as npt
 from scipy import ndimage
 
 
-class DrawnField(NamedTuple):
-    """An image and its truth.
-
-    Attributes
-    ----------
-    image : ndarray of shape (Y, X), float32
-        0..1, blurred, with uneven nuclei and noise.
-    labels : ndarray of shape (Y, X), int32
-        1..n.
-    """
+class SyntheticField(NamedTuple):
+    """An image, float32 in 0..1 with blur, uneven nuclei and noise, and its labels, int32 in 1..n; both (Y, X)."""
 
     image: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int32]
 
 
-def draw_field(
+def synthetic_field(
     shape: Tuple[int, int] = (512, 512),
     columns: int = 5,
     diameter_px: float = 30.0,
     touching: bool = False,
     seed: int = 0,
-) -> DrawnField:
+) -> SyntheticField:
     """Draw nuclei on a jittered grid.
 
     Parameters
@@ -42,13 +34,12 @@ def draw_field(
     diameter_px : float
         Mean diameter; each nucleus is an ellipse of up to 15 % more or less.
     touching : bool
-        Draw a second nucleus against each, to its right: pairs that must be split.
+        Draw pairs of nuclei that touch and must be split.
     seed : int
-        Of all that is random.
 
     Returns
     -------
-    DrawnField
+    SyntheticField
     """
     rng = np.random.default_rng(seed)
     spacing = shape[1] / columns
@@ -58,11 +49,11 @@ def draw_field(
     count = 0
     for row in range(rows):
         for column in range(columns):
-            middle = (np.array([row, column]) + 0.5) * spacing + rng.uniform(-0.08, 0.08, 2) * spacing
+            center = (np.array([row, column]) + 0.5) * spacing + rng.uniform(-0.08, 0.08, 2) * spacing
             for shift in (-0.46 * diameter_px, 0.46 * diameter_px) if touching else (0.0,):
                 radii = diameter_px / 2 * rng.uniform(0.85, 1.15, 2)
-                y, x = np.ogrid[_around(middle[0], radii[0], shape[0]), _around(middle[1] + shift, radii[1], shape[1])]
-                away = ((y - middle[0]) / radii[0]) ** 2 + ((x - middle[1] - shift) / radii[1]) ** 2
+                y, x = np.ogrid[_around(center[0], radii[0], shape[0]), _around(center[1] + shift, radii[1], shape[1])]
+                away = ((y - center[0]) / radii[0]) ** 2 + ((x - center[1] - shift) / radii[1]) ** 2
                 inside = (away < 1) & (labels[y, x] == 0)
                 count += bool(inside.any())
                 labels[y, x] = np.where(inside, count, labels[y, x])
@@ -71,9 +62,9 @@ def draw_field(
     texture = 1 + 0.15 * ndimage.gaussian_filter(rng.standard_normal(shape), 2) * 4
     blurred = ndimage.gaussian_filter(brightness * texture, 1.2)
     noisy = 0.04 + blurred + rng.normal(0, 0.012, shape)
-    return DrawnField(np.clip(noisy, 0, 1).astype(np.float32), labels)
+    return SyntheticField(np.clip(noisy, 0, 1).astype(np.float32), labels)
 
 
-def _around(middle: float, radius: float, size: int) -> slice:
+def _around(center: float, radius: float, size: int) -> slice:
     """Return the pixels of an axis that an ellipse may cover."""
-    return slice(max(0, int(middle - radius)), min(size, int(middle + radius) + 2))
+    return slice(max(0, int(center - radius)), min(size, int(center + radius) + 2))

@@ -1,45 +1,40 @@
-"""Check that a model file keeps its promises, from the outside in: each check has its own message."""
+"""Check that a model file does what its card promises, one check after the other."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Callable, Iterator, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from cpunet.checks.agreement import Tolerance, check_agreement
 from cpunet.checks.halo import NOTICEABLE, reach_of_impulse
-from cpunet.checks.stored_test import STORED_TEST_KEY, drawn_input, stored_test_from_json
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.stored_test import STORED_TEST_KEY, stored_test_from_json, synthetic_input
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import DisagreementError, ModelError
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.metadata import read_card, read_metadata, read_versions
 from cpunet.onnx_reader.safety import check_onnx
-from cpunet.steps.tiling import Predict, predict_tiled
+from cpunet.steps.predict import predict_in_tiles
+from cpunet.steps.tiling import Predict
 
-# The newest onnxruntime for CellProfiler's Python, 1.19.2, loads at most these by its release notes; the models that
-# `cpunet export` writes stay at 17 and 8, which older releases load too.
+# By its release notes, the newest onnxruntime for CellProfiler's Python, 1.19.2, loads at most these. `cpunet export`
+# writes 17 and 8, which older releases load too.
 NEWEST_OPSET, NEWEST_IR = 21, 10
-# Tiles see zeros where the image goes on: what lies beyond the halo moves a probability by less than a thousandth,
-# but all of it together can move it by more.
+# Tiles see zeros where the image continues. Each pixel beyond the halo moves a probability by less than a thousandth,
+# but all of them together can move it by more.
 TILED = Tolerance(rtol=0.0, atol=0.02, mismatched_per_million=100)
-# What float32 may leave beyond 0 or 1.
+# How far rounding in float32 may lead beyond 0 or 1.
 BEYOND_0_TO_1 = 1e-3
 
+Subject = TypeVar("Subject", Path, OnnxModel)
 
-class Finding(NamedTuple):
-    """What one check found.
 
-    Attributes
-    ----------
-    check : str
-    passed : bool
-    text : str
-        What was measured, or the reason of the failure.
-    """
+class CheckResult(NamedTuple):
+    """What one check found; `text` holds the measured values, or the reason of the failure."""
 
     check: str
     passed: bool
@@ -48,77 +43,60 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Reference:
-    """Another program that computes the same network, such as torch on the weights that it was exported from.
+    """Another program that computes the same network, such as torch with the weights that were exported.
 
-    Attributes
-    ----------
-    name : str
-    predict : callable
-        Turns (N, C, Y, X) into probabilities.
+    `predict` turns (N, C, Y, X) into probabilities.
     """
 
     name: str
     predict: Predict
 
 
-Check = Callable[[], str]
-
-
-def verify_model(path: Path, reference: Optional[Reference] = None) -> Iterator[Finding]:
-    """Check a model file, and stop at the first check that fails, as the others rely on it.
+def verify_model(path: Path, reference: Optional[Reference] = None) -> Iterator[CheckResult]:
+    """Check a model file, and stop at the first check that fails, because the others rely on it.
 
     Parameters
     ----------
     path : Path
     reference : Reference, optional
-        Compared with, besides the test that the file carries.
+        Compared with the network in addition to the stored test.
 
     Yields
     ------
-    Finding
-        In this order: is it ONNX that is safe to open, its opset and IR version, the card, the names and numbers of
-        input and output, the shapes for several sizes and batches, the values of the stored test (and the reference's),
-        tiles against the whole, the halo.
+    CheckResult
+        In this order: whether it is ONNX that is safe to open; its opset and IR version; the card; the names and
+        numbers of inputs and outputs; the shapes for several sizes and batches; the values of the stored test, and of
+        the reference; tiles against the whole image; the halo.
 
     Notes
     -----
     Runs on the CPU with all cores. Takes some seconds for a U-Net.
     """
-    checks: List[Tuple[str, Check]] = [
-        ("ONNX", functools.partial(_check_file, path)),
-        ("opset and IR", functools.partial(_check_versions, path)),
-        ("card", functools.partial(_check_card, path)),
-        ("names", functools.partial(_check_names, path)),
-        ("shapes", lambda: _check_shapes(load_model(path, "cpu"))),
-        ("stored test", lambda: _check_stored_test(load_model(path, "cpu"))),
-    ]
-    if reference is not None:
-        checks.append((f"values of {reference.name}", lambda: _check_reference(load_model(path, "cpu"), reference)))
-    checks += [
-        ("tiles", lambda: _check_tiles(load_model(path, "cpu"))),
-        ("halo", lambda: _check_halo(load_model(path, "cpu"))),
-    ]
-    for name, check in checks:
-        try:
-            text = check()
-        except (ModelError, DisagreementError) as error:
-            yield Finding(name, False, str(error))
+    for name, check_file in FILE_CHECKS:
+        result = _result(name, check_file, path)
+        yield result
+        if not result.passed:
             return
-        yield Finding(name, True, text)
+    model = load_model(path, "cpu")  # the last of these checks has opened it
+    model_checks = list(MODEL_CHECKS)
+    if reference is not None:
+        model_checks.insert(2, (f"values of {reference.name}", functools.partial(_check_reference, reference)))
+    for name, check in model_checks:
+        result = _result(name, check, model)
+        yield result
+        if not result.passed:
+            return
 
 
-def inputs_to_try(model: OnnxModel) -> Iterator[npt.NDArray[np.float32]]:
-    """Make noise of several shapes that a network must take.
+def _result(name: str, check: Callable[[Subject], str], subject: Subject) -> CheckResult:
+    try:
+        return CheckResult(name, True, check(subject))
+    except (ModelError, DisagreementError) as error:
+        return CheckResult(name, False, str(error))
 
-    Parameters
-    ----------
-    model : OnnxModel
 
-    Yields
-    ------
-    ndarray of shape (N, C, Y, X), float32
-        0..1; batches of one and two, wide and high ones.
-    """
+def _noise(model: OnnxModel) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield noise (N, C, Y, X), 0..1, in shapes that a network must take: batches of one and two, wide and high."""
     given = model.card.input
     rng = np.random.default_rng(0)
     unit = given.divisible_by
@@ -156,15 +134,15 @@ def _check_names(path: Path) -> str:
 
 def _check_shapes(model: OnnxModel) -> str:
     tried = []
-    for image in inputs_to_try(model):
+    for image in _noise(model):
         found = model.predict(image)
         _check_range(model, found)
         if len(image) > 1:
             alone = np.concatenate([model.predict(image[place : place + 1]) for place in range(len(image))])
             check_agreement(found, alone, Tolerance(), "a batch of two and its images one by one")
         tried.append("x".join(str(size) for size in image.shape))
-    odd = next(inputs_to_try(model))[0][:, :-1, :-3]
-    _check_range(model, _tiled(model, odd, odd.shape[1:]))
+    odd = next(_noise(model))[0][:, :-1, :-3]
+    _check_range(model, predict_in_tiles(odd, model, odd.shape[1:]))
     tried.append("x".join(str(size) for size in (1, *odd.shape)))
     return ", ".join(tried)
 
@@ -198,9 +176,9 @@ def _check_stored_test(model: OnnxModel) -> str:
     return f"agrees within {difference:.1e} ({Tolerance()})"
 
 
-def _check_reference(model: OnnxModel, reference: Reference) -> str:
+def _check_reference(reference: Reference, model: OnnxModel) -> str:
     largest = 0.0
-    for image in (drawn_input(model.card.input), *inputs_to_try(model)):
+    for image in (synthetic_input(model.card.input), *_noise(model)):
         found, expected = model.predict(image), reference.predict(image)
         largest = max(largest, check_agreement(found, expected, Tolerance(), f"onnxruntime and {reference.name}"))
     return f"agree within {largest:.1e} ({Tolerance()})"
@@ -211,38 +189,41 @@ def _check_tiles(model: OnnxModel) -> str:
     unit = given.divisible_by
     tile = max(-(-given.min_size // unit), 2 * -(-halo // unit) + 4) * unit
     shape = (tile + 3 * unit, tile + unit)
-    # Nuclei, as a network may see nothing at all in noise.
+    # Nuclei, because a network may see nothing at all in noise.
     columns = max(2, int(shape[1] / (2 * given.diameter_px)))
-    fields = [draw_field(shape, columns, given.diameter_px, seed=seed).image for seed in range(len(given.channels))]
+    fields = [
+        synthetic_field(shape, columns, given.diameter_px, seed=seed).image for seed in range(len(given.channels))
+    ]
     image = np.stack(fields).astype(np.float32)
-    whole = _tiled(model, image, image.shape[1:])
-    difference = check_agreement(_tiled(model, image, (tile, tile)), whole, TILED, "tiles and the whole")
+    whole = predict_in_tiles(image, model, shape)
+    difference = check_agreement(predict_in_tiles(image, model, (tile, tile)), whole, TILED, "tiles and the whole")
     return f"tiles of {tile} pixels agree with the whole within {difference:.1e} ({TILED})"
-
-
-def _tiled(model: OnnxModel, image: npt.NDArray[np.float32], tile: Tuple[int, ...]) -> npt.NDArray[np.float32]:
-    given, given_back = model.card.input, model.card.output
-    return predict_tiled(
-        image,
-        model.predict,
-        len(given_back.roles),
-        (tile[0], tile[1]),
-        given_back.halo,
-        given.divisible_by,
-        given.min_size,
-    )
 
 
 def _check_halo(model: OnnxModel) -> str:
     given = model.card.input
-    # Twice what export measures with, so that the rounding of another onnxruntime does not decide.
+    # Twice the threshold of export, so that the rounding of another onnxruntime does not decide.
     reach = reach_of_impulse(
         model.predict, len(given.channels), given.divisible_by, given.min_size, noticeable=2 * NOTICEABLE
     )
     if reach > model.card.output.halo:
         raise ModelError(
-            f"{model.path}: the network looks {reach} pixels far, and its card promises a halo of "
+            f"{model.path}: the network sees {reach} pixels far, and its card promises a halo of "
             f"{model.card.output.halo}: objects at the edges of tiles would change. Export the model again, or set the "
             f"halo with `cpunet card edit --set output.halo={reach}`."
         )
     return f"{model.card.output.halo} pixels; an impulse is noticed at most {reach} pixels far"
+
+
+FILE_CHECKS: Sequence[Tuple[str, Callable[[Path], str]]] = (
+    ("ONNX", _check_file),
+    ("opset and IR", _check_versions),
+    ("card", _check_card),
+    ("names", _check_names),
+)
+MODEL_CHECKS: Sequence[Tuple[str, Callable[[OnnxModel], str]]] = (
+    ("shapes", _check_shapes),
+    ("stored test", _check_stored_test),
+    ("tiles", _check_tiles),
+    ("halo", _check_halo),
+)

@@ -1,1 +1,1 @@
-"""The command line of the runtime: arguments in, text and exit codes out."""
+"""The commands of the runtime: arguments in, text and exit codes out."""

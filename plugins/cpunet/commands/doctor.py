@@ -1,4 +1,4 @@
-"""``cpunet doctor``: what is installed, whether the models are sound, which device a session really gets."""
+"""``cpunet doctor``: report what is installed, whether the models work, and the device that a session really gets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the diagnosis, and return 1 if something must be mended."""
+    """Print the diagnosis, and return 1 if there is a problem."""
     add_bundled_packages()  # so that an onnxruntime beside the plugin counts as installed
     print(f"cpunet {__version__}, Python {platform.python_version()} on {platform.platform()}")
     for package in PACKAGES:

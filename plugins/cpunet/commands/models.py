@@ -1,4 +1,4 @@
-"""``cpunet models``: the models that have a name, with what their cards say."""
+"""``cpunet models``: list the models that have a name, with their cards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print all models and return 0, or 1 if a file cannot be used or there is none."""
+    """Print all models; return 1 if a file cannot be used or there is no model."""
     models = list_models()
     if not models:
         searched = ", ".join(str(folder) for folder in model_folders()) or "no folder is there"

@@ -12,9 +12,12 @@ from cpunet.errors import OptionError
 from cpunet.files.images import gray_of_equal_colors, read_image, write_labels, write_picture
 from cpunet.files.overlay import draw_outlines, picture
 from cpunet.model.find import DEFAULT_MODEL, find_model
+from cpunet.model.protocol import Model
 from cpunet.model.session import DEVICES, load_model
-from cpunet.segment import Model, Options, check_options, segment_image, usable_pixels
+from cpunet.options import Options, check_options
+from cpunet.segment import segment_image
 from cpunet.steps.filters import filter_objects
+from cpunet.steps.prepare import usable_pixels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
             count = segment_file(path, model, options, arguments.output, diameter_range, arguments.discard_border)
             written[path.stem] = path
             report(f"{path}: {count} objects")
-        except Exception as error:  # whatever is wrong with this file, the others must be done
+        except Exception as error:  # a bad file must not keep the others from being done
             failed += 1
             reason = str(error) if str(path) in str(error) else f"{path}: {error}"
             report(f"FAILED {reason}", sys.stderr)
@@ -88,25 +91,7 @@ def segment_file(
     diameter_range_px: Tuple[float, float] | None,
     discard_border: bool,
 ) -> int:
-    """Segment one image file into <name>_labels.tif and <name>_overlay.png.
-
-    Parameters
-    ----------
-    path : Path
-    model : Model
-    options : Options
-    output : Path
-        A folder that is there.
-    diameter_range_px : tuple of float, optional
-        Objects outside it are discarded.
-    discard_border : bool
-        Whether objects that touch the frame are discarded.
-
-    Returns
-    -------
-    int
-        How many objects were kept.
-    """
+    """Segment one image file into <name>_labels.tif and <name>_overlay.png, and return the number of objects kept."""
     image = read_image(path)
     if len(model.card.input.channels) == 1:
         image = gray_of_equal_colors(image)

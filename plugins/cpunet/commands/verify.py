@@ -1,10 +1,11 @@
-"""``cpunet verify``: whether a model file keeps what it promises, check by check."""
+"""``cpunet verify``: check whether a model file does what its card promises."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import importlib.util
+import itertools
 import sys
 from pathlib import Path
 from typing import Any, Optional
@@ -38,16 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
         )
     print(f"{path}, with onnxruntime {onnxruntime.__version__} on Python {sys.version.split()[0]}")
     reference: Optional[Reference] = training.torch_reference(path) if training else None
-    checks = verify_model(path, reference)
-    for finding in checks:
-        print(f"{'passed' if finding.passed else 'FAILED'}  {finding.check}: {finding.text}")
-        if not finding.passed:
+    further = training.further_checks(path, arguments.data) if training else ()
+    for result in itertools.chain(verify_model(path, reference), further):
+        print(f"{'passed' if result.passed else 'FAILED'}  {result.check}: {result.text}")
+        if not result.passed:
             return 1
-    if training:
-        for finding in training.further_checks(path, arguments.data):
-            print(f"{'passed' if finding.passed else 'FAILED'}  {finding.check}: {finding.text}")
-            if not finding.passed:
-                return 1
     if reference is None:
         why = "no weights.safetensors beside the file" if training else "needs cpunet[training]"
         print(f"not compared with torch ({why})")
@@ -56,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def training_world() -> Any:
-    """Return the module with the checks that need torch, or None where the training packages are not there."""
+    """Return the module with the checks that need torch, or None where the training packages are not installed."""
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("cpunet.export") is None:
         return None
     return importlib.import_module("cpunet.export.torch_checks")

@@ -1,4 +1,4 @@
-"""Read images and write results, so that a file is there whole or not at all."""
+"""Read image files, and write results so that a file is complete or does not exist."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _read_tiff(path: Path) -> npt.NDArray[Any]:
     try:
         return np.asarray(tifffile.imread(str(path)))
     except ValueError:
-        # tifffile leaves some compressions, LZW among them, to a package that CellProfiler does not have.
+        # tifffile needs a package that CellProfiler lacks for some compressions, such as LZW.
         return _read_with_pillow(path)
 
 
@@ -67,16 +67,7 @@ def _read_with_pillow(path: Path) -> npt.NDArray[Any]:
 
 
 def gray_of_equal_colors(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return one channel of a gray image that was saved as RGB; any other image as it is.
-
-    Parameters
-    ----------
-    image : ndarray of shape (Y, X) or (Y, X, C)
-
-    Returns
-    -------
-    ndarray of shape (Y, X) or (Y, X, C)
-    """
+    """Return one channel of a gray image that was saved as RGB; any other image unchanged."""
     if image.ndim == 3 and image.shape[2] in (3, 4) and (image[..., :3] == image[..., :1]).all():
         return image[..., 0]
     return image
@@ -84,17 +75,7 @@ def gray_of_equal_colors(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
-    """Give a path to write to, and rename it to `path` only if nothing went wrong.
-
-    Parameters
-    ----------
-    path : Path
-
-    Yields
-    ------
-    Path
-        In the same folder, with the same suffix.
-    """
+    """Yield a path in the same folder, and rename it to `path` only if nothing went wrong."""
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield beside
@@ -105,26 +86,13 @@ def written_beside(path: Path) -> Iterator[Path]:
 
 
 def write_labels(path: Path, labels: npt.NDArray[np.int32]) -> None:
-    """Write a label image as a compressed TIFF, uint16 or, with more than 65535 objects, uint32.
-
-    Parameters
-    ----------
-    path : Path
-    labels : ndarray of shape (Y, X), int32
-    """
+    """Write labels (Y, X) as a compressed TIFF, uint16 or, with more than 65535 objects, uint32."""
     dtype = np.uint16 if labels.max(initial=0) <= LARGEST_UINT16 else np.uint32
     with written_beside(path) as beside:
         tifffile.imwrite(str(beside), labels.astype(dtype), compression="zlib")
 
 
 def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
-    """Write a color picture.
-
-    Parameters
-    ----------
-    path : Path
-        Its suffix says the format.
-    picture : ndarray of shape (Y, X, 3), uint8
-    """
+    """Write a color picture (Y, X, 3), uint8, in the format of the path's suffix."""
     with written_beside(path) as beside:
         PIL.Image.fromarray(picture).save(beside)

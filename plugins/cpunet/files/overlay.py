@@ -8,24 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from skimage.segmentation import find_boundaries
 
-from cpunet.steps.normalize import contrast_limits
+from cpunet.steps.prepare import contrast_limits
 
 Color = Tuple[int, int, int]
 YELLOW: Color = (255, 215, 0)
 
 
 def gray_picture(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Stretch an image's contrast for the eye.
-
-    Parameters
-    ----------
-    image : ndarray of shape (Y, X) or (Y, X, C), any real dtype
-        Channels are averaged.
-
-    Returns
-    -------
-    ndarray of shape (Y, X, 3), uint8
-    """
+    """Stretch the contrast of an image (Y, X) or (Y, X, C), averaged over its channels, to (Y, X, 3), uint8."""
     plane = np.asarray(image, np.float32)
     if plane.ndim == 3:
         plane = plane.mean(axis=2)
@@ -34,16 +24,9 @@ def gray_picture(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def picture(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Show an image as it looks: three channels as red, green and blue, anything else as `gray_picture`.
+    """Show an image as it is: three channels as red, green and blue, anything else as `gray_picture`.
 
-    Parameters
-    ----------
-    image : ndarray of shape (Y, X) or (Y, X, C), any real dtype
-
-    Returns
-    -------
-    ndarray of shape (Y, X, 3), uint8
-        All colors between the same two intensities, so that white stays white.
+    All colors of (Y, X, 3) are stretched between the same two intensities, so that white stays white.
     """
     if image.ndim != 3 or image.shape[2] != 3:
         return gray_picture(image)
@@ -51,7 +34,7 @@ def picture(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def _stretched(values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-    """Bring the bulk of all values to 0..1; those that are not finite become 0."""
+    """Bring nearly all values to 0..1; those that are not finite become 0."""
     finite = np.isfinite(values)
     low, high = contrast_limits(values, 0.5, 99.8, finite)
     return np.clip(np.where(finite, (values - low) / (high - low or 1.0), 0), 0, 1)
@@ -60,7 +43,7 @@ def _stretched(values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
 def draw_outlines(
     picture: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer], color: Color = YELLOW
 ) -> npt.NDArray[np.uint8]:
-    """Draw the outline of each object, on the object's own rim.
+    """Draw the outline of each object on the object's own outermost pixels.
 
     Parameters
     ----------
@@ -69,12 +52,12 @@ def draw_outlines(
     labels : ndarray of shape (Y, X), integer
         0 is background.
     color : tuple of int
-        Red, green and blue, 0..255.
+        Red, green and blue, 0..255; yellow by default.
 
     Returns
     -------
     ndarray of shape (Y, X, 3), uint8
     """
-    drawn = picture.copy()
-    drawn[find_boundaries(labels, mode="inner")] = color
-    return drawn
+    outlined = picture.copy()
+    outlined[find_boundaries(labels, mode="inner")] = color
+    return outlined

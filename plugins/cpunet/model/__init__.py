@@ -1,1 +1,1 @@
-"""What a model is, where it lies and how it runs."""
+"""Models: their cards, the files that hold them, and the sessions that run them."""

@@ -1,4 +1,4 @@
-"""What a model is for, in a few lines."""
+"""Describe a model in a few lines."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from cpunet.onnx_reader.metadata import sha256
 
 
 def describe(name: str, path: Path, card: ModelCard) -> List[str]:
-    """Say in a few lines what a model is for.
+    """Return lines on what a model is for.
 
     Parameters
     ----------
     name : str
-        The one that chooses it; the card's may be another. Empty for a file that was chosen by its path.
+        The name by which it was chosen, which may differ from the card's; empty for a file chosen by its path.
     path : Path
     card : ModelCard
 

@@ -1,8 +1,8 @@
-"""Average several models: what they say of each pixel, so that one's mistake is outvoted by the others."""
+"""Average the probabilities of several models, so that the others outvote the mistake of one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Sequence, Tuple
 
 import numpy as np
@@ -10,42 +10,24 @@ import numpy.typing as npt
 
 from cpunet.errors import ModelError
 from cpunet.model.card import InputCard, ModelCard, OutputCard, Postprocessing
-from cpunet.segment import Model
+from cpunet.model.protocol import Model
 
 
 @dataclass(frozen=True)
 class ModelEnsemble:
-    """Models that act as one; made by `average_models`.
-
-    Attributes
-    ----------
-    models : tuple of Model
-        One at least.
-    card : ModelCard
-        What they take and give together.
-    """
+    """Models that act as one, with one card for all; made by `average_models`."""
 
     models: Tuple[Model, ...]
     card: ModelCard
 
     @property
     def provider(self) -> str:
-        """The onnxruntime providers that the models really run on, each named once."""
+        """The onnxruntime providers that the models really run on, each once."""
         names = [str(getattr(model, "provider", "")) for model in self.models]
         return ", ".join(dict.fromkeys(name for name in names if name))
 
     def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Average the networks' probabilities, role by role.
-
-        Parameters
-        ----------
-        batch : ndarray of shape (N, C, Y, X), float32
-
-        Returns
-        -------
-        ndarray of shape (N, roles, Y, X), float32
-            In the order of the card's roles.
-        """
+        """Turn (N, C, Y, X) into the mean of the models' probabilities (N, roles, Y, X), role by role."""
         roles = self.card.output.roles
         total = np.zeros((len(batch), len(roles), *batch.shape[2:]), np.float32)
         for model in self.models:
@@ -56,46 +38,29 @@ class ModelEnsemble:
 
 
 def average_models(models: Sequence[Model]) -> ModelEnsemble:
-    """Make one model of several.
-
-    Parameters
-    ----------
-    models : sequence of Model
-        All must take the same channels, normalized alike, and give the same roles (in any order).
-
-    Returns
-    -------
-    ModelEnsemble
-        With the card that `average_cards` gives.
-
-    Raises
-    ------
-    ValueError
-        If `average_cards` does.
-    """
+    """Make one model of several, with the card that `average_cards` gives; ValueError where that raises it."""
     return ModelEnsemble(tuple(models), average_cards([model.card for model in models]))
 
 
 def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
-    """Say what several models together take and give.
+    """Make the card of several models that are averaged.
 
     Parameters
     ----------
     cards : sequence of ModelCard
-        One a model.
+        All must take the same channels, normalized alike, and give the same roles, in any order.
 
     Returns
     -------
     ModelCard
-        Its halo and smallest size are the largest of the models'; its sizes are divisible by what each asks for; its
-        thresholds and smallest sizes are the models' means, since those were tuned for each alone.
-        The network sees an image at one scale only, so the diameters are those that all models know; the trained
-        diameter is the geometric mean, brought into that range.
+        Halo and smallest size: the largest of all. Divisibility: the least common multiple. Thresholds and smallest
+        areas: the means, since they were tuned for each model alone. All models see an image at one scale, so the
+        range of diameters is the one that all know; the trained diameter is the geometric mean, brought into it.
 
     Raises
     ------
     ValueError
-        If there is no model, or two differ in channels, normalization or roles, or know no diameter in common.
+        If there is no model, or two differ in channels, normalization or roles, or share no diameter.
     """
     if not cards:
         raise ModelError("There is no model to average; choose one at least.")
@@ -143,18 +108,9 @@ def _common_input(inputs: Sequence[InputCard], names: Sequence[str]) -> InputCar
 
 
 def _mean_settings(settings: Sequence[Postprocessing]) -> Postprocessing:
-    def mean(name: str) -> float:
-        return float(np.mean([getattr(each, name) for each in settings]))
-
-    return Postprocessing(
-        foreground_threshold=mean("foreground_threshold"),
-        marker_threshold=mean("marker_threshold"),
-        marker_min_size_px=mean("marker_min_size_px"),
-        min_size_px=mean("min_size_px"),
-        boundary_threshold=mean("boundary_threshold"),
-        dilation_px=mean("dilation_px"),
-        fill_holes=any(each.fill_holes for each in settings),
-    )
+    numbers = [each.name for each in fields(Postprocessing) if each.name != "fill_holes"]
+    means = {name: float(np.mean([getattr(each, name) for each in settings])) for name in numbers}
+    return Postprocessing(**means, fill_holes=any(each.fill_holes for each in settings))
 
 
 def _check_alike(first: ModelCard, other: ModelCard, what: str, wanted: Any, found: Any) -> None:

@@ -1,4 +1,4 @@
-"""Where models lie, and which one a name means."""
+"""Find models: the folders that hold them, and the file that a name means."""
 
 from __future__ import annotations
 
@@ -17,20 +17,8 @@ MODEL_FILE = "model.onnx"
 def user_models_folder(platform: str, environment: Mapping[str, str], home: str) -> Path:
     """Return the folder for the user's own models, which need not exist.
 
-    Parameters
-    ----------
-    platform : str
-        As ``sys.platform``.
-    environment : mapping of str to str
-        As ``os.environ``.
-    home : str
-        The user's home folder.
-
-    Returns
-    -------
-    Path
-        cpunet/models in %LOCALAPPDATA% (Windows), in ~/Library/Application Support (macOS), or in $XDG_DATA_HOME
-        or else ~/.local/share (Linux).
+    It is cpunet/models in %LOCALAPPDATA% (Windows), in ~/Library/Application Support (macOS), or in $XDG_DATA_HOME or
+    else ~/.local/share (Linux). The arguments are ``sys.platform``, ``os.environ`` and the user's home folder.
     """
     if platform == "win32":
         data = environment.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
@@ -44,13 +32,10 @@ def user_models_folder(platform: str, environment: Mapping[str, str], home: str)
 
 
 def model_folders() -> List[Path]:
-    """Return the folders in which models are looked for, first the user's own.
+    """Return the folders that are searched for models, the user's own first.
 
-    Returns
-    -------
-    list of Path
-        The folder that the environment variable CPUNET_MODELS names; the user's models folder; models/ inside
-        the installed package; models/ inside, and beside, the plugins folder. Those that exist.
+    They are, as far as they exist: the folder that the environment variable CPUNET_MODELS names; the user's models
+    folder; models/ inside the installed package; models/ inside, and beside, the plugins folder.
     """
     package = Path(__file__).resolve().parents[1]
     own = os.environ.get(MODELS_VARIABLE)
@@ -66,8 +51,8 @@ def list_models() -> Dict[str, Path]:
     Returns
     -------
     dict of str to Path
-        Each <folder>/<name>/model.onnx and <folder>/<name>.onnx by its name, in alphabetical order; of two with
-        one name, the first folder's, and within a folder the former. Hidden files do not count.
+        Each <folder>/<name>/model.onnx and <folder>/<name>.onnx by its name, in alphabetical order. If a name occurs
+        twice, the first folder wins, and within a folder the first form. Hidden files do not count.
     """
     found: Dict[str, Path] = {}
     for folder in model_folders():
@@ -85,7 +70,7 @@ def find_model(name_or_path: str) -> Path:
     Parameters
     ----------
     name_or_path : str
-        The name of a model that is shipped or lies in the user's folder, or the path of an ONNX file.
+        A key of `list_models`, or the path of an ONNX file.
 
     Returns
     -------
@@ -94,14 +79,14 @@ def find_model(name_or_path: str) -> Path:
     Raises
     ------
     ModelError
-        If there is no such model; the message names those that there are.
+        If there is no such model; the message lists the models found.
     """
     models = list_models()
     if name_or_path in models:
         return models[name_or_path]
     path = Path(name_or_path).expanduser()
     if path.suffix == ".onnx" or path.is_file():
-        return path  # whoever opens it says what is wrong with it
+        return path  # opening it says what is wrong with it
     raise ModelError(
         f"There is no model {name_or_path!r}. Models found: {', '.join(models) or 'none'}. Give one of these names, or "
         "the path of an .onnx file."

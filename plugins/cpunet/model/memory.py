@@ -1,4 +1,4 @@
-"""Keep to the memory that there is: smaller tiles when a network runs out of it, and a fair share of a GPU."""
+"""Stay within the memory: smaller tiles when a network runs out of it, and a fair share of a GPU."""
 
 from __future__ import annotations
 
@@ -10,23 +10,13 @@ from typing import Callable, Optional, Tuple
 
 from cpunet.errors import OutOfMemoryError
 from cpunet.model.card import ModelCard
-from cpunet.model.out_of_memory import is_out_of_memory
+from cpunet.model.protocol import Model
 from cpunet.options import Options
-from cpunet.segment import Model
-from cpunet.steps.scale import Segmentation
+from cpunet.segmentation import Segmentation
 
-__all__ = [
-    "OutOfMemoryError",
-    "gpu_memory_for_worker",
-    "is_out_of_memory",
-    "segment_within_memory",
-    "smaller_tiles",
-    "total_gpu_memory_bytes",
-]
-
-# What a tile keeps within its halo, in units of `divisible_by`: less, and most of the work is for the halo.
+# The side of a tile without its halo is at least so many units of `divisible_by`; below, most of the work is the halo.
 LEAST_UNITS_KEPT = 4
-# The rest is for the screen, and for what CUDA itself needs in each process.
+# The rest is for the screen, and for what CUDA needs in each process.
 SHARE_OF_GPU = 0.8
 NVIDIA_SMI_SECONDS = 5
 
@@ -38,20 +28,19 @@ def segment_within_memory(
     open_on_cpu: Callable[[], Model],
     warn: Callable[[str], None],
 ) -> Segmentation:
-    """Segment an image with smaller and smaller tiles until the memory is enough, at last on the CPU.
+    """Segment an image; when the memory is too small, try smaller tiles, and then the CPU.
 
     Parameters
     ----------
     segment : callable
-        Takes a model and options, gives the result; called again after it ran out of memory.
+        Turns a model and options into the result, such as ``functools.partial(segment_image, image)``.
     model : Model
     options : Options
-        With what to begin.
+        For the first try.
     open_on_cpu : callable
-        Gives the same model on the CPU; called only if the memory is too small for the smallest tiles, and `model`
-        does not run on the CPU already.
+        Opens the same model on the CPU; called only if the smallest tiles do not fit and `model` is not on the CPU.
     warn : callable
-        Told, in a sentence for a person, of each further try.
+        Called with a sentence before each further try.
 
     Returns
     -------
@@ -60,12 +49,12 @@ def segment_within_memory(
     Raises
     ------
     OutOfMemoryError
-        If the CPU has too little memory too.
+        If the memory is too small on the CPU as well.
 
     Notes
     -----
-    The halo stays, so smaller tiles change nothing but the time. All other errors pass through, those that
-    `options.on_progress` raises among them.
+    The halo stays the same, so smaller tiles change only the time. All other errors pass through, including those that
+    `options.on_progress` raises.
     """
     found, failure, tried = _with_smaller_tiles(segment, model, options, warn)
     if found is None and getattr(model, "provider", "") != "CPUExecutionProvider":
@@ -84,14 +73,14 @@ def segment_within_memory(
 def _with_smaller_tiles(
     segment: Callable[[Model, Options], Segmentation], model: Model, options: Options, warn: Callable[[str], None]
 ) -> Tuple[Optional[Segmentation], str, Tuple[int, int]]:
-    """Return the result, or None, why there is none and the last size of tiles."""
+    """Return the result or None, the reason of the last failure, and the last size of tiles."""
     while True:
         try:
             return segment(model, options), "", options.tile_shape
         except (OutOfMemoryError, MemoryError) as error:
             shape = error.shape if isinstance(error, OutOfMemoryError) else None  # numpy's has one of its own
             failure = str(error).strip() or "out of memory"
-        # Only here is what the failed call held let go of: until its end, the error holds it.
+        # Only here is the memory of the failed call free: the error held it until the end of its block.
         seen = options.tile_shape
         if shape is not None:  # the image may be smaller than the tiles that were asked for
             seen = min(seen[0], shape[2]), min(seen[1], shape[3])
@@ -103,19 +92,10 @@ def _with_smaller_tiles(
 
 
 def smaller_tiles(tile_shape: Tuple[int, int], card: ModelCard) -> Optional[Tuple[int, int]]:
-    """Halve tiles as far as a model's halo allows.
+    """Halve the height and width of tiles as far as a model's halo allows.
 
-    Parameters
-    ----------
-    tile_shape : tuple of int
-        Height and width, pixels.
-    card : ModelCard
-
-    Returns
-    -------
-    tuple of int, or None
-        Multiples of what the model takes; None if the tiles cannot be smaller. A side that is shorter than the halo
-        asks for becomes longer, since the tiles of the same image at another scale would not cover it otherwise.
+    Returns multiples of the card's `divisible_by`, or None if the tiles cannot become smaller. A side that is too short
+    for the halo becomes longer, since tiles must also cover the same image at another scale.
     """
     unit = card.input.divisible_by
     smallest = max(2 * -(-card.output.halo // unit) * unit + LEAST_UNITS_KEPT * unit, card.input.min_size)
@@ -129,32 +109,18 @@ def _size(tile_shape: Tuple[int, int]) -> str:
 
 
 def gpu_memory_for_worker(total_bytes: int, workers: int) -> int:
-    """Share a GPU's memory among processes that run at once.
-
-    Parameters
-    ----------
-    total_bytes : int
-        Of the GPU.
-    workers : int
-        Processes; 0 counts as 1.
-
-    Returns
-    -------
-    int
-        Bytes for each: an equal part of 80 %.
-    """
+    """Return an equal part of 80 % of a GPU's memory for each process that runs at once; 0 workers count as 1."""
     return int(total_bytes * SHARE_OF_GPU) // max(1, workers)
 
 
 @lru_cache(maxsize=None)
 def total_gpu_memory_bytes() -> Optional[int]:
-    """Ask the NVIDIA driver how much memory the GPU has.
+    """Ask the NVIDIA driver for the memory of the GPU, once in each process.
 
     Returns
     -------
-    int, or None
-        Bytes, of the smallest GPU if there are several; None if there is none, or its driver does not say. Asked once a
-        process.
+    int or None
+        Bytes, of the smallest GPU if there are several. None if there is no GPU or its driver does not answer.
     """
     program = shutil.which("nvidia-smi")
     if program is None:
@@ -167,9 +133,9 @@ def total_gpu_memory_bytes() -> Optional[int]:
             stderr=subprocess.DEVNULL,
             timeout=NVIDIA_SMI_SECONDS,
             check=True,
-            # Otherwise a black window flashes up over CellProfiler's on Windows.
+            # Otherwise a black window appears over CellProfiler's on Windows for a moment.
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         ).stdout
         return min(int(line) for line in answer.decode("ascii").split("\n") if line.strip()) * 2**20
-    except (OSError, subprocess.SubprocessError, ValueError):  # not to be run, failed or too slow, or no number
+    except (OSError, subprocess.SubprocessError, ValueError):  # not found, failed, too slow, or no number in the answer
         return None

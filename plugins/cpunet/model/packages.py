@@ -12,21 +12,17 @@ PYTHON_VERSION = "{}.{}".format(*sys.version_info)
 
 
 def packages_folder_of_this_python() -> Path:
-    """Return the folder for packages of this version of Python, which need not exist.
+    """Return the folder for packages of this version of Python, such as cpunet_packages/python3.9.
 
-    Returns
-    -------
-    Path
-        Such as cpunet_packages/python3.9: compiled packages of one version do not load in another.
+    Compiled packages of one version do not load in another. The folder need not exist.
     """
     return PACKAGES_FOLDER / f"python{PYTHON_VERSION}"
 
 
 def add_bundled_packages() -> None:
-    """Let Python look for packages in the plugin's own folders, after all others.
+    """Add the plugin's own folders to the end of ``sys.path``.
 
-    Because they come last on ``sys.path``, an onnxruntime that Python has already is preferred, and nothing in them
-    takes the place of a package of CellProfiler.
+    There, they cannot replace any package of CellProfiler, nor an onnxruntime that Python has already.
     """
     for folder in (packages_folder_of_this_python(), PACKAGES_FOLDER):
         if folder.is_dir() and str(folder) not in sys.path:
@@ -34,11 +30,6 @@ def add_bundled_packages() -> None:
 
 
 def onnxruntime_is_there() -> bool:
-    """Say whether onnxruntime can be found, without loading it.
-
-    Returns
-    -------
-    bool
-    """
+    """Return True if onnxruntime can be found, without loading it."""
     add_bundled_packages()
     return importlib.util.find_spec("onnxruntime") is not None

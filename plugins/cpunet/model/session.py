@@ -1,4 +1,4 @@
-"""Open an ONNX model with onnxruntime once a process, and run it; the only file that needs onnxruntime."""
+"""Open an ONNX model with onnxruntime, once in each process, and run it; the only file that needs onnxruntime."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
 from cpunet.model.card import ModelCard
-from cpunet.model.fits_card import check_fits_card
-from cpunet.model.out_of_memory import is_out_of_memory
 from cpunet.model.packages import PYTHON_VERSION, add_bundled_packages, packages_folder_of_this_python
 from cpunet.model.without_card import has_card
 from cpunet.onnx_reader.metadata import read_card, sha256
@@ -21,10 +19,18 @@ from cpunet.onnx_reader.safety import check_onnx
 
 DEVICES = ("automatic", "cpu", "cuda")
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
-
-
+# onnxruntime has no exception of its own for a lack of memory, so its words decide. From its sources and from reports:
+OUT_OF_MEMORY_WORDS = (
+    "failed to allocate memory",  # bfc_arena.cc: the CPU or the GPU has no more
+    "is smaller than requested bytes",  # bfc_arena.cc: the limit that the session was given is reached
+    "failed to find a free memory block",  # bfc_arena.cc: free memory is in pieces
+    "out of memory",  # cuda_call.cc: "CUDA failure 2: out of memory"
+    "status_alloc_failed",  # CUBLAS_STATUS_ALLOC_FAILED and CUDNN_STATUS_ALLOC_FAILED
+    "bad_alloc",  # the C++ exception, as GCC and Clang name it
+    "bad allocation",  # and as Microsoft's compiler does
+)
 INSTALL_COMMAND = (
-    # The installed application is no Python that could install anything, but any other Python can do it from outside.
+    # The installed application cannot install anything by itself; any other Python can install for it.
     "python -m pip install --no-deps --only-binary=:all: "
     f'--python-version {PYTHON_VERSION} --target "{packages_folder_of_this_python()}" onnxruntime==1.19.2'
     if getattr(sys, "frozen", False)
@@ -56,7 +62,7 @@ class OnnxModel:
 
     @property
     def provider(self) -> str:
-        """The onnxruntime provider that the session really runs on, not the one it was asked for."""
+        """The onnxruntime provider that the session really runs on, which may not be the one asked for."""
         name: str = self._session.get_providers()[0]
         return name
 
@@ -97,7 +103,7 @@ class OnnxModel:
         return result.astype(np.float32, copy=False)
 
 
-# By file, device and threads: what the network was opened from and with, and the network.
+# By file, device and threads: the state of the file and of the limit when it was opened, and the model.
 _open_models: Dict[Tuple[str, str, int], Tuple[Tuple[Optional[int], ...], OnnxModel]] = {}
 
 
@@ -119,17 +125,17 @@ def load_model(
     threads : int
         On the CPU; 0 uses all cores.
     card : ModelCard, optional
-        For a file that carries none, such as `cpunet.model.without_card.card_of_answers` makes. A file's own card
-        takes precedence.
+        For a file without one, such as `cpunet.model.without_card.card_of_answers` gives. A file's own card takes
+        precedence.
     gpu_memory_bytes : int, optional
-        The most that onnxruntime may take of the GPU's memory for the network's data; CUDA's own needs, some
-        hundred MiB, come on top. All there is by default.
+        The most that onnxruntime may take of the GPU's memory for the network's data; CUDA itself needs some hundred
+        MiB more. No limit by default.
 
     Returns
     -------
     OnnxModel
-        The same object for the same arguments, until the file changes on disk. Another card or limit takes the place
-        of the one before, so that no network is held twice.
+        The same object for the same arguments, until the file changes on disk. A new card or limit replaces the old
+        one, so that no network is in memory twice.
 
     Raises
     ------
@@ -138,7 +144,7 @@ def load_model(
     RuntimeMissingError
         If onnxruntime is not installed.
     DeviceError
-        If ``cuda`` was asked for and the session did not get it.
+        If ``cuda`` was asked for and the session did not get it, or there is no such device.
     """
     if device not in DEVICES:
         raise DeviceError(f"There is no device {device!r}; the devices are {', '.join(DEVICES)}.")
@@ -149,28 +155,18 @@ def load_model(
     state = (status.st_mtime_ns, status.st_size, limit)
     key = (str(path), device, threads)
     if key not in _open_models or _open_models[key][0] != state:
-        _open_models.pop(key, None)  # the file was replaced: let go of the network that it held
+        _open_models.pop(key, None)  # the file was replaced: free the old network first
         _open_models[key] = (state, _open(path, card, device, threads, limit))
     model = _open_models[key][1]
-    if model.card != card:  # the user answered otherwise for a file without a card
-        check_fits_card(path, card, model._session)
+    if model.card != card:  # the user changed the description of a file without a card
+        _check_fits_card(path, card, model._session)
         model = replace(model, card=card)
         _open_models[key] = (state, model)
     return model
 
 
 def import_onnxruntime() -> Any:
-    """Import onnxruntime, from the plugin's own folder if Python has none.
-
-    Returns
-    -------
-    module
-
-    Raises
-    ------
-    RuntimeMissingError
-        If it is not installed, or fails to load.
-    """
+    """Import onnxruntime, from the plugin's own folder if Python has none; RuntimeMissingError if that fails."""
     add_bundled_packages()
     try:
         import onnxruntime
@@ -179,14 +175,22 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return True if an error of onnxruntime or numpy means that the memory was too small."""
+    if isinstance(error, (MemoryError, OutOfMemoryError)):
+        return True
+    words = str(error).lower()
+    return any(each in words for each in OUT_OF_MEMORY_WORDS)
+
+
 def _open(path: Path, card: ModelCard, device: str, threads: int, gpu_memory_bytes: Optional[int]) -> OnnxModel:
-    check_onnx(path)  # nothing of the file reaches onnxruntime before
+    check_onnx(path)  # before onnxruntime reads anything of the file
     digest = sha256(path)
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # failures reach the user as exceptions, once, in our words
-    # What was checked is what is opened: by the name x.ort, onnxruntime would read another format out of the same file.
+    options.log_severity_level = 4  # failures reach the user once, as our exceptions
+    # Read the file in the format that was checked: by a name such as x.ort, onnxruntime would choose another format.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     wants_cuda = device != "cpu" and CUDA in onnxruntime.get_available_providers()
     if device == "cuda" and not wants_cuda:
@@ -205,8 +209,8 @@ def _open(path: Path, card: ModelCard, device: str, threads: int, gpu_memory_byt
             raise OutOfMemoryError(f"{path}: the memory is too small to open this model: {error}") from error
         raise ModelError(f"{path}: onnxruntime {onnxruntime.__version__} cannot open this model: {error}") from error
     if device == "cuda":
-        session.disable_fallback()  # onnxruntime would go on, unasked, on the CPU
-    model = OnnxModel(path, card, digest, session, check_fits_card(path, card, session))
+        session.disable_fallback()  # otherwise onnxruntime goes on with the CPU
+    model = OnnxModel(path, card, digest, session, _check_fits_card(path, card, session))
     if device == "cuda" and model.provider != CUDA:
         raise DeviceError(
             f"CUDA was asked for, but the session runs on {model.provider}: the CUDA or cuDNN libraries that "
@@ -221,6 +225,36 @@ def _providers(wants_cuda: bool, gpu_memory_bytes: Optional[int]) -> List[Any]:
         return [CPU]
     if gpu_memory_bytes is None:
         return [CUDA, CPU]
-    # By default onnxruntime takes twice as much each time that it needs more, and so reaches its limit early.
+    # By default onnxruntime doubles what it takes each time that it needs more, and so reaches its limit early.
     limits = {"gpu_mem_limit": str(gpu_memory_bytes), "arena_extend_strategy": "kSameAsRequested"}
     return [(CUDA, limits), CPU]
+
+
+def _check_fits_card(path: Path, card: ModelCard, session: Any) -> str:
+    """Compare the network's declared input and output with its card, and return the name of the input."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ModelError(
+            f"{path}: the network has {len(inputs)} inputs and {len(outputs)} outputs; one of each is needed."
+        )
+    for what, value, channels in (
+        ("input", inputs[0], len(card.input.channels)),
+        ("output", outputs[0], len(card.output.roles)),
+    ):
+        if value.type != "tensor(float)" or len(value.shape) != 4:
+            raise ModelError(
+                f"{path}: the network's {what} is a {value.type} of shape {value.shape}; a float32 tensor "
+                "(N, C, Y, X) is needed."
+            )
+        if any(isinstance(size, int) for size in (value.shape[0], *value.shape[2:])):
+            raise ModelError(
+                f"{path}: the network's {what} has the fixed shape {value.shape}; its batch, height and width must "
+                "be free, so that images of any size fit. Export the model again with dynamic axes."
+            )
+        if isinstance(value.shape[1], int) and value.shape[1] != channels:
+            raise ModelError(
+                f"{path}: the network's {what} has {value.shape[1]} channels and its card names {channels}. "
+                "Export the model again."
+            )
+    name: str = inputs[0].name
+    return name

@@ -1,4 +1,4 @@
-"""Use an ONNX file that carries no model card: its user answers what the card would say."""
+"""Use an ONNX file that carries no model card: the user gives what the card would state."""
 
 from __future__ import annotations
 
@@ -10,37 +10,23 @@ from cpunet.errors import ModelError
 from cpunet.model.card import METADATA_KEY, ROLES, InputCard, ModelCard, Normalization, OutputCard, Postprocessing
 from cpunet.onnx_reader.metadata import read_metadata
 
-# By the words in which a user chooses; the first is that of the models that cpunet trains.
+# The choices of the user by name; the first is that of the models that cpunet trains.
 NORMALIZATIONS_BY_NAME: Dict[str, Normalization] = {
     "percentile 1 to 99.8": Normalization(),
     "percentile 0.1 to 99.9": Normalization(percentile_low=0.1, percentile_high=99.9),
     "percentile 0 to 100": Normalization(percentile_low=0.0, percentile_high=100.0),
     "none": Normalization("none"),
 }
-# Right for a U-Net of up to five poolings, whose receptive field reaches a little over 64 pixels; smaller values would
-# save time on a network that needs less, and give wrong rims of tiles on one that does not.
+# These suit a U-Net with up to five poolings, whose receptive field reaches a little over 64 pixels. Smaller values
+# would save time for a smaller network, and give wrong probabilities at the edges of tiles for this one.
 DIVISIBLE_BY, MIN_SIZE, HALO = 32, 32, 64
-# How much smaller and larger than in training objects may be, since a network is commonly trained at one scale with
-# some augmentation.
+# How much smaller and larger than in training objects may be: networks are commonly trained at one scale, with some
+# augmentation.
 SMALLER, LARGER = 1.8, 2.0
 
 
 def has_card(path: Path) -> bool:
-    """Say whether an ONNX file carries a model card, sound or not.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    bool
-
-    Raises
-    ------
-    ModelError
-        If the file is missing, empty, cut short or no ONNX file, or cannot be read.
-    """
+    """Return True if an ONNX file carries a model card, valid or not; ModelError if the file cannot be read."""
     return METADATA_KEY in read_metadata(path)
 
 
@@ -54,9 +40,9 @@ def card_of_answers(
     name : str
         Such as the file's name.
     channels : sequence of str
-        A name for each channel that the network takes, in its order.
+        A name for each input channel of the network, in its order.
     roles : sequence of str
-        What each channel that the network gives means, in its order; see `cpunet.model.card.ROLES`.
+        The meaning of each output channel, in its order; see `cpunet.model.card.ROLES`.
     normalization : str
         A key of `NORMALIZATIONS_BY_NAME`.
     diameter_px : float
@@ -70,7 +56,7 @@ def card_of_answers(
     Raises
     ------
     ModelError
-        If an answer cannot be; the message says which, and what can.
+        If an answer is impossible; the message says which, and what is possible.
     """
     for number, role in enumerate(roles, 1):
         if role not in ROLES:
@@ -91,7 +77,7 @@ def card_of_answers(
         return ModelCard(
             name=name,
             version="without a card",
-            description="A file without a model card; its user said what it takes and gives.",
+            description="A file without a model card; its user described its input and output.",
             licence="not stated",
             input=InputCard(
                 channels=tuple(channels),

@@ -1,4 +1,4 @@
-"""Steps of a network that make much out of little, where how much stands in the file."""
+"""Refuse steps of a network that make much out of little, where the file says how much."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from cpunet.onnx_reader.tensor import Numbers
 
 
 class Bound(NamedTuple):
-    """What numbers may be: each of them, and all of them multiplied."""
+    """The largest value of each number, and of their product."""
 
     each: float
     product: float
 
 
-# 2**28 float32 values take 1 GiB. A U-Net enlarges by 2 at a time, by 32 in all; its windows are 7 pixels wide.
+# 2**28 float32 values take 1 GiB. A U-Net enlarges by 2 at a time, by 32 in all, with windows of up to 7 pixels.
 SIZES = Bound(2**28, 2**28)
 FACTORS = Bound(64, 4096)
 WINDOW = Bound(1024, math.inf)
 
-# Operators of ONNX that enlarge, and which of their inputs say by how much.
+# Operators of ONNX that enlarge, and the inputs that say by how much.
 ENLARGING: Dict[str, Dict[int, Bound]] = {
     "AffineGrid": {1: SIZES},
     "BlackmanWindow": {0: SIZES},
@@ -57,19 +57,9 @@ ATTRIBUTES: Dict[str, Bound] = {
 
 
 def check_growth(network: Network) -> None:
-    """Refuse a network with a step that enlarges by a huge size or factor which stands in the file.
+    """Raise ModelError if a step enlarges by a huge size or factor that the file holds.
 
-    Parameters
-    ----------
-    network : Network
-
-    Raises
-    ------
-    ModelError
-
-    Notes
-    -----
-    What a network computes while it runs, and enlarges by then, is not known here.
+    Sizes that the network computes while it runs are not known here.
     """
     known = _constants(network)
     for node in network.nodes:
@@ -83,7 +73,7 @@ def check_growth(network: Network) -> None:
 
 
 def _constants(network: Network) -> Dict[str, List[Optional[Numbers]]]:
-    """Return the values that stand in the file, by the name under which nodes use them; None for a long list."""
+    """Return the values in the file, by the name under which nodes use them; None for a long list."""
     known: Dict[str, List[Optional[Numbers]]] = {}
     for tensor in network.tensors:
         known.setdefault(tensor.name, []).append(tensor.values)
@@ -98,10 +88,10 @@ def _constants(network: Network) -> Dict[str, List[Optional[Numbers]]]:
 def _check(node: Node, what: str, numbers: Optional[Numbers], bound: Bound) -> None:
     if numbers is None:
         found = "a list that is too long, or of an unusual type"
-    elif not all(abs(number) <= bound.each for number in numbers):  # so that NaN is refused too
-        found = f"{list(numbers)}, and {bound.each} at most can be"
+    elif not all(abs(number) <= bound.each for number in numbers):  # also refuses NaN
+        found = f"{list(numbers)}, and the limit is {bound.each}"
     elif math.prod(max(1, abs(number)) for number in numbers) > bound.product:
-        found = f"{list(numbers)}, and multiplied {bound.product} at most can be"
+        found = f"{list(numbers)}, and the limit of their product is {bound.product}"
     else:
         return
     raise ModelError(

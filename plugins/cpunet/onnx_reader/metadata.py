@@ -1,4 +1,4 @@
-"""Read what an ONNX file says of itself without running, or even loading, the network."""
+"""Read the metadata of an ONNX file, such as its model card, without loading the network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IR_VERSION, GRAPH, OPSET_IMPORT, METADATA_PROPS = 1, 7, 8, 14
 OPSET_DOMAIN, OPSET_VERSION = 1, 2
 ENTRY_KEY, ENTRY_VALUE = 1, 2
 
-# Walking over so many fields takes a tenth of a second; a model has some dozens beside its network.
+# So many fields are read in a tenth of a second; a model has some dozens besides its network.
 MOST_FIELDS = 50_000
 LARGEST_METADATA_BYTES = 32 * 2**20
 STANDARD_DOMAINS = ("", "ai.onnx")
@@ -25,7 +25,7 @@ Found = TypeVar("Found")
 
 
 def read_card(path: Path) -> ModelCard:
-    """Read the model card out of an ONNX file.
+    """Read the model card of an ONNX file.
 
     Parameters
     ----------
@@ -38,11 +38,11 @@ def read_card(path: Path) -> ModelCard:
     Raises
     ------
     ModelError
-        If the file is missing, empty, cut short or no ONNX file, or its card is missing or unsound.
+        If the file is missing, empty, cut short or no ONNX file, or its card is missing or invalid.
 
     Notes
     -----
-    Skips the network itself, so this takes a millisecond whatever the file's size, and executes nothing.
+    Skips the network itself: it takes a millisecond for any size of file, and executes nothing.
     """
     metadata = read_metadata(path)
     if METADATA_KEY not in metadata:
@@ -57,42 +57,16 @@ def read_card(path: Path) -> ModelCard:
 
 
 def read_metadata(path: Path) -> Dict[str, str]:
-    """Read the metadata_props of an ONNX file.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    dict of str to str
-
-    Raises
-    ------
-    ModelError
-        If the file is missing, empty, cut short or no ONNX file, or cannot be read.
-    """
-    return _read(path, metadata_of)
+    """Read the metadata_props of an ONNX file; ModelError if the file is missing, cut short or no ONNX file."""
+    return _read(path, _metadata)
 
 
 def read_versions(path: Path) -> Tuple[int, int]:
-    """Read which versions of ONNX a file was written for.
+    """Read the IR version and the opset of ONNX's own operators, 0 where the file names none.
 
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    ir_version, opset : int
-        Of the file's format, and of ONNX's own operators; 0 where the file names none.
-
-    Raises
-    ------
-    ModelError
-        If the file is missing, empty, cut short or no ONNX file, or cannot be read.
+    Raises ModelError as `read_metadata` does.
     """
-    return _read(path, versions_of)
+    return _read(path, _versions)
 
 
 def _read(path: Path, read: Callable[[BinaryIO, int], Found]) -> Found:
@@ -114,25 +88,7 @@ def _read(path: Path, read: Callable[[BinaryIO, int], Found]) -> Found:
         ) from None
 
 
-def versions_of(stream: BinaryIO, size: int) -> Tuple[int, int]:
-    """Read the IR version and the opset of an ONNX model's own operators.
-
-    Parameters
-    ----------
-    stream : BinaryIO
-        Can be searched; its beginning is the file's.
-    size : int
-        Bytes.
-
-    Returns
-    -------
-    ir_version, opset : int
-
-    Raises
-    ------
-    ProtobufError
-        If it is no ONNX model, or was cut short.
-    """
+def _versions(stream: BinaryIO, size: int) -> Tuple[int, int]:
     reader = Reader(stream, MOST_FIELDS, LARGEST_METADATA_BYTES)
     model = reader.message(0, size)
     ir_version, opset = one(model, IR_VERSION, VARINT), 0
@@ -144,25 +100,7 @@ def versions_of(stream: BinaryIO, size: int) -> Tuple[int, int]:
     return ir_version.value if ir_version else 0, opset
 
 
-def metadata_of(stream: BinaryIO, size: int) -> Dict[str, str]:
-    """Read the metadata_props of an ONNX model.
-
-    Parameters
-    ----------
-    stream : BinaryIO
-        Can be searched; its beginning is the file's.
-    size : int
-        Bytes.
-
-    Returns
-    -------
-    dict of str to str
-
-    Raises
-    ------
-    ProtobufError
-        If it is no ONNX model, was cut short, or its metadata is longer than 32 MiB.
-    """
+def _metadata(stream: BinaryIO, size: int) -> Dict[str, str]:
     reader = Reader(stream, MOST_FIELDS, LARGEST_METADATA_BYTES)
     model = reader.message(0, size)
     if IR_VERSION not in model or GRAPH not in model:
@@ -176,7 +114,7 @@ def metadata_of(stream: BinaryIO, size: int) -> Dict[str, str]:
 
 
 def sha256(path: Path) -> str:
-    """Return a file's SHA-256 as hexadecimal text, by which a model is told from another of its name."""
+    """Return the SHA-256 of a file as hexadecimal text."""
     digest = hashlib.sha256()
     with Path(path).open("rb") as stream:
         for block in iter(lambda: stream.read(2**20), b""):

@@ -1,4 +1,4 @@
-"""Walk over a protobuf message in a file, field by field, without reading what is skipped or trusting a length."""
+"""Read a protobuf message in a file field by field, without reading what is skipped or trusting a length."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tuple
 # Wire types, https://protobuf.dev/programming-guides/encoding/; 3 and 4, groups, are in no ONNX file.
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 
-LARGEST_TAG = 2**32 - 1  # protobuf reads 32 bits of a tag; a larger one would be another field to it than to us
+LARGEST_TAG = 2**32 - 1  # protobuf reads 32 bits of a tag, and would take a longer one for another field
 LONGEST_HEAD_BYTES = 20  # a tag and a length, 10 bytes each at most
 
 
 class ProtobufError(Exception):
-    """The bytes do not follow protobuf's wire format, end too early, or hold more than may be read; says what."""
+    """The bytes do not follow protobuf's wire format, end too early, or hold more than may be read."""
 
 
 class Field(NamedTuple):
@@ -26,7 +26,7 @@ class Field(NamedTuple):
     value : int
         Of a varint, 0..2**64 - 1; otherwise 0.
     start, stop : int
-        Where its content lies in the file, bytes.
+        Where its content is in the file, bytes.
     """
 
     number: int
@@ -40,14 +40,14 @@ Message = Dict[int, List[Field]]
 
 
 class Reader:
-    """Reads a file's messages, up to a number of fields and of bytes, so that no file takes long.
+    """Reads the messages of a file, up to a number of fields and of bytes, so that no file takes long.
 
     Parameters
     ----------
     stream : BinaryIO
         Can be searched.
     most_fields, most_bytes : int
-        How much may be read of the whole file; bytes that are only passed over do not count.
+        How much may be read of the whole file; bytes that are skipped do not count.
     """
 
     def __init__(self, stream: BinaryIO, most_fields: int, most_bytes: int) -> None:
@@ -56,21 +56,9 @@ class Reader:
         self._most_bytes = self._bytes_left = most_bytes
 
     def fields(self, start: int, stop: int) -> Iterator[Field]:
-        """Yield the fields of the message between two positions.
+        """Yield the fields of the message between two positions, bytes.
 
-        Parameters
-        ----------
-        start, stop : int
-            Bytes.
-
-        Yields
-        ------
-        Field
-
-        Raises
-        ------
-        ProtobufError
-            If there is anything but fields, or more of them than may be read.
+        Raises ProtobufError if there is anything but fields, or more of them than may be read.
         """
         while start < stop:
             self._fields_left -= 1
@@ -107,13 +95,7 @@ class Reader:
         return found
 
     def content(self, field: Field) -> bytes:
-        """Read the content of a field that is no varint.
-
-        Raises
-        ------
-        ProtobufError
-            If that is more than may be read.
-        """
+        """Read the content of a field that is no varint; ProtobufError if that is more than may be read."""
         size = field.stop - field.start
         self._bytes_left -= size
         if self._bytes_left < 0:
@@ -122,13 +104,7 @@ class Reader:
         return self._stream.read(size)
 
     def text(self, field: Optional[Field]) -> str:
-        """Read a text, the empty one where there is no such field.
-
-        Raises
-        ------
-        ProtobufError
-            If it is no UTF-8, or longer than may be read.
-        """
+        """Read a text, '' where there is no such field; ProtobufError if it is not UTF-8, or too long."""
         if field is None:
             return ""
         try:
@@ -151,22 +127,19 @@ class Reader:
 
 
 def one(message: Message, number: int, kind: int) -> Optional[Field]:
-    """Return the field of a number, None if there is none.
+    """Return the only field of a number and wire type, or None.
 
-    Raises
-    ------
-    ProtobufError
-        If it stands there twice, as protobuf would merge the two, or is of another wire type, as protobuf would
-        pass over it: what is checked must be what is run.
+    Raises ProtobufError if it occurs twice, because protobuf would merge the two, or has another wire type, because
+    protobuf would skip it: what is checked must be what is run.
     """
     found = message.get(number, [])
     if len(found) > 1:
-        raise ProtobufError(f"the field at byte {found[1].start} stands there twice")
+        raise ProtobufError(f"the field at byte {found[1].start} occurs twice")
     return of_kind(found[0], kind) if found else None
 
 
 def many(message: Message, number: int) -> List[Field]:
-    """Return all fields of a number, each a text or a message of its own."""
+    """Return all fields of a number, each a text or a message."""
     return [of_kind(field, LENGTH_DELIMITED) for field in message.get(number, [])]
 
 

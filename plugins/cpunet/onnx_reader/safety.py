@@ -1,4 +1,4 @@
-"""Refuse an ONNX file that could read other files, run its author's code or fill the memory, before it is opened."""
+"""Before an ONNX file is opened, refuse one that could read other files, run code or fill the memory."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ LARGEST_SIDE = 16_384
 
 STANDARD = ("", "ai.onnx")
 QUANTIZATION = "com.microsoft"
-# What onnxruntime's own quantization and optimization write. The rest of its domain has operators that read files
-# (EPContext) or call Python (PythonOp).
+# Operators that onnxruntime's own quantization and optimization write. Others of its domain read files (EPContext) or
+# call Python (PythonOp).
 QUANTIZATION_OPERATORS = (
     "DequantizeLinear",
     "FusedConv",
@@ -40,7 +40,7 @@ QUANTIZATION_OPERATORS = (
     "QLinearWhere",
     "QuantizeLinear",
 )
-# onnxruntime names these in a file that it saves, whether or not it uses them.
+# onnxruntime names these in each file that it saves, even if it does not use them.
 NAMED_DOMAINS = (
     *STANDARD,
     QUANTIZATION,
@@ -54,14 +54,14 @@ NAMED_DOMAINS = (
     "com.ms.internal.nhwc",
     "org.pytorch.aten",
 )
-# They repeat a part of the network as often as they compute themselves, for ever if need be.
+# These repeat a part of the network as often as they compute themselves, possibly without end.
 LOOPS = ("Loop", "Scan", "SequenceMap")
-# With which onnxruntime lets a file choose the session's options, such as a file to write a profile to.
+# With this metadata, a file chooses onnxruntime's options, such as a file to write a profile to.
 SESSION_OPTIONS_KEY = "ort_config"
 
 
 def check_onnx(path: Path) -> None:
-    """Refuse a model file that is not safe to open.
+    """Raise ModelError if a model file is not safe to open.
 
     Parameters
     ----------
@@ -75,9 +75,9 @@ def check_onnx(path: Path) -> None:
 
     Notes
     -----
-    Reads what the file declares and none of its weights: some milliseconds for a U-Net. Two things cannot be known
-    before a network runs: how long it takes, and how large what it computes becomes (a value can be joined with
-    itself again and again). Only steps whose size stands in the file are bounded.
+    Reads what the file declares and none of its weights: some milliseconds for a U-Net. Two things are not known
+    before a network runs: how long it takes, and how large its intermediate values become (a value can be joined with
+    itself again and again). Only steps whose size is in the file are bounded.
     """
     try:
         with Path(path).open("rb") as stream:
@@ -89,17 +89,7 @@ def check_onnx(path: Path) -> None:
 
 
 def check_stream(stream: BinaryIO) -> None:
-    """Refuse a model that is not safe to open, as `check_onnx` does.
-
-    Parameters
-    ----------
-    stream : BinaryIO
-        Can be searched; its beginning is the file's.
-
-    Raises
-    ------
-    ModelError
-    """
+    """Raise ModelError if a model is not safe to open; the beginning of `stream` is that of the file."""
     size = stream.seek(0, 2)
     if size > LARGEST_FILE_BYTES:
         raise ModelError(
@@ -116,7 +106,7 @@ def check_stream(stream: BinaryIO) -> None:
         ) from None
     _check_nodes(network.nodes)
     _check_weights(network)
-    _check_ends(network)
+    _check_inputs_and_outputs(network)
     check_growth(network)
 
 
@@ -187,7 +177,7 @@ def _check_weights(network: Network) -> None:
 
 
 def _checked_bytes(tensor: Tensor) -> int:
-    """Return the memory that a tensor takes, once it is known to be in the file."""
+    """Return the memory that a tensor takes, after checking that the file holds it."""
     name = f"the tensor {shown(tensor.name)}"
     if tensor.elsewhere is not None:
         raise ModelError(
@@ -214,8 +204,8 @@ def _checked_bytes(tensor: Tensor) -> int:
     return -(-elements * BITS[tensor.data_type] // 8)
 
 
-def _check_ends(network: Network) -> None:
-    """Check what the network declares to take and to give."""
+def _check_inputs_and_outputs(network: Network) -> None:
+    """Check the declared inputs and outputs."""
     weights = {tensor.name for tensor in network.tensors}
     inputs = [value for value in network.inputs if value.name not in weights]
     if len(inputs) != 1 or not network.outputs:
@@ -225,10 +215,10 @@ def _check_ends(network: Network) -> None:
         )
     for what, values in (("input", inputs), ("output", network.outputs)):
         for value in values:
-            _check_end(what, value)
+            _check_value(what, value)
 
 
-def _check_end(what: str, value: Value) -> None:
+def _check_value(what: str, value: Value) -> None:
     name = f"the network's {what} {shown(value.name)}"
     again = "Export the network again with one image in, and one plane for each kind of probability out."
     if value.data_type not in (FLOAT, FLOAT16):
@@ -238,4 +228,4 @@ def _check_end(what: str, value: Value) -> None:
         raise ModelError(f"{name} has {len(value.dims)} dimensions; four (N, C, Y, X) are needed. {again}")
     for size in value.dims or ():
         if size is not None and not -1 <= size <= LARGEST_SIDE:  # some exporters write -1 for a free size
-            raise ModelError(f"{name} declares a size of {size}; {LARGEST_SIDE} at most can be. {again}")
+            raise ModelError(f"{name} declares a size of {size}; the limit is {LARGEST_SIDE}. {again}")

@@ -1,4 +1,4 @@
-"""What an ONNX file declares: its nodes, the shapes of its weights, its input and output; no weight is read."""
+"""Read what an ONNX file declares: its nodes, the shapes of its weights, its input and output; no weight is read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cpunet.onnx_reader.protobuf import (
 from cpunet.onnx_reader.tensor import LONGEST_VALUES, Numbers, Tensor, read_tensor, size_bytes, unpacked
 
 # Field numbers in read_network and below: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
-DEEPEST_GRAPH = 4  # graphs lie in the branches of an If; nobody nests more
+DEEPEST_GRAPH = 4  # graphs occur in the branches of an If; networks do not nest deeper
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Node:
         ONNX's own domain is ''.
     inputs, outputs : tuple of str
     numbers : dict of str to tuple of int or float, or None
-        The attributes that are numbers; None for a list that is long.
+        The attributes that are numbers; None for a long list.
     tensors : tuple of Tensor
         Of a Constant.
     """
@@ -67,7 +67,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Network:
-    """All graphs of a file, those in branches included.
+    """All graphs of a file, including those in branches.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Network:
     tensors : list of Tensor
         Weights, and the tensors of Constant nodes.
     sparse_tensors : list of Field
-        Not looked into.
+        Not read.
     inputs, outputs : list of Value
         Of the outermost graph.
     """
@@ -88,23 +88,7 @@ class Network:
 
 
 def read_network(reader: Reader, graph: Field) -> Network:
-    """Read what a graph declares.
-
-    Parameters
-    ----------
-    reader : Reader
-    graph : Field
-        Its GraphProto.
-
-    Returns
-    -------
-    Network
-
-    Raises
-    ------
-    ProtobufError
-        If it is malformed, or graphs lie in graphs more than 4 deep.
-    """
+    """Read what a GraphProto declares; ProtobufError if it is malformed or nested more than 4 deep."""
     network = Network()
     message = _read_graph(reader, graph, network, depth=1)
     network.inputs.extend(_read_value(reader, value) for value in many(message, 11))
@@ -131,7 +115,7 @@ def _read_node(reader: Reader, node: Field, network: Network, depth: int) -> Nod
         attribute = reader.message(part.start, part.stop)
         name = reader.text(one(attribute, 1, LENGTH_DELIMITED))
         if name in numbers:
-            raise ProtobufError(f"the attribute at byte {part.start} stands there twice")
+            raise ProtobufError(f"the attribute at byte {part.start} occurs twice")
         numbers[name] = _numbers(reader, attribute)
         single = one(attribute, 5, LENGTH_DELIMITED)
         tensors.extend(read_tensor(reader, tensor) for tensor in [*([single] if single else []), *many(attribute, 10)])
@@ -152,7 +136,7 @@ def _read_node(reader: Reader, node: Field, network: Network, depth: int) -> Nod
 
 
 def _numbers(reader: Reader, attribute: Message) -> Optional[Numbers]:
-    """Return an attribute's numbers, none for one that is no number, and None for a long list."""
+    """Return the numbers of an attribute: () if it holds none, None for a long list."""
     if size_bytes(attribute, (7, 8)) > LONGEST_VALUES * 10:
         return None
     single = one(attribute, 3, VARINT)
@@ -185,5 +169,5 @@ def _read_value(reader: Reader, value: Field) -> Value:
 
 
 def shown(text: str) -> str:
-    """Return a text of the file as a message may show it: short, and without characters that steer a terminal."""
+    """Return a text of the file for a message: short, and without characters that control a terminal."""
     return ascii(text if len(text) <= 80 else f"{text[:80]}...")

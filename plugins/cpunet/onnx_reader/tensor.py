@@ -1,4 +1,4 @@
-"""What a tensor in an ONNX file declares, and how many bytes the file holds for it; weights are not read."""
+"""Read what a tensor in an ONNX file declares, and how many bytes the file holds for it; weights are not read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cpunet.onnx_reader.protobuf import LENGTH_DELIMITED, VARINT, Field, Message
 LONGEST_VALUES = 16  # longer lists of numbers are weights, and are not read
 
 FLOAT, INT16, INT32, INT64, FLOAT16, DOUBLE, COMPLEX64, COMPLEX128 = 1, 5, 6, 7, 10, 11, 14, 15
-# Bits of an element, by TensorProto.DataType; texts are left out, as they are no data of an image network.
+# Bits of an element, by TensorProto.DataType. Texts are left out: an image network has none.
 BITS = {
     **dict.fromkeys((2, 3, 9, 17, 18, 19, 20, 24), 8),
     **dict.fromkeys((4, INT16, FLOAT16, 16), 16),
@@ -36,11 +36,11 @@ class Tensor:
     dims : tuple of int
     stored_bytes : int
     bits_each : int
-        What an element takes in the file; at least, if not `exact`.
+        Bits of an element in the file; the fewest possible, if not `exact`.
     exact : bool
         False where an element is a number of one to ten bytes.
     elsewhere : str, optional
-        The other file that the values are said to be in.
+        The name of another file that holds the values.
     values : tuple of int or float, optional
         None if there are many, or they are of an unusual type.
     """
@@ -56,23 +56,7 @@ class Tensor:
 
 
 def read_tensor(reader: Reader, tensor: Field) -> Tensor:
-    """Read what a tensor declares.
-
-    Parameters
-    ----------
-    reader : Reader
-    tensor : Field
-        Its TensorProto.
-
-    Returns
-    -------
-    Tensor
-
-    Raises
-    ------
-    ProtobufError
-        If it is malformed, or holds its values twice.
-    """
+    """Read what a TensorProto declares; ProtobufError if it is malformed, or holds its values twice."""
     message = reader.message(tensor.start, tensor.stop)
     if 3 in message:
         raise ProtobufError(f"the tensor at byte {tensor.start} is cut into segments")

@@ -1,18 +1,20 @@
-"""The module's advanced settings of revision 3: how to separate, limit, augment and cut into tiles."""
+"""The module's advanced settings: thresholds, touching objects, holes, tiles, device and memory."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any, List, Optional
 
-from cellprofiler_core.setting import Binary
+from cellprofiler_core.setting import Binary, ValidationError
 from cellprofiler_core.setting.choice import Choice
 from cellprofiler_core.setting.text import Float, Integer, Text
 
+from cpunet.model.card import ModelCard
 from cpunet.options import Options
+from cpunet.steps.tiling import check_tile
 
 DECLUMP_PROBABILITY, DECLUMP_NONE = "Probability", "None"
-DECLUMP_CHOICES = (DECLUMP_PROBABILITY, "Shape", "Intensity", DECLUMP_NONE)
+DEVICE_CHOICES = {"Automatic": "automatic", "CPU": "cpu", "CUDA (NVIDIA GPU)": "cuda"}
 FILL_BY_MODEL, FILL_NEVER = "By the model", "Never"
 FILL_CHOICES = {
     FILL_BY_MODEL: None,
@@ -23,21 +25,65 @@ FILL_CHOICES = {
 LIMIT_CONTINUE, LIMIT_ERASE = "Continue", "Erase"
 AUGMENTATION_CHOICES = ("None", "Flips", "Flips and rotations")
 BYTES_PER_GB = 10**9
+ADVANCED = "*(Used only with advanced settings)*\n\n"
 
 
 class AdvancedSettings:
-    """Setting objects with what they mean, in the order of the pipeline file."""
+    """The settings and their meaning. With their defaults, they also stand for settings that are not shown."""
 
     def __init__(self) -> None:
+        self.use_model_threshold = Binary(
+            "Use the model's own foreground threshold?",
+            True,
+            doc=ADVANCED
+            + """\
+Each model carries the threshold that gave the best outlines on its validation
+images. Select "*No*" to choose another threshold.""",
+        )
+        self.foreground_threshold = Float(
+            "Foreground threshold",
+            0.5,
+            minval=0.01,
+            maxval=0.99,
+            doc="""\
+*(Used only with advanced settings, if the model's own threshold is not used)*
+
+A pixel belongs to an object if its probability is higher than this threshold. Lower
+values make objects larger and find fainter ones. Higher values make objects smaller.""",
+        )
+        self.declump_method = Choice(
+            "Method to separate touching objects",
+            [DECLUMP_PROBABILITY, "Shape", "Intensity", DECLUMP_NONE],
+            doc=ADVANCED
+            + f"""\
+-  *{DECLUMP_PROBABILITY}:* uses the centers and borders of objects that the network predicts. This is the best
+   choice for most images.
+-  *Shape:* uses the roundness of objects. A clump is cut where it is narrow.
+-  *Intensity:* uses brightness. Each bright object has its own peak; each dark object has its own minimum.
+-  *{DECLUMP_NONE}:* touching objects stay one object, for example to measure clumps or colonies.""",
+        )
+        self.device = Choice(
+            "Select the device",
+            list(DEVICE_CHOICES),
+            doc=ADVANCED
+            + """\
+-  *Automatic:* an NVIDIA GPU if there is one that works, otherwise
+   the CPU.
+-  *CPU:* always the CPU.
+-  *CUDA (NVIDIA GPU):* the GPU. If it cannot be used, an error says what is missing. Needs the
+   package onnxruntime-gpu.
+
+The button below shows which device is used.""",
+        )
         self.smoothing_automatic = Binary(
             "Automatically calculate the smoothing for declumping?",
             True,
             doc="""\
 *(Used only with advanced settings, if touching objects are separated)*
 
-Before seeds are sought, what they are sought in is smoothed: for "*Shape*" and "*Intensity*" over a third of
-the typical diameter, for "*Probability*" not at all, as the network's answer is smooth already. Select "*No*" to
-give the width yourself.""",
+The image in which seeds are found is smoothed first. For "*Shape*" and "*Intensity*", the width of the filter is a
+third of the typical diameter. For "*Probability*", the image is not smoothed, because the network's output is smooth
+already. Select "*No*" to enter the width.""",
         )
         self.smoothing_px = Float(
             "Size of the smoothing filter, in pixel units",
@@ -46,8 +92,8 @@ give the width yourself.""",
             doc="""\
 *(Used only if the smoothing is not calculated automatically)*
 
-The width of a Gaussian at half its height. If objects are cut into pieces, enter more; if touching objects stay
-together, enter less.""",
+The full width at half maximum of a Gaussian filter. If objects are cut into pieces, enter a larger value. If touching
+objects stay together, enter a smaller value.""",
         )
         self.distance_automatic = Binary(
             "Automatically calculate the minimum distance between seeds?",
@@ -55,8 +101,9 @@ together, enter less.""",
             doc="""\
 *(Used only with advanced settings, if touching objects are separated)*
 
-Of two seeds in one clump that lie closer than this, one is dropped: for "*Shape*" and "*Intensity*" a third of the
-typical diameter, for "*Probability*" none is. Select "*No*" to give the distance yourself.""",
+If two seeds in one clump are closer than the minimum distance, one is removed. For "*Shape*" and "*Intensity*", the
+distance is a third of the typical diameter. For "*Probability*", no seed is removed. Select "*No*" to enter the
+distance.""",
         )
         self.distance_px = Float(
             "Minimum distance between seeds, in pixel units",
@@ -65,54 +112,50 @@ typical diameter, for "*Probability*" none is. Select "*No*" to give the distanc
             doc="""\
 *(Used only if the distance is not calculated automatically)*
 
-Enter about the radius of the smallest objects that you expect in a clump. More gives fewer objects.""",
+Enter about the radius of the smallest objects that you expect in a clump. A larger distance gives fewer objects.""",
         )
         self.fill_holes = Choice(
             "Fill holes in identified objects?",
             list(FILL_CHOICES),
-            doc=f"""\
-*(Used only with advanced settings)*
-
--  *{FILL_BY_MODEL}:* as the model's author found best.
--  *{FILL_NEVER}:* rings stay rings.
+            doc=ADVANCED
+            + f"""\
+-  *{FILL_BY_MODEL}:* as the model's author chose.
+-  *{FILL_NEVER}:* holes are kept, for example in ring-shaped objects.
 -  *After both thresholding and declumping:* holes no larger than a typical object are filled before touching
-   objects are separated, and those inside an object afterward.
--  *After declumping only:* holes inside an object are filled at the end.""",
+   objects are separated. Holes inside an object are filled afterward.
+-  *After declumping only:* holes inside an object are filled after touching objects are separated.""",
         )
         self.limit_choice = Choice(
             "Handling of objects if excessive number of objects identified",
             [LIMIT_CONTINUE, LIMIT_ERASE],
-            doc=f"""\
-*(Used only with advanced settings)*
+            doc=ADVANCED
+            + f"""\
+An image that is out of focus or full of debris can give very many objects, which slows the modules downstream.
 
-An image that is out of focus or full of dirt can give very many objects, which makes the modules downstream slow.
-
--  *{LIMIT_CONTINUE}:* keep them all.
--  *{LIMIT_ERASE}:* if there are more than the number below, keep none of this image.""",
+-  *{LIMIT_CONTINUE}:* keep all objects.
+-  *{LIMIT_ERASE}:* if an image has more objects than the number below, keep none of them.""",
         )
         self.object_limit = Integer(
             "Maximum number of objects",
             500,
             minval=1,
-            doc=f'*(Used only with "{LIMIT_ERASE}")*\n\nAn image with more objects than this keeps none.',
+            doc=f'*(Used only with "{LIMIT_ERASE}")*\n\nIf an image has more objects than this, none is kept.',
         )
         self.augmentation = Choice(
             "Look at the image several times?",
             list(AUGMENTATION_CHOICES),
-            doc="""\
-*(Used only with advanced settings)*
-
-The network can see the image mirrored and turned as well, and the mean of its answers counts. This can help where
-it is unsure, and takes as many times as long: 4 times for "*Flips*", 8 times for "*Flips and rotations*".""",
+            doc=ADVANCED
+            + """\
+The network also processes mirrored and rotated copies of the image, and the probabilities are averaged. This can help
+with doubtful objects. It takes 4 times as long for "*Flips*" and 8 times as long for "*Flips and rotations*".""",
         )
         self.tiles_automatic = Binary(
             "Automatically choose the tile size?",
             True,
-            doc="""\
-*(Used only with advanced settings)*
-
-A large image goes through the network in overlapping tiles, by default of up to 1024 x 1024 pixels, one at a time. The
-result does not depend on them. If the memory is too small, smaller tiles are tried by themselves.""",
+            doc=ADVANCED
+            + """\
+The network processes a large image in overlapping tiles, by default of up to 1024 x 1024 pixels, one at a time. The
+result does not depend on the tiles. If the memory is too small, smaller tiles are tried automatically.""",
         )
         self.tile_px = Integer(
             "Tile size, in pixel units",
@@ -121,7 +164,7 @@ result does not depend on them. If the memory is too small, smaller tiles are tr
             doc="""\
 *(Used only if the tile size is not chosen automatically)*
 
-Height and width of a tile with its overlap, at most. Smaller tiles need less memory and more time.""",
+The largest height and width of a tile, with its overlap. Smaller tiles need less memory and more time.""",
         )
         self.batch_size = Integer(
             "Tiles at a time",
@@ -131,7 +174,8 @@ Height and width of a tile with its overlap, at most. Smaller tiles need less me
             doc="""\
 *(Used only if the tile size is not chosen automatically)*
 
-More than one can be faster on a GPU, and needs as many times the memory.""",
+The number of tiles that the network processes together. More than one can be faster on a GPU. The memory grows
+with the number.""",
         )
         self.memory_automatic = Binary(
             "Automatically limit the GPU's memory?",
@@ -139,8 +183,8 @@ More than one can be faster on a GPU, and needs as many times the memory.""",
             doc="""\
 *(Used only with advanced settings, and only on a GPU)*
 
-In an analysis several copies of CellProfiler share the GPU. By default each gets its share of 80 % of the memory.
-Select "*No*" to give each a fixed amount.""",
+In an analysis, several copies of CellProfiler share the GPU. By default, they share 80 % of its memory equally.
+Select "*No*" to give each copy a fixed amount.""",
         )
         self.memory_gb = Float(
             "GPU memory for each copy of CellProfiler, in GB",
@@ -149,79 +193,50 @@ Select "*No*" to give each a fixed amount.""",
             doc="""\
 *(Used only if the GPU's memory is not limited automatically)*
 
-What the network may use at most; times the number of workers, it must fit the GPU.""",
+The most memory that the network may use. Multiplied by the number of workers, it must fit the GPU.""",
         )
         self.further_models = Text(
             "Further models to average with",
             "",
-            doc="""\
-*(Used only with advanced settings)*
-
-Names of models from the list above, or paths of .onnx files, with commas between them. All must take the same
-channels and give the same kinds of probability; the mean of their answers counts. Leave it empty to use one model.""",
+            doc=ADVANCED
+            + """\
+Enter names of models from the list above, or paths of .onnx files, separated by commas. All models must take the same
+channels and compute the same kinds of probability. Their probabilities are averaged. Leave this empty to use one
+model.""",
         )
 
     def all(self) -> List[Any]:
-        """Return the settings in the order of the pipeline file: append only."""
-        return [
-            self.smoothing_automatic,
-            self.smoothing_px,
-            self.distance_automatic,
-            self.distance_px,
-            self.fill_holes,
-            self.limit_choice,
-            self.object_limit,
-            self.augmentation,
-            self.tiles_automatic,
-            self.tile_px,
-            self.batch_size,
-            self.memory_automatic,
-            self.memory_gb,
-            self.further_models,
-        ]
+        """Return the settings in the order of their creation, which is that of the pipeline file: append only."""
+        return list(vars(self).values())
 
-    def visible_for_declumping(self) -> List[Any]:
-        """Return those that have a meaning if touching objects are separated."""
-        visible: List[Any] = [self.smoothing_automatic]
-        if not self.smoothing_automatic.value:
-            visible += [self.smoothing_px]
-        visible += [self.distance_automatic]
-        if not self.distance_automatic.value:
-            visible += [self.distance_px]
-        return visible
-
-    def visible_for_objects(self) -> List[Any]:
-        """Return those on holes and on too many objects."""
-        visible: List[Any] = [self.fill_holes, self.limit_choice]
-        return [*visible, self.object_limit] if self.limit_choice.value == LIMIT_ERASE else visible
-
-    def visible_for_network(self) -> List[Any]:
-        """Return those on how the network is run."""
-        visible: List[Any] = [self.further_models, self.augmentation, self.tiles_automatic]
-        if not self.tiles_automatic.value:
-            visible += [self.tile_px, self.batch_size]
-        visible += [self.memory_automatic]
-        return visible if self.memory_automatic.value else [*visible, self.memory_gb]
+    def visible(self) -> List[Any]:
+        """Return the settings that are shown, as far as the device."""
+        visible = [self.use_model_threshold, *_unless(self.use_model_threshold, self.foreground_threshold)]
+        visible += [self.declump_method]
+        if self.declump_method.value != DECLUMP_NONE:
+            visible += [self.smoothing_automatic, *_unless(self.smoothing_automatic, self.smoothing_px)]
+            visible += [self.distance_automatic, *_unless(self.distance_automatic, self.distance_px)]
+        visible += [self.fill_holes, self.limit_choice]
+        if self.limit_choice.value == LIMIT_ERASE:
+            visible += [self.object_limit]
+        visible += [self.further_models, self.augmentation]
+        visible += [self.tiles_automatic, *_unless(self.tiles_automatic, self.tile_px, self.batch_size)]
+        visible += [self.memory_automatic, *_unless(self.memory_automatic, self.memory_gb)]
+        return [*visible, self.device]
 
     def options(self, basis: Options, typical_diameter_px: float) -> Options:
-        """Add to the options what is set here.
+        """Add these settings to the options.
 
-        Parameters
-        ----------
-        basis : cpunet.options.Options
-            With its declumping method.
-        typical_diameter_px : float
-            The middle of the user's diameter range. Where the image is not rescaled by it, it still tells the
-            smoothing for shape and intensity: measured on the image, unsplit clumps would make it too large.
-
-        Returns
-        -------
-        cpunet.options.Options
+        The middle of the user's diameter range sets the smoothing for shape and intensity even if the image is not
+        rescaled by it: clumps would make a diameter measured in the image too large.
         """
-        by_range = None if basis.declump_method == "probability" else typical_diameter_px / 3
+        method = self.declump_method.value.lower()
+        by_range = None if method == "probability" else typical_diameter_px / 3
         tile = int(self.tile_px.value)
         return replace(
             basis,
+            foreground_threshold=None if self.use_model_threshold.value else float(self.foreground_threshold.value),
+            declump_method=method,
             smoothing_px=by_range if self.smoothing_automatic.value else float(self.smoothing_px.value),
             min_distance_px=by_range if self.distance_automatic.value else float(self.distance_px.value),
             fill_holes=FILL_CHOICES[self.fill_holes.value],
@@ -230,14 +245,28 @@ channels and give the same kinds of probability; the mean of their answers count
             batch_size=1 if self.tiles_automatic.value else int(self.batch_size.value),
         )
 
+    def check_tile(self, card: ModelCard) -> None:
+        """Raise ValidationError if the tiles are too small for the model."""
+        if self.tiles_automatic.value:
+            return
+        try:
+            check_tile(int(self.tile_px.value), card.output.halo, card.input.divisible_by, card.input.min_size)
+        except ValueError as error:
+            raise ValidationError(str(error), self.tile_px) from error
+
     def most_objects(self) -> Optional[int]:
-        """Return above how many objects an image keeps none, or None if any number is right."""
+        """Return the most objects that an image may have, or None if there is no limit."""
         return int(self.object_limit.value) if self.limit_choice.value == LIMIT_ERASE else None
 
     def gpu_memory_bytes(self) -> Optional[int]:
-        """Return how much of the GPU's memory the user gives the network, or None if that is automatic."""
+        """Return the most GPU memory that the network may use, or None if that is automatic."""
         return None if self.memory_automatic.value else int(float(self.memory_gb.value) * BYTES_PER_GB)
 
     def further_model_names(self) -> List[str]:
         """Return the names or paths of the models to average with."""
         return [name.strip() for name in self.further_models.value.split(",") if name.strip()]
+
+
+def _unless(automatic: Binary, *settings: Any) -> List[Any]:
+    """Return the settings if the answer is No."""
+    return [] if automatic.value else list(settings)

@@ -1,4 +1,4 @@
-"""What the module's buttons do in CellProfiler's window."""
+"""The dialogs that the module's buttons open in CellProfiler's window."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ from typing import Any, List, Optional
 
 
 def show_lines(title: str, lines: List[str]) -> None:
-    """Show text in a window that can be scrolled and copied from; without a window, print it.
-
-    Parameters
-    ----------
-    title : str
-    lines : list of str
-    """
+    """Show text in a dialog from which it can be copied. Without a window, print it."""
     text = "\n".join(lines)
     window = _window()
     if window is None:
@@ -26,19 +20,7 @@ def show_lines(title: str, lines: List[str]) -> None:
 
 
 def ask_for_folder(question: str, start: str) -> Optional[str]:
-    """Let the user choose a folder.
-
-    Parameters
-    ----------
-    question : str
-    start : str
-        Where to begin.
-
-    Returns
-    -------
-    str, or None
-        None if the user changed their mind, or there is no window.
-    """
+    """Let the user choose a folder; return None if the user canceled, or there is no window."""
     window = _window()
     if window is None:
         return None

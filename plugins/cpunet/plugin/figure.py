@@ -1,8 +1,8 @@
-"""The module's figure: input, objects, probabilities, outlines by fate, and a table."""
+"""The module's figure: input, objects, probabilities, outlines (accepted, discarded), and a table."""
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any, List, Mapping, Sequence
 
 import numpy
 
@@ -11,13 +11,7 @@ ROOM = (1080, 740)
 
 
 def enlarge_when_new(figure: Any) -> None:
-    """Give the table its room in a window that has just opened; one that the user has sized keeps its size.
-
-    Parameters
-    ----------
-    figure : cellprofiler.gui.figure.Figure
-        It grows as far as the screen goes.
-    """
+    """Enlarge a window that has just opened, within the screen, so that the table fits; later, its size is kept."""
     if not hasattr(figure, "GetSize") or hasattr(figure, "has_room_for_table"):
         return
     import wx  # only where there is a window
@@ -25,6 +19,52 @@ def enlarge_when_new(figure: Any) -> None:
     figure.has_room_for_table = True
     to_end_of_screen = wx.GetDisplaySize() - figure.GetPosition()
     figure.SetSize(*(max(now, min(room, most)) for now, room, most in zip(figure.GetSize(), ROOM, to_end_of_screen)))
+
+
+def keep_for_display(
+    display_data: Any,
+    image: Any,
+    found: Any,
+    kept: Any,
+    planes: Mapping[str, Any],
+    foreground: Any,
+    statistics: Sequence[List[str]],
+) -> None:
+    """Keep what the figure shows: the whole image, or one plane of a stack.
+
+    Parameters
+    ----------
+    display_data : object
+        Of CellProfiler's workspace; it is given the attributes that `show_figure` reads.
+    image : cellprofiler_core.image.Image
+    found : cpunet.segment.Segmentation
+    kept : cpunet.steps.filters.FilteredLabels
+    planes, foreground
+        Probabilities, 0..1: by role, and of lying in an object.
+    statistics : sequence of [name, value]
+        Further rows of the table.
+    """
+    place = ""
+    chosen: Any = slice(None)
+    if image.volumetric:
+        chosen = plane_to_show(found.labels)
+        place = f", plane {chosen + 1} of {len(found.labels)}"
+    display_data.place = place
+    display_data.image = image.pixel_data[chosen]
+    display_data.labels = kept.labels[chosen]
+    display_data.discarded_by_size = kept.discarded_by_size[chosen]
+    display_data.discarded_by_border = kept.discarded_by_border[chosen]
+    display_data.planes = [("Probability of an object", foreground[chosen])]
+    rims = [role for role in ("border", "boundary") if role in planes]
+    display_data.planes += [(f"Probability of a {role}", planes[role][chosen]) for role in rims[:1]]
+    display_data.statistics = [
+        *statistics_of_objects(kept.labels),
+        ["Discarded by size", str(count_objects(kept.discarded_by_size))],
+        ["Discarded at the border", str(count_objects(kept.discarded_by_border))],
+        *statistics,
+    ]
+    if found.scale != 1:
+        display_data.statistics.append(["Rescaled by", f"{found.scale:.2f}"])
 
 
 def show_figure(figure: Any, display_data: Any, object_name: str) -> None:
@@ -70,16 +110,10 @@ def show_figure(figure: Any, display_data: Any, object_name: str) -> None:
 
 
 def plane_to_show(labels: Any) -> int:
-    """Return which plane of a stack holds most of the objects.
+    """Return which plane of a stack holds the most pixels of objects; the middle one if there is no object.
 
-    Parameters
-    ----------
-    labels : ndarray of shape (Z, Y, X), int32
-
-    Returns
-    -------
-    int
-        The middle one if there is no object.
+    >>> plane_to_show(numpy.array([[[0, 0]], [[1, 2]], [[0, 2]]]))
+    1
     """
     inside = numpy.count_nonzero(labels, axis=(1, 2))
     return int(inside.argmax()) if inside.any() else len(labels) // 2
@@ -96,8 +130,8 @@ def statistics_of_objects(labels: Any) -> List[List[str]]:
     Returns
     -------
     list of [name, value]
-        Texts: the number, three percentiles of the diameter (of a disc of the same area, or a sphere of the same
-        number of voxels), and the share of the image covered.
+        As text: the number of objects, three percentiles of the diameter (of a disc of the same area, or a sphere of
+        the same volume), and the percentage of the image that is covered.
     """
     sizes = numpy.bincount(labels.ravel())[1:]
     rows = [["# of accepted objects", str(len(sizes))]]
@@ -113,5 +147,9 @@ def statistics_of_objects(labels: Any) -> List[List[str]]:
 
 
 def count_objects(labels: Any) -> int:
-    """Return how many objects a label image holds; its numbers may have gaps."""
+    """Return how many objects a label image holds; its numbers may have gaps.
+
+    >>> count_objects(numpy.array([[0, 2], [2, 5]]))
+    2
+    """
     return len(numpy.unique(labels[labels > 0]))

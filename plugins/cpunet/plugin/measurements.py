@@ -1,4 +1,4 @@
-"""The measurements that the module adds to CellProfiler's standard ones: their names, columns and values."""
+"""The names, columns and values of the measurements that the module makes."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ FOREGROUND_AREA, COUNT_FROM_AREA, SECONDS = "ForegroundArea", "CountFromArea", "
 MODEL, MODEL_SHA256 = "Model", "ModelSHA256"
 FOREGROUND, BOUNDARY = "Foreground", "Boundary"
 NUMBERS_OF_IMAGE = (FOREGROUND_AREA, COUNT_FROM_AREA, SECONDS)
+FEATURES_OF_OBJECTS = (FOREGROUND, BOUNDARY)
 LONGEST_MODEL_NAME = 256
 
 
@@ -38,7 +39,7 @@ class ModelUsed:
     ----------
     name : str
     sha256 : str
-        Of its file; of several that were averaged, the sums with a plus between them.
+        Checksum of its file. For averaged models, their checksums joined by a plus.
     """
 
     name: str
@@ -78,12 +79,12 @@ def measurement_columns(object_name: str) -> List[Tuple[str, str, str]]:
     return [
         *[(IMAGE, feature_of_image(feature, object_name), kind) for feature, kind in kinds.items()],
         *texts,
-        *[(object_name, feature_of_object(feature), COLTYPE_FLOAT) for feature in (FOREGROUND, BOUNDARY)],
+        *[(object_name, feature_of_object(feature), COLTYPE_FLOAT) for feature in FEATURES_OF_OBJECTS],
     ]
 
 
 def measure_objects(labels: Any) -> Dict[str, Any]:
-    """Compute CellProfiler's standard measurements: the same numbers as its own method, in less time.
+    """Compute CellProfiler's standard measurements: the numbers of its own method, in less time.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def centers_of_objects(labels: Any) -> List[Any]:
     Returns
     -------
     list of ndarray of shape (n,), float64
-        Pixels, 0 at the middle of the first; in the order of the axes.
+        In pixels, in the order of the axes; 0 is the center of the first pixel.
     """
     inside = numpy.flatnonzero(labels)
     number = labels.ravel()[inside] - 1
@@ -136,9 +137,9 @@ def add_measurements(
     labels : ndarray of shape (Y, X) or (Z, Y, X), int32
         1..n without gaps.
     foreground : ndarray of the shape of `labels`, float32
-        Probability of each pixel to lie in an object, 0..1.
+        Probability that a pixel lies in an object, 0..1.
     seconds : float
-        That the module took for the image set.
+        The time that the module took for the image set.
     model : ModelUsed
     """
     of_objects = measure_objects(labels)
@@ -159,7 +160,7 @@ def add_measurements(
 
 
 def add_experiment_measurements(measurements: Any, object_name: str, model: ModelUsed) -> None:
-    """Write, once a run, which model it began with.
+    """Write, once a run, which model it started with.
 
     Parameters
     ----------

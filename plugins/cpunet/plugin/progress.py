@@ -1,4 +1,4 @@
-"""Say how far a long computation is, and let it be stopped between tiles."""
+"""Report the progress of a long computation, and let the user stop it between tiles."""
 
 from __future__ import annotations
 
@@ -8,36 +8,28 @@ from typing import Any, Callable, Set
 
 from cellprofiler_core.pipeline.event import CancelledException
 
-# What takes less needs no progress; a longer silence looks like a window that hangs.
+# The first time is short enough that the window does not seem to hang, and long enough for most images.
 SECONDS_BEFORE_FIRST, SECONDS_BETWEEN = 2.0, 5.0
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], None]  # takes the number of tiles done, and of all tiles
 
-_said: Set[str] = set()
+_logged: Set[str] = set()
 
 
 def warn_once(warning: str) -> None:
-    """Write a warning into the log, once a process: a batch of a thousand images would repeat it as often."""
-    if warning not in _said:
-        _said.add(warning)
+    """Log a warning once a process, since a batch would repeat it for each image."""
+    if warning not in _logged:
+        _logged.add(warning)
         logging.warning(warning)
 
 
+def progress_reporter(what: str, frame: Any) -> Progress:
+    """Return `show_progress` in test mode, which has a frame, and `log_progress` elsewhere."""
+    return log_progress(what) if frame is None else show_progress(what, frame)
+
+
 def log_progress(what: str, log: Callable[[str], None] = logging.info) -> Progress:
-    """Return a function that is told of each tile, and writes a line into the log every five seconds.
-
-    Parameters
-    ----------
-    what : str
-        Begins each line.
-    log : callable
-        Takes a line.
-
-    Returns
-    -------
-    callable
-        Takes the tiles done and all tiles.
-    """
+    """Return a function that logs the progress every five seconds; `what` begins each line."""
     next_line = time.monotonic() + SECONDS_BETWEEN
 
     def progress(done: int, total: int) -> None:
@@ -50,21 +42,19 @@ def log_progress(what: str, log: Callable[[str], None] = logging.info) -> Progre
 
 
 def show_progress(what: str, frame: Any) -> Progress:
-    """Return a function that shows a window with a button to stop once the work has taken two seconds.
+    """Return a function that shows the progress in a window with a Cancel button, after two seconds of work.
 
     Parameters
     ----------
     what : str
         The window's title.
     frame : wx.Window
-        CellProfiler's, in which test mode runs a module; an analysis' workers have none, and are stopped by ending
-        them.
+        CellProfiler's window, in test mode. The workers of an analysis have none.
 
     Returns
     -------
     callable
-        Takes the tiles done and all tiles; raises CancelledException if the button was pressed. The window goes with
-        the last tile, or with the function.
+        Raises CancelledException if the button was pressed. The window closes with the last tile.
     """
     import wx
 
@@ -82,7 +72,7 @@ def show_progress(what: str, frame: Any) -> Progress:
             return
         if dialog is None and time.monotonic() - begun >= SECONDS_BEFORE_FIRST:
             style = wx.PD_APP_MODAL | wx.PD_CAN_ABORT | wx.PD_ELAPSED_TIME
-            dialog = wx.ProgressDialog(what, "Looking at the image", maximum=100, parent=frame, style=style)
+            dialog = wx.ProgressDialog(what, "Processing the image", maximum=100, parent=frame, style=style)
         if dialog is not None:
             goes_on, _ = dialog.Update(int(100 * done / total), f"{done} of {total} tiles")
             if not goes_on:

@@ -1,4 +1,4 @@
-"""Bring the settings of pipelines that older revisions of the module saved to the newest."""
+"""Upgrade pipelines that older revisions of the module saved."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cpunet.plugin.advanced_settings import DECLUMP_NONE, DECLUMP_PROBABILITY
 
 # Places among the settings of a saved pipeline.
 RESCALE_INDEX, DECLUMP_INDEX, PROBABILITIES_INDEX = 8, 12, 35
-# What revision 2 did not have, as it was then: one model, seen once, in tiles of 1024 pixels.
+# The settings that revision 3 added, with the values that give what revision 2 did.
 ADDED_BY_REVISION_3 = (
     "1.0",  # factor to rescale by
     *("Yes", "5.0", "Yes", "7.0"),  # smoothing and distance of seeds: automatic
@@ -23,28 +23,15 @@ ADDED_BY_REVISION_3 = (
 
 
 def upgrade(setting_values: Sequence[str], revision: int) -> Tuple[List[str], int]:
-    """Give the settings of a pipeline the meaning that they had when it was saved.
-
-    Parameters
-    ----------
-    setting_values : sequence of str
-        As the pipeline's file has them.
-    revision : int
-        Of the module that saved them.
-
-    Returns
-    -------
-    setting_values : list of str
-    revision : int
-    """
+    """Bring saved settings to the newest revision, with the meaning that they had; return them and the revision."""
     setting_values = list(setting_values)
     if revision == 1:
-        # Revision 1 knew no size but the user's, and called that automatic.
+        # Revision 1 could rescale by the diameter range only, and called this automatic.
         if setting_values[RESCALE_INDEX] == "Automatic":
             setting_values[RESCALE_INDEX] = "By the diameter range"
         revision = 2
     if revision == 2:
-        # Revision 2 knew one way to separate touching objects, and one kind of probability image.
+        # Revision 2 had one method to separate touching objects, and a question with Yes or No.
         setting_values += ADDED_BY_REVISION_3
         setting_values[DECLUMP_INDEX] = DECLUMP_PROBABILITY if setting_values[DECLUMP_INDEX] == "Yes" else DECLUMP_NONE
         revision = 3

@@ -1,1 +1,1 @@
-"""The steps from an image to objects, one a file: arrays in, arrays out."""
+"""The steps from an image to labels, one in each file: arrays in, arrays out."""

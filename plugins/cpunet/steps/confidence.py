@@ -1,4 +1,4 @@
-"""How sure a model is of each object, and how many objects there are if clumps cannot be split."""
+"""How certain a model is of each object, and how many objects there are if clumps cannot be split."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from typing import Iterator, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from cpunet.steps.declump import inner_pixels
+from cpunet.steps.filters import inner_pixels
 
 Labels = npt.NDArray[np.int32]
 Probability = npt.NDArray[np.float32]
-# Pixels to each side of an outline that are compared. The probability of a good model falls from 1 to 0 within them.
+# Pixels on each side of an outline that are compared. The probability of a good model falls from 1 to 0 within them.
 RIM_PX = 2
-# Of rims, that are looked around at once: their surroundings take twelve times their memory and more.
+# Pixels of rims whose surroundings are in memory at once; the surroundings take more than twelve times as much.
 PIXELS_AT_A_TIME = 2**18
 
 
 def foreground_confidence(labels: Labels, foreground: Probability) -> npt.NDArray[np.float64]:
-    """Return each object's mean probability to be an object.
+    """Return the mean foreground probability of each object.
 
     Parameters
     ----------
     labels : ndarray of shape (Y, X) or (Z, Y, X), int32
         0 is background, objects are 1..n without gaps.
     foreground : ndarray of the same shape, float32
-        0..1, as `cpunet.steps.declump.foreground_probability` gives. (That of a model of boundaries alone says nothing
-        of objects; neither do these figures, then.)
+        0..1, from `cpunet.steps.declump.foreground_probability`. (For a model of boundaries alone it says nothing of
+        objects, and neither does this.)
 
     Returns
     -------
     ndarray of shape (n,), float64
-        0..1, in the order of the numbers. Near 1 the model has no doubt; near the foreground threshold it might as
-        well have found nothing.
+        0..1, in the order of the labels. Near 1 the model is certain; near the foreground threshold it might as well
+        have found nothing.
 
     Raises
     ------
     ValueError
-        If the two differ in shape.
+        If the shapes differ.
     """
     _check_shapes(labels, foreground)
     inside = labels > 0
@@ -62,19 +62,19 @@ def boundary_confidence(labels: Labels, foreground: Probability, rim_px: int = R
     Returns
     -------
     ndarray of shape (n,), float64
-        0..1, in the order of the numbers: the mean probability of the object's pixels within `rim_px` steps of its
-        outline, less that of all other pixels as close. 1 is a sharp outline, 0 an outline that the model does not
-        see. It is low where an object is cut out of a clump, since the neighbor is foreground, too.
+        0..1, in the order of the labels: the mean probability of the object's pixels within `rim_px` steps of its
+        outline, minus that of all other pixels within as many steps. 1 is a sharp outline; 0 an outline that the model
+        does not see. It is low where an object is cut out of a clump, because its neighbor is foreground too.
 
     Raises
     ------
     ValueError
-        If the two differ in shape, or the rim has no width.
+        If the shapes differ, or the rim has no width.
 
     Notes
     -----
-    A step leads to a pixel beside, above or below. In a stack, rims lie within the planes, as those may be far apart.
-    Where the image ends is no outline; an object that fills the image has none, and gets 0.
+    A step leads to a pixel beside, above or below. In a stack, rims lie within the planes, which may be far apart.
+    The image's frame is no outline; an object that fills the image has none, and gets 0.
     """
     _check_shapes(labels, foreground)
     if rim_px < 1:
@@ -90,7 +90,7 @@ def boundary_confidence(labels: Labels, foreground: Probability, rim_px: int = R
     for part, near in _labels_near(labels, in_a_rim, rim_px):
         near[near == own[part]] = 0
         probability_of_part = probability[part]
-        # one object a turn, so that a pixel counts once for an object that it sees in several directions
+        # one object in each turn: a pixel near an object counts once for it, however many directions lead there
         while near.size:
             object_near = near.max(axis=0)
             seen = object_near > 0
@@ -105,7 +105,7 @@ def boundary_confidence(labels: Labels, foreground: Probability, rim_px: int = R
 
 
 def _pixels_with_another_label_near(labels: Labels, most_steps: int) -> npt.NDArray[np.bool_]:
-    """Return which pixels have a pixel of another label within so many steps in their plane."""
+    """Find the pixels with a pixel of another label within so many steps in their plane."""
     beside = labels[..., 1:] != labels[..., :-1]
     above = labels[..., 1:, :] != labels[..., :-1, :]
     found = np.zeros(labels.shape, bool)
@@ -121,9 +121,9 @@ def _pixels_with_another_label_near(labels: Labels, most_steps: int) -> npt.NDAr
 def _labels_near(
     labels: Labels, pixels: npt.NDArray[np.bool_], most_steps: int
 ) -> Iterator[Tuple[slice, npt.NDArray[np.int32]]]:
-    """Yield which of the pixels, and the labels within so many steps of each in its plane; 0 outside the image.
+    """Yield parts of the pixels, and the labels within so many steps of each pixel in its plane; 0 outside the image.
 
-    The labels have the shape (places around, pixels).
+    The labels have the shape (places around a pixel, pixels).
     """
     one_way = range(-most_steps, most_steps + 1)
     steps = [(y, x) for y in one_way for x in one_way if 0 < abs(y) + abs(x) <= most_steps]
@@ -147,19 +147,18 @@ def count_from_area(labels: Labels) -> float:
     Parameters
     ----------
     labels : ndarray of shape (Y, X) or (Z, Y, X), int32
-        0 is background; numbers may have gaps.
+        0 is background; labels may have gaps.
 
     Returns
     -------
     float
-        The foreground's area over that of a typical object: the median of the objects that touch no other one and
-        not the image's frame; of those that touch no other one if there is none such; of all if there is none
-        either. 0 if there is no object.
+        The foreground's area divided by the median area of the objects that touch neither another object nor the
+        image's frame. If there is none, of those that touch no other object; else of all. 0 if there is no object.
 
     Notes
     -----
     Objects touch if they share a pixel's side. If more than half of all clumps are taken for single objects, the
-    median is a clump's, and the estimate too low.
+    median is that of a clump, and the estimate too low.
     """
     areas = np.bincount(labels.ravel())
     areas[0] = 0

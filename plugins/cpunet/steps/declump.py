@@ -1,4 +1,4 @@
-"""Turn probabilities into objects: a mask, a seed for each object, and a watershed where objects touch."""
+"""Turn probabilities into labels: a mask, seeds, and a watershed where objects touch."""
 
 from __future__ import annotations
 
@@ -10,72 +10,52 @@ from scipy import ndimage
 from skimage.segmentation import expand_labels, watershed
 
 from cpunet.model.card import Postprocessing
-from cpunet.steps.filters import fill_holes, relabel
+from cpunet.steps.filters import fill_holes, inner_pixels, relabel
 from cpunet.steps.seeds import Declumping, brightness_of_objects, distance_to_edge, keep_apart, peaks, smoothed
 
-AS_THE_MODEL_SAYS = Declumping()
-Planes = Mapping[str, npt.NDArray[np.float32]]
+BY_PROBABILITY = Declumping()
+ByRole = Mapping[str, npt.NDArray[np.float32]]
 
 
-def planes_by_role(probabilities: npt.NDArray[np.float32], roles: Sequence[str]) -> Planes:
-    """Name the channels of a prediction.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (C, Y, X), float32
-        0..1.
-    roles : sequence of str
-        One a channel, from the model card.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (Y, X)
-    """
+def probabilities_by_role(probabilities: npt.NDArray[np.float32], roles: Sequence[str]) -> ByRole:
+    """Name the channels of a prediction by their roles, from the model card: a dict of (Y, X), 0..1."""
     return dict(zip(roles, probabilities))
 
 
-def foreground_probability(planes: Planes) -> npt.NDArray[np.float32]:
+def foreground_probability(by_role: ByRole) -> npt.NDArray[np.float32]:
     """Return the probability that a pixel belongs to an object.
 
     Parameters
     ----------
-    planes : dict of str to ndarray of shape (Y, X)
-        By role; ``foreground``, or ``interior`` with or without ``boundary``, or ``boundary`` alone.
+    by_role : dict of str to ndarray of shape (Y, X), float32
+        ``foreground``, or ``interior`` with or without ``boundary``, or ``boundary`` alone.
 
     Returns
     -------
     ndarray of shape (Y, X), float32
         A boundary is part of its object, as in Caicedo et al. 2019, doi:10.1002/cyto.a.23863. A model of
-        boundaries alone knows no such probability: its boundary is returned as it is.
+        boundaries alone has no such probability: its boundary is returned.
     """
-    if "foreground" in planes:
-        return planes["foreground"]
-    if "interior" in planes and "boundary" in planes:
-        return planes["interior"] + planes["boundary"]
-    return planes["interior"] if "interior" in planes else planes["boundary"]
+    if "foreground" in by_role:
+        return by_role["foreground"]
+    if "interior" in by_role and "boundary" in by_role:
+        return by_role["interior"] + by_role["boundary"]
+    return by_role["interior"] if "interior" in by_role else by_role["boundary"]
 
 
-def marker_score(planes: Planes) -> npt.NDArray[np.float32]:
-    """Return how surely a pixel lies in the middle of one object.
+def marker_score(by_role: ByRole) -> npt.NDArray[np.float32]:
+    """Return the score in which seeds are found, (Y, X), 0..1.
 
-    Parameters
-    ----------
-    planes : dict of str to ndarray of shape (Y, X)
-        By role.
-
-    Returns
-    -------
-    ndarray of shape (Y, X), float32
-        0..1: the distance, or else the interior, or else the foreground; lowered where two
-        objects meet (border) or end (boundary).
+    It is the distance, or else the interior, or else the foreground; multiplied by one minus the border, and by one
+    minus the boundary, to separate objects that touch.
     """
     for role in ("distance", "interior", "foreground"):
-        if role in planes:
-            score = planes[role]
+        if role in by_role:
+            score = by_role[role]
             break
     for role in ("border", "boundary"):
-        if role in planes:
-            score = score * (1 - planes[role])
+        if role in by_role:
+            score = score * (1 - by_role[role])
     return score
 
 
@@ -83,28 +63,25 @@ def declump(
     probabilities: npt.NDArray[np.float32],
     roles: Sequence[str],
     settings: Postprocessing,
-    how: Declumping = AS_THE_MODEL_SAYS,
+    how: Declumping = BY_PROBABILITY,
     usable: Optional[npt.NDArray[np.bool_]] = None,
     image: Optional[npt.NDArray[np.float32]] = None,
 ) -> npt.NDArray[np.int32]:
-    """Turn probabilities into an instance label image.
+    """Turn probabilities into labels.
 
     Parameters
     ----------
     probabilities : ndarray of shape (C, Y, X), float32
         0..1.
     roles : sequence of str
-        One a channel, from the model card.
+        One for each channel, from the model card.
     settings : Postprocessing
-        Pixels above the foreground threshold belong to objects. With boundaries alone, objects are what
-        `regions_between_boundaries` finds. Objects are grown and their holes filled where the settings say so; then
-        those that are too small are dropped.
     how : Declumping
-        How touching objects are told apart; see `split_by`.
+        How touching objects are separated.
     usable : ndarray of shape (Y, X), bool, optional
         No object has a pixel outside.
     image : ndarray of shape (Y, X), float32, optional
-        Its brightness tells objects apart; only for the method ``intensity``.
+        The brightness that separates objects; only for the method ``intensity``.
 
     Returns
     -------
@@ -118,21 +95,28 @@ def declump(
 
     Notes
     -----
-    Regions touch if they share a pixel's side; a corner is not enough. A model of boundaries alone has told its
-    objects apart already; by another method, they are joined first.
+    1. The connected regions of the pixels above the foreground threshold are found. They are connected by a pixel's
+       side; a corner is not enough.
+    2. Holes up to a size are filled, if `how` says so.
+    3. Regions with several objects are split; see `split_by`.
+    4. Objects are grown and their holes filled, if the settings say so.
+    5. Objects that are too small are dropped, and the others numbered.
+
+    A model of boundaries alone separates its objects already: they are what the boundaries enclose, see
+    `regions_between_boundaries`. For another method, they are joined and split again after step 4.
     """
-    planes = planes_by_role(probabilities, roles)
-    only_boundaries = "foreground" not in planes and "interior" not in planes
+    by_role = probabilities_by_role(probabilities, roles)
+    only_boundaries = "foreground" not in by_role and "interior" not in by_role
     if only_boundaries:
-        regions = regions_between_boundaries(planes["boundary"], settings.boundary_threshold, usable)
+        regions = regions_between_boundaries(by_role["boundary"], settings.boundary_threshold, usable)
     else:
-        regions = regions_of_mask(planes, settings, usable)
+        regions = regions_of_mask(by_role, settings, usable)
     if how.fill_before_px:
         regions = fill_holes(regions, how.fill_before_px)
         if usable is not None:
             regions = np.where(usable, regions, 0)
     if not only_boundaries:
-        regions = split_by(how, regions, planes, settings, usable, image)
+        regions = split_by(how, regions, by_role, settings, usable, image)
     if settings.dilation_px:
         regions = expand_labels(regions, settings.dilation_px).astype(np.int32)
     if settings.fill_holes:
@@ -141,74 +125,43 @@ def declump(
         regions = np.where(usable, regions, 0)
     if only_boundaries and how.method != "probability":
         regions, _ = ndimage.label(regions > 0, output=np.int32)
-        regions = split_by(how, regions, planes, settings, usable, image)
+        regions = split_by(how, regions, by_role, settings, usable, image)
     return relabel(regions, settings.min_size_px)
 
 
 def regions_of_mask(
-    planes: Planes, settings: Postprocessing, usable: Optional[npt.NDArray[np.bool_]] = None
+    by_role: ByRole, settings: Postprocessing, usable: Optional[npt.NDArray[np.bool_]] = None
 ) -> npt.NDArray[np.int32]:
-    """Give each connected region of all objects' pixels its number.
-
-    Parameters
-    ----------
-    planes : dict of str to ndarray of shape (Y, X)
-        By role.
-    settings : Postprocessing
-    usable : ndarray of shape (Y, X), bool, optional
-        No region has a pixel outside.
-
-    Returns
-    -------
-    ndarray of shape (Y, X), int32
-        0 is background.
-    """
-    mask = foreground_probability(planes) > settings.foreground_threshold
+    """Label the connected regions of the pixels above the foreground threshold; 0 is background."""
+    mask = foreground_probability(by_role) > settings.foreground_threshold
     if usable is not None:
         mask &= usable
-    regions: npt.NDArray[np.int32] = np.zeros(mask.shape, np.int32)
-    ndimage.label(mask, output=regions)
+    regions: npt.NDArray[np.int32] = ndimage.label(mask, output=np.int32)[0]
     return regions
 
 
 def split_by(
     how: Declumping,
     regions: npt.NDArray[np.int32],
-    planes: Planes,
+    by_role: ByRole,
     settings: Postprocessing,
     usable: Optional[npt.NDArray[np.bool_]] = None,
     image: Optional[npt.NDArray[np.float32]] = None,
 ) -> npt.NDArray[np.int32]:
-    """Cut connected regions into one an object.
+    """Split connected regions (Y, X) into objects; the labels may have gaps.
 
-    Parameters
-    ----------
-    how : Declumping
-    regions : ndarray of shape (Y, X), int32
-        Connected, 0 is background.
-    planes : dict of str to ndarray of shape (Y, X)
-        By role.
-    settings : Postprocessing
-    usable : ndarray of shape (Y, X), bool, optional
-    image : ndarray of shape (Y, X), float32, optional
-
-    Returns
-    -------
-    ndarray of shape (Y, X), int32
-        0 is background; not numbered without gaps.
-
-    Notes
-    -----
-    By ``probability``, each connected part of a region whose `marker_score` lies above the marker threshold, and
-    which is not too small, seeds one object. By ``shape``, each peak of the distance to the edge does; by
-    ``intensity``, each peak of the image's brightness: those two are IdentifyPrimaryObjects' methods of these names.
-    Seeds are sought in the smoothed score, and kept apart; the lines between objects follow the score as it is.
-    A region without a seed is kept whole.
+    1. Choose the score. ``probability``: `marker_score`; ``shape``: the distance to the edge; ``intensity``: the
+       brightness. The last two are IdentifyPrimaryObjects' methods of these names.
+    2. Smooth it, if `how` says so.
+    3. Find the seeds: for ``probability``, each connected part above the marker threshold that is not too small;
+       otherwise, each peak. Of seeds that are too close, keep the higher one.
+    4. Split each region with several seeds by a watershed on the score that was not smoothed. A region without a seed
+       stays whole.
     """
     if how.method == "none":
         return regions
     if how.method == "probability":
-        score = marker_score(planes)
+        score = marker_score(by_role)
     elif how.method == "shape":
         score = distance_to_edge(regions)
     else:
@@ -227,7 +180,7 @@ def split_by(
 def regions_between_boundaries(
     boundary: npt.NDArray[np.float32], threshold: float, usable: Optional[npt.NDArray[np.bool_]] = None
 ) -> npt.NDArray[np.int32]:
-    """Find objects by their boundaries alone: what they enclose, except for the largest region, the background.
+    """Find objects by their boundaries alone: all that they enclose, except for the largest region, the background.
 
     Parameters
     ----------
@@ -241,14 +194,14 @@ def regions_between_boundaries(
     Returns
     -------
     ndarray of shape (Y, X), int32
-        0 is background and boundary. A gap of one pixel in an outline loses its object to the background, and a
-        field without any background loses its largest object: no other rule tells the two apart.
+        0 is background and boundary. A gap of one pixel in an outline joins its object to the background. In an image
+        without background, the largest object is lost: no other rule can recognize the background.
     """
     between = boundary <= threshold
     if usable is not None:
         between &= usable
-    regions: npt.NDArray[np.int32] = np.zeros(boundary.shape, np.int32)
-    if ndimage.label(between, output=regions):
+    regions: npt.NDArray[np.int32] = ndimage.label(between, output=np.int32)[0]
+    if regions.any():
         background = 1 + int(np.argmax(np.bincount(regions.ravel())[1:]))
         regions[regions == background] = 0
     return regions
@@ -257,26 +210,10 @@ def regions_between_boundaries(
 def split_regions(
     regions: npt.NDArray[np.int32], markers: npt.NDArray[np.int32], score: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.int32]:
-    """Divide each region that holds two markers or more among them.
+    """Divide each region that holds two markers or more among them, by a watershed on the score within the region.
 
-    Parameters
-    ----------
-    regions : ndarray of shape (Y, X), int32
-        Connected regions, 0 is background.
-    markers : ndarray of shape (Y, X), int32
-        Seeds of the objects, 1..n without gaps; they lie within the regions.
-    score : ndarray of shape (Y, X), float32
-        High in the middle of objects, low where two meet.
-
-    Returns
-    -------
-    ndarray of shape (Y, X), int32
-        Labels, not numbered without gaps.
-
-    Notes
-    -----
-    Only regions with two seeds or more need a watershed (Meyer's flooding, in scikit-image), which runs on the score,
-    from the seeds outwards, and never leaves the region.
+    `regions` are connected, `markers` are 1..n without gaps and lie within them, all (Y, X). The score is high in the
+    middle of objects and low where two meet. The labels may have gaps.
     """
     region_of_marker = np.zeros(int(markers.max()) + 1, np.intp)
     region_of_marker[markers] = regions
@@ -284,21 +221,8 @@ def split_regions(
     clumped = (markers_in_region > 1)[regions]
     if not clumped.any():
         return regions
-    # A marker's inner pixels have nobody left to flood; without them the watershed's queue is far shorter.
+    # The inner pixels of a marker have no neighbor to flood; without them the watershed's queue is far shorter.
     inner = inner_pixels(markers > 0)
     rim = clumped & ~inner
     flooded = np.where(inner, markers, watershed(-score, np.where(rim, markers, 0), mask=rim))
     return np.where(clumped, flooded + regions.max(), regions).astype(np.int32)
-
-
-def inner_pixels(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return the pixels of a mask whose neighbors beside, above and below lie in it too; the frame does not count.
-
-    Of a stack (Z, Y, X), each plane for itself.
-    """
-    inner = mask.copy()
-    inner[..., 1:, :] &= mask[..., :-1, :]
-    inner[..., :-1, :] &= mask[..., 1:, :]
-    inner[..., 1:] &= mask[..., :-1]
-    inner[..., :-1] &= mask[..., 1:]
-    return inner

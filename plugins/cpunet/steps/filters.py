@@ -1,4 +1,4 @@
-"""Discard and tidy objects as IdentifyPrimaryObjects does: border, small, large, holes, numbers, too many."""
+"""Filter objects as IdentifyPrimaryObjects does: at the border, small, large, holes, too many; and renumber them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from cpunet.errors import OptionError
+from cpunet.steps.diameter import area_of_disc, volume_of_sphere
 
 Labels = npt.NDArray[np.int32]
-# More objects than this are hardly objects: IdentifyPrimaryObjects' own default.
+# IdentifyPrimaryObjects' default for the largest number of objects.
 OBJECT_LIMIT = 500
 
 
@@ -25,46 +26,16 @@ class FilteredLabels:
     labels : ndarray of shape (Y, X) or (Z, Y, X), int32
         The objects kept, 1..n without gaps.
     small_removed : ndarray of the same shape, int32
-        The objects left once those at the border and the small ones are gone; what CellProfiler calls
+        The objects without those at the border and the small ones, with their first labels; CellProfiler's
         ``small_removed_segmented``.
     discarded_by_border, discarded_by_size : ndarray of the same shape, int32
-        The objects that went, with their first numbers.
+        The discarded objects, with their first labels.
     """
 
     labels: Labels
     small_removed: Labels
     discarded_by_border: Labels
     discarded_by_size: Labels
-
-
-def area_of_disc(diameter_px: float) -> float:
-    """Return the area of a disc, as CellProfiler compares it: pi d^2 / 4.
-
-    Parameters
-    ----------
-    diameter_px : float
-
-    Returns
-    -------
-    float
-        Pixels.
-    """
-    return float(np.pi * diameter_px * diameter_px / 4)
-
-
-def volume_of_sphere(diameter_px: float) -> float:
-    """Return the volume of a sphere: pi d^3 / 6.
-
-    Parameters
-    ----------
-    diameter_px : float
-
-    Returns
-    -------
-    float
-        Cubic pixels.
-    """
-    return float(np.pi * diameter_px**3 / 6)
 
 
 def relabel(labels: Labels, min_size_px: float = 1) -> Labels:
@@ -80,6 +51,12 @@ def relabel(labels: Labels, min_size_px: float = 1) -> Labels:
     Returns
     -------
     ndarray of shape (Y, X), int32
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> relabel(np.array([[7, 7, 0, 3, 9, 9]]), min_size_px=2).tolist()
+    [[1, 1, 0, 0, 2, 2]]
     """
     index = labels.astype(np.intp)  # once, instead of in each of the two steps
     kept = np.bincount(index.ravel()) >= max(min_size_px, 1)
@@ -87,18 +64,15 @@ def relabel(labels: Labels, min_size_px: float = 1) -> Labels:
     return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[index]
 
 
-def without(labels: Labels, discarded: npt.NDArray[np.bool_]) -> Labels:
-    """Return a copy in which the objects flagged by their number are background."""
-    return np.where(discarded[labels], 0, labels) if discarded.any() else labels.copy()
-
-
-def only(labels: Labels, chosen: npt.NDArray[np.bool_]) -> Labels:
-    """Return a copy with nothing but the objects flagged by their number."""
-    return np.where(chosen[labels], labels, 0) if chosen.any() else np.zeros_like(labels)
+def keep_objects(labels: Labels, kept: npt.NDArray[np.bool_]) -> Labels:
+    """Return a copy with only the objects whose entry in `kept`, by label, is True; they keep their labels."""
+    if not kept[1:].any():
+        return np.zeros_like(labels)
+    return labels.copy() if kept[1:].all() else np.where(kept[labels], labels, 0)
 
 
 def touching_border(labels: Labels, mask: Optional[npt.NDArray[np.bool_]] = None) -> npt.NDArray[np.bool_]:
-    """Say which objects touch the image's frame; or, if none does, its mask's edge.
+    """Find the objects that touch the image's frame or, if there is none, the edge of its mask.
 
     Parameters
     ----------
@@ -109,15 +83,14 @@ def touching_border(labels: Labels, mask: Optional[npt.NDArray[np.bool_]] = None
     Returns
     -------
     ndarray of shape (labels.max() + 1,), bool
-        By label; the entry of the background is False.
+        By label; False for the background.
 
     Notes
     -----
-    The rule is IdentifyPrimaryObjects': if nothing touches the frame, the mask is taken for the
-    outline of a well or a crop, and its edge is the border. A pixel lies on the edge if a neighbor
-    beside, above or below it is masked out or outside the image.
+    This is IdentifyPrimaryObjects' rule. If nothing touches the frame, the mask is taken for the outline of a well or
+    a crop, and its edge counts: the pixels with a neighbor beside, above or below that is masked out or outside.
 
-    In a stack, the frame is that of its planes. Its first and last plane are no border: cells that lie on glass
+    In a stack, the frame is that of its planes. The first and the last plane do not count: cells that lie on glass
     touch them, and a thin stack would lose all its objects. CellProfiler's FilterObjects, which counts all six
     sides of a stack, can discard those as well.
     """
@@ -128,33 +101,39 @@ def touching_border(labels: Labels, mask: Optional[npt.NDArray[np.bool_]] = None
     touching[0] = False
     if mask is not None and not touching.any():
         mask = np.broadcast_to(mask, labels.shape)
-        edge = mask & ~ndimage.binary_erosion(mask, in_plane(labels.ndim))
+        edge = mask & ~inner_pixels(mask)  # at the frame there is no object here
         touching = np.bincount(labels[edge], minlength=int(labels.max()) + 1) > 0
         touching[0] = False
     return touching
 
 
-def in_plane(dimensions: int) -> npt.NDArray[np.bool_]:
-    """Return the neighborhood of a pixel within its plane, sides only, for an image of 2 or 3 dimensions."""
-    cross = ndimage.generate_binary_structure(2, 1)
-    result: npt.NDArray[np.bool_] = cross if dimensions == 2 else cross[np.newaxis]
-    return result
+def inner_pixels(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return the pixels of a mask (..., Y, X) whose neighbors beside, above and below in their plane lie in it too.
+
+    Beyond the image's frame, all counts as part of the mask.
+    """
+    inner = mask.copy()
+    inner[..., 1:, :] &= mask[..., :-1, :]
+    inner[..., :-1, :] &= mask[..., 1:, :]
+    inner[..., 1:] &= mask[..., :-1]
+    inner[..., :-1] &= mask[..., 1:]
+    return inner
 
 
 def fill_holes(labels: Labels, largest_px: float = np.inf) -> Labels:
-    """Fill each hole that lies in one object.
+    """Fill each hole that is surrounded by one object.
 
     Parameters
     ----------
     labels : ndarray of shape (Y, X) or (Z, Y, X), int32
     largest_px : float
-        Larger holes, pixels of area, are left open.
+        Larger holes, pixels of area, stay open.
 
     Returns
     -------
     ndarray of the same shape, int32
-        A patch of background is a hole if it does not reach the frame and all objects around it are
-        the same one. A stack is filled plane by plane.
+        A patch of background is a hole if it does not reach the frame and touches one object only. A stack is filled
+        plane by plane.
     """
     if labels.ndim == 3:
         return np.stack([fill_holes(plane, largest_px) for plane in labels])
@@ -178,24 +157,19 @@ def fill_holes(labels: Labels, largest_px: float = np.inf) -> Labels:
 
 
 def erase_if_too_many(labels: Labels, limit: int = OBJECT_LIMIT) -> Labels:
-    """Erase all objects if there are more than can be true, as of an image out of focus or full of debris.
+    """Return no object at all if there are more than `limit`, as in an image out of focus or full of debris.
 
     Parameters
     ----------
     labels : ndarray of shape (Y, X) or (Z, Y, X), int32
         1..n without gaps; not changed.
     limit : int
-        Largest number of objects, 0 or more.
+        Largest number of objects; ValueError below 0.
 
     Returns
     -------
     ndarray of the same shape, int32
-        `labels` itself, or nothing but background.
-
-    Raises
-    ------
-    ValueError
-        If the limit lies below 0.
+        `labels` itself, or background alone.
     """
     if limit < 0:
         raise OptionError(f"The largest number of objects must be 0 or more; it is {limit}.")
@@ -216,19 +190,18 @@ def filter_objects(
     Parameters
     ----------
     labels : ndarray of shape (Y, X) or (Z, Y, X), int32
-        Objects, 0 is background; not changed.
+        0 is background; not changed.
     diameter_range_px : tuple of float, optional
-        Smallest and largest diameter of a disc of an object's area, or of a sphere of its volume in a stack; objects
-        outside are discarded. None keeps all.
+        Smallest and largest diameter of a disc of an object's area, or of a sphere of its volume in a stack; others are
+        discarded. None keeps all.
     discard_border : bool
-        Whether objects that touch the border go; see `touching_border`.
+        Discard the objects that touch the border; see `touching_border`.
     mask : ndarray of shape (Y, X), or that of `labels`, bool, optional
         The usable part of the image.
     fill : bool
-        Whether the holes of the objects kept are filled.
+        Fill the holes of the objects that are kept.
     object_limit : int, optional
-        Erase all, also the discarded ones, if more objects than this are kept; see `erase_if_too_many`. None: any
-        number is right.
+        If more objects are kept, erase all, also the discarded ones; see `erase_if_too_many`. None: no limit.
     z_step_px : float
         Distance between two planes of a stack, in units of a pixel's width.
 
@@ -239,7 +212,7 @@ def filter_objects(
     Raises
     ------
     ValueError
-        If the range's minimum lies above its maximum, or the limit or the step cannot be.
+        If the range's minimum is above its maximum, or the limit or the step is out of range.
     """
     if diameter_range_px is not None and diameter_range_px[0] > diameter_range_px[1]:
         raise OptionError(
@@ -258,17 +231,17 @@ def filter_objects(
         large = sizes > size_of(diameter_range_px[1])
         small[0] = large[0] = False
     by_size = (small | large) & ~at_border
-    small_removed = without(labels, at_border | small)
-    kept = without(small_removed, large)
+    small_removed = keep_objects(labels, ~(at_border | small))
+    kept = keep_objects(small_removed, ~large)
     if fill:
         kept = fill_holes(kept)
-        if mask is not None:  # a hole in the mask is no hole in an object: masked-out pixels belong to none
+        if mask is not None:  # masked-out pixels belong to no object, also inside one
             kept = np.where(mask, kept, 0)
     result = FilteredLabels(
         labels=relabel(kept),
         small_removed=small_removed,
-        discarded_by_border=only(labels, at_border),
-        discarded_by_size=only(labels, by_size),
+        discarded_by_border=keep_objects(labels, at_border),
+        discarded_by_size=keep_objects(labels, by_size),
     )
     if object_limit is None or erase_if_too_many(result.labels, object_limit) is result.labels:
         return result

@@ -1,48 +1,125 @@
-"""Find out from an image itself at which size a model should see it: look, measure, and look again if need be."""
+"""Choose the scale at which the network sees an image, from the size of the objects in it."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Sequence, Tuple
+from dataclasses import replace
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cpunet.model.card import InputCard, ModelCard
-from cpunet.steps.declump import foreground_probability, planes_by_role
+from cpunet.model.protocol import Model
+from cpunet.options import LARGEST_SCALE, SMALLEST_SCALE, Options
+from cpunet.segmentation import Segmentation
+from cpunet.steps.declump import foreground_probability, probabilities_by_role
+from cpunet.steps.decode import BY_CARD, decode
+from cpunet.steps.diameter import typical_diameter
+from cpunet.steps.predict import predict
 
-SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 4.0
-# Looks after the first. Two reach any size that occurs: objects eight times too large are found as pieces at first,
-# and rightly measured at the next look.
-MOST_LOOKS = 3
-# Below this the objects are pieces of something too large to be seen: real ones, of 6 to 150 pixels, reach 0.6 to 0.97,
-# and pieces of nuclei of 200 pixels and more 0.3 to 0.55.
+# Passes after the first. Two are enough for any size that occurs: objects eight times too large are found as pieces
+# in the first pass, and are measured rightly in the next.
+MOST_PASSES = 3
+# Objects that are less certain are pieces of something too large for the network: real objects, of 6 to 150 pixels,
+# reach 0.6 to 0.97, and pieces of nuclei of 200 pixels and more 0.3 to 0.55.
 LEAST_CERTAINTY = 0.55
-# A look at a part of a large image is enough to measure its objects.
+# The objects of a large image are measured in a window of this side.
 WINDOW_PX = 1024
-# The window's place among all, by contrast: neither the empty corner nor the one with the brightest piece of dust.
+# Windows are ranked by contrast: this one is neither an empty corner nor the one with the brightest piece of dust.
 CONTRAST_PERCENTILE = 75
 
 
-class Segmentation(NamedTuple):
-    """Objects as a model found them.
+def choose_scale(
+    channels: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]], model: Model, options: Options
+) -> Tuple[float, Optional[Segmentation]]:
+    """Choose by how much an image is enlarged for the network.
 
-    Attributes
+    Parameters
     ----------
-    labels : ndarray of shape (Y, X), or (Z, Y, X) of a stack, int32
-        0 is background, objects are 1..n without gaps.
-    probabilities : ndarray of shape (C, Y, X) or (C, Z, Y, X), float32
-        0..1, a channel for each role of the model's output.
-    scale : float
-        By how much the image was enlarged for the network.
-    """
+    channels : ndarray of shape (C, Y, X), float32
+        From `cpunet.steps.prepare.prepare`.
+    usable : ndarray of shape (Y, X), bool, or None
+    model : Model
+    options : Options
 
-    labels: npt.NDArray[np.int32]
-    probabilities: npt.NDArray[np.float32]
-    scale: float
+    Returns
+    -------
+    scale : float
+        The options' scale, or the one for their diameter, or else the one that `measure_scale` finds.
+    seen : Segmentation or None
+        What the last pass of the measurement found, if it need not be repeated: it saw the whole image, and the
+        options ask for no augmentation. Decoded as the card says.
+    """
+    scale = scale_of_options(model.card.input, options)
+    if scale is not None:
+        return scale, None
+    found = measure_scale(channels, usable, model, options)
+    complete = found.labels.shape == channels.shape[1:] and options.augmentation == "none"
+    return found.scale, found if complete else None
+
+
+def scale_of_options(card: InputCard, options: Options) -> Optional[float]:
+    """Return the scale that the options give, directly or by a diameter; None if it must be measured."""
+    if options.scale is None and options.diameter_px is not None:
+        return scale_factor(card, options.diameter_px)
+    return options.scale
+
+
+def measure_scale(
+    channels: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]], model: Model, options: Options
+) -> Segmentation:
+    """Measure the objects of an image with the model itself, until it sees them at a size that it knows.
+
+    Parameters
+    ----------
+    channels : ndarray of shape (C, Y, X), float32
+    usable : ndarray of shape (Y, X), bool, or None
+    model : Model
+    options : Options
+        Touching objects are always separated as the card says, because a clump is no object to be measured; and no
+        pass is augmented.
+
+    Returns
+    -------
+    Segmentation
+        The pass at the scale that was chosen, over the part of the image that `window_to_measure` gives.
+
+    Notes
+    -----
+    1. The image is segmented at its own scale.
+    2. The objects' diameter gives the next scale; see `next_scale`.
+    3. The image is segmented at that scale, which confirms the diameter or corrects it once more.
+    4. The search ends when the scale stays the same, after `MOST_PASSES`, or when a pass finds nothing or is no better
+       than the one before; that one is then kept.
+    """
+    window = window_to_measure(channels[0])
+    part, part_usable = channels[(slice(None), *window)], None if usable is None else usable[window]
+    options = replace(options, **BY_CARD, augmentation="none")
+    found = _segment_at(part, part_usable, model, options, 1.0)
+    for _ in range(MOST_PASSES):
+        scale = next_scale(found, model.card)
+        if scale == found.scale:
+            break
+        later = _segment_at(part, part_usable, model, options, scale)
+        if not later.labels.any() or not replaces(later, found, model.card.output.roles):
+            break
+        found = later
+    return found
+
+
+def _segment_at(
+    channels: npt.NDArray[np.float32],
+    usable: Optional[npt.NDArray[np.bool_]],
+    model: Model,
+    options: Options,
+    scale: float,
+) -> Segmentation:
+    probabilities = predict(channels, usable, model, options, scale)
+    return Segmentation(decode(probabilities, channels, usable, model.card, options, scale), probabilities, scale)
 
 
 def scale_factor(card: InputCard, diameter_px: float) -> float:
-    """Return by how much an image must be enlarged for a model to know its objects' size.
+    """Return by how much an image is enlarged so that the model knows the size of its objects.
 
     Parameters
     ----------
@@ -53,66 +130,32 @@ def scale_factor(card: InputCard, diameter_px: float) -> float:
     Returns
     -------
     float
-        1 if the model does its best on objects of this size, since an image that is not resampled
-        keeps its detail; otherwise what brings them to the trained diameter.
+        1 if the diameter lies in the card's range, because an image that is not resampled keeps its detail. Otherwise
+        the factor that brings it to the trained diameter.
     """
     if card.diameter_low_px <= diameter_px <= card.diameter_high_px:
         return 1.0
     return float(np.clip(card.diameter_px / diameter_px, SMALLEST_SCALE, LARGEST_SCALE))
 
 
-def typical_diameter(labels: npt.NDArray[np.int32]) -> float:
-    """Return the diameter of an object in which the middle one of all object pixels lies.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (Y, X), int32
-        1..n without gaps, one object at least.
-
-    Returns
-    -------
-    float
-        Pixels, of a disc of the same area. Debris and fragments are many, but cover little: they hardly count.
-    """
-    areas = np.sort(np.bincount(labels.ravel())[1:])
-    covered = np.cumsum(areas)
-    middle = areas[np.searchsorted(covered, covered[-1] / 2)]
-    return float(2 * np.sqrt(middle / np.pi))
-
-
 def certainty(found: Segmentation, roles: Sequence[str]) -> float:
-    """Return how far from one half the probability of a foreground is inside the objects.
+    """Return how far the foreground's probability is from one half inside the objects: 0 (undecided) to 1.
 
-    Parameters
-    ----------
-    found : Segmentation
-        With one object at least.
-    roles : sequence of str
-        From the model card.
-
-    Returns
-    -------
-    float
-        0 (undecided) to 1. A model of boundaries alone knows no such probability, and is taken for certain.
+    There must be at least one object. A model of boundaries alone has no such probability and counts as certain.
     """
     if set(roles) == {"boundary"}:
         return 1.0
-    inside = foreground_probability(planes_by_role(found.probabilities, roles))[found.labels > 0]
+    inside = foreground_probability(probabilities_by_role(found.probabilities, roles))[found.labels > 0]
     return float(np.abs(2 * inside - 1).mean())
 
 
 def next_scale(found: Segmentation, card: ModelCard) -> float:
-    """Say at which scale to look next, after what was found.
+    """Return the scale for the next pass.
 
-    Parameters
-    ----------
-    found : Segmentation
-    card : ModelCard
-
-    Returns
-    -------
-    float
-        The scale of `found` itself if it was right, or if there is nothing to measure.
+    1. If there is nothing to measure, it is that of `found`.
+    2. If the objects are too uncertain to be whole, it is half of that.
+    3. If the model knows objects of their typical diameter at that scale, it is that.
+    4. Otherwise it is `scale_factor` of the typical diameter.
     """
     if not found.labels.any():
         return found.scale
@@ -124,38 +167,21 @@ def next_scale(found: Segmentation, card: ModelCard) -> float:
     return scale_factor(card.input, diameter_px)
 
 
-def explains(again: Segmentation, found: Segmentation, roles: Sequence[str]) -> bool:
-    """Say whether a look from further away was right: pieces of large objects become surer when seen whole.
+def replaces(later: Segmentation, earlier: Segmentation, roles: Sequence[str]) -> bool:
+    """Return True if the rescaled prediction should replace the earlier one; both have at least one object.
 
-    Parameters
-    ----------
-    again, found : Segmentation
-        The later look and the one before, with one object each at least.
-    roles : sequence of str
-        From the model card.
-
-    Returns
-    -------
-    bool
-        False for a model that is never sure, such as one that was trained for a minute.
+    It should if the earlier one was certain of its objects, so that their size counts, or if the later one is more
+    certain. Neither is true of a model that was trained for a minute.
     """
-    before = certainty(found, roles)
-    return before >= LEAST_CERTAINTY or certainty(again, roles) > before
+    before = certainty(earlier, roles)
+    return before >= LEAST_CERTAINTY or certainty(later, roles) > before
 
 
 def window_to_measure(plane: npt.NDArray[np.float32]) -> Tuple[slice, slice]:
-    """Choose a part of an image on which the size of its objects is measured.
+    """Return the rows and columns of the part of a normalized plane (Y, X) in which objects are measured.
 
-    Parameters
-    ----------
-    plane : ndarray of shape (Y, X), float32
-        Normalized.
-
-    Returns
-    -------
-    tuple of slice
-        Rows and columns; all of an image no larger than two windows. Otherwise the window with the third
-        quartile of contrast (standard deviation).
+    It is all of an image no larger than two windows; otherwise the window with the third quartile of contrast
+    (standard deviation).
     """
     if plane.size <= 2 * WINDOW_PX**2:
         return slice(None), slice(None)

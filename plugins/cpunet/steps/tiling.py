@@ -1,8 +1,8 @@
-"""Run a network over an image of any size, piece by piece, with the same result as in one piece."""
+"""Run a network over an image of any size, tile by tile, with the same result as in one piece."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ def _round_up(size: int, divisible_by: int) -> int:
 def mirror_to_size(
     image: npt.NDArray[np.float32], divisible_by: int, min_size: int
 ) -> Tuple[npt.NDArray[np.float32], Tuple[slice, slice]]:
-    """Mirror an image's borders until a network takes its size.
+    """Mirror an image's borders until the network can take it.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def mirror_to_size(
     -------
     padded : ndarray of shape (C, Y', X'), float32
     inner : tuple of two slices
-        Where in `padded` the image lies.
+        Where the image is in `padded`.
     """
     pads, inner = [(0, 0)], []
     for size in image.shape[1:]:
@@ -46,17 +46,7 @@ def mirror_to_size(
 
 
 def check_tile(tile: int, halo: int, divisible_by: int, min_size: int = 1) -> None:
-    """Raise ValueError if the halo leaves nothing of a tile.
-
-    Parameters
-    ----------
-    tile : int
-        Length of a tile with its halo, pixels, before it is rounded up to what the network takes.
-    halo : int
-        Pixels a side.
-    divisible_by, min_size : int
-        What the network takes.
-    """
+    """Raise OptionError if the halo (pixels a side) leaves nothing of a tile, both rounded up for the network."""
     halo = _round_up(halo, divisible_by)
     if _round_up(max(tile, min_size), divisible_by) <= 2 * halo:
         raise OptionError(
@@ -75,15 +65,14 @@ def tile_starts(size: int, tile: int, halo: int, divisible_by: int) -> List[Tupl
     tile : int
         Length of a tile with its halo; a multiple of `divisible_by`.
     halo : int
-        Pixels that are predicted, then dropped, on a side where the image goes on.
+        Pixels that are predicted, then dropped, on each side where the image continues.
     divisible_by : int
-        Tiles start at multiples of it, so that the network pools the same pixels together as it would in the whole.
+        Tiles start at multiples of it, so that the network pools the same pixels together as in the whole image.
 
     Returns
     -------
     list of (start, keep_start, keep_stop)
-        Where a tile starts, and which pixels of the axis it writes. The kept parts cover the axis,
-        each pixel once::
+        Where a tile starts, and which pixels of the axis it writes. The kept parts cover each pixel once::
 
             tile 0   [kept kept kept|halo]
             tile 1            [halo|kept kept|halo]
@@ -93,6 +82,11 @@ def tile_starts(size: int, tile: int, halo: int, divisible_by: int) -> List[Tupl
     ------
     ValueError
         If the halo leaves nothing of a tile.
+
+    Examples
+    --------
+    >>> tile_starts(size=20, tile=12, halo=2, divisible_by=1)
+    [(0, 0, 10), (8, 10, 20)]
     """
     if tile >= size:
         return [(0, 0, size)]
@@ -109,26 +103,11 @@ def tile_starts(size: int, tile: int, halo: int, divisible_by: int) -> List[Tupl
 
 
 def shortest_tile(size: int, most: int, halo: int, divisible_by: int, min_size: int = 1) -> int:
-    """Return the shortest tile that covers an axis with as many tiles as the longest would.
+    """Return the shortest tile that covers an axis of `size` pixels with as many tiles as the longest one would.
 
-    Parameters
-    ----------
-    size : int
-        Length of the axis, pixels; a multiple of `divisible_by`, not below `min_size`.
-    most : int
-        Length of the longest tile with its halo, before it is rounded up to what the network takes.
-    halo, divisible_by, min_size : int
-        As for `predict_tiled`.
-
-    Returns
-    -------
-    int
-        Tiles of 1024 pixels with a halo of 80 overlap by far more than that on an axis of 2048, where three of 800 do.
-
-    Raises
-    ------
-    ValueError
-        If the halo leaves nothing of the longest.
+    With a halo of 80, three tiles of 1024 on an axis of 2048 overlap by far more than needed; tiles of 800 are enough.
+    `most` is the length of the longest tile before it is rounded up for the network; OptionError if it is too short for
+    the halo.
     """
     longest = min(_round_up(max(most, min_size), divisible_by), size)
     count = len(tile_starts(size, longest, halo, divisible_by))
@@ -147,27 +126,27 @@ def predict_tiled(
     batch_size: int = 1,
     on_progress: Optional[Callable[[int, int], None]] = None,
 ) -> npt.NDArray[np.float32]:
-    """Apply a function that sees only a neighborhood to a whole image, tile by tile.
+    """Apply a function that sees only a neighborhood of each pixel to a whole image, tile by tile.
 
     Parameters
     ----------
     image : ndarray of shape (C, Y, X), float32
-        Normalized as a whole beforehand, so that all tiles share one contrast.
+        Normalized as a whole before, so that all tiles share one contrast.
     predict : callable
-        Takes (N, C, y, x), gives (N, `out_channels`, y, x).
+        Turns (N, C, y, x) into (N, `out_channels`, y, x).
     out_channels : int
     tile_shape : tuple of int
-        Height and width of a tile with its halo, pixels, at most; rounded up to what the network takes. Tiles are
-        made shorter as far as that needs no more of them.
+        Largest height and width of a tile with its halo, pixels, before they are rounded up for the network. Tiles are
+        shorter where that needs no more of them.
     halo : int
-        Pixels a side that a tile needs to be right in its inner part.
+        Pixels a side that a tile needs for its inner part to be right.
     divisible_by, min_size : int
         What the network takes.
     batch_size : int
-        Tiles a call.
+        Tiles in one call.
     on_progress : callable, optional
-        Called with the tiles done and their number, before the first call and after each. What it raises ends the
-        work.
+        Called with the tiles done and their number, before the first call and after each. An error that it raises ends
+        the work.
 
     Returns
     -------
@@ -180,8 +159,8 @@ def predict_tiled(
 
     Notes
     -----
-    Borders are mirrored as far as the network's sizes ask for. Each pixel is written by exactly one
-    tile. If `halo` covers the network's receptive field the result is that of one pass over the image.
+    Borders are mirrored as far as the network's sizes ask for. Each pixel is written by exactly one tile. If `halo`
+    covers the network's receptive field, the result is that of one pass over the image.
     """
     padded, inner = mirror_to_size(image, divisible_by, min_size)
     height, width = padded.shape[1:]
@@ -199,15 +178,11 @@ def predict_tiled(
             on_progress(first, len(tiles))
         batch = tiles[first : first + batch_size]
         stack = np.stack([padded[:, y : y + tile_y, x : x + tile_x] for (y, _, _), (x, _, _) in batch])
-        predicted = _checked(predict(stack), (len(batch), out_channels, tile_y, tile_x))
+        predicted, promised = predict(stack), (len(batch), out_channels, tile_y, tile_x)
+        if predicted.shape != promised:
+            raise ModelError(f"The network returned the shape {predicted.shape}; its model card promises {promised}.")
         for tile, ((y, top, bottom), (x, left, right)) in zip(predicted, batch):
             result[:, top:bottom, left:right] = tile[:, top - y : bottom - y, left - x : right - x]
     if on_progress is not None:
         on_progress(len(tiles), len(tiles))
     return result[:, inner[0], inner[1]]
-
-
-def _checked(predicted: npt.NDArray[Any], shape: Tuple[int, ...]) -> npt.NDArray[np.float32]:
-    if predicted.shape != shape:
-        raise ModelError(f"The network returned the shape {predicted.shape}; its model card promises {shape}.")
-    return predicted

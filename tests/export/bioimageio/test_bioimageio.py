@@ -18,14 +18,15 @@ import yaml
 from onnx import TensorProto, helper
 
 from cpunet.__main__ import main
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import PackageError
 from cpunet.export.bioimageio import package as bioimageio_package
 from cpunet.export.bioimageio.package import write_bioimageio
 from cpunet.model.card import METADATA_KEY
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card
-from cpunet.segment import Options, segment_image
+from cpunet.options import Options
+from cpunet.segment import segment_image
 from tests.places import REPOSITORY
 from tests.tiny_onnx import changed_card, tiny_onnx
 
@@ -161,7 +162,7 @@ def test_an_imported_package_of_a_shipped_model_gives_the_same_file_and_labels(n
     original, back = ROOT / "models" / name / "model.onnx", tmp_path / "model.onnx"
     assert imported(packages / f"{name}.zip", back) == 0
     assert back.read_bytes() == original.read_bytes()
-    image = draw_field((256, 256), 2, 60).image
+    image = synthetic_field((256, 256), 2, 60).image
     options = Options(diameter_px=60)
     labels = segment_image(image, load_model(original, device="cpu"), options).labels
     assert labels.max() >= 4
@@ -186,7 +187,7 @@ def test_a_package_without_a_card_gives_the_same_labels_once_its_answers_are_giv
     assert found.input.normalization == card.input.normalization
     assert found.output == card.output
     assert (found.licence, found.authors, found.input.channels) == (card.licence, card.authors, card.input.channels)
-    image = draw_field((256, 256), 5, 27, touching=True).image * 1000
+    image = synthetic_field((256, 256), 5, 27, touching=True).image * 1000
     labels = [segment_image(image, load_model(path, device="cpu")).labels for path in (original, back)]
     assert labels[0].max() > 20
     np.testing.assert_array_equal(labels[1], labels[0])

@@ -84,7 +84,7 @@ ONNXRUNTIME = {
         ("without support", "cuda", "", "Install onnxruntime-gpu"),
     ],
 )
-def test_what_a_gpu_lacks_is_named(tiny_model, gpu, monkeypatch, onnxruntime, device, provider, sentence):
+def test_why_no_gpu_is_named(tiny_model, gpu, monkeypatch, onnxruntime, device, provider, sentence):
     def load(path, *_):
         if not provider:
             raise DeviceError("CUDA was asked for")

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cpunet.checks.stored_test import StoredTest, drawn_input, stored_test_from_json, stored_test_to_json
+from cpunet.checks.stored_test import StoredTest, stored_test_from_json, stored_test_to_json, synthetic_input
 from cpunet.errors import ModelError
 from cpunet.model.card import card_from_content
 from tests.tiny_onnx import CARD
@@ -54,7 +54,7 @@ def test_a_damaged_or_hostile_text_is_refused(text):
 @pytest.mark.parametrize(("divisible_by", "min_size", "side"), [(16, 16, 64), (48, 1, 96), (8, 100, 104)])
 def test_the_drawn_input_has_a_size_that_the_model_takes_and_channels_that_differ(divisible_by, min_size, side):
     given = replace(GIVEN, channels=("red", "green"), divisible_by=divisible_by, min_size=min_size)
-    drawn = drawn_input(given)
+    drawn = synthetic_input(given)
     assert drawn.shape == (1, 2, side, side)
     assert drawn.dtype == np.float32
     assert drawn.std() > 0.1

@@ -1,33 +1,25 @@
-from pathlib import Path
-
-import pytest
-
-from cpunet.model.card import card_from_content
-from cpunet.model.describe import describe
-from cpunet.model.without_card import card_of_answers
-from tests.tiny_onnx import CARD
-
-TINY = card_from_content(CARD)
+from cpunet.__main__ import main
+from tests.tiny_onnx import changed_card, tiny_onnx
 
 
-@pytest.mark.parametrize(
-    ("name", "first"),
-    [("", "tiny 1.0.0"), ("tiny", "tiny 1.0.0"), ("mine", "mine (its card: tiny 1.0.0)")],
-)
-def test_a_model_is_described_by_the_name_that_chooses_it(tiny_model, name, first):
-    lines = describe(name, tiny_model, TINY)
-    assert lines[0] == first
-    assert lines[1] == "    A sigmoid of the normalized intensity."
-    assert f"    file      {tiny_model}" in lines
+def test_models_lists_cards(own_models, capsys):
+    assert main(["models"]) == 0
+    said = capsys.readouterr().out
+    assert "tiny 1.0.0" in said
+    assert "objects of 10 to 40 pixels" in said
+    assert "sha256" in said
 
 
-def test_a_file_without_a_card_is_described_by_the_answers(tiny_model):
-    lines = describe("", tiny_model, card_of_answers("plain", ["nuclei"], ["foreground"], "none", 20.0))
-    assert lines[0] == "plain without a card"
-    assert "objects of 11 to 40 pixels, trained at 20" in "\n".join(lines)
-    assert not any(line.strip() == "" for line in lines)
+def test_models_prints_the_name_that_chooses_a_model_and_the_cards(own_models, capsys):
+    (own_models / "mine.onnx").write_bytes(tiny_onnx(changed_card(name="theirs")))
+    assert main(["models"]) == 0
+    assert "mine (its card: theirs " in capsys.readouterr().out
 
 
-def test_a_description_of_several_lines_is_indented(tiny_model):
-    card = card_from_content({**CARD, "description": "One.\nTwo."})
-    assert describe("", Path(tiny_model), card)[1:3] == ["    One.", "    Two."]
+def test_models_says_which_file_is_broken(own_models, capsys):
+    (own_models / "bad").mkdir()
+    (own_models / "bad" / "model.onnx").touch()
+    assert main(["models"]) == 1
+    said = capsys.readouterr().out
+    assert "bad\n    cannot be used" in said
+    assert "tiny 1.0.0" in said

@@ -7,27 +7,10 @@ import tifffile
 from skimage.io import imread, imsave
 
 from cpunet.__main__ import main
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from tests.tiny_onnx import changed_card, tiny_onnx
 
-FIELD = draw_field((120, 150), columns=4, diameter_px=20)
-
-
-@pytest.fixture
-def images(tmp_path):
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for name in ("a", "b"):
-        tifffile.imwrite(str(folder / f"{name}.tif"), (FIELD.image * 4095).astype(np.uint16))
-    return folder
-
-
-@pytest.fixture
-def own_models(tmp_path, monkeypatch):
-    (tmp_path / "models" / "nuclei_fluorescence").mkdir(parents=True)
-    (tmp_path / "models" / "nuclei_fluorescence" / "model.onnx").write_bytes(tiny_onnx())
-    monkeypatch.setenv("CPUNET_MODELS", str(tmp_path / "models"))
-    return tmp_path / "models"
+FIELD = synthetic_field((120, 150), columns=4, diameter_px=20)
 
 
 def segment(*words):
@@ -158,61 +141,3 @@ def test_the_kinds_of_png_that_programs_write_are_read(images, own_models, tmp_p
 def test_the_same_file_twice_is_done_once(images, own_models, tmp_path, capsys):
     assert segment(images / "a.tif", images / ".." / "images" / "a.tif", "-o", tmp_path) == 0
     assert "1 images done, 0 failed" in capsys.readouterr().out
-
-
-def test_models_lists_cards(own_models, capsys):
-    assert main(["models"]) == 0
-    said = capsys.readouterr().out
-    assert "tiny 1.0.0" in said
-    assert "objects of 10 to 40 pixels" in said
-    assert "sha256" in said
-
-
-def test_models_prints_the_name_that_chooses_a_model_and_the_cards(own_models, capsys):
-    (own_models / "mine.onnx").write_bytes(tiny_onnx(changed_card(name="theirs")))
-    assert main(["models"]) == 0
-    assert "mine (its card: theirs " in capsys.readouterr().out
-
-
-def test_models_says_which_file_is_broken(own_models, capsys):
-    (own_models / "bad").mkdir()
-    (own_models / "bad" / "model.onnx").touch()
-    assert main(["models"]) == 1
-    said = capsys.readouterr().out
-    assert "bad\n    cannot be used" in said
-    assert "tiny 1.0.0" in said
-
-
-def test_doctor_reports_the_provider_of_a_real_session(own_models, capsys):
-    assert main(["doctor"]) == 0
-    said = capsys.readouterr().out
-    assert "runs on   CPUExecutionProvider" in said or "runs on   CUDAExecutionProvider" in said
-    assert "512x512" in said
-    assert "found     25 objects in a drawn field of 25 nuclei" in said
-
-
-def test_doctor_names_a_broken_model(own_models, capsys):
-    (own_models / "bad").mkdir()
-    (own_models / "bad" / "model.onnx").touch()
-    assert main(["doctor"]) == 1
-    assert "PROBLEM: model bad" in capsys.readouterr().out
-
-
-def test_a_command_whose_packages_are_missing_says_what_to_install(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "cpunet.training.commands.train", None)
-    assert main(["train", "x.yaml"]) == 2
-    assert 'pip install --editable ".[training]"' in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("words", [["--help"], ["segment", "--help"], ["models", "--help"]])
-def test_help(words, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(words)
-    assert caught.value.code == 0
-    assert "usage" in capsys.readouterr().out
-
-
-def test_no_command_is_a_usage_error(capsys):
-    with pytest.raises(SystemExit) as caught:
-        main([])
-    assert caught.value.code == 2

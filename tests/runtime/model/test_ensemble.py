@@ -3,11 +3,12 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.card import Postprocessing, card_from_content
 from cpunet.model.ensemble import average_models
 from cpunet.model.session import load_model
-from cpunet.segment import Options, segment_image
+from cpunet.options import Options
+from cpunet.segment import segment_image
 from tests.tiny_onnx import changed_card, tiny_onnx
 
 ROLES = ["interior", "boundary"]
@@ -114,7 +115,7 @@ def test_opened_models_segment_together(tmp_path):
     paths[0].write_bytes(tiny_onnx(gain=0.0, offset=-9.0))
     paths[1].write_bytes(tiny_onnx(changed_card(postprocessing={"foreground_threshold": 0.25})))
     blind, seeing = (load_model(path) for path in paths)
-    field = draw_field((120, 150), columns=4, diameter_px=20)
+    field = synthetic_field((120, 150), columns=4, diameter_px=20)
     both = average_models([blind, seeing])
     assert both.provider == seeing.provider
     found = segment_image(field.image, both, Options(scale=1.0))

@@ -7,13 +7,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import ModelError, OutOfMemoryError
 from cpunet.model import memory
 from cpunet.model.card import card_from_content
 from cpunet.model.memory import (
     gpu_memory_for_worker,
-    is_out_of_memory,
     segment_within_memory,
     smaller_tiles,
     total_gpu_memory_bytes,
@@ -23,7 +22,7 @@ from cpunet.segment import segment_image
 from tests.tiny_onnx import changed_card
 
 CARD = card_from_content(changed_card(input={"divisible_by": 32, "min_size": 32}, output={"halo": 64}))
-FIELD = draw_field((600, 700), columns=6, diameter_px=40)
+FIELD = synthetic_field((600, 700), columns=6, diameter_px=40)
 
 
 class Limited:
@@ -182,43 +181,6 @@ def test_tiles_are_never_smaller_than_the_halo_allows(tile_shape, expected):
 def test_the_smallest_tiles_are_what_the_model_takes():
     card = card_from_content(changed_card(input={"divisible_by": 32, "min_size": 200}, output={"halo": 5}))
     assert smaller_tiles((400, 400), card) == (224, 224)
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        # onnxruntime 1.19.2 on the CPU, with its memory limited
-        (
-            "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running Conv node. "
-            "Name:'probabilities_nchwc' Status Message: /onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:376 "
-            "void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool, onnxruntime::Stream*, bool, "
-            "onnxruntime::WaitNotificationFn) Failed to allocate memory for requested buffer of size 1073741824",
-            True,
-        ),
-        (
-            "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running Conv node. "
-            "Name:'probabilities_nchwc' Status Message: std::bad_alloc",
-            True,
-        ),
-        # https://github.com/microsoft/onnxruntime/issues/16305, Windows
-        ("Non-zero status code returned while running FusedMatMul node. Status Message: bad allocation", True),
-        # https://github.com/microsoft/onnxruntime/issues/23121, with gpu_mem_limit or its like
-        ("BFCArena::AllocateRawInternal(...) Available memory of 0 is smaller than requested bytes of 2048", True),
-        # https://github.com/QwenAudio/CosyVoice/issues/833
-        ("CUDA failure 2: out of memory ; GPU=0 ; hostname=x ; expr=cudaMalloc((void**)&p, size);", True),
-        # https://github.com/hacksider/Deep-Live-Cam/issues/383
-        ("CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0 ; hostname=x ; expr=cublasCreate(&handle);", True),
-        ("CUDNN failure 2: CUDNN_STATUS_ALLOC_FAILED ; GPU=0 ; hostname=x", True),
-        ("CUDNN_FE failure 11: CUDNN_BACKEND_API_FAILED ; GPU=0 ; hostname=x", False),
-        ("[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Got invalid dimensions for input: image", False),
-    ],
-)
-def test_the_words_of_onnxruntime_are_known(words, expected):
-    assert is_out_of_memory(RuntimeError(words)) is expected
-
-
-def test_a_memory_error_needs_no_words():
-    assert is_out_of_memory(MemoryError())
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux lets a process limit its own memory")

@@ -9,7 +9,7 @@ import pytest
 
 from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
 from cpunet.model.card import card_from_content
-from cpunet.model.session import load_model
+from cpunet.model.session import is_out_of_memory, load_model
 from tests.tiny_onnx import CARD, changed_card, tiny_onnx
 
 
@@ -215,3 +215,40 @@ def test_a_network_without_memory_is_told_from_a_broken_one(tiny_model):
     with pytest.raises(ModelError, match="the network failed") as found:
         failing(tiny_model, RuntimeError("Got invalid dimensions for input: image")).predict(batch)
     assert not isinstance(found.value, OutOfMemoryError)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        # onnxruntime 1.19.2 on the CPU, with its memory limited
+        (
+            "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running Conv node. "
+            "Name:'probabilities_nchwc' Status Message: /onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:376 "
+            "void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool, onnxruntime::Stream*, bool, "
+            "onnxruntime::WaitNotificationFn) Failed to allocate memory for requested buffer of size 1073741824",
+            True,
+        ),
+        (
+            "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running Conv node. "
+            "Name:'probabilities_nchwc' Status Message: std::bad_alloc",
+            True,
+        ),
+        # https://github.com/microsoft/onnxruntime/issues/16305, Windows
+        ("Non-zero status code returned while running FusedMatMul node. Status Message: bad allocation", True),
+        # https://github.com/microsoft/onnxruntime/issues/23121, with gpu_mem_limit or its like
+        ("BFCArena::AllocateRawInternal(...) Available memory of 0 is smaller than requested bytes of 2048", True),
+        # https://github.com/QwenAudio/CosyVoice/issues/833
+        ("CUDA failure 2: out of memory ; GPU=0 ; hostname=x ; expr=cudaMalloc((void**)&p, size);", True),
+        # https://github.com/hacksider/Deep-Live-Cam/issues/383
+        ("CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0 ; hostname=x ; expr=cublasCreate(&handle);", True),
+        ("CUDNN failure 2: CUDNN_STATUS_ALLOC_FAILED ; GPU=0 ; hostname=x", True),
+        ("CUDNN_FE failure 11: CUDNN_BACKEND_API_FAILED ; GPU=0 ; hostname=x", False),
+        ("[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Got invalid dimensions for input: image", False),
+    ],
+)
+def test_the_words_of_onnxruntime_are_known(words, expected):
+    assert is_out_of_memory(RuntimeError(words)) is expected
+
+
+def test_a_memory_error_needs_no_words():
+    assert is_out_of_memory(MemoryError())

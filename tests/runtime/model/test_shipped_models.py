@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card, sha256
+from cpunet.options import Options
 from cpunet.scores import pool_scores, score_image
-from cpunet.segment import Options, segment_image
+from cpunet.segment import segment_image
 from tests.places import REPOSITORY
 
 MODELS = REPOSITORY / "models"
@@ -52,17 +53,17 @@ def test_the_folder_is_complete_and_small(path):
 @of_nuclei
 @pytest.mark.parametrize("diameter", [14, 28, 45])
 def test_separate_nuclei_of_many_sizes_are_found_with_defaults(path, diameter):
-    assert f1(path, draw_field((256, 256), columns=256 // (2 * diameter), diameter_px=diameter)) == 1
+    assert f1(path, synthetic_field((256, 256), columns=256 // (2 * diameter), diameter_px=diameter)) == 1
 
 
 @of_nuclei
 def test_touching_nuclei_are_split(path):
-    assert f1(path, draw_field((300, 300), columns=4, diameter_px=30, touching=True)) > 0.85
+    assert f1(path, synthetic_field((300, 300), columns=4, diameter_px=30, touching=True)) > 0.85
 
 
 @of_nuclei
 def test_nuclei_of_an_unknown_size_are_found_if_their_diameter_is_given(path):
-    field = draw_field((600, 600), columns=3, diameter_px=120)
+    field = synthetic_field((600, 600), columns=3, diameter_px=120)
     assert f1(path, field, diameter_px=120) == 1
 
 
@@ -75,7 +76,7 @@ def test_an_empty_well_gives_no_object(path, seed):
 
 @every_model
 def test_tiles_change_next_to_nothing(path):
-    field = draw_field((400, 480), columns=8, diameter_px=28, touching=True)
+    field = synthetic_field((400, 480), columns=8, diameter_px=28, touching=True)
     model = load_model(path)
     whole = segment_image(field.image, model)
     side = 2 * model.card.output.halo + 64  # of which the halo is dropped on each side

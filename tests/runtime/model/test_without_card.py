@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import ModelError
 from cpunet.model.card import card_to_json
 from cpunet.model.card_limits import read_card_text
@@ -86,7 +86,7 @@ def test_a_file_without_a_card_finds_the_same_objects_as_with_one(tmp_path):
     paths = tmp_path / "with.onnx", tmp_path / "without.onnx"
     paths[0].write_bytes(tiny_onnx())
     paths[1].write_bytes(tiny_onnx(card=None))
-    field = draw_field((120, 150), columns=4, diameter_px=20)
+    field = synthetic_field((120, 150), columns=4, diameter_px=20)
     with_card = segment_image(field.image, load_model(paths[0], "cpu"), Options(scale=1.0))
     without = segment_image(field.image, load_model(paths[1], "cpu", card=answered()), Options(scale=1.0))
     assert without.labels.max() >= field.labels.max()  # no smallest size: specks are left to the module's filter

@@ -12,7 +12,6 @@ import pytest
 
 from cpunet.errors import ModelError
 from cpunet.model import session
-from cpunet.model.card_limits import LARGEST_CARD_CHARACTERS
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card
 from cpunet.onnx_reader.safety import LARGEST_FILE_BYTES, MOST_FIELDS, MOST_NODES, check_onnx
@@ -147,9 +146,9 @@ REFUSED = {
     "texts as weights": (of_tensor(field(1, 1) + field(2, 8) + field(8, "w") + field(6, "x")), "of the type 8"),
     "values twice": (of_tensor(WEIGHT + field(7, b"\1")), "holds its values twice"),
     "segments": (of_tensor(WEIGHT + field(3, b"")), "segments"),
-    "two networks": (of_nodes(RELU, more=field(7, graph_of([RELU]))), "stands there twice"),
-    "operator twice": (of_nodes(RELU + field(4, "Loop")), "stands there twice"),
-    "attribute twice": (of_nodes(RELU + attribute("pads", [10**9]) + attribute("pads", [1])), "stands there twice"),
+    "two networks": (of_nodes(RELU, more=field(7, graph_of([RELU]))), "occurs twice"),
+    "operator twice": (of_nodes(RELU + field(4, "Loop")), "occurs twice"),
+    "attribute twice": (of_nodes(RELU + attribute("pads", [10**9]) + attribute("pads", [1])), "occurs twice"),
     "no network": (field(1, 8), "holds no network"),
     "tag beyond 32 bits": (onnx_of(graph_of([RELU]) + varint(2**35 | 15 << 3 | 2) + b"\0"), "begins no field"),
     "length beyond the file": (tiny_onnx() + varint(7 << 3 | 2) + varint(2**63 - 1), "and 0 are left"),
@@ -166,27 +165,27 @@ REFUSED = {
         onnx_of(field(1, RELU) + field(11, value_info("i", 1, 0)) + declared(12, "p", field(4, b""))),
         "output 'p' is no tensor",
     ),
-    "huge input": (tiny_onnx(size=10**6), "declares a size of 1000000; 16384"),
-    "huge fill": (enlarged("ConstantOfShape", 0, [10**6, 10**6]), "multiplied 268435456 at most"),
-    "huge fill of a constant": (by_constant("ConstantOfShape", [2**40]), "268435456 at most"),
-    "huge expansion": (enlarged("Expand", 1, [1, 1, 10**9]), "268435456 at most"),
-    "huge repetition": (enlarged("Tile", 1, [1, 1, 10**5, 1]), "64 at most"),
-    "huge scale": (enlarged("Resize", 2, [1.0, 1.0, 1e6, 1e6], floats), "64 at most"),
-    "scale that is no number": (enlarged("Resize", 2, [math.nan], floats), "64 at most"),
+    "huge input": (tiny_onnx(size=10**6), "declares a size of 1000000; the limit is 16384"),
+    "huge fill": (enlarged("ConstantOfShape", 0, [10**6, 10**6]), "limit of their product is 268435456"),
+    "huge fill of a constant": (by_constant("ConstantOfShape", [2**40]), "limit is 268435456"),
+    "huge expansion": (enlarged("Expand", 1, [1, 1, 10**9]), "limit is 268435456"),
+    "huge repetition": (enlarged("Tile", 1, [1, 1, 10**5, 1]), "limit is 64"),
+    "huge scale": (enlarged("Resize", 2, [1.0, 1.0, 1e6, 1e6], floats), "limit is 64"),
+    "scale that is no number": (enlarged("Resize", 2, [math.nan], floats), "limit is 64"),
     "long list of scales": (enlarged("Resize", 2, [2.0] * 40, floats), "a list that is too long"),
-    "huge padding": (enlarged("Pad", 1, [0, 0, 10**6, 0, 0, 0, 0, 0]), "1024 at most"),
-    "huge padding as attribute": (of_nodes(RELU + attribute("pads", [10**9] * 4)), "1024 at most"),
+    "huge padding": (enlarged("Pad", 1, [0, 0, 10**6, 0, 0, 0, 0, 0]), "limit is 1024"),
+    "huge padding as attribute": (of_nodes(RELU + attribute("pads", [10**9] * 4)), "limit is 1024"),
     "huge stride": (
         of_nodes(node("ConvTranspose", ["image"], ["p"]) + attribute("strides", [10**6] * 2)),
-        "64 at most",
+        "limit is 64",
     ),
     "huge random image": (
         of_nodes(node("RandomNormal", [], ["probabilities"]) + attribute("shape", [10**6, 10**6])),
-        "multiplied 268435456 at most",
+        "limit of their product is 268435456",
     ),
     "scales as attribute": (
         of_nodes(node("Upsample", ["image"], ["p"]) + attribute("scales", [1.0, 1e9])),
-        "64 at most",
+        "limit is 64",
     ),
     "list of another type": (enlarged("Tile", 1, [1], lambda name, _: raw_tensor(name, 2, [1], b"\1")), "unusual type"),
     "two values of one name": (
@@ -194,7 +193,7 @@ REFUSED = {
             node("ConstantOfShape", ["by"], ["p"]),
             tensors=[int64s("by", [10**12]), int64s("by", [1])],
         ),
-        "268435456 at most",
+        "limit is 268435456",
     ),
 }
 
@@ -262,9 +261,9 @@ def test_shipped_models_pass_in_no_time(path):
     check_onnx(path)
     taken = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         check_onnx(path)
-        taken.append(time.perf_counter() - began)
+        taken.append(time.process_time() - began)
     assert min(taken) < 0.05
 
 
@@ -285,11 +284,11 @@ def test_a_file_beyond_two_gigabytes_is_refused_unread(tmp_path):
 
 def test_a_file_of_nothing_but_fields_is_refused_soon(tmp_path):
     path = written(tmp_path, field(1, 8) * 5_000_000)
-    began = time.perf_counter()
+    began = time.process_time()
     for action in (read_card, check_onnx):
         with pytest.raises(ModelError, match=r"more than \d+ fields"):
             action(path)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_metadata_is_bounded_in_all_of_its_entries(tmp_path):
@@ -337,41 +336,9 @@ def test_a_file_cannot_choose_the_options_of_its_session(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["model.onnx"]
 
 
-@pytest.mark.parametrize(
-    ("card", "message"),
-    [
-        (changed_card(provenance={"x": "y" * LARGEST_CARD_CHARACTERS}), "characters; 1048576 at most"),
-        (json.dumps(changed_card()).replace("12}", "1" * 5000 + "}"), "a number of 5000 digits"),
-        (json.dumps(changed_card()).replace('"tiny"', "[" * 100 + "]" * 100), "more than 32 deep"),
-        (json.dumps(changed_card()).replace('"tiny"', "[" * 10**5 + "]" * 10**5), "not readable JSON"),
-        (changed_card(description="\ud800"), "cannot be printed"),
-        (changed_card(scores={"\x1b[2J": 1}), "cannot be printed"),
-        (changed_card(card_version="9" * 5000), "version is"),
-        (changed_card(input={"channels": [str(i) for i in range(65)]}), "65 input channels"),
-        (changed_card(input={"min_size": 10**6}), "input.min_size is 1000000; 1024"),
-        (changed_card(input={"divisible_by": 10**6}), "input.divisible_by is 1000000"),
-        (changed_card(input={"pixel_size_um": math.nan}), "input.pixel_size_um is nan"),
-        (changed_card(input={"diameter_high_px": math.inf}), "input.diameter_high_px is inf"),
-        (changed_card(output={"halo": 10**6}), "output.halo is 1000000"),
-        (changed_card(postprocessing={"dilation_px": math.inf}), "postprocessing.dilation_px is inf"),
-        (changed_card(licence=["x"] * 10**4), r"should be a text; it is \['x'.*\.\.\.$"),
-    ],
-    ids=lambda value: value if isinstance(value, str) and len(value) < 60 else "",
-)
-def test_a_card_is_bounded(tmp_path, card, message):
-    with pytest.raises(ModelError, match=message) as caught:
-        read_card(written(tmp_path, tiny_onnx(card)))
-    assert len(str(caught.value)) < 700 + len(str(tmp_path))
-
-
-def test_a_card_in_any_language_is_read(tmp_path):
-    card = changed_card(description="Zellkerne,\u00a0细胞核 😀\n\tzwei Zeilen")
-    assert read_card(written(tmp_path, tiny_onnx(card))).description == card["description"]
-
-
 def test_mutated_files_and_cards_are_read_or_refused(tmp_path, capsys):
     pytest.importorskip("resource", reason="limits of time and memory need a Unix")
-    from benchmarks.fuzz_model_files import fuzz
+    from benchmarks.model_files.fuzz import fuzz
 
     assert fuzz(seed=1, first=0, count=2000, sample=2, folder=tmp_path) == []
     report = capsys.readouterr().out

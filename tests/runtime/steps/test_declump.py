@@ -3,13 +3,13 @@ import pytest
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.card import Postprocessing
 from cpunet.steps.declump import declump as declump_with
 from cpunet.steps.declump import (
     foreground_probability,
     marker_score,
-    planes_by_role,
+    probabilities_by_role,
     regions_between_boundaries,
     split_regions,
 )
@@ -105,7 +105,7 @@ def test_leaving_out_inner_pixels_of_markers_changes_nothing(seed):
 
 
 def test_drawn_pairs_are_split_with_perfect_probabilities():
-    truth = draw_field((200, 200), columns=2, touching=True).labels
+    truth = synthetic_field((200, 200), columns=2, touching=True).labels
     assert truth.max() == 8
     # the inner part of each object, as a three-class model sees it
     interior = np.zeros(truth.shape, np.float32)
@@ -121,7 +121,7 @@ def test_drawn_pairs_are_split_with_perfect_probabilities():
 
 def test_roles_of_other_models():
     value = np.full((2, 2), 0.25, np.float32)
-    planes = planes_by_role(np.stack([value, 2 * value, value]), ("background", "interior", "boundary"))
+    planes = probabilities_by_role(np.stack([value, 2 * value, value]), ("background", "interior", "boundary"))
     np.testing.assert_allclose(foreground_probability(planes), 0.75)
     np.testing.assert_allclose(marker_score(planes), 0.375)
     np.testing.assert_allclose(foreground_probability({"interior": value}), 0.25)

@@ -1,15 +1,8 @@
 import numpy as np
 import pytest
 
-from cpunet.steps.filters import (
-    area_of_disc,
-    erase_if_too_many,
-    fill_holes,
-    filter_objects,
-    relabel,
-    touching_border,
-    volume_of_sphere,
-)
+from cpunet.steps.diameter import area_of_disc, volume_of_sphere
+from cpunet.steps.filters import erase_if_too_many, fill_holes, filter_objects, relabel, touching_border
 
 EMPTY = np.zeros((12, 12), np.int32)
 

@@ -4,20 +4,17 @@ import numpy as np
 import pytest
 
 from cpunet import segment
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.card import card_from_json
 from cpunet.model.session import load_model
+from cpunet.options import Options
 from cpunet.scores import pool_scores, score_image
-from cpunet.segment import Options, segment_image
-from cpunet.steps.scale import (
-    MOST_LOOKS,
-    Segmentation,
-    certainty,
-    next_scale,
-    scale_factor,
-    typical_diameter,
-    window_to_measure,
-)
+from cpunet.segment import segment_image
+from cpunet.segmentation import Segmentation
+from cpunet.steps import scale as scale_module
+from cpunet.steps.diameter import typical_diameter
+from cpunet.steps.predict import predict
+from cpunet.steps.scale import MOST_PASSES, certainty, measure_scale, next_scale, scale_factor, window_to_measure
 from tests.tiny_onnx import changed_card
 
 # Trained at 20 pixels, no rescaling from 10 to 40.
@@ -47,24 +44,16 @@ def model(tiny_model):
 
 @pytest.fixture
 def scales(monkeypatch):
-    """The scales at which images are looked at, one after the other."""
+    """The scales at which images are predicted, one after the other."""
     found = []
-    original = segment.segment_at_scale
 
-    def recorded(normalized, usable, model, options, scale):
-        found.append((normalized.shape[1:], round(scale, 3)))
-        return original(normalized, usable, model, options, scale)
+    def recorded(channels, usable, model, options, scale):
+        found.append((channels.shape[1:], round(scale, 3)))
+        return predict(channels, usable, model, options, scale)
 
-    monkeypatch.setattr(segment, "segment_at_scale", recorded)
+    monkeypatch.setattr(segment, "predict", recorded)
+    monkeypatch.setattr(scale_module, "predict", recorded)
     return found
-
-
-def test_the_typical_diameter_is_that_of_what_covers_most():
-    assert typical_diameter(discs([30])) == pytest.approx(30, rel=0.03)
-    assert typical_diameter(discs([10, 20, 30])) == pytest.approx(30, rel=0.03)
-    assert typical_diameter(discs([20, 21, 22, 23, 24])) == pytest.approx(22, rel=0.03)
-    # fragments outnumber the nuclei, and hardly count
-    assert typical_diameter(discs([4] * 12 + [28, 30, 32])) == pytest.approx(30, rel=0.03)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +76,7 @@ def test_the_image_is_rescaled_only_if_the_model_does_not_know_the_size(diameter
         (20, 0.25, 1),
     ],
 )
-def test_the_next_look_brings_the_objects_to_the_trained_size(diameter, before, expected):
+def test_the_next_pass_brings_the_objects_to_the_trained_size(diameter, before, expected):
     assert next_scale(seen(discs([diameter]), scale=before), CARD) == pytest.approx(expected, rel=0.1)
 
 
@@ -95,7 +84,7 @@ def test_nothing_to_measure_changes_no_scale():
     assert next_scale(seen(np.zeros((30, 30), np.int32), scale=0.7), CARD) == 0.7
 
 
-def test_uncertain_pieces_are_looked_at_from_further_away():
+def test_uncertain_pieces_are_seen_smaller():
     pieces = discs([12, 14, 20])
     assert certainty(seen(pieces, 0.95), CARD.output.roles) == pytest.approx(0.9)
     assert next_scale(seen(pieces, 0.7), CARD) == 0.5
@@ -106,7 +95,7 @@ def test_uncertain_pieces_are_looked_at_from_further_away():
 
 @pytest.mark.parametrize("zoom", [0.3, 1, 3, 5])
 def test_objects_of_any_size_are_found_without_a_diameter(model, scales, zoom):
-    field = draw_field((int(120 * zoom), int(150 * zoom)), columns=4, diameter_px=20 * zoom)
+    field = synthetic_field((int(120 * zoom), int(150 * zoom)), columns=4, diameter_px=20 * zoom)
     found = segment_image(field.image, model)
     assert found.labels.shape == field.labels.shape
     scores = pool_scores([score_image(field.labels, found.labels)])
@@ -119,35 +108,35 @@ def test_objects_of_any_size_are_found_without_a_diameter(model, scales, zoom):
 
 
 def test_a_size_or_scale_that_is_given_is_not_measured(model, scales):
-    field = draw_field((360, 450), columns=4, diameter_px=60)
+    field = synthetic_field((360, 450), columns=4, diameter_px=60)
     assert segment_image(field.image, model, Options(diameter_px=20)).scale == 1
     assert segment_image(field.image, model, Options(scale=0.5)).scale == 0.5
     assert segment_image(field.image, model, Options(diameter_px=60, scale=1.0)).scale == 1
     assert [scale for _, scale in scales] == [1, 0.5, 1]
 
 
-def test_an_image_whose_looks_never_agree_ends_all_the_same(model, monkeypatch):
-    looks = []
+def test_an_image_whose_passes_never_agree_ends_all_the_same(model, monkeypatch):
+    passes = []
 
-    def restless(normalized, usable, model, options, scale):
-        looks.append(scale)
-        return seen(discs([6 if len(looks) % 2 else 100]), scale=scale)
+    def restless(channels, usable, model, options, scale):
+        passes.append(scale)
+        return seen(discs([6 if len(passes) % 2 else 100]), scale=scale)
 
-    monkeypatch.setattr(segment, "segment_at_scale", restless)
-    segment.find_scale(np.zeros((1, 30, 30), np.float32), None, model, Options())
-    assert len(looks) == 1 + MOST_LOOKS
+    monkeypatch.setattr(scale_module, "_segment_at", restless)
+    measure_scale(np.zeros((1, 30, 30), np.float32), None, model, Options())
+    assert len(passes) == 1 + MOST_PASSES
 
 
-def test_a_later_look_that_finds_nothing_does_not_lose_what_was_found(model, monkeypatch):
+def test_a_later_pass_that_finds_nothing_does_not_lose_what_was_found(model, monkeypatch):
     first = discs([100])
     monkeypatch.setattr(
-        segment,
-        "segment_at_scale",
-        lambda normalized, usable, model, options, scale: seen(
+        scale_module,
+        "_segment_at",
+        lambda channels, usable, model, options, scale: seen(
             first if scale == 1 else np.zeros_like(first), scale=scale
         ),
     )
-    found = segment.find_scale(np.zeros((1, *first.shape), np.float32), None, model, Options())
+    found = measure_scale(np.zeros((1, *first.shape), np.float32), None, model, Options())
     assert found.scale == 1
     assert found.labels.any()
 
@@ -156,18 +145,18 @@ def test_a_model_that_is_never_sure_sees_the_image_as_it_is(model, monkeypatch):
     pieces = discs([12, 14, 20])
     for later, scale in ((0.7, 1.0), (0.65, 1.0), (0.95, 0.5)):
         monkeypatch.setattr(
-            segment,
-            "segment_at_scale",
-            lambda normalized, usable, model, options, scale, later=later: seen(
+            scale_module,
+            "_segment_at",
+            lambda channels, usable, model, options, scale, later=later: seen(
                 pieces, 0.7 if scale == 1 else later, scale=scale
             ),
         )
-        found = segment.find_scale(np.zeros((1, *pieces.shape), np.float32), None, model, Options())
+        found = measure_scale(np.zeros((1, *pieces.shape), np.float32), None, model, Options())
         assert found.scale == scale
 
 
 def test_clumps_are_split_to_be_measured_and_kept_whole_in_the_result(model, scales):
-    field = draw_field((360, 450), columns=4, diameter_px=60)
+    field = synthetic_field((360, 450), columns=4, diameter_px=60)
     split = segment_image(field.image, model)
     whole = segment_image(field.image, model, Options(declump_method="none"))
     assert whole.scale == split.scale
@@ -175,11 +164,11 @@ def test_clumps_are_split_to_be_measured_and_kept_whole_in_the_result(model, sca
 
 
 def test_a_large_image_is_measured_on_a_part_of_it(model, scales):
-    field = draw_field((1300, 2600), columns=20, diameter_px=60)
+    field = synthetic_field((1300, 2600), columns=20, diameter_px=60)
     found = segment_image(field.image, model)
     assert found.labels.shape == field.labels.shape
-    (*looks, whole) = scales
-    assert {shape for shape, _ in looks} == {(1024, 1024)}
+    (*measured, whole) = scales
+    assert {shape for shape, _ in measured} == {(1024, 1024)}
     assert whole == (field.labels.shape, pytest.approx(1 / 3, rel=0.1))
 
 
@@ -197,7 +186,10 @@ def test_the_window_is_neither_the_emptiest_nor_the_brightest():
 
 
 def test_masked_out_objects_are_not_measured(model):
-    small, large = draw_field((160, 200), columns=5, diameter_px=20), draw_field((480, 600), columns=3, diameter_px=120)
+    small, large = (
+        synthetic_field((160, 200), columns=5, diameter_px=20),
+        synthetic_field((480, 600), columns=3, diameter_px=120),
+    )
     image = np.zeros((480, 800), np.float32)
     image[:160, :200] = small.image
     image[:, 200:] = large.image

@@ -2,11 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cpunet.checks.synthetic import draw_field
 from cpunet.model.card import Postprocessing
-from cpunet.model.session import load_model
-from cpunet.segment import Options, segment_image
-from cpunet.steps.declump import AS_THE_MODEL_SAYS, declump, marker_score, planes_by_role, split_regions
+from cpunet.steps.declump import BY_PROBABILITY, declump, marker_score, probabilities_by_role, split_regions
 from cpunet.steps.filters import relabel
 from cpunet.steps.seeds import Declumping, brightness_of_objects, distance_to_edge, keep_apart, peaks, smoothed
 
@@ -161,7 +158,7 @@ def test_masked_out_pixels_say_nothing_of_the_background():
 
 def by_threshold_and_flooding(probabilities, roles, settings):
     """Declumping as it was before there was another method."""
-    planes = planes_by_role(probabilities, roles)
+    planes = probabilities_by_role(probabilities, roles)
     regions, _ = ndimage.label(planes["foreground"] > settings.foreground_threshold, output=np.int32)
     score = marker_score(planes)
     markers, _ = ndimage.label((regions > 0) & (score > settings.marker_threshold))
@@ -178,7 +175,7 @@ def test_the_default_is_the_models_own_way_to_the_bit(seed):
     expected = by_threshold_and_flooding(probabilities, roles, settings)
     assert expected.max() > 10
     np.testing.assert_array_equal(declump(probabilities, roles, settings), expected)
-    np.testing.assert_array_equal(declump(probabilities, roles, settings, AS_THE_MODEL_SAYS), expected)
+    np.testing.assert_array_equal(declump(probabilities, roles, settings, BY_PROBABILITY), expected)
     smooth = declump(probabilities, roles, settings, Declumping(smoothing_px=6))
     apart = declump(probabilities, roles, settings, Declumping(min_distance_px=15))
     np.testing.assert_array_equal(smooth > 0, expected > 0)
@@ -220,57 +217,3 @@ def test_holes_are_filled_before_only_up_to_a_size_and_never_where_masked_out():
     assert labels[9, 9] == 1
     assert labels[8, 8] == labels[20, 20] == 0
     assert split(mask, Declumping())[9, 9] == 0
-
-
-@pytest.fixture
-def model(tiny_model):
-    return load_model(tiny_model)
-
-
-PAIRS = draw_field((160, 200), columns=4, diameter_px=20, touching=True)
-
-
-@pytest.mark.parametrize("method", ["shape", "intensity"])
-def test_pairs_are_split_in_an_image_with_automatic_lengths(model, method):
-    whole = segment_image(PAIRS.image, model, Options(declump_method="none")).labels.max()
-    found = segment_image(PAIRS.image, model, Options(declump_method=method)).labels.max()
-    assert whole <= 0.75 * PAIRS.labels.max()
-    assert abs(found - PAIRS.labels.max()) <= 0.15 * PAIRS.labels.max()
-
-
-@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
-def test_lengths_are_pixels_of_the_image_whatever_the_network_sees(model, scale):
-    for distance, expected in ((10, 24), (40, 12)):
-        options = Options(scale=scale, declump_method="shape", smoothing_px=3, min_distance_px=distance)
-        y, x = np.mgrid[:200, :400]
-        middles = [
-            (40 + 60 * row, 40 + 100 * column + 22 * side) for row in range(3) for column in range(4) for side in (0, 1)
-        ]
-        image = np.any([np.hypot(y - my, x - mx) < 14 for my, mx in middles], axis=0).astype(float)
-        assert segment_image(image, model, options).labels.max() == expected
-
-
-def test_a_hole_is_filled_as_the_option_says(model):
-    y, x = np.mgrid[:80, :80]
-    away = np.hypot(y - 40, x - 40)
-    ring = ((away < 15) & (away > 3)).astype(float)
-    by_card, never, before, after = (
-        segment_image(ring, model, Options(scale=1.0, fill_holes=choice)).labels
-        for choice in (None, "never", "after thresholding", "after declumping")
-    )
-    assert by_card[40, 40] == never[40, 40] == 0  # the tiny model's card fills none
-    assert before[40, 40] == after[40, 40] == 1
-
-
-@pytest.mark.parametrize(
-    ("option", "message"),
-    [
-        ({"declump_method": "magic"}, "way to separate touching objects called 'magic'; choose one of: probability"),
-        ({"smoothing_px": -1}, "smoothing before declumping must be 0 pixels or more"),
-        ({"min_distance_px": float("nan")}, "distance between two objects' middles must be"),
-        ({"fill_holes": "always"}, "way to fill holes called 'always'"),
-    ],
-)
-def test_impossible_choices_are_refused(model, option, message):
-    with pytest.raises(ValueError, match=message):
-        segment_image(PAIRS.image, model, Options(**option))

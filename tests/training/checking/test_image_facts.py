@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.training.checking.image_facts import appearance, label_warnings, used_bits
 
 
@@ -62,7 +62,7 @@ def test_a_speck_is_named_by_its_number():
 
 
 def test_appearance_does_not_depend_on_the_bit_depth():
-    image = draw_field((96, 96), 4, 14, seed=1).image
+    image = synthetic_field((96, 96), 4, 14, seed=1).image
     as_12, as_16 = (np.round(image * top).astype(np.uint16) for top in (4095, 65535))
     np.testing.assert_allclose(appearance(as_12), appearance(as_16), atol=0.01)
     inverted = appearance((65535 - as_16).astype(np.uint16))

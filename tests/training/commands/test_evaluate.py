@@ -10,8 +10,9 @@ from skimage.io import imread, imsave
 
 from cpunet.__main__ import main
 from cpunet.model.session import load_model
+from cpunet.options import Options
 from cpunet.scores import pool_scores, score_image
-from cpunet.segment import Options, segment_image
+from cpunet.segment import segment_image
 from cpunet.training.config import config_to_dict
 from cpunet.training.data.labeled_images import read_index, read_labeled_image
 from cpunet.training.evaluation.torch_model import torch_model

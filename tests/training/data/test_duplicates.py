@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.training.checking.check import NEAR_DUPLICATE
 from cpunet.training.config import DataSource
 from cpunet.training.data.duplicates import (
@@ -19,7 +19,7 @@ from tests.written_sets import write_index
 def test_different_fields_are_no_duplicates_whatever_the_illumination():
     y, x = np.mgrid[:96, :96] / 96
     shade = 1 + y + x
-    fields = [draw_field((96, 96), 4, 14, seed=seed).image * shade for seed in range(8)]
+    fields = [synthetic_field((96, 96), 4, 14, seed=seed).image * shade for seed in range(8)]
     thumbnails = np.stack([fine_structure(image, 64).ravel() for image in fields])
     likeness = thumbnails @ thumbnails.T
     assert likeness[~np.eye(8, dtype=bool)].max() < NEAR_DUPLICATE - 0.05

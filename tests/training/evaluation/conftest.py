@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.training.evaluation.scored_images import Evaluation
 from tests.scored_methods import EVIL, image_on_disk, scored_method
 
@@ -9,7 +9,7 @@ from tests.scored_methods import EVIL, image_on_disk, scored_method
 @pytest.fixture
 def evaluation(tmp_path):
     """Two methods on four images of two sets and two modalities."""
-    truths = [draw_field((80, 80), 3, 16, touching=seed > 1, seed=seed).labels for seed in range(4)]
+    truths = [synthetic_field((80, 80), 3, 16, touching=seed > 1, seed=seed).labels for seed in range(4)]
     places = [("one", "fluorescence"), ("one", "phase_contrast"), ("two", "fluorescence"), ("two", "fluorescence")]
     rows = [
         image_on_disk(tmp_path / folder, f"i{number}", modality, truth)

@@ -3,7 +3,7 @@ import pytest
 from skimage.draw import disk
 from skimage.morphology import dilation
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.scores import IOU_THRESHOLDS, score_image
 from cpunet.training.data.labeled_images import IndexRow
 from cpunet.training.evaluation.object_scores import (
@@ -150,7 +150,7 @@ def evaluation_of(images):
 def images():
     pairs = []
     for seed in range(3):
-        truth = draw_field((96, 128), columns=4, diameter_px=16, touching=seed > 0, seed=seed).labels
+        truth = synthetic_field((96, 128), columns=4, diameter_px=16, touching=seed > 0, seed=seed).labels
         prediction = np.roll(truth, (seed, 2), axis=(0, 1))
         prediction[:, 64:][prediction[:, 64:] % 3 == 0] = 0
         prediction[prediction == 4] = 5

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from cpunet.model.card import Postprocessing
-from cpunet.segment import Options
-from cpunet.steps.scale import Segmentation
+from cpunet.options import Options
+from cpunet.segmentation import Segmentation
 from cpunet.training.config import config_from_dict
 from cpunet.training.data.labeled_images import read_index, read_labeled_image
 from cpunet.training.evaluation import tuning

@@ -4,11 +4,11 @@ import pytest
 import tifffile
 from skimage.util import img_as_float32, img_as_ubyte, img_as_uint
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import LabelFileError
 from cpunet.training.importing.label_files import guess_format, read_labels
 
-TRUTH = draw_field((96, 96), columns=4, diameter_px=15, touching=True, seed=2).labels
+TRUTH = synthetic_field((96, 96), columns=4, diameter_px=15, touching=True, seed=2).labels
 
 
 def saved(path, array):

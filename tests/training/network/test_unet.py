@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.training.network.decoders import decode_fpn
 from cpunet.training.network.unet import (
     DECODERS,
@@ -142,7 +142,7 @@ def test_features_double_up_to_the_largest():
 def test_the_default_network_is_the_shipped_one():
     network = UNet(Architecture(), 1, 3)
     network.load_state_dict(load_file(SHIPPED / "weights.safetensors"), strict=True)
-    fields_of_nuclei = [draw_field((96, 160), columns=3, touching=True, seed=seed).image for seed in (0, 1)]
+    fields_of_nuclei = [synthetic_field((96, 160), columns=3, touching=True, seed=seed).image for seed in (0, 1)]
     image = np.stack(fields_of_nuclei)[:, np.newaxis].astype(np.float32)
     image /= image.max()
     session = onnxruntime.InferenceSession(SHIPPED / "model.onnx", providers=["CPUExecutionProvider"])

@@ -6,7 +6,7 @@ from monai.transforms.utils import create_grid
 from scipy import ndimage
 
 import cpunet.training.patches.augmentation as augmentation_module
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.steps.filters import touching_border
 from cpunet.training.data.labeled_images import object_diameters
 from cpunet.training.patches.augmentation import (
@@ -17,12 +17,12 @@ from cpunet.training.patches.augmentation import (
     augment,
     crop_at_random,
     empty_patch,
+    label_pieces,
     quantize,
-    separate_pieces,
     uneven_light,
 )
 
-DRAWN = draw_field((160, 180), columns=5, diameter_px=24, touching=False)
+DRAWN = synthetic_field((160, 180), columns=5, diameter_px=24, touching=False)
 FIELD = Patch(DRAWN.image[np.newaxis], DRAWN.labels)
 # Flips and turns alone.
 PLAIN = replace(PRESETS["gentle"], scale_low=1, scale_high=1, shear=0, shift_px=0)
@@ -396,7 +396,7 @@ def test_a_warp_that_moves_nothing_keeps_the_very_pixels(monkeypatch, size):
 
 def test_pieces_of_one_object_become_two():
     labels = np.array([[4, 4, 0, 4], [4, 0, 0, 4], [0, 0, 9, 9]], np.int32)
-    np.testing.assert_array_equal(separate_pieces(labels), [[1, 1, 0, 2], [1, 0, 0, 2], [0, 0, 3, 3]])
+    np.testing.assert_array_equal(label_pieces(labels), [[1, 1, 0, 2], [1, 0, 0, 2], [0, 0, 3, 3]])
 
 
 def test_empty_patches_hold_noise_and_no_object():

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.training.patches.clumps import RIM_PX, paste_touching
-from cpunet.training.patches.patch import Patch, separate_pieces
+from cpunet.training.patches.patch import Patch, label_pieces
 
 SEEDS = range(12)
-DRAWN = draw_field((140, 150), columns=4, diameter_px=20)
-FIELD = Patch(np.stack([DRAWN.image, 1 - DRAWN.image]), separate_pieces(DRAWN.labels))
+DRAWN = synthetic_field((140, 150), columns=4, diameter_px=20)
+FIELD = Patch(np.stack([DRAWN.image, 1 - DRAWN.image]), label_pieces(DRAWN.labels))
 
 
 def paste(patch, seed, count=1, **options):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.card import Normalization
 from cpunet.training.config import DataSource
 from cpunet.training.data.labeled_images import (
@@ -23,7 +23,7 @@ from cpunet.training.patches.targets import Targets, make_targets
 from cpunet.training.patches.weight_maps import pixel_weights
 from cpunet.training.train import build_trainer
 
-DRAWN = draw_field((96, 96), columns=3, diameter_px=18, touching=True, seed=1)
+DRAWN = synthetic_field((96, 96), columns=3, diameter_px=18, touching=True, seed=1)
 
 
 def even_patch(value):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.scores import pool_scores, score_image
 from cpunet.steps.declump import declump
 from cpunet.training.patches.targets import (
@@ -53,7 +53,7 @@ def brute_force_distance_to_other(labels):
     return result
 
 
-LABELS = draw_field((60, 70), columns=3, diameter_px=16, touching=True, seed=2).labels
+LABELS = synthetic_field((60, 70), columns=3, diameter_px=16, touching=True, seed=2).labels
 
 
 @pytest.mark.parametrize("reach", [1, 2, 3])
@@ -176,7 +176,7 @@ def test_empty_full_and_thin(labels, kind):
 )
 def test_decoding_gives_the_objects_back(targets, least):
     # A margin: boundaries alone cannot tell an object from background that objects enclose, or cut off by the frame.
-    truth = np.pad(draw_field((200, 220), columns=4, diameter_px=34, touching=True, seed=3).labels, 6)
+    truth = np.pad(synthetic_field((200, 220), columns=4, diameter_px=34, touching=True, seed=3).labels, 6)
     found = declump(make_targets(truth, targets), targets.roles, targets.decoding)
     scores = pool_scores([score_image(truth, found)])
     assert scores.prediction_count == truth.max()

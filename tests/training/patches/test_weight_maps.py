@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from cpunet.checks.synthetic import draw_field
+from cpunet.checks.synthetic import synthetic_field
 from cpunet.training.network.losses import WEIGHT_MAPS, Loss
 from cpunet.training.patches.targets import Targets, border_between_objects
 from cpunet.training.patches.weight_maps import border_weights, pixel_weights, unet_weights
 
-LABELS = draw_field((50, 60), columns=3, diameter_px=14, touching=True, seed=2).labels
+LABELS = synthetic_field((50, 60), columns=3, diameter_px=14, touching=True, seed=2).labels
 
 
 def brute_force_unet(labels, weight, sigma):

@@ -3,7 +3,7 @@ import pytest
 
 from cpunet.errors import ModelError
 from cpunet.model.card import Normalization
-from cpunet.steps.normalize import contrast_limits, normalize
+from cpunet.steps.prepare import contrast_limits, normalize
 
 RAMP = np.linspace(0, 1, 10_000, dtype=np.float32).reshape(1, 100, 100)
 

@@ -1,18 +1,19 @@
-"""What each option of the network costs: training step and onnxruntime, as ratios to the default, side by side.
+"""Time a training step and onnxruntime with each option of the network, as ratios to the default, in turns.
 
-Run in the training environment: ``python -m benchmarks.network_options``.
+In the training environment: ``python -m benchmarks.experiments.network_options``.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 
 import numpy as np
 import onnxruntime
 import torch
 
+from benchmarks.in_turns import median_seconds
+from benchmarks.markdown import header, row
 from cpunet.export.to_onnx import onnx_bytes
 from cpunet.training.config import config_from_dict
 from cpunet.training.evaluation.torch_model import card_for_training
@@ -36,7 +37,7 @@ FIELD = (512, 704)
 def main() -> None:
     """Measure all options in turns, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="measurements of each option; the median counts (7)")
+    parser.add_argument("--rounds", type=int, default=7, help="take the median of so many runs (7)")
     rounds = parser.parse_args().rounds
     steps, predictions, macs = {}, {}, {}
     for name, changes in OPTIONS.items():
@@ -46,11 +47,11 @@ def main() -> None:
         macs[name] = count_macs(network, PATCH_SIZE)
         predictions[name] = prediction(onnx_bytes(model, card_for_training(config)))
         steps[name] = training_step(network)
-    step_s, prediction_s = (medians(actions, rounds) for actions in (steps, predictions))
-    print("| option | training step | onnxruntime | multiply-accumulates |\n|---|---|---|---|")
+    step_s, prediction_s = (median_seconds(actions, rounds) for actions in (steps, predictions))
+    print(header(["option", "training step", "onnxruntime", "multiply-accumulates"]))
     for name in OPTIONS:
-        found = [values[name] / values["default"] for values in (step_s, prediction_s, macs)]
-        print(f"| `{name}` | {found[0]:.2f} | {found[1]:.2f} | {found[2]:.2f} |")
+        ratios = [values[name] / values["default"] for values in (step_s, prediction_s, macs)]
+        print(row([f"`{name}`", *(f"{ratio:.2f}" for ratio in ratios)]))
     print(
         f"\nThe default takes {step_s['default'] * 1000:.0f} ms for a step of {PATCHES} patches of {PATCH_SIZE} "
         f"pixels a side in bf16, and {prediction_s['default'] * 1000:.0f} ms for a field of {FIELD[0]}x{FIELD[1]}, on "
@@ -79,19 +80,6 @@ def prediction(content: bytes) -> Callable[[], None]:
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     image = np.random.default_rng(0).random((1, 1, *FIELD), np.float32)
     return lambda: session.run(None, {session.get_inputs()[0].name: image})
-
-
-def medians(actions: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Time all actions in turns, so that whatever else the machine does slows all alike; seconds."""
-    for action in actions.values():
-        action()
-    found: dict[str, list[float]] = {name: [] for name in actions}
-    for _ in range(rounds):
-        for name, action in actions.items():
-            began = time.perf_counter()
-            action()
-            found[name].append(time.perf_counter() - began)
-    return {name: float(np.median(values)) for name, values in found.items()}
 
 
 if __name__ == "__main__":

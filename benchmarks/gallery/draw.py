@@ -1,7 +1,7 @@
-"""Draw what each model finds in its validation images, typical ones and failures, beside the truth.
+"""Draw what each model finds in typical validation images and in failures, beside the truth.
 
 export PYTHONPATH=plugins
-.venv/cellprofiler/bin/python -m benchmarks.gallery --data data --output docs/gallery
+.venv/cellprofiler/bin/python -m benchmarks.gallery.draw --data data --output docs/gallery
 """
 
 import argparse
@@ -19,7 +19,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from skimage.measure import find_contours
 
-from benchmarks.gallery_crops import LETTERS, Crop, choose, found_there, score_set
+from benchmarks.gallery.crops import LETTERS, Crop, choose, found_there, score_set
+from benchmarks.markdown import header, row
 from cpunet.errors import ModelError
 from cpunet.files.images import written_beside
 from cpunet.files.overlay import picture
@@ -33,7 +34,7 @@ SHOWN = {
     "phase_cells": [("phase_cells", "phase_contrast")],
 }
 TITLES = {"bbbc039": "BBBC039", "dsb2018": "DSB 2018", "phase_cells": "Usiigaci"}
-# Okabe and Ito's sky blue and orange, told apart by the color-blind.
+# Okabe and Ito's sky blue and orange, which color-blind people can distinguish.
 TRUTH, PREDICTION = "#56B4E9", "#E69F00"
 CELL_INCHES, CAPTION_INCHES, MARGIN_INCHES, DPI = 3.2, 0.7, 0.45, 100
 EXPLANATION = (
@@ -65,32 +66,25 @@ def draw_crop(axes: Axes, crop: Crop) -> None:
 
 
 def draw_gallery(model: str, crops: Sequence[Crop], path: Path) -> None:
-    """Write a model's crops as a PNG, typical ones in the upper rows and failures in the lower ones.
-
-    Parameters
-    ----------
-    model : str
-    crops : sequence of Crop
-    path : Path
-    """
-    by_row = {row: [crop for crop in crops if crop.row == row] for row in ("typical", "failure")}
+    """Write a model's crops as a PNG, typical ones in the upper rows and failures in the lower ones."""
+    by_row = {kind: [crop for crop in crops if crop.row == kind] for kind in ("typical", "failure")}
     most = max(len(each) for each in by_row.values())
     columns = most if most <= 4 else 3
-    lines = [(row, each[at : at + columns]) for row, each in by_row.items() for at in range(0, len(each), columns)]
+    lines = [(kind, each[at : at + columns]) for kind, each in by_row.items() for at in range(0, len(each), columns)]
     step = CELL_INCHES + CAPTION_INCHES
     explained = textwrap.wrap(EXPLANATION, 42 * columns)
     width = columns * (CELL_INCHES + 0.1) + MARGIN_INCHES
     height = len(lines) * step + 1.7 * MARGIN_INCHES + 0.2 + 0.16 * len(explained)
     figure = Figure((width, height), dpi=DPI)
     canvas = FigureCanvasAgg(figure)
-    for down, (row, line) in enumerate(lines):
+    for down, (kind, line) in enumerate(lines):
         for across, crop in enumerate(line):
             left, bottom = MARGIN_INCHES + across * (CELL_INCHES + 0.1), height - MARGIN_INCHES * 1.7 - down * step
             place = (left / width, (bottom - CELL_INCHES) / height, CELL_INCHES / width, CELL_INCHES / height)
             axes = figure.add_axes(place)
             draw_crop(axes, crop)
             if across == 0:
-                axes.set_ylabel({"typical": "typical", "failure": "failures"}[row], size=13)
+                axes.set_ylabel({"typical": "typical", "failure": "failures"}[kind], size=13)
     figure.text(0.5, 1 - 0.2 / height, f"{model}: images it never saw", ha="center", va="center", size=14)
     handles = [Line2D([], [], color=TRUTH, ls="--", label="truth"), Line2D([], [], color=PREDICTION, label="model")]
     figure.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 1 - 0.3 / height), ncol=2, frameon=False)
@@ -102,17 +96,14 @@ def draw_gallery(model: str, crops: Sequence[Crop], path: Path) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Draw a gallery for each model that there is, and print a line a crop."""
+    """Draw a gallery for each available model, and print a table of the crops."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--data", type=Path, default=Path("data"), help="holds the sets, each images/ labels/ index.csv"
-    )
+    parser.add_argument("--data", type=Path, default=Path("data"), help="holds the sets: images/ labels/ index.csv")
     parser.add_argument("--output", type=Path, default=Path("docs/gallery"))
-    parser.add_argument("--at-most", type=int, metavar="N", help="images of each set and kind; all by default")
     parser.add_argument("--model", nargs="+", choices=SHOWN, default=list(SHOWN))
     options = parser.parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
-    print("| model | row | set | kind | image | mean F1 | F1 at 0.7 | window y, x | there |\n" + "|---" * 9 + "|")
+    print(header(["model", "row", "set", "kind", "image", "mean F1", "F1 at 0.7", "window y, x", "there"]))
     for name in options.model:
         try:
             model = load_model(find_model(name))
@@ -121,20 +112,13 @@ def main(arguments: Sequence[str]) -> int:
             continue
         crops: List[Crop] = []
         for folder, kind in SHOWN[name]:
-            crops += choose(score_set(options.data / folder, kind, model, options.at_most))
+            crops += choose(score_set(options.data / folder, kind, model))
         draw_gallery(name, crops, options.output / f"{name}.png")
         for crop in crops:
             scored, (y, x) = crop.scored, crop.window
-            cells = [
-                name,
-                crop.row,
-                scored.set,
-                scored.kind,
-                scored.truth.id,
-                f"{scored.mean_f1:.3f}",
-                f"{scored.f1:.3f}",
-            ]
-            print("| " + " | ".join([*cells, f"{y.start}, {x.start}", found_there(crop)]) + " |", flush=True)
+            cells = [name, crop.row, scored.set, scored.kind, scored.truth.id]
+            cells += [f"{scored.mean_f1:.3f}", f"{scored.f1:.3f}", f"{y.start}, {x.start}", found_there(crop)]
+            print(row(cells), flush=True)
     return 0
 
 

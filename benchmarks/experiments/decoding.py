@@ -1,6 +1,6 @@
-"""What each of a model's channels is worth: decode without some of them, tune again, and score: docs/models.md.
+"""Decode without some of a model's channels, tune again, and score: what is each channel worth? See docs/models.md.
 
-In the training environment: ``python -m benchmarks.decoding_experiments --data DATA``.
+In the training environment: ``python -m benchmarks.experiments.decoding --data DATA``.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.training_experiments import TUNED_ON
+from benchmarks.experiments.training import tune
+from benchmarks.markdown import header, row
 from cpunet.model.card import ModelCard
 from cpunet.model.find import DEFAULT_MODEL, find_model
+from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
 from cpunet.scores import pool_scores
-from cpunet.segment import Model
 from cpunet.training.config import DataSource
 from cpunet.training.data.labeled_images import rows_of_split
 from cpunet.training.evaluation.torch_model import score_images
-from cpunet.training.evaluation.tuning import tune_postprocessing
 
 SETS = (DataSource("bbbc039"), DataSource("dsb2018", modalities=("fluorescence",)))
 CHANNELS = (
@@ -34,16 +34,7 @@ CHANNELS = (
 
 
 class FewerChannels:
-    """A model of which only some channels are looked at.
-
-    Parameters
-    ----------
-    model : Model
-    roles : sequence of str
-        The channels that are kept.
-    card : ModelCard
-        With these roles alone.
-    """
+    """A model of which only the channels with some roles are used; its card has these roles alone."""
 
     def __init__(self, model: Model, roles: Sequence[str], card: ModelCard) -> None:
         self.model = model
@@ -63,20 +54,19 @@ def main() -> None:
     arguments = parser.parse_args()
     model = load_model(find_model(arguments.model), device="cpu")
     sets = rows_of_split(SETS, arguments.data, "val")
-    names = " | ".join(f"{source.folder} mean F1 | mAP | over / under" for source in SETS)
-    print(f"| channels | markers above | {names} |\n|---|---|" + "---|" * 3 * len(SETS))
+    columns = [column for source in SETS for column in (f"{source.folder} mean F1", "mAP", "over / under")]
+    print(header(["channels", "markers above", *columns]))
     for roles in CHANNELS:
         card = replace(model.card, output=replace(model.card.output, roles=roles))
         fewer = FewerChannels(model, roles, card)
-        decoding = tune_postprocessing(fewer, [rows[::TUNED_ON] for rows in sets], [None for _ in sets])
+        decoding = tune(fewer, sets)
         fewer.card = replace(card, postprocessing=decoding)
-        scores = [pool_scores(score_images(fewer, rows)) for rows in sets]
-        cells = [
-            f"{score.mean_f1:.3f} | {score.mean_average_precision:.3f} | "
-            f"{score.over_segmented} / {score.under_segmented}"
-            for score in scores
-        ]
-        print(f"| {', '.join(roles)} | {decoding.marker_threshold} | {' | '.join(cells)} |", flush=True)
+        cells = [", ".join(roles), decoding.marker_threshold]
+        for rows in sets:
+            score = pool_scores(score_images(fewer, rows))
+            cells += [f"{score.mean_f1:.3f}", f"{score.mean_average_precision:.3f}"]
+            cells.append(f"{score.over_segmented} / {score.under_segmented}")
+        print(row(cells), flush=True)
 
 
 if __name__ == "__main__":

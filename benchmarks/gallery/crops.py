@@ -1,15 +1,15 @@
-"""Choose what a gallery of a model shows: typical images and failures, a window of each, and its objects' fates."""
+"""Choose what the gallery of a model shows: typical images and failures, a window of each, a word for each object."""
 
 import csv
-from itertools import islice
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 from benchmarks.labeled_images import BenchmarkImage, labeled_images
+from cpunet.model.protocol import Model
 from cpunet.scores import object_errors, overlap, pool_scores, score_image
-from cpunet.segment import Model, segment_image
+from cpunet.segment import segment_image
 
 Window = Tuple[slice, slice]
 
@@ -17,8 +17,8 @@ CROP_PX = 200
 LETTERS = {"merged": "M", "split": "S", "missed": "?", "false": "X", "inexact": "", "tiny": "."}
 # An inexact outline is seen less easily than an object too many or too few, and must not choose the window.
 WEIGHTS = {"right": 0.0, "merged": 1.0, "split": 1.0, "missed": 1.0, "false": 1.0, "inexact": 0.2, "tiny": 0.0}
-# BBBC039's truth holds specks at the rims of nuclei; where nobody sees a nucleus, no mark should ask for one. A share
-# of the image's median area, since tissue has true nuclei of 30 pixels.
+# BBBC039's truth holds specks at the rims of nuclei, which should get no mark. A share of the image's median area,
+# since tissue has true nuclei of 30 pixels.
 TINY_SHARE = 0.1
 
 
@@ -34,7 +34,7 @@ class Scored(NamedTuple):
 
 
 class Crop(NamedTuple):
-    """A window of an image, and the objects there: what became of each, and where in the window it lies."""
+    """A window of an image, and each object in it: the word from `judge`, and its y and x in the window."""
 
     row: str
     scored: Scored
@@ -42,29 +42,20 @@ class Crop(NamedTuple):
     objects: List[Tuple[str, float, float]]
 
     def count(self, word: str) -> int:
-        """Return how many objects this became of."""
+        """Count the objects with this word."""
         return sum(each == word for each, _, _ in self.objects)
 
 
 def judge(truth: np.ndarray, prediction: np.ndarray) -> Tuple[Dict[int, str], Dict[int, str]]:
-    """Say in a word what became of each object, by the rules of `cpunet.scores.score_image`.
+    """Give each object of two label images (Y, X) a word, by the rules of `cpunet.scores.score_image`.
 
-    Parameters
-    ----------
-    truth, prediction : ndarray of shape (Y, X), integer
-        0 is background; numbers may have gaps.
-
-    Returns
-    -------
-    of_truth : dict of int to str
-        By number: right, merged, split, missed (no predicted object of its own), tiny (missed, and small) or inexact.
-    of_prediction : dict of int to str
-        Only the predicted objects that belong to no true one: false.
+    Returns two dicts by object number. A true object is right, merged, split, missed (no predicted object of its own),
+    tiny (missed, and small) or inexact. Predicted objects that belong to no true one are false; others have no word.
     """
     shared = overlap(truth, prediction)
     errors = object_errors(shared, shared.iou)
     wrong_truth, wrong_prediction = errors.wrong_truth, errors.wrong_prediction
-    # What has a partner already is no other object's.
+    # An object with a partner belongs to no other object.
     linked = (errors.inside_truth | errors.inside_prediction) & wrong_truth[:, np.newaxis] & wrong_prediction
     tiny = shared.truth_area < TINY_SHARE * np.median(shared.truth_area) if shared.truth_area.size else wrong_truth
     words = np.where(linked.any(axis=1), "inexact", np.where(tiny, "tiny", "missed"))
@@ -86,7 +77,7 @@ def density(labels: np.ndarray, weights: Dict[int, float]) -> np.ndarray:
 
 
 def fullest_window(weights: np.ndarray, size: int = CROP_PX) -> Window:
-    """Find the square, of `size` pixels or as the image is, with the largest sum; of equal ones the middle one."""
+    """Find the square of ``size`` pixels (fewer in a small image) with the largest sum; of equals the middle one."""
     height, width = min(size, weights.shape[0]), min(size, weights.shape[1])
     total = np.pad(weights.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     sums = total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
@@ -103,7 +94,7 @@ def objects_inside(labels: np.ndarray, words: Dict[int, str], window: Window) ->
 
 
 def crop_of(scored: Scored, row: str) -> Crop:
-    """Choose a window: the one with most objects of a typical image, the one with most mistakes of a failure."""
+    """Choose the window with most objects in a typical image, or with most mistakes in a failure."""
     truth, prediction = scored.truth.labels, scored.prediction
     of_truth, of_prediction = judge(truth, prediction)
     if row == "typical":
@@ -118,15 +109,8 @@ def crop_of(scored: Scored, row: str) -> Crop:
 def choose(scored: Sequence[Scored]) -> List[Crop]:
     """Choose crops from images of one set and kind, no image twice.
 
-    Parameters
-    ----------
-    scored : sequence of Scored
-
-    Returns
-    -------
-    list of Crop
-        Typical: the images with the median score and the upper quartile. Failures, from the lower third: the image
-        with the lowest score, and the lowest with another mistake in front.
+    Typical are the images with the median score and the upper quartile. Failures come from the lower third: the image
+    with the lowest score, and the lowest with another main mistake.
     """
     order = sorted(scored, key=lambda each: (each.mean_f1, each.truth.id))
     low = max(1, len(order) // 3) if len(order) > 1 else 0
@@ -141,12 +125,12 @@ def main_mistake(crop: Crop) -> str:
     return max(LETTERS, key=lambda word: crop.count(word) * WEIGHTS[word])
 
 
-def score_set(folder: Path, kind: str, model: Model, at_most: Optional[int] = None) -> List[Scored]:
-    """Segment and score the validation images of a kind, without those whose file was trained on under their name."""
+def score_set(folder: Path, kind: str, model: Model) -> List[Scored]:
+    """Segment and score the validation images of a kind, except those whose file was also trained on."""
     with (folder / "index.csv").open(newline="", encoding="utf-8") as stream:
         trained = {row["id"] for row in csv.DictReader(stream) if row["split"] == "train"}
     scored = []
-    for truth in islice((each for each in labeled_images(folder, "val", kind) if each.id not in trained), at_most):
+    for truth in (each for each in labeled_images(folder, "val", kind) if each.id not in trained):
         prediction = segment_image(truth.image, model).labels
         score = pool_scores([score_image(truth.labels, prediction)])
         scored.append(Scored(folder.name, kind, truth, prediction, score.mean_f1, score.f1[0.7]))
@@ -154,6 +138,6 @@ def score_set(folder: Path, kind: str, model: Model, at_most: Optional[int] = No
 
 
 def found_there(crop: Crop) -> str:
-    """Count what became of the objects in a crop."""
+    """Count the objects of a crop by their words."""
     counts = [f"{crop.count(word)} {word}" for word in ("right", *LETTERS) if crop.count(word)]
     return ", ".join(counts) or "nothing to find"

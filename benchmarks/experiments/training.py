@@ -1,7 +1,7 @@
 """Train the rows of an experiment one after the other, and score each on validation images: docs/models.md.
 
-In the training environment: ``python -m benchmarks.training_experiments benchmarks/experiments/*.yaml --data DATA``.
-A row that was stopped goes on where it was; one that is done is not done again.
+In the training environment: ``python -m benchmarks.experiments.training benchmarks/experiments/*.yaml --data DATA``.
+A row that was stopped goes on where it was. A finished row is only printed.
 """
 
 from __future__ import annotations
@@ -16,13 +16,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.resized_images import resized
+from benchmarks.labeled_images import resized
+from benchmarks.markdown import header, row
 from cpunet.export.to_onnx import write_onnx
 from cpunet.export.training_card import card_from_training, scores_for_card
 from cpunet.files.images import written_beside
+from cpunet.model.card import Postprocessing
+from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
+from cpunet.options import Options
 from cpunet.scores import ImageScores, pool_scores, score_image
-from cpunet.segment import Model, Options, segment_image
+from cpunet.segment import segment_image
 from cpunet.training.config import read_config, source_names
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image, rows_of_split
 from cpunet.training.evaluation.torch_model import score_images
@@ -31,14 +35,12 @@ from cpunet.training.network.summary import summarize
 from cpunet.training.network.unet import Probabilities
 from cpunet.training.weights import WEIGHTS_FILE, load_trained
 
-# Thresholds are tuned on every fourth validation image, and sizes other than the own are tried on every fifth: the
-# search takes longer than a short training.
+# Thresholds are tuned on every fourth validation image, and other sizes are tried on every fifth: the search takes
+# longer than a short training.
 TUNED_ON, RESIZED = 4, 5
 FACTORS = (0.5, 2.0)
-HEADER = (
-    "| row | CPU minutes | million parameters | thousand multiply-accumulates a pixel "
-    "| BBBC039 mean F1 | mAP | over / under | DSB 2018 mean F1 | mAP | over / under | F1 at 0.7, x 0.5 | x 2 |"
-)
+HEADER = ["row", "CPU minutes", "million parameters", "thousand multiply-accumulates a pixel", "BBBC039 mean F1", "mAP"]
+HEADER += ["over / under", "DSB 2018 mean F1", "mAP", "over / under", "F1 at 0.7, x 0.5", "x 2"]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -48,47 +50,37 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--data", required=True, type=Path, metavar="ROOT")
     parser.add_argument("--runs", type=Path, default=Path("runs/experiments"), metavar="DIR")
     options = parser.parse_args(arguments)
-    for config in options.configs:
-        result = options.runs / config.stem / "result.json"
+    results = {config: options.runs / config.stem / "result.json" for config in options.configs}
+    for config, result in results.items():
         if not result.exists():
-            row = experiment(config, options.data, result.parent)
+            found = experiment(config, options.data, result.parent)
             with written_beside(result) as beside:
-                beside.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
-    print(f"{HEADER}\n" + "|---" * HEADER.count("|", 1) + "|")
-    for config in options.configs:
-        row = json.loads((options.runs / config.stem / "result.json").read_text(encoding="utf-8"))
-        print(table_row(config.stem, read_config(config).description, row))
+                beside.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(header(HEADER))
+    for config, result in results.items():
+        found = json.loads(result.read_text(encoding="utf-8"))
+        print(row([f"`{config.stem}`: {read_config(config).description}", *cells(found)]))
     return 0
 
 
-def table_row(name: str, description: str, row: dict[str, Any]) -> str:
-    """Lay out what `experiment` found as a row of a Markdown table."""
-    cells = [f"`{name}`: {description}", f"{row['cpu_minutes']:.0f}", f"{row['parameters'] / 1e6:.1f}"]
-    cells.append(f"{row['macs_per_pixel'] / 1e3:.1f}")
-    for score in row["scores"].values():
-        cells += [f"{score['mean_f1']:.3f}", f"{score['mean_average_precision']:.3f}"]
-        cells.append(f"{score['over_segmented']} / {score['under_segmented']}")
-    return "| " + " | ".join([*cells, *(f"{value:.3f}" for value in row["resized"].values())]) + " |"
+def cells(found: dict[str, Any]) -> list[str]:
+    """Lay out what `experiment` found as the cells of a table row."""
+    made = [f"{found['cpu_minutes']:.0f}", f"{found['parameters'] / 1e6:.1f}", f"{found['macs_per_pixel'] / 1e3:.1f}"]
+    for score in found["scores"].values():
+        made += [f"{score['mean_f1']:.3f}", f"{score['mean_average_precision']:.3f}"]
+        made.append(f"{score['over_segmented']} / {score['under_segmented']}")
+    return made + [f"{value:.3f}" for value in found["resized"].values()]
 
 
 def experiment(path: Path, data: Path, run_folder: Path) -> dict[str, Any]:
-    """Train one row and score it.
-
-    Parameters
-    ----------
-    path : Path
-        The row's YAML.
-    data : Path
-        Folder that holds the data sets.
-    run_folder : Path
-        Gets checkpoints, weights and a model file.
+    """Train one row, described by a YAML file, and score it. Everything that is made lies in the run's folder.
 
     Returns
     -------
     dict
-        ``cpu_minutes`` of all processes of the training: what else the machine does at the time hardly changes them.
+        ``cpu_minutes`` of all processes of the training, which other work on the machine hardly changes.
         ``parameters``, and ``macs_per_pixel`` of the network; ``decoding``; ``scores`` by data set; ``resized``: F1
-        at IoU 0.7 on the first data set's images at other sizes, which the model is not told.
+        at IoU 0.7 on the first data set's images at other sizes, without rescaling.
     """
     command = [sys.executable, "-m", "cpunet", "train", str(path), "--data", str(data), "--run", str(run_folder)]
     before_s = cpu_time_of_children_s()
@@ -102,9 +94,7 @@ def experiment(path: Path, data: Path, run_folder: Path) -> dict[str, Any]:
     write_onnx(model_file, network, card)
     summary = summarize(trained.network, config.patch_size, config.precision)
     sets = rows_of_split(config.data, data, "val")
-    decoding = tune_postprocessing(
-        load_model(model_file, device="cpu"), [rows[::TUNED_ON] for rows in sets], [None for _ in sets]
-    )
+    decoding = tune(load_model(model_file, device="cpu"), sets)
     write_onnx(model_file, network, replace(card, postprocessing=decoding))
     model = load_model(model_file, device="cpu")
     return {
@@ -124,13 +114,18 @@ def experiment(path: Path, data: Path, run_folder: Path) -> dict[str, Any]:
 
 
 def cpu_time_of_children_s() -> float:
-    """Return the processor time of all processes that this one has started and that have ended, seconds."""
+    """Return the processor time, in seconds, of all processes that this one has started and that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
+def tune(model: Model, sets: Sequence[Sequence[IndexRow]]) -> Postprocessing:
+    """Tune the post-processing of a model on some of the validation images of each set."""
+    return tune_postprocessing(model, [rows[::TUNED_ON] for rows in sets], [None for _ in sets])
+
+
 def resized_scores(model: Model, rows: Sequence[IndexRow], factor: float) -> list[ImageScores]:
-    """Score a model on images at another size, which nobody rescales for it."""
+    """Score a model on images at another size, without rescaling them for it."""
     options = Options(scale=1.0)
     truths = (resized(read_labeled_image(row), factor) for row in rows)
     return [score_image(truth.labels, segment_image(truth.image, model, options).labels) for truth in truths]

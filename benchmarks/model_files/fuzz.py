@@ -1,8 +1,8 @@
-"""Break model files and cards in all ways, and see that each is read or refused: no crash, no hang, one error type.
+"""Break model files and cards in many ways, and check that each is read or refused: no crash, no hang, one error type.
 
-PYTHONPATH=plugins:. python -m benchmarks.fuzz_model_files --count 100000
+PYTHONPATH=plugins:. python -m benchmarks.model_files.fuzz --count 100000
 
-What passes all checks is handed to onnxruntime too, a sample of it, each file in a process of its own.
+A sample of the files that pass all checks is opened with onnxruntime too, each in a process of its own.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import time
 import traceback
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, List, Sequence, Tuple
 
-from benchmarks.mutations import mutated_card, mutated_file, seed_files
+from benchmarks.model_files.mutations import mutated_card, mutated_file, seed_files
 from cpunet.errors import ModelError
 from cpunet.model.card import METADATA_KEY
 from cpunet.onnx_reader.metadata import read_card
@@ -32,20 +32,17 @@ LONGEST_S = 2
 LARGEST_GROWTH_MIB = 256
 SESSION_S, SESSION_GIB = 30, 4
 PASSED, REFUSED = "passed", "refused"
+ALL_PASSED = f"card {PASSED}, network {PASSED}"
 OPENED, FAILED = 0, 3  # exit codes of the process that opens one file
 
 
-class Outcome(NamedTuple):
-    """What became of one input."""
-
-    card: str
-    network: str
-    failure: Optional[str]
-    seconds: float
-
-
 class HangError(BaseException):
-    """An input takes longer than it may; no Exception, so that nothing on the way takes it for a bad file."""
+    """An input takes longer than it may. It is no Exception, so that no handler takes it for a bad file."""
+
+
+def ring(*_: Any) -> None:
+    """Handle the signal of the timer in `outcome`."""
+    raise HangError
 
 
 def mutated(seed: int, index: int, seeds: Sequence[bytes]) -> bytes:
@@ -56,45 +53,27 @@ def mutated(seed: int, index: int, seeds: Sequence[bytes]) -> bytes:
     return mutated_file(rng, rng.choice(seeds))
 
 
-def outcome(path: Path) -> Outcome:
-    """Read a file's card and check its network, with a limit of time."""
-    began = time.perf_counter()
-    found: Dict[str, str] = {}
-    failure = None
+def outcome(path: Path) -> Tuple[str, str]:
+    """Read a file's card and check its network; return what became of both, and any failure.
+
+    More than `LONGEST_S` of processor time is a failure.
+    """
+    found = {"card": "", "network": ""}
+    failure = ""
     try:
-        with at_most(LONGEST_S):
-            for name, action in (("card", read_card), ("network", check_onnx)):
-                found[name] = REFUSED
-                with contextlib.suppress(ModelError):
-                    action(path)
-                    found[name] = PASSED
+        signal.setitimer(signal.ITIMER_PROF, LONGEST_S)
+        for name, action in (("card", read_card), ("network", check_onnx)):
+            found[name] = REFUSED
+            with contextlib.suppress(ModelError):
+                action(path)
+                found[name] = PASSED
+        signal.setitimer(signal.ITIMER_PROF, 0)
     except HangError:
-        failure = f"took longer than {LONGEST_S} s"
+        failure = f"took longer than {LONGEST_S} s of processor time"
     except BaseException:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         failure = traceback.format_exc(limit=-3)
-    return Outcome(found.get("card", ""), found.get("network", ""), failure, time.perf_counter() - began)
-
-
-@contextlib.contextmanager
-def at_most(seconds: int) -> Iterator[None]:
-    """Raise HangError in what takes longer."""
-
-    def ring(*_: Any) -> None:
-        raise HangError
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def peak_mib() -> float:
-    """Return the most memory that this process has held."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 1024
+    return "card {card}, network {network}".format(**found), failure
 
 
 def open_one(path: Path) -> int:
@@ -114,10 +93,10 @@ def open_one(path: Path) -> int:
 
 
 def opened(content: bytes, folder: Path) -> str:
-    """Say what onnxruntime makes of a file: opened, refused, crashed or hung."""
+    """Open a file with onnxruntime in a process of its own, and return how that ended."""
     path = folder / "sample.onnx"
     path.write_bytes(content)
-    command = [sys.executable, "-m", "benchmarks.fuzz_model_files", "--open", str(path)]
+    command = [sys.executable, "-m", "benchmarks.model_files.fuzz", "--open", str(path)]
     try:
         code = subprocess.run(command, capture_output=True, timeout=SESSION_S, check=False).returncode
     except subprocess.TimeoutExpired:
@@ -126,25 +105,27 @@ def opened(content: bytes, folder: Path) -> str:
 
 
 def fuzz(seed: int, first: int, count: int, sample: int, folder: Path) -> List[str]:
-    """Feed inputs first..first+count-1, print what became of them, and return the failures."""
+    """Check the inputs first..first+count-1, print how many passed or were refused, and return the failures."""
+    signal.signal(signal.SIGPROF, ring)
     seeds = seed_files()
     counts: Counter[str] = Counter()
     failures, passed, slowest = [], [], 0.0
     path = folder / "model.onnx"
-    start, before = time.perf_counter(), peak_mib()
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for index in range(first, first + count):
         content = mutated(seed, index, seeds)
         path.write_bytes(content)
-        found = outcome(path)
-        counts[f"card {found.card}, network {found.network}"] += 1
-        slowest = max(slowest, found.seconds)
-        if found.failure:
-            failures.append(f"seed {seed}, input {index} ({len(content)} bytes): {found.failure}")
-        elif (found.card, found.network) == (PASSED, PASSED) and content not in seeds:
+        began = time.perf_counter()
+        found, failure = outcome(path)
+        slowest = max(slowest, time.perf_counter() - began)
+        counts[found] += 1
+        if failure:
+            failures.append(f"seed {seed}, input {index} ({len(content)} bytes): {failure}")
+        elif found == ALL_PASSED and content not in seeds:
             passed.append(index)
-    growth = peak_mib() - before
+    growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024  # Linux gives KiB
     if growth > LARGEST_GROWTH_MIB:
-        failures.append(f"the memory grew by {growth:.0f} MiB; {LARGEST_GROWTH_MIB} at most may be")
+        failures.append(f"the memory grew by {growth:.0f} MiB, more than the limit of {LARGEST_GROWTH_MIB}")
     print(f"{count} inputs from {len(seeds)} files and their cards, in {time.perf_counter() - start:.0f} s")
     for name, number in sorted(counts.items()):
         print(f"    {name:36} {number}")

@@ -1,0 +1,1 @@
+"""Pictures of what each model finds, and of its mistakes."""

@@ -1,0 +1,1 @@
+"""Broken model files: each must be read or refused."""

@@ -1,0 +1,21 @@
+"""What the steps need of a model."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from cpunet.model.card import ModelCard
+
+
+class Model(Protocol):
+    """A model that is ready to predict; `cpunet.model.session.OnnxModel` is one."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's description of its input, its output and how to decode it."""
+
+    def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Turn (N, C, Y, X) into probabilities (N, roles, Y, X)."""

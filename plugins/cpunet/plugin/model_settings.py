@@ -1,0 +1,211 @@
+"""Which model finds the objects: its settings, its file and its card."""
+
+from __future__ import annotations
+
+import functools
+import html
+import os
+from pathlib import Path
+from typing import Any, List, Optional, Sequence, Tuple
+
+from cellprofiler_core.setting import HTMLText
+from cellprofiler_core.setting.choice import Choice
+from cellprofiler_core.setting.do_something import DoSomething
+from cellprofiler_core.setting.text import Directory, Filename
+
+from cpunet.errors import ModelError
+from cpunet.model.card import ModelCard
+from cpunet.model.describe import describe
+from cpunet.model.ensemble import average_cards, average_models
+from cpunet.model.find import DEFAULT_MODEL, find_model, list_models
+from cpunet.model.session import load_model
+from cpunet.model.without_card import has_card
+from cpunet.onnx_reader.metadata import read_card, sha256
+from cpunet.plugin.cardless_settings import CardlessSettings
+from cpunet.plugin.dialogs import ask_for_folder, show_lines
+from cpunet.plugin.host import prefer_models_folder, preferred_models_folder
+from cpunet.plugin.measurements import ModelUsed
+
+MODEL_FROM_FILE = "A model file of your own"
+
+
+class ModelSettings:
+    """The settings of the model and their meaning. Further models are named in the advanced settings."""
+
+    def __init__(self) -> None:
+        self.name = Choice(
+            "Select the model",
+            model_choices(),
+            choices_fn=lambda pipeline: model_choices(),
+            doc=f"""\
+The network that finds the objects.
+
+-  *{DEFAULT_MODEL}:* nuclei stained with a fluorescent dye (DAPI, Hoechst and
+   similar), bright on a dark background.
+-  *nuclei_fluorescence_int8:* the same model in 8-bit integers. It is as accurate, and faster on CPUs that have
+   VNNI instructions.
+-  *nuclei_generalist:* nuclei in fluorescence, in unstained bright field, and in stained
+   tissue. It takes grayscale and color images. For fluorescence, *{DEFAULT_MODEL}* is better.
+-  *phase_cells:* whole adherent cells in phase contrast, without a stain.
+-  *{MODEL_FROM_FILE}:* an .onnx file that you trained and exported, or were given.
+
+Other names in the list are .onnx files in your models folder; ``docs/choose-a-model.md``
+says where this folder is. The README of each shipped model says what it was trained for and how well it works.""",
+        )
+        self.directory = Directory(
+            "Folder of the model file",
+            doc=f'*(Used only with "{MODEL_FROM_FILE}")*\n\nThe folder of the .onnx file.',
+            allow_metadata=False,
+        )
+        self.file = Filename(
+            "Name of the model file",
+            "model.onnx",
+            get_directory_fn=self.directory.get_absolute_path,
+            set_directory_fn=lambda path: self.directory.join_parts(*self.directory.get_parts_from_path(path)),
+            browse_msg="Choose a model",
+            exts=[("ONNX model (*.onnx)", "*.onnx"), ("All files (*.*)", "*.*")],
+            doc=f"""\
+*(Used only with "{MODEL_FROM_FILE}")*
+
+The .onnx file, as written by ``cpunet export``. Its model card says how
+to prepare the input and what the output means.""",
+        )
+        self.description = HTMLText("", size=(1, 3))
+        self.describe_button = DoSomething(
+            "Describe the model",
+            "Describe model",
+            lambda: show_lines("Model", self.report()),
+            doc="Shows the model card: the training images, the scores, the license and the file of the model.",
+        )
+        self.folder_button = DoSomething(
+            "Choose the folder of your models",
+            "Choose models folder",
+            choose_models_folder,
+            doc="""\
+The .onnx files in this folder appear in the list of models, in this session and in later ones. Restart
+CellProfiler before you analyze images with a model from a new folder.""",
+        )
+        self.cardless = CardlessSettings()
+
+    def visible(self) -> List[Any]:
+        """Return the settings that are shown."""
+        visible = [self.name, self.directory, self.file] if self.name.value == MODEL_FROM_FILE else [self.name]
+        if self.lacks_card():
+            visible += self.cardless.all()
+        else:
+            self.description.content = html.escape(self.one_line())
+            visible += [self.description]
+        return [*visible, self.describe_button, self.folder_button]
+
+    def path(self) -> Path:
+        """Return the path of the model file; raise ModelError if none is chosen, or no model has the name."""
+        if self.name.value != MODEL_FROM_FILE:
+            return find_model(self.name.value)
+        if not self.file.value.strip():
+            raise ModelError("No model file is chosen. Enter its name, or browse for the .onnx file.")
+        return Path(self.directory.get_absolute_path(), self.file.value)
+
+    def card(self) -> ModelCard:
+        """Return the model's own card, or that of the user's answers; raise ModelError if it cannot be used."""
+        path = self.path()
+        return card_in_file(path) or self.cardless.card(path)
+
+    def average_card(self, further: Sequence[str]) -> ModelCard:
+        """Return the card of the model and the further models together.
+
+        Raises ModelError if a model cannot be used, or they cannot be averaged.
+        """
+        cards = [self.card(), *[card_of_further(name) for name in further]]
+        return average_cards(cards) if further else cards[0]
+
+    def lacks_card(self) -> bool:
+        """Return True if the file is a model without a card, so that the user must answer for it."""
+        try:
+            return card_in_file(self.path()) is None
+        except (ModelError, OSError):
+            return False
+
+    def at_fault(self) -> Any:
+        """Return the setting to mark if the model cannot be used."""
+        if self.lacks_card():
+            return self.cardless.roles
+        return self.file if self.name.value == MODEL_FROM_FILE else self.name
+
+    def one_line(self) -> str:
+        """Return the model's description, or why there is none."""
+        try:
+            return self.card().description
+        except (ModelError, OSError) as error:
+            return str(error)
+
+    def report(self) -> List[str]:
+        """Return what the button Describe model shows."""
+        try:
+            path, card = self.path(), self.card()
+        except (ModelError, OSError) as error:
+            return [str(error)]
+        return describe(card.name if self.name.value == MODEL_FROM_FILE else self.name.value, path, card)
+
+    def used(self, further: Sequence[str]) -> ModelUsed:
+        """Return the name and checksum of the model, and further models, as they are on disk."""
+        names = [self.card().name, *[card_of_further(name).name for name in further]]
+        paths = [self.path(), *[find_model(name) for name in further]]
+        return ModelUsed(" + ".join(names), "+".join(sha256(path) for path in paths))
+
+    def open(
+        self, further: Sequence[str], device: str, threads: int, gpu_memory_bytes: Optional[int]
+    ) -> Tuple[Any, ModelUsed]:
+        """Open the model, or the mean of several; see `cpunet.model.session.load_model`.
+
+        Parameters
+        ----------
+        further : sequence of str
+            Names or paths of further models.
+        device : str
+            ``automatic``, ``cpu`` or ``cuda``.
+        threads : int
+            On the CPU; 0 uses all cores.
+        gpu_memory_bytes : int or None
+            The most that all models together may take.
+        """
+        memory = None if gpu_memory_bytes is None else gpu_memory_bytes // (1 + len(further))
+        models = [load_model(self.path(), device, threads, self.card(), memory)]
+        models += [load_model(find_model(name), device, threads, None, memory) for name in further]
+        used = ModelUsed(" + ".join(model.card.name for model in models), "+".join(model.sha256 for model in models))
+        return (models[0] if len(models) == 1 else average_models(models)), used
+
+
+def model_choices() -> List[str]:
+    """Return the names of the models that are found, the default first, and the choice of a file."""
+    return [*sorted(list_models(), key=lambda name: (name != DEFAULT_MODEL, name)), MODEL_FROM_FILE]
+
+
+def choose_models_folder() -> None:
+    """Let the user choose the folder of their models."""
+    folder = ask_for_folder("Choose the folder of your models", preferred_models_folder() or os.path.expanduser("~"))
+    if folder:
+        prefer_models_folder(folder)
+
+
+def card_of_further(name: str) -> ModelCard:
+    """Return the card of a model to average with, by its name or path; raise ModelError if it has none."""
+    path = find_model(name)
+    return card_in_file(path) or read_card(path)  # the latter says what is wrong
+
+
+def card_in_file(path: Path) -> Optional[ModelCard]:
+    """Return the card of a model file, or None if it carries none; raise ModelError if it cannot be used.
+
+    CellProfiler's window asks for the card whenever it draws the settings, so a file is read again only after it has
+    changed.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return read_card(path)  # says what is wrong
+    return _read_card_of(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=64)
+def _read_card_of(path: Path, mtime_ns: int, size: int) -> Optional[ModelCard]:
+    return read_card(path) if has_card(path) else None
