@@ -28,6 +28,8 @@ TRAINING = [
     "psutil",
     "tensorboard",
     "tqdm",
+    "pooch",
+    "requests",
     *EXPORT,
 ]
 

@@ -11,7 +11,7 @@ from skimage.transform import resize
 Labeled = TypeVar("Labeled")
 
 
-class LabeledImage(NamedTuple):
+class BenchmarkImage(NamedTuple):
     """An image and its truth, both of shape (Y, X)."""
 
     id: str
@@ -19,14 +19,14 @@ class LabeledImage(NamedTuple):
     labels: np.ndarray
 
 
-def labeled_images(folder: Path, split: str, modality: str = "") -> Iterator[LabeledImage]:
+def labeled_images(folder: Path, split: str, modality: str = "") -> Iterator[BenchmarkImage]:
     """Yield the images of one split, and of one modality unless it is empty, of a folder with an index.csv."""
     with (folder / "index.csv").open(newline="", encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if row["split"] == split and modality in ("", row["modality"])]
     for row in rows:
         name = f"{row['id']}.png"
         labels = imread(str(folder / "labels" / name)).astype(np.int32)
-        yield LabeledImage(row["id"], imread(str(folder / "images" / name)), labels)
+        yield BenchmarkImage(row["id"], imread(str(folder / "images" / name)), labels)
 
 
 def zero_to_one(image: np.ndarray) -> np.ndarray:

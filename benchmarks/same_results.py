@@ -141,8 +141,8 @@ def training(data: Path) -> Iterator[Tuple[str, str]]:
     from cpunet.export.export_model import halo_of
     from cpunet.export.to_onnx import predict_with, trace
     from cpunet.export.training_card import card_from_training
-    from cpunet.training.callbacks import read_metrics
     from cpunet.training.config import config_from_dict
+    from cpunet.training.curves import read_metrics
     from cpunet.training.network.unet import Probabilities
     from cpunet.training.train import train
     from cpunet.training.weights import load_trained

@@ -11,7 +11,7 @@ name=$3
 # 1. Bring images and labels into one layout, with a split into training and validation images.
 cpunet data import --images "$images" --labels "$labels" -o "data/$name"
 
-# 2. Look them over: the page shows diameters, twins, and labels that are broken. Errors end the walk here.
+# 2. Look them over: the page shows diameters, duplicates, and labels that are broken. Errors end the walk here.
 cpunet data check "data/$name" --report "data/$name-check.html"
 
 # 3. Plan: a configuration that fits the images and this machine, with a reason for each line.

@@ -3,7 +3,8 @@
 import torch
 
 from cpunet.training.config import config_from_dict
-from cpunet.training.weights import TrainedNetwork, build_network
+from cpunet.training.network.build import build_network
+from cpunet.training.weights import TrainedNetwork
 
 FACTS = {
     "data": [{"name": "drawn", "images": 1, "objects": 9, "sha256": "0" * 64}],

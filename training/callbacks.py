@@ -1,20 +1,113 @@
-"""What a run says of itself: how long it waited for data, and a picture of its curves."""
+"""What happens around the training steps: validation, checkpoints, early stopping, curves, and time spent waiting."""
 
 from __future__ import annotations
 
-import csv
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from matplotlib.figure import Figure
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from cpunet.files.images import written_beside
+from cpunet.options import Options
+from cpunet.scores import pool_scores
+from cpunet.training.config import TrainingConfig
+from cpunet.training.curves import draw_curves
+from cpunet.training.data.labeled_images import IndexRow
+from cpunet.training.evaluation.torch_model import TorchModel, card_for_training, score_images
+from cpunet.training.optimizers import VALIDATION_SCORE
+from cpunet.training.task import SegmentationTask
 
-CURVES_FILE = "curves.png"
+
+class ValidationScores(lightning.Callback):
+    """Segment and score whole validation images at each checkpoint, by the code that the module runs.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    sets : sequence of sequence of IndexRow
+        Validation images of each data set.
+    diameters : sequence of float or None
+        The typical diameter in each set's images, pixels; None where images keep their size.
+    """
+
+    def __init__(
+        self, config: TrainingConfig, sets: Sequence[Sequence[IndexRow]], diameters: Sequence[float | None]
+    ) -> None:
+        self.card = card_for_training(config)
+        self.activation = config.targets.activation
+        self.sets = sets
+        self.diameters = diameters
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Log the pooled scores."""
+        assert isinstance(pl_module, SegmentationTask)
+        model = TorchModel(pl_module.network, self.activation, self.card)
+        images = [
+            score
+            for rows, diameter in zip(self.sets, self.diameters, strict=True)
+            # The diameter is not measured on predictions: an untrained network finds no objects.
+            for score in score_images(model, rows, Options(diameter_px=diameter, scale=None if diameter else 1.0))
+        ]
+        # Batch normalization differs a little between devices; all must take the same decisions.
+        scores = trainer.strategy.broadcast(pool_scores(images))
+        pl_module.log(VALIDATION_SCORE, scores.mean_f1, prog_bar=True)
+        pl_module.log("val_mean_average_precision", scores.mean_average_precision)
+        for schedule in trainer.lr_scheduler_configs:
+            if schedule.reduce_on_plateau:
+                schedule.scheduler.step(scores.mean_f1)
+
+
+class LastingStop(EarlyStopping):
+    """Early stopping that a resumed run remembers."""
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Stop at once if the run had stopped before it was killed."""
+        trainer.should_stop = self.wait_count >= self.patience
+
+
+class MovableCheckpoint(ModelCheckpoint):
+    """A checkpoint callback that remembers the best score even if the run's folder was moved."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the state of a stopped run, with the folder where it is now."""
+        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+
+
+class CheckpointsWrittenBeside(TorchCheckpointIO):
+    """Write checkpoints in the run's folder and rename them; lightning moves them from /tmp, which may be cut short."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint, whole or not at all."""
+        with written_beside(Path(path)) as beside:
+            torch.save(checkpoint, beside)
+
+
+class Curves(lightning.Callback):
+    """Draw the run's loss and validation scores after each validation.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder; holds logs/version_N/metrics.csv and gets curves.png.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_fit_end(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
+        """Draw the finished run."""
+        if trainer.is_global_zero:
+            draw_curves(self.folder)
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
+        """Draw the run so far."""
+        if trainer.is_global_zero and trainer.global_step:
+            draw_curves(self.folder)
 
 
 class WaitingTime(lightning.Callback):
@@ -55,110 +148,3 @@ class WaitingTime(lightning.Callback):
         now = time.perf_counter()
         self.working_s += now - self._since
         self._since = now
-
-
-class Curves(lightning.Callback):
-    """Draw the run's loss and validation score after each validation.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's folder; holds logs/version_N/metrics.csv and gets curves.png.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def on_fit_end(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
-        """Draw the finished run."""
-        if trainer.is_global_zero:
-            draw_curves(self.folder)
-
-    def on_train_epoch_start(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
-        """Draw what there is so far."""
-        if trainer.is_global_zero and trainer.global_step:
-            draw_curves(self.folder)
-
-
-def read_metrics(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Read what all starts of a run have logged.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's folder.
-
-    Returns
-    -------
-    dict of str to list of (step, value)
-        By metric, in the order of the steps; of a step that was logged twice, since a run was killed after it, the
-        later start counts.
-    """
-    found: dict[str, dict[int, float]] = {}
-    files = sorted(folder.glob("logs/version_*/metrics.csv"), key=lambda path: int(path.parent.name.split("_")[1]))
-    for path in files:
-        with path.open(newline="", encoding="utf-8") as stream:
-            for row in csv.DictReader(stream):
-                for name, value in row.items():
-                    if name not in ("step", "epoch") and value and row["step"]:  # a full disk cuts the last line
-                        found.setdefault(name, {})[int(row["step"])] = float(value)
-    return {name: sorted(values.items()) for name, values in found.items()}
-
-
-def draw_curves(folder: Path) -> Path | None:
-    """Draw loss, learning rate and validation score against the step.
-
-    Parameters
-    ----------
-    folder : Path
-        The run's folder.
-
-    Returns
-    -------
-    Path or None
-        curves.png; None if nothing was logged yet.
-    """
-    metrics = read_metrics(folder)
-    if not metrics:
-        return None
-    path = folder / CURVES_FILE
-    with written_beside(path) as beside:
-        curves_figure(metrics).savefig(beside, dpi=110)
-    return path
-
-
-def curves_figure(metrics: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
-    """Return a figure of a run: the loss above, the validation scores below.
-
-    Parameters
-    ----------
-    metrics : mapping of str to sequence of (step, value)
-        See `read_metrics`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
-    figure = Figure(figsize=(8, 6), layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True)
-    groups = {upper: {"loss": "loss"}, lower: {"val_mean_f1": "mean F1", "val_mean_average_precision": "mAP"}}
-    for axes, names in groups.items():
-        for name, label in names.items():
-            if name in metrics:
-                steps, values = zip(*metrics[name], strict=True)
-                axes.plot(steps, values, label=label, marker="." if len(steps) < 60 else "")
-        axes.grid(alpha=0.3)
-        if axes.lines:
-            axes.legend()
-    upper.set_ylabel("loss of the training patches")
-    if upper.lines and min(value for _, value in metrics["loss"]) > 0:
-        upper.set_yscale("log")
-    rates = next((values for name, values in metrics.items() if name.startswith("lr-")), None)
-    if rates:
-        rate_axes = upper.twinx()
-        rate_axes.plot(*zip(*rates, strict=True), color="0.6", linestyle="--")
-        rate_axes.set_ylabel("learning rate (dashed)")
-    lower.set_ylabel("score of the validation images")
-    lower.set_xlabel("step")
-    lower.set_ylim(0, 1)
-    return figure

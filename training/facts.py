@@ -31,24 +31,9 @@ def data_sum(rows: Sequence[IndexRow]) -> str:
 
 
 def median_diameter(diameters: Sequence[NDArray[np.float64]], name: str) -> float:
-    """Return the median over the images of the median diameter of their objects.
+    """Return the median over the images of the median diameter of their objects, in pixels.
 
-    Parameters
-    ----------
-    diameters : sequence of ndarray of shape (n,), float64
-        Of the objects of each image, pixels.
-    name : str
-        Of their set, for the error.
-
-    Returns
-    -------
-    float
-        Pixels.
-
-    Raises
-    ------
-    DataError
-        If no image holds an object.
+    DataError if no image holds an object; `name` is that of the set, for the message.
     """
     medians = [np.median(found) for found in diameters if len(found)]
     if not medians:
@@ -57,19 +42,7 @@ def median_diameter(diameters: Sequence[NDArray[np.float64]], name: str) -> floa
 
 
 def set_diameters(config: TrainingConfig, facts: Mapping[str, Any]) -> list[float | None]:
-    """Return what a user would give as the typical diameter in each set's images.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-    facts : mapping
-        See `training_facts`.
-
-    Returns
-    -------
-    list of float or None
-        None where training left the images as they are.
-    """
+    """Return the typical diameter of each set's images, as a user would give it; None where images keep their size."""
     return [data["image_diameter_px"] if config.diameter_px else None for data in facts["data"]]
 
 

@@ -1,4 +1,4 @@
-"""Fine-tuning: begin with the weights of a model that is there, and keep some of them."""
+"""Fine-tuning: start from the weights of another model, and freeze some of them."""
 
 from __future__ import annotations
 
@@ -18,46 +18,31 @@ HEAD = "head."
 
 @dataclass(frozen=True)
 class Transfer:
-    """What a network took over from another.
+    """Which weights a network got from another.
 
     Attributes
     ----------
-    taken : int
+    transferred : int
         Tensors with the other network's values.
     new_roles : tuple of str
-        Output channels that begin at random.
+        Output channels that start with random weights.
     new_input : bool
-        Whether the first convolution begins at random, since the number of image channels differs and is not one
-        in the network that is taken over.
+        Whether the first convolution starts with random weights: the number of image channels differs, and the other
+        network has more than one.
     """
 
-    taken: int
+    transferred: int
     new_roles: tuple[str, ...]
     new_input: bool
 
     def __str__(self) -> str:
         """One line for the terminal."""
         new = [*self.new_roles, *(["the first convolution"] if self.new_input else [])]
-        return f"{self.taken} tensors taken over" + (f"; beginning at random: {', '.join(new)}" if new else "")
+        return f"{self.transferred} tensors transferred" + (f"; starting at random: {', '.join(new)}" if new else "")
 
 
 def find_weights(name_or_path: str) -> Path:
-    """Return the file with the weights of a model.
-
-    Parameters
-    ----------
-    name_or_path : str
-        A model's name or folder, or a file that `cpunet train` wrote.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ConfigError
-        If there is none.
-    """
+    """Return the weights file of a model's name or folder, or the file itself; ConfigError if there is none."""
     models = list_models()
     path = Path(name_or_path).expanduser()
     candidates = [path, path / WEIGHTS_FILE]
@@ -73,22 +58,7 @@ def find_weights(name_or_path: str) -> Path:
 
 
 def load_start(config: TrainingConfig) -> TrainedNetwork:
-    """Load the network that a configuration starts from.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-        With `start_from`.
-
-    Returns
-    -------
-    TrainedNetwork
-
-    Raises
-    ------
-    ConfigError
-        If its architecture is another one: the message says what to write into the configuration.
-    """
+    """Load the network that `config.start_from` names; ConfigError if its architecture is another one."""
     path = find_weights(config.start_from)
     start = load_trained(path)
     wanted, found = config.architecture, start.config.architecture
@@ -96,32 +66,31 @@ def load_start(config: TrainingConfig) -> TrainedNetwork:
     if different:
         there = ", ".join(f"{name}: {getattr(found, name)}" for name in different)
         raise ConfigError(
-            f"start_from: {path} is of another architecture. Write architecture: {{{there}}} into the configuration."
+            f"start_from: {path} has another architecture. Write architecture: {{{there}}} into the configuration."
         )
     return start
 
 
-def take_over(network: UNet, config: TrainingConfig, start: TrainedNetwork) -> Transfer:
-    """Copy all weights that mean the same in two networks.
+def transfer_weights(network: UNet, config: TrainingConfig, start: TrainedNetwork) -> Transfer:
+    """Copy into `network` all weights of `start` that mean the same in both.
 
     Parameters
     ----------
     network : UNet
-        Changed.
+        Changed in place.
     config : TrainingConfig
         Of `network`.
     start : TrainedNetwork
         Of the same architecture.
 
-    Returns
-    -------
-    Transfer
-
     Notes
     -----
-    Output channels are matched by their roles, if both networks have the same activation; the rest by name and
-    shape. The first convolution of a network for gray images is spread over all channels. Yosinski et al. 2014,
-    doi:10.48550/arXiv.1411.1792.
+    1. Output channels are copied role by role, if both networks have the same activation.
+    2. Other tensors are copied if name and shape agree.
+    3. The first convolution of a network for gray images is spread over all channels, each with an equal part. On a
+       gray image in all channels the output then stays the same.
+
+    Yosinski et al. 2014, doi:10.48550/arXiv.1411.1792.
     """
     own, other = network.state_dict(), start.network.state_dict()
     same_activation = config.targets.activation == start.config.targets.activation
@@ -129,42 +98,39 @@ def take_over(network: UNet, config: TrainingConfig, start: TrainedNetwork) -> T
     rows = [config.targets.roles.index(role) for role in shared]
     source_rows = [start.config.targets.roles.index(role) for role in shared]
     per_role = len(config.targets.roles)
-    taken = 0
-    new_input = False
+    transferred, new_input = 0, False
     channels, start_channels = network.in_channels, start.network.in_channels
     for name, value in other.items():
         if name.startswith(HEAD) and own[name].ndim and own[name].shape[0] % per_role == 0:
-            # A head that works at half resolution holds several rows a role, role by role.
+            # With the stem `half` the head has four rows for each role, one role after the other.
             here = own[name].unflatten(0, (per_role, -1))
             there = value.unflatten(0, (len(start.config.targets.roles), -1))
             if here.shape[1:] == there.shape[1:]:
                 here[rows] = there[source_rows]
-                taken += bool(rows)
+                transferred += bool(rows)
                 continue
         if own[name].shape == value.shape:
             own[name].copy_(value)
-            taken += 1
+            transferred += 1
         elif start_channels == 1:
-            # Each channel begins with its part of the gray image's weights: on a gray image in all channels the
-            # network begins where the other one stopped.
             own[name].copy_(value.repeat(1, channels, 1, 1) / channels)
-            taken += 1
+            transferred += 1
         else:
             new_input = True
     new_roles = tuple(role for role in config.targets.roles if role not in shared)
-    return Transfer(taken, new_roles, new_input)
+    return Transfer(transferred, new_roles, new_input)
 
 
 def freeze_encoder(network: UNet) -> None:
-    """Keep the encoder's weights as they are; its statistics stay too while it is in evaluation mode."""
+    """Stop the encoder's weights from being trained; see `keep_statistics` for its batch normalization."""
     network.encoder.requires_grad_(False)
 
 
 def keep_statistics(network: UNet) -> None:
-    """Put a frozen encoder into evaluation mode, so that its batch normalization does not move either."""
+    """Put a frozen encoder into evaluation mode, so that its batch normalization does not change either."""
     network.encoder.eval()
 
 
-def learning(network: UNet) -> list[torch.nn.Parameter]:
+def trainable_parameters(network: UNet) -> list[torch.nn.Parameter]:
     """Return the parameters that are not frozen."""
     return [parameter for parameter in network.parameters() if parameter.requires_grad]

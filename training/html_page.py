@@ -21,51 +21,33 @@ TEMPLATES = "templates"
 
 
 def picture_uri(picture: NDArray[np.uint8]) -> str:
-    """Return a picture as text for an ``img`` element.
-
-    Parameters
-    ----------
-    picture : ndarray of shape (Y, X) or (Y, X, 3), uint8
-
-    Returns
-    -------
-    str
-        A data URI that holds a PNG.
-    """
+    """Return a picture (Y, X) or (Y, X, 3), uint8, as a data URI that holds a PNG."""
     stream = io.BytesIO()
     PIL.Image.fromarray(picture).save(stream, "PNG", optimize=True)
     return _data_uri("image/png", stream.getvalue())
 
 
 def figure_uri(figure: Figure) -> str:
-    """Return a matplotlib figure as text for an ``img`` element.
+    """Return a matplotlib figure as a data URI that holds an SVG.
 
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        Made by ``Figure(...)``, not by pyplot, which would keep it in memory and look for a screen.
-
-    Returns
-    -------
-    str
-        A data URI that holds an SVG.
+    Make it by ``Figure(...)``: pyplot would keep it in memory and look for a screen.
     """
     stream = io.BytesIO()
-    # Without a date, and with names that are not drawn at random, the same figures give the same page.
+    # Without a date, and with a fixed salt instead of random names, the same figures give the same page.
     with matplotlib.rc_context({"svg.hashsalt": "cpunet"}):
         figure.savefig(stream, format="svg", bbox_inches="tight", metadata={"Date": None})
     return _data_uri("image/svg+xml", stream.getvalue())
 
 
 def write_page(path: Path, template: str, content: Mapping[str, Any]) -> None:
-    """Fill in a template of training/templates and write the page whole or not at all.
+    """Fill in a template and write the page whole or not at all.
 
     Parameters
     ----------
     path : Path
         Ends in ``.html``; its folder is made.
     template : str
-        File name, such as ``evaluation.html``; it may extend ``page.html``, which brings the style.
+        A file of training/templates, such as ``evaluation.html``; it may extend ``page.html``, which brings the style.
     content : mapping of str to object
         The template's variables. Texts are escaped: a file name cannot become markup.
     """

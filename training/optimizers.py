@@ -18,17 +18,7 @@ PLATEAU_FACTOR, RISING = 0.5, 0.1 + 1e-6
 
 
 def build_optimizer(parameters: Iterable[Parameter], config: TrainingConfig) -> Optimizer:
-    """Make the optimizer that a configuration names.
-
-    Parameters
-    ----------
-    parameters : iterable of Parameter
-        Those that learn.
-    config : TrainingConfig
-
-    Returns
-    -------
-    torch.optim.Optimizer
+    """Make the optimizer that a configuration names, for the trainable parameters.
 
     Notes
     -----
@@ -46,17 +36,7 @@ def build_optimizer(parameters: Iterable[Parameter], config: TrainingConfig) -> 
 
 
 def build_schedule(optimizer: Optimizer, config: TrainingConfig) -> dict[str, Any] | None:
-    """Make the schedule that a configuration names, as lightning takes it.
-
-    Parameters
-    ----------
-    optimizer : torch.optim.Optimizer
-    config : TrainingConfig
-
-    Returns
-    -------
-    dict or None
-        None keeps the rate as it is.
+    """Make the schedule that a configuration names, as lightning takes it; None keeps the rate constant.
 
     Notes
     -----

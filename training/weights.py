@@ -14,6 +14,7 @@ from safetensors.torch import save
 from cpunet.errors import WeightsError
 from cpunet.files.images import written_beside
 from cpunet.training.config import TrainingConfig, config_from_dict, config_to_dict
+from cpunet.training.network.build import build_network
 from cpunet.training.network.unet import UNet
 
 CONFIG_KEY, FACTS_KEY = "cpunet_config", "cpunet_facts"
@@ -39,31 +40,10 @@ class TrainedNetwork:
     facts: dict[str, Any]
 
 
-def build_network(config: TrainingConfig) -> UNet:
-    """Return the network that a configuration describes, with random weights."""
-    return UNet(config.architecture, len(config.channels), len(config.targets.roles))
-
-
 def load_trained(path: Path) -> TrainedNetwork:
-    """Read a checkpoint of a run, or a safetensors file.
+    """Read a checkpoint (``*.ckpt``) of a run, or a ``*.safetensors`` file, without running code from it.
 
-    Parameters
-    ----------
-    path : Path
-        ``*.ckpt`` or ``*.safetensors``.
-
-    Returns
-    -------
-    TrainedNetwork
-
-    Raises
-    ------
-    WeightsError
-        If the file is missing, or was not written by `cpunet train`.
-
-    Notes
-    -----
-    Neither way runs code from the file: checkpoints are read with ``weights_only``.
+    WeightsError if the file is missing, or was not written by `cpunet train`.
     """
     path = Path(path)
     if not path.is_file():
@@ -78,13 +58,7 @@ def load_trained(path: Path) -> TrainedNetwork:
 
 
 def save_trained(path: Path, trained: TrainedNetwork) -> None:
-    """Write weights, configuration and facts into one safetensors file.
-
-    Parameters
-    ----------
-    path : Path
-    trained : TrainedNetwork
-    """
+    """Write weights, configuration and facts into one safetensors file."""
     weights = {name: value.contiguous() for name, value in trained.network.state_dict().items()}
     metadata = {
         CONFIG_KEY: json.dumps(config_to_dict(trained.config), sort_keys=True),
@@ -95,17 +69,9 @@ def save_trained(path: Path, trained: TrainedNetwork) -> None:
 
 
 def with_sorted_header(content: bytes) -> bytes:
-    """Sort the header of a safetensors file, whose order is otherwise left to chance.
+    """Sort the header of a safetensors file, whose order is random, so that equal weights give equal bytes.
 
-    Parameters
-    ----------
-    content : bytes
-        A whole file: the header's length (8 bytes, the smallest first), the header (JSON), the values.
-
-    Returns
-    -------
-    bytes
-        The same weights give the same bytes, and so the same sum.
+    A file holds the header's length (8 bytes, little-endian), the header (JSON) and the values.
     """
     start = 8 + int.from_bytes(content[:8], "little")
     header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()

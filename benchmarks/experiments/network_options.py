@@ -18,9 +18,9 @@ from cpunet.export.batch_norm import fold_batch_norm
 from cpunet.export.to_onnx import trace
 from cpunet.training.config import config_from_dict
 from cpunet.training.evaluation.torch_model import card_for_training
+from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import count_macs
 from cpunet.training.network.unet import Probabilities
-from cpunet.training.weights import build_network
 
 OPTIONS = {
     "default": {},

@@ -6,7 +6,7 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from benchmarks.labeled_images import LabeledImage, labeled_images
+from benchmarks.labeled_images import BenchmarkImage, labeled_images
 from cpunet.model.protocol import Model
 from cpunet.scores import object_errors, overlap, pool_scores, score_image
 from cpunet.segment import segment_image
@@ -27,7 +27,7 @@ class Scored(NamedTuple):
 
     set: str
     kind: str
-    truth: LabeledImage
+    truth: BenchmarkImage
     prediction: np.ndarray
     mean_f1: float
     f1: float

@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from cpunet.errors import ConfigError
-from cpunet.training.fine_tune import find_weights, load_start, take_over
+from cpunet.training.fine_tune import find_weights, load_start, transfer_weights
+from cpunet.training.network.build import build_network
 from cpunet.training.network.unet import Architecture
 from cpunet.training.patches.targets import Targets
-from cpunet.training.train import SegmentationTask, train
-from cpunet.training.weights import TrainedNetwork, build_network, load_trained, save_trained
+from cpunet.training.task import SegmentationTask
+from cpunet.training.train import train
+from cpunet.training.weights import TrainedNetwork, load_trained, save_trained
 
 
 @pytest.fixture
@@ -37,8 +39,8 @@ def test_all_weights_are_taken_over(base, small_config):
     config = replace(small_config, start_from=str(base))
     start = load_start(config)
     network = build_network(config)
-    transfer = take_over(network, config, start)
-    assert transfer.taken == len(network.state_dict())
+    transfer = transfer_weights(network, config, start)
+    assert transfer.transferred == len(network.state_dict())
     assert not transfer.new_roles
     for name, value in start.network.state_dict().items():
         assert torch.equal(network.state_dict()[name], value)
@@ -48,7 +50,7 @@ def test_output_channels_are_matched_by_their_roles(base, small_config):
     config = replace(small_config, start_from=str(base), targets=Targets("foreground_boundary_distance"))
     start, network = load_start(config), build_network(config)
     before = network.head.weight.detach().clone()
-    transfer = take_over(network, config, start)
+    transfer = transfer_weights(network, config, start)
     assert transfer.new_roles == ("boundary",)
     assert "boundary" in str(transfer)
     assert torch.equal(network.head.weight[[0, 2]], start.network.head.weight[[0, 2]])
@@ -60,7 +62,7 @@ def test_classes_of_a_softmax_begin_anew(base, small_config):
     config = replace(small_config, start_from=str(base), targets=Targets("three_class"))
     network = build_network(config)
     before = network.head.weight.detach().clone()
-    assert take_over(network, config, load_start(config)).new_roles == config.targets.roles
+    assert transfer_weights(network, config, load_start(config)).new_roles == config.targets.roles
     assert torch.equal(network.head.weight, before)
 
 
@@ -76,9 +78,9 @@ def color_base(small_config, tmp_path):
 def test_another_number_of_image_channels_begins_with_a_new_first_convolution(color_base, small_config):
     config = replace(small_config, start_from=str(color_base), channels=("a", "b"))
     network = build_network(config)
-    transfer = take_over(network, config, load_start(config))
+    transfer = transfer_weights(network, config, load_start(config))
     assert transfer.new_input
-    assert transfer.taken == len(network.state_dict()) - 1
+    assert transfer.transferred == len(network.state_dict()) - 1
 
 
 @pytest.mark.parametrize("stem", ["full", "half"])
@@ -89,9 +91,9 @@ def test_a_network_for_gray_images_sees_the_same_in_a_gray_image_of_three_channe
     save_trained(tmp_path / "gray" / "weights.safetensors", TrainedNetwork(gray, gray_config, {}))
     config = replace(gray_config, start_from=str(tmp_path / "gray"), channels=("red", "green", "blue"))
     network = build_network(config).eval()
-    transfer = take_over(network, config, load_start(config))
+    transfer = transfer_weights(network, config, load_start(config))
     assert not transfer.new_input
-    assert transfer.taken == len(network.state_dict())
+    assert transfer.transferred == len(network.state_dict())
     image = torch.rand(1, 1, 32, 32)
     torch.testing.assert_close(network(image.repeat(1, 3, 1, 1)), gray(image))
 

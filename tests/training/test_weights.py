@@ -1,9 +1,14 @@
 import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
 
+from cpunet.errors import WeightsError
+from cpunet.training.train import train
 from cpunet.training.weights import load_trained, save_trained, with_sorted_header
 
 
@@ -36,3 +41,30 @@ def test_the_sorted_header_leaves_names_values_and_metadata_as_they_were(saved, 
     assert back.facts == trained.facts
     for name, value in trained.network.state_dict().items():
         assert torch.equal(back.network.state_dict()[name], value), name
+
+
+def test_weights_survive_saving(data_root, tmp_path, small_config):
+    trained = load_trained(train(replace(small_config, steps=2, validate_every=2), data_root, tmp_path))
+    save_trained(tmp_path / "copy.safetensors", trained)
+    copy = load_trained(tmp_path / "copy.safetensors")
+    assert copy.config == trained.config
+    assert copy.facts == trained.facts
+    image = torch.rand(1, 1, 32, 32)
+    torch.testing.assert_close(copy.network(image), trained.network(image))
+
+
+class Bomb:
+    def __reduce__(self):
+        return (Path.touch, (Path("exploded"),))
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("suffix", [".ckpt", ".safetensors"])
+@pytest.mark.parametrize("content", [b"", b"text", pickle.dumps(Bomb())], ids=["empty", "text", "pickle"])
+def test_files_of_strangers_are_refused_and_never_run(tmp_path, monkeypatch, suffix, content):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / f"weights{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="no weights"):
+        load_trained(path)
+    assert not (tmp_path / "exploded").exists()

@@ -35,17 +35,7 @@ class Cluster:
 
 
 def clusters_of(facts: Sequence[ImageFacts]) -> list[Cluster]:
-    """Cluster images by `ImageFacts.features`.
-
-    Parameters
-    ----------
-    facts : sequence of ImageFacts
-
-    Returns
-    -------
-    list of Cluster
-        The largest first; a single one if the images do not fall apart.
-    """
+    """Cluster images by `ImageFacts.features`, the largest cluster first; one cluster if the images do not separate."""
     if not facts:
         return []
     features = np.stack([seen.features for seen in facts])

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from cpunet.errors import DataError
 from cpunet.training.checking.appearance import Cluster, clusters_of
-from cpunet.training.checking.image_facts import ERROR, WARNING, Finding, ImageFacts, look_at
+from cpunet.training.checking.image_facts import ERROR, WARNING, DataProblem, ImageFacts, look_at
 from cpunet.training.data.duplicates import SAME_PICTURE, TESTED_SPLITS, leaking_images
 from cpunet.training.data.index import INDEX, id_fault, index_problems, read_table
 from cpunet.training.data.labeled_images import IndexRow, row_of
@@ -21,7 +21,7 @@ from cpunet.training.data.splits import KEPT_SPLIT
 from cpunet.training.importing.pairs import image_files
 
 USED_SPLITS = {"train", *TESTED_SPLITS}
-NEAR_TWIN = 0.95
+NEAR_DUPLICATE = 0.95
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class DataReport:
         All that the indices list.
     facts : tuple of ImageFacts
         Of the images that could be read.
-    findings : tuple of Finding
+    findings : tuple of DataProblem
         Errors first.
     clusters : tuple of Cluster
         Images that look alike.
@@ -44,7 +44,7 @@ class DataReport:
     folders: tuple[Path, ...]
     rows: tuple[IndexRow, ...]
     facts: tuple[ImageFacts, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[DataProblem, ...]
     clusters: tuple[Cluster, ...]
 
     @property
@@ -59,23 +59,25 @@ def check_data(folders: Sequence[Path]) -> DataReport:
     Parameters
     ----------
     folders : sequence of Path
-        The data sets that one training uses: twins are looked for across them.
+        The data sets of one training: duplicates are searched across them.
 
     Returns
     -------
     DataReport
         No problem stops it; each becomes a finding.
     """
-    findings: list[Finding] = []
+    findings: list[DataProblem] = []
     rows: list[IndexRow] = []
     facts: list[ImageFacts] = []
     for folder in folders:
         try:
             table = read_table(folder).rows
         except DataError as error:
-            findings.append(Finding(ERROR, "index", folder.name, str(error)))
+            findings.append(DataProblem(ERROR, "index", folder.name, str(error)))
             continue
-        findings += [Finding(ERROR, "index", folder.name, f"{INDEX}: {problem}") for problem in index_problems(table)]
+        findings += [
+            DataProblem(ERROR, "index", folder.name, f"{INDEX}: {problem}") for problem in index_problems(table)
+        ]
         usable = {cells["id"]: cells for cells in table if not id_fault(cells["id"])}
         of_set = [row_of(folder, cells) for cells in usable.values()]
         for row in tqdm(of_set, desc=f"check {folder.name}", unit="image", disable=None):
@@ -86,30 +88,30 @@ def check_data(folders: Sequence[Path]) -> DataReport:
         rows += of_set
     names = Counter(folder.name for folder in folders)
     findings += [
-        Finding(ERROR, "index", name, f"{count} of the folders have this name, by which sets are told apart.")
+        DataProblem(ERROR, "index", name, f"{count} of the folders have this name, which must identify a set.")
         for name, count in names.items()
         if count > 1
     ]
-    findings += [*_nothing_to_learn(folders, facts), *_group_findings(rows), *_twin_findings(rows, facts)]
+    findings += [*_nothing_to_learn(folders, facts), *_group_findings(rows), *_duplicate_findings(rows, facts)]
     clusters = clusters_of(facts)
     findings += _modality_findings(clusters)
     findings.sort(key=lambda finding: finding.severity != ERROR)
     return DataReport(tuple(folders), tuple(rows), tuple(facts), tuple(findings), tuple(clusters))
 
 
-def _split_findings(folder: Path, rows: Sequence[IndexRow]) -> Iterable[Finding]:
+def _split_findings(folder: Path, rows: Sequence[IndexRow]) -> Iterable[DataProblem]:
     splits = Counter(row.split for row in rows)
     there = ", ".join(f"{name or 'none'} {count}" for name, count in sorted(splits.items())) or "no image"
     for needed in ("train", "val"):
         if not splits[needed]:
             what = f"no image has the split {needed!r} ({there}). `cpunet data split` draws one."
-            yield Finding(ERROR, "split", folder.name, what)
+            yield DataProblem(ERROR, "split", folder.name, what)
     for name in sorted(splits.keys() - USED_SPLITS - {KEPT_SPLIT}):
         what = f"{splits[name]} images have the split {name!r}, which nothing uses"
-        yield Finding(WARNING, "split", folder.name, f"{what}; train, val, test and excluded are known.")
+        yield DataProblem(WARNING, "split", folder.name, f"{what}; train, val, test and excluded are known.")
 
 
-def _stray_files(folder: Path, rows: Sequence[IndexRow]) -> Iterable[Finding]:
+def _stray_files(folder: Path, rows: Sequence[IndexRow]) -> Iterable[DataProblem]:
     ids = {row.id for row in rows}
     for sub in ("images", "labels"):
         if not (folder / sub).is_dir():
@@ -117,17 +119,17 @@ def _stray_files(folder: Path, rows: Sequence[IndexRow]) -> Iterable[Finding]:
         strays = [path.name for path in image_files(folder / sub) if path.stem not in ids]
         if strays:
             what = f"{len(strays)} files in {sub}/ are not in {INDEX} and not used, such as {strays[0]}."
-            yield Finding(WARNING, "stray", folder.name, what)
+            yield DataProblem(WARNING, "stray", folder.name, what)
 
 
-def _nothing_to_learn(folders: Sequence[Path], facts: Sequence[ImageFacts]) -> Iterable[Finding]:
+def _nothing_to_learn(folders: Sequence[Path], facts: Sequence[ImageFacts]) -> Iterable[DataProblem]:
     for folder in folders:
         trained = [seen for seen in facts if seen.row.folder == folder and seen.row.split == "train"]
         if trained and not any(len(seen.diameters_px) for seen in trained):
-            yield Finding(ERROR, "split", folder.name, f"none of the {len(trained)} train images has an object.")
+            yield DataProblem(ERROR, "split", folder.name, f"none of the {len(trained)} train images has an object.")
 
 
-def _group_findings(rows: Sequence[IndexRow]) -> Iterable[Finding]:
+def _group_findings(rows: Sequence[IndexRow]) -> Iterable[DataProblem]:
     groups: dict[tuple[Path, str], list[IndexRow]] = defaultdict(list)
     for row in rows:
         if row.group and row.split in USED_SPLITS:
@@ -136,17 +138,17 @@ def _group_findings(rows: Sequence[IndexRow]) -> Iterable[Finding]:
         splits = {row.split for row in members}
         if len(splits) > 1:
             what = f"the group {group!r} is in {' and '.join(sorted(splits))}; its images must stay on one side."
-            yield Finding(ERROR, "group", folder.name, f"{what} `cpunet data split` keeps groups together.")
+            yield DataProblem(ERROR, "group", folder.name, f"{what} `cpunet data split` keeps groups together.")
 
 
-def _twin_findings(rows: Sequence[IndexRow], facts: Sequence[ImageFacts]) -> Iterable[Finding]:
+def _duplicate_findings(rows: Sequence[IndexRow], facts: Sequence[ImageFacts]) -> Iterable[DataProblem]:
     known = leaking_images(rows)
     used = [seen for seen in facts if seen.row.split in USED_SPLITS]
     by_pixels: dict[str, list[ImageFacts]] = defaultdict(list)
     for seen in used:
         by_pixels[seen.pixels].append(seen)
     exact = {(first.row.key, second.row.key) for same in by_pixels.values() for first, second in combinations(same, 2)}
-    for first, second, likeness in near_twins(used):
+    for first, second, likeness in near_duplicates(used):
         same = (first.row.key, second.row.key) in exact
         how = "the same pixels" if same else f"nearly the same picture (correlation {likeness:.3f})"
         what = f"{how} as {'/'.join(second.row.key)} ({first.row.split} and {second.row.split})"
@@ -158,26 +160,24 @@ def _twin_findings(rows: Sequence[IndexRow], facts: Sequence[ImageFacts]) -> Ite
                 what += "; the index says so, and it is left out of training."
             else:
                 severity = ERROR if likeness > SAME_PICTURE else WARNING
-                what += "; so that is tested which was trained on. Name its twin in duplicate_of, or exclude one."
+                what += "; so that is tested which was trained on. Name its duplicate in duplicate_of, or exclude one."
         elif "test" in splits and len(splits) > 1:
             what += "; settings chosen on one are tested on the other."
         else:
             what += "; it counts twice."
-        yield Finding(severity, "twin" if same else "near-twin", "/".join(first.row.key), what, (first.row, second.row))
+        yield DataProblem(
+            severity, "duplicate" if same else "near-duplicate", "/".join(first.row.key), what, (first.row, second.row)
+        )
 
 
-def near_twins(facts: Sequence[ImageFacts]) -> list[tuple[ImageFacts, ImageFacts, float]]:
-    """Find images that show the same, whatever their bit depth, contrast and size.
-
-    Parameters
-    ----------
-    facts : sequence of ImageFacts
+def near_duplicates(facts: Sequence[ImageFacts]) -> list[tuple[ImageFacts, ImageFacts, float]]:
+    """Find images that show the same, independent of bit depth, contrast and size.
 
     Returns
     -------
     list of (ImageFacts, ImageFacts, float)
-        Pairs, and the correlation of their fine structure, `NEAR_TWIN`..1; 1 for the same pixels. A turned or mirrored
-        copy is not found. Even images show nothing, and are nobody's twins.
+        Pairs, and the correlation of their fine structure, `NEAR_DUPLICATE`..1; 1 for the same pixels. Rotated and
+        mirrored copies are not found. Images of one value have no structure and no duplicates.
     """
     facts = [seen for seen in facts if seen.thumbnail.any()]
     if not facts:
@@ -190,12 +190,12 @@ def near_twins(facts: Sequence[ImageFacts]) -> list[tuple[ImageFacts, ImageFacts
         same = pixels[position + 1 :] == seen.pixels
         found += [
             (seen, facts[position + 1 + offset], 1.0 if same[offset] else float(likeness[offset]))
-            for offset in np.flatnonzero(same | (likeness > NEAR_TWIN))
+            for offset in np.flatnonzero(same | (likeness > NEAR_DUPLICATE))
         ]
     return found
 
 
-def _modality_findings(clusters: Sequence[Cluster]) -> Iterable[Finding]:
+def _modality_findings(clusters: Sequence[Cluster]) -> Iterable[DataProblem]:
     """Point at images that look like those of another modality than their own."""
     home: dict[str, Cluster] = {}
     for cluster in clusters:
@@ -209,4 +209,4 @@ def _modality_findings(clusters: Sequence[Cluster]) -> Iterable[Finding]:
                 strays = tuple(seen.row for seen in cluster.facts if seen.row.modality == modality)
                 first = "/".join(strays[0].key)
                 what = f"{count} images of modality {modality!r}, {first} first, look like cluster {number}"
-                yield Finding(WARNING, "modality", "all sets", f"{what}, which is mostly {usual!r}.", strays[:2])
+                yield DataProblem(WARNING, "modality", "all sets", f"{what}, which is mostly {usual!r}.", strays[:2])

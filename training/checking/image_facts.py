@@ -1,4 +1,4 @@
-"""What one image of a data set and its labels are, and what is wrong with them."""
+"""Measure one image of a data set and its labels, and find what is wrong with them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.measure import label as connected
 
 from cpunet.errors import ImageError
 from cpunet.files.images import gray_of_equal_colors, read_image
-from cpunet.training.checking.label_warnings import Said, label_warnings
 from cpunet.training.data.duplicates import THUMBNAIL_PX, fine_structure, pixel_sum
 from cpunet.training.data.labeled_images import SUFFIXES, IndexRow, check_labels, object_diameters
 from cpunet.training.importing.data_set import OVERLAP_FIELD
 
 ERROR, WARNING = "error", "warning"
+SPECK_PX = 10
+# A kind and a sentence.
+Warned = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Finding:
+class DataProblem:
     """Something that is wrong with a data set.
 
     Attributes
@@ -46,7 +49,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What an image is that could be read.
+    """Measurements of an image that could be read.
 
     Attributes
     ----------
@@ -63,7 +66,7 @@ class ImageFacts:
     features : ndarray of shape (F,), float64
         See `appearance`.
     thumbnail : ndarray of shape (THUMBNAIL_PX, THUMBNAIL_PX), float32
-        Fine structure, mean 0 and length 1, or all 0; twins correlate.
+        Fine structure, mean 0 and length 1, or all 0; that of duplicates correlates.
     """
 
     row: IndexRow
@@ -76,20 +79,20 @@ class ImageFacts:
     thumbnail: NDArray[np.float32]
 
 
-def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, list[Finding]]:
-    """Read an image and its labels, and say all that is wrong with them.
+def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, list[DataProblem]]:
+    """Read an image and its labels, and list all problems.
 
     Parameters
     ----------
     row : IndexRow
     cells : dict of str to str
-        The row of index.csv, whose numbers are compared with the files.
+        The row of index.csv; its numbers are compared with the files.
 
     Returns
     -------
     facts : ImageFacts or None
         None if a file cannot be used.
-    findings : list of Finding
+    findings : list of DataProblem
     """
     where = "/".join(row.key)
     findings = []
@@ -98,18 +101,18 @@ def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, li
         there = [path for suffix in SUFFIXES if (path := row.folder / folder / f"{row.id}{suffix}").is_file()]
         if len(there) > 1:
             names = " and ".join(path.name for path in there)
-            findings.append(Finding(ERROR, "file", where, f"{folder}/ holds {names}; which of them counts?"))
+            findings.append(DataProblem(ERROR, "file", where, f"{folder}/ holds {names}; which of them counts?"))
         path = row.image_path if folder == "images" else row.labels_path
         try:
             arrays.append(read_image(path))
         except ImageError as error:
-            findings.append(Finding(ERROR, "file", where, str(error)))
+            findings.append(DataProblem(ERROR, "file", where, str(error)))
     if len(arrays) < 2:
         return None, findings
     image, labels = gray_of_equal_colors(arrays[0]), arrays[1]
     for kind, problem in (("image", _image_problem(image)), ("labels", check_labels(labels, image))):
         if problem:
-            return None, [*findings, Finding(ERROR, kind, where, problem)]
+            return None, [*findings, DataProblem(ERROR, kind, where, problem)]
     facts = ImageFacts(
         row,
         image.shape,
@@ -120,8 +123,8 @@ def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, li
         appearance(image),
         fine_structure(image, THUMBNAIL_PX),
     )
-    said = [*_image_warnings(image), *label_warnings(labels), *_index_warnings(facts, cells)]
-    return facts, [*findings, *(Finding(WARNING, kind, where, sentence, (row,)) for kind, sentence in said)]
+    warnings = [*_image_warnings(image), *label_warnings(labels), *_index_warnings(facts, cells)]
+    return facts, [*findings, *(DataProblem(WARNING, kind, where, sentence, (row,)) for kind, sentence in warnings)]
 
 
 def used_bits(image: NDArray[np.generic]) -> int:
@@ -132,7 +135,7 @@ def used_bits(image: NDArray[np.generic]) -> int:
 
 
 def appearance(image: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Describe how an image looks, whatever its bit depth, by six numbers of 0 to about 1.
+    """Describe how an image looks, independent of its bit depth, by six numbers of 0 to about 1.
 
     Parameters
     ----------
@@ -162,17 +165,17 @@ def _image_problem(image: NDArray[np.generic]) -> str:
     return ""
 
 
-def _image_warnings(image: NDArray[np.generic]) -> list[Said]:
-    said = []
+def _image_warnings(image: NDArray[np.generic]) -> list[Warned]:
+    warnings = []
     if np.issubdtype(image.dtype, np.floating) and not np.isfinite(image).all():
-        said.append(("pixels", f"{int((~np.isfinite(image)).sum())} pixels are no number (NaN or infinite)."))
+        warnings.append(("pixels", f"{int((~np.isfinite(image)).sum())} pixels are no number (NaN or infinite)."))
     if image.min() == image.max():
-        said.append(("pixels", f"every pixel of the image is {image.flat[0]}."))
-    return said
+        warnings.append(("pixels", f"every pixel of the image is {image.flat[0]}."))
+    return warnings
 
 
-def _index_warnings(facts: ImageFacts, cells: dict[str, str]) -> list[Said]:
-    said = []
+def _index_warnings(facts: ImageFacts, cells: dict[str, str]) -> list[Warned]:
+    warnings = []
     found: dict[str, Any] = {
         "height": facts.shape[0],
         "width": facts.shape[1],
@@ -182,8 +185,40 @@ def _index_warnings(facts: ImageFacts, cells: dict[str, str]) -> list[Said]:
     }
     for name, value in found.items():
         if cells.get(name) and cells[name] != str(value):
-            said.append(("index", f"index.csv says {name} {cells[name]}, and the files say {value}."))
+            warnings.append(("index", f"index.csv says {name} {cells[name]}, and the files say {value}."))
     overlap = cells.get(OVERLAP_FIELD) or "0"
     if overlap != "0":
-        said.append(("overlap", f"when imported, {overlap} pixels lay in two objects at once."))
-    return said
+        warnings.append(("overlap", f"when imported, {overlap} pixels lay in two objects at once."))
+    return warnings
+
+
+def label_warnings(labels: NDArray[np.integer]) -> list[Warned]:
+    """Find labels that can be read but are likely wrong: none at all, objects in pieces, and specks.
+
+    Examples
+    --------
+    >>> label_warnings(np.array([[1] * 12 + [0, 1], [0] * 14]))
+    [('pieces', '1 object (1) in several pieces: two under one number, or stray pixels.')]
+    """
+    numbers, dense = np.unique(np.append(labels.ravel(), labels.dtype.type(0)), return_inverse=True)
+    if len(numbers) == 1:
+        return [("empty", "no object. Correct if the image shows none; otherwise its labels are missing.")]
+    labels = dense[:-1].reshape(labels.shape)  # 0..n, however large the numbers are
+    pieces = connected(labels, background=0, connectivity=2)
+    object_of_piece = np.zeros(pieces.max() + 1, np.int64)
+    object_of_piece[pieces.ravel()] = labels.ravel()
+    count = np.bincount(object_of_piece[1:], minlength=len(numbers))
+    area = np.bincount(labels.ravel(), minlength=len(numbers))
+    return [
+        (kind, f"{_objects(numbers[1:][broken])} {how}")
+        for kind, broken, how in (
+            ("pieces", count[1:] > 1, "in several pieces: two under one number, or stray pixels."),
+            ("specks", area[1:] < SPECK_PX, f"of less than {SPECK_PX} pixels."),
+        )
+        if broken.any()
+    ]
+
+
+def _objects(numbers: NDArray[np.integer]) -> str:
+    shown = ", ".join(str(number) for number in numbers[:5]) + (" ..." if len(numbers) > 5 else "")
+    return f"{len(numbers)} object{'s' if len(numbers) > 1 else ''} ({shown})"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cpunet.files.images import gray_of_equal_colors, read_image
 from cpunet.files.overlay import draw_outlines, gray_picture
 from cpunet.training.checking.check import DataReport
-from cpunet.training.checking.image_facts import ERROR, Finding, ImageFacts
+from cpunet.training.checking.image_facts import ERROR, DataProblem, ImageFacts
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
 from cpunet.training.html_page import figure_uri, picture_uri, write_page
 
@@ -22,17 +22,7 @@ PICTURED_OF_A_KIND, EXAMPLES = 4, 4
 
 
 def set_table(report: DataReport) -> list[dict[str, str]]:
-    """Sum each data set up in a row.
-
-    Parameters
-    ----------
-    report : DataReport
-
-    Returns
-    -------
-    list of dict of str to str
-        One a set, by the columns' heads.
-    """
+    """Sum up each data set in a row, by the heads of the columns."""
     table = []
     for folder in report.folders:
         rows = [row for row in report.rows if row.folder == folder]
@@ -60,17 +50,7 @@ def set_table(report: DataReport) -> list[dict[str, str]]:
 
 
 def report_text(report: DataReport) -> str:
-    """Write the report for a terminal.
-
-    Parameters
-    ----------
-    report : DataReport
-
-    Returns
-    -------
-    str
-        Each error in a line; warnings of one kind and set together.
-    """
+    """Write the report for a terminal: each error in a line; warnings of one kind and set together."""
     lines = []
     for row in set_table(report):
         lines.append(row["set"])
@@ -83,7 +63,7 @@ def report_text(report: DataReport) -> str:
             + f"), such as {'/'.join(cluster.facts[0].row.key)}"
             for number, cluster in enumerate(report.clusters, start=1)
         ]
-    alike: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    alike: dict[tuple[str, str], list[DataProblem]] = defaultdict(list)
     for finding in report.findings:
         if finding.severity == ERROR:
             lines.append(f"{finding.severity:<8} {finding.kind}: {finding.where}: {finding.what}")
@@ -100,22 +80,15 @@ def report_text(report: DataReport) -> str:
 
 
 def verdict(report: DataReport) -> str:
-    """Say in a sentence whether training may start."""
+    """Return a sentence that says whether training may start."""
     warnings = len(report.findings) - report.errors
     begin = "Training may not start" if report.errors else "Training may start"
     return f"{begin}: {report.errors} errors, {warnings} warnings."
 
 
 def write_report(report: DataReport, path: Path) -> None:
-    """Write the report as one HTML file with pictures, which opens offline.
-
-    Parameters
-    ----------
-    report : DataReport
-    path : Path
-        Ends in ``.html``.
-    """
-    of_kind: dict[str, list[Finding]] = defaultdict(list)
+    """Write the report as one ``.html`` file with pictures, which opens offline."""
+    of_kind: dict[str, list[DataProblem]] = defaultdict(list)
     for finding in report.findings:
         if finding.picture:
             of_kind[finding.kind].append(finding)
@@ -161,7 +134,7 @@ def _histogram(facts: Sequence[ImageFacts]) -> Figure:
     return figure
 
 
-def _pictured(finding: Finding) -> dict[str, object]:
+def _pictured(finding: DataProblem) -> dict[str, object]:
     return {
         "severity": finding.severity,
         "kind": finding.kind,
@@ -172,7 +145,7 @@ def _pictured(finding: Finding) -> dict[str, object]:
 
 
 def _look(row: IndexRow, outlined: bool = False) -> NDArray[np.uint8]:
-    """Draw an image small, with its objects if wanted."""
+    """Draw a small picture of an image, with the outlines of its objects if `outlined`."""
     image = gray_of_equal_colors(read_image(row.image_path))
     step = max(1, -(-max(image.shape[:2]) // PICTURE_PX))
     small = image[::step, ::step]

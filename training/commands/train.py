@@ -11,11 +11,14 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from cpunet.errors import ConfigError
 from cpunet.training.config import TrainingConfig, read_config
+from cpunet.training.data.index import data_sets_below
+from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import summarize
-from cpunet.training.planning.plan import data_sets_below, make_plan, this_machine, write_plan
+from cpunet.training.planning.machine import this_machine
+from cpunet.training.planning.plan import make_plan
+from cpunet.training.planning.plan_file import plan_as_text, write_plan
 from cpunet.training.planning.sanity_check import PATCHES_FILE, check_training
 from cpunet.training.train import train
-from cpunet.training.weights import build_network
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,12 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Plan, check or train, and return 1 if a check failed."""
     if arguments.plan:
-        return plan(arguments)
-    config = with_choices(read_config(arguments.config), arguments)
+        return _plan(arguments)
+    config = _with_choices(read_config(arguments.config), arguments)
     run_folder = arguments.run or Path("runs") / config.name
     print(f"network: {summarize(build_network(config), config.patch_size, config.precision)}")
     if arguments.check:
-        return check(config, arguments.data, run_folder)
+        return _check(config, arguments.data, run_folder)
     try:
         weights = train(config, arguments.data, run_folder)
     except torch.OutOfMemoryError:
@@ -65,34 +68,25 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def with_choices(config: TrainingConfig, arguments: argparse.Namespace) -> TrainingConfig:
-    """Return a configuration with what the command line says; what it leaves out stays."""
+def _with_choices(config: TrainingConfig, arguments: argparse.Namespace) -> TrainingConfig:
+    """Return a configuration with the values that the command line gives."""
     given = {"start_from": arguments.start_from, "frozen": arguments.freeze, "steps": arguments.steps}
     return replace(config, **{name: value for name, value in given.items() if value not in (None, "")})
 
 
-def plan(arguments: argparse.Namespace) -> int:
-    """Write a configuration and print its reasons."""
-    folders = data_sets_below(arguments.data, arguments.sets)
+def _plan(arguments: argparse.Namespace) -> int:
     given = {"steps": arguments.steps, "frozen": arguments.freeze}
-    planned = make_plan(
-        arguments.config.stem,
-        folders,
-        this_machine(),
-        arguments.start_from,
-        {name: value for name, value in given.items() if value is not None},
-    )
-    write_plan(arguments.config, planned)
-    for name, reason in planned.reasons.items():
-        print(f"{name}: {planned.content[name]}\n    {reason}")
-    print(f"network: {planned.summary}\nwritten: {arguments.config}")
+    given = {name: value for name, value in given.items() if value is not None}
+    folders = data_sets_below(arguments.data, arguments.sets)
+    plan = make_plan(arguments.config.stem, folders, this_machine(), arguments.start_from, given)
+    write_plan(arguments.config, plan)
+    print(f"{plan_as_text(plan)}\nwritten: {arguments.config}")
     return 0
 
 
-def check(config: TrainingConfig, root: Path, run_folder: Path) -> int:
+def _check(config: TrainingConfig, root: Path, run_folder: Path) -> int:
     """Run the sanity checks; return 0 if training may begin, else 1."""
-    findings = check_training(config, root, run_folder)
-    for finding in findings:
-        print(f"{'ok    ' if finding.passed else 'FAILED'} {finding.text}")
+    checks = check_training(config, root, run_folder)
+    print("\n".join(map(str, checks)))
     print(f"look at {run_folder / PATCHES_FILE}: image, outlines, each target, and pixel weights, after augmentation")
-    return 0 if all(finding.passed for finding in findings) else 1
+    return 0 if all(check.passed for check in checks) else 1

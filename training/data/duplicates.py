@@ -24,12 +24,7 @@ Key = tuple[str, str]
 
 
 def leaking_images(rows: Iterable[IndexRow]) -> set[Key]:
-    """Find the images that must not be trained on, because the same pixels are tested on elsewhere.
-
-    Parameters
-    ----------
-    rows : iterable of IndexRow
-        Of all sets together.
+    """Find the images that must not be trained on, because a duplicate is tested on.
 
     Returns
     -------
@@ -39,27 +34,22 @@ def leaking_images(rows: Iterable[IndexRow]) -> set[Key]:
     rows = list(rows)
     tested = {row.key for row in rows if row.split in TESTED_SPLITS}
     leaks = tested & {row.key for row in rows if row.split not in TESTED_SPLITS}  # ids that stand there twice
-    return leaks.union(*(family for family in twin_families(rows) if family & tested))
+    return leaks.union(*(family for family in duplicate_families(rows) if family & tested))
 
 
-def twin_families(rows: Iterable[IndexRow]) -> list[set[Key]]:
-    """Put together the images that are the same, as far as `duplicate_of` says so.
-
-    Parameters
-    ----------
-    rows : iterable of IndexRow
-        Of all sets together.
+def duplicate_families(rows: Iterable[IndexRow]) -> list[set[Key]]:
+    """Group the images of all sets that are duplicates according to `duplicate_of`.
 
     Returns
     -------
     list of set of (set, id)
-        Families of two images or more. Two twins of a third are of one family.
+        Families of two images or more; duplicates of one image are one family.
 
     Notes
     -----
     `duplicate_of` is an id, or <set>/<id>. It may be the name of the publisher's file: BBBC039 calls
-    IXMtest_K12_s7 by IXMtest_K12_s7_w1 and a random suffix. Two images that name one twin are of one
-    family even if that twin is not given.
+    IXMtest_K12_s7 by IXMtest_K12_s7_w1 and a random suffix. Two images that name one duplicate are one
+    family even if that duplicate is not among the images.
     """
     rows = list(rows)
     keys = {row.key for row in rows}
@@ -70,13 +60,13 @@ def twin_families(rows: Iterable[IndexRow]) -> list[set[Key]]:
             continue
         folder, _, name = row.duplicate_of.rpartition("/")
         names = (name, name.partition("_w1")[0])
-        twins = {(other, each) for other in ({folder} if folder else sets) for each in names} & keys
-        pairs += [(row.key, twin) for twin in (twins or {(folder, names[1])}) - {row.key}]
+        duplicates = {(other, each) for other in ({folder} if folder else sets) for each in names} & keys
+        pairs += [(row.key, duplicate) for duplicate in (duplicates or {(folder, names[1])}) - {row.key}]
     return [family & keys for family in joined(pairs) if len(family & keys) > 1]
 
 
 def joined(pairs: Iterable[tuple[Key, Key]]) -> list[set[Key]]:
-    """Join pairs that share a member into families, which share none."""
+    """Join pairs that share a member into families that share none."""
     families: dict[Key, set[Key]] = {}
     for first, second in pairs:
         family = families.get(first, {first}) | families.get(second, {second})
@@ -85,17 +75,7 @@ def joined(pairs: Iterable[tuple[Key, Key]]) -> list[set[Key]]:
 
 
 def pixel_sum(image: NDArray[np.generic]) -> str:
-    """Return a sum that two images share if their pixels are the same, whatever their type or file format.
-
-    Parameters
-    ----------
-    image : ndarray of shape (Y, X) or (Y, X, C)
-
-    Returns
-    -------
-    str
-        SHA-256 over the shape and the values.
-    """
+    """Return a SHA-256 over shape and values: equal for equal pixels, no matter which type or file format."""
     gray = gray_of_equal_colors(image)
     digest = hashlib.sha256(str(gray.shape).encode())
     digest.update(np.ascontiguousarray(gray, dtype="<f8").tobytes())
@@ -103,18 +83,18 @@ def pixel_sum(image: NDArray[np.generic]) -> str:
 
 
 def fine_structure(image: NDArray[np.generic], size_px: int | None = None) -> NDArray[np.float32]:
-    """Take uneven illumination and contrast away, so that the product of two is their correlation.
+    """Remove uneven illumination and contrast, so that the product of two results is their correlation.
 
     Parameters
     ----------
     image : ndarray of shape (Y, X) or (Y, X, C)
     size_px : int, optional
-        Reduce it to a square of this size first; by default it keeps its own.
+        Reduce it to a square of this size first.
 
     Returns
     -------
     ndarray of shape (Y, X), float32
-        Mean 0 and sum of squares 1; all 0 if the image is even.
+        Mean 0 and sum of squares 1; all 0 if all pixels are equal.
     """
     plane = np.nan_to_num(np.asarray(image, np.float32))
     plane = plane.mean(axis=2) if plane.ndim == 3 else plane
@@ -129,15 +109,15 @@ def fine_structure(image: NDArray[np.generic], size_px: int | None = None) -> ND
 
 
 class SeenImages:
-    """Images by name, among which the twin of another one is looked for."""
+    """Images by name, among which duplicates of another one are searched."""
 
     def __init__(self) -> None:
         self._names: list[str] = []
         self._sums: dict[str, str] = {}
         self._thumbnails = np.zeros((THUMBNAIL_PX, THUMBNAIL_PX**2), np.float32)
 
-    def twin_of(self, image: NDArray[np.generic], name: str) -> tuple[str, str]:
-        """Look an image up, and remember it.
+    def duplicate_of(self, image: NDArray[np.generic], name: str) -> tuple[str, str]:
+        """Find a duplicate of an image among those seen before, and remember the image.
 
         Parameters
         ----------
@@ -147,11 +127,11 @@ class SeenImages:
 
         Returns
         -------
-        twin : str
-            The name of an image seen before that has the same pixels, or else of the one whose fine structure
-            correlates most, by more than `SAME_PICTURE`; empty if there is none.
+        duplicate : str
+            The name of an image with the same pixels; else of the one whose fine structure correlates most, by more
+            than `SAME_PICTURE`; empty if there is none.
         difference : str
-            How a twin of other pixels is like it, as a sentence's start; empty for the same pixels.
+            How a duplicate of other pixels is like it, the start of a sentence; empty for the same pixels.
         """
         thumbnail = fine_structure(image, THUMBNAIL_PX).ravel()
         same = self._sums.setdefault(pixel_sum(image), name)

@@ -35,18 +35,7 @@ class IndexTable:
 def read_table(folder: Path) -> IndexTable:
     """Read index.csv without judging its rows.
 
-    Parameters
-    ----------
-    folder : Path
-
-    Returns
-    -------
-    IndexTable
-
-    Raises
-    ------
-    DataError
-        If the file is missing, is no CSV file in UTF-8, lacks a column, or has one twice.
+    DataError if the file is missing, is not CSV in UTF-8, lacks a column, or has one twice.
     """
     path = Path(folder) / INDEX
     if not path.is_file():
@@ -75,18 +64,17 @@ def read_table(folder: Path) -> IndexTable:
     return IndexTable(tuple(fields), tuple(rows))
 
 
+def read_checked_table(folder: Path) -> IndexTable:
+    """Read index.csv; DataError also if an id cannot be used."""
+    table = read_table(folder)
+    problems = index_problems(table.rows)
+    if problems:
+        raise DataError(f"{folder}: {problems[0]}")
+    return table
+
+
 def index_problems(rows: Iterable[dict[str, str]]) -> list[str]:
-    """List what is wrong with the ids of a table.
-
-    Parameters
-    ----------
-    rows : iterable of dict of str to str
-
-    Returns
-    -------
-    list of str
-        Empty if all ids can be used.
-    """
+    """List what is wrong with the ids of a table; empty if all can be used."""
     ids = [row["id"] for row in rows]
     problems = [f"the id {name!r} {fault}." for name in ids if (fault := id_fault(name))]
     # Two ids that differ by case alone are one file on Windows and macOS.
@@ -96,7 +84,7 @@ def index_problems(rows: Iterable[dict[str, str]]) -> list[str]:
 
 
 def id_fault(name: str) -> str:
-    """Say why a text cannot be an image's id, or return an empty text."""
+    """Return why a text cannot be an image's id; an empty text if it can."""
     if not name:
         return "is empty"
     if any(sign in name for sign in '/\\:*?"<>|') or any(ord(sign) < 32 for sign in name):
@@ -107,16 +95,20 @@ def id_fault(name: str) -> str:
 
 
 def write_table(folder: Path, fields: Sequence[str], rows: Iterable[dict[str, str]]) -> None:
-    """Write index.csv, whole or not at all.
-
-    Parameters
-    ----------
-    folder : Path
-    fields : sequence of str
-    rows : iterable of dict of str to str
-        A cell that is missing is written empty.
-    """
+    """Write index.csv, whole or not at all; missing cells are written empty."""
     with written_beside(Path(folder) / INDEX) as beside, beside.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fields, restval="")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def data_sets_below(root: Path, names: Sequence[str]) -> list[Path]:
+    """Return the data sets of a folder, or those with the given names; DataError if one is missing or none exists."""
+    there = {path.parent.name: path.parent for path in sorted(root.glob(f"*/{INDEX}"))}
+    missing = [name for name in names if name not in there]
+    if missing or not there:
+        raise DataError(
+            f"{root}: there is no data set {missing[0] if missing else ''} (a folder with {INDEX}); found: "
+            f"{', '.join(there) or 'none'}. `cpunet data import` makes one."
+        )
+    return [there[name] for name in names] or list(there.values())

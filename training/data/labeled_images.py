@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cpunet.errors import DataError, ImageError
 from cpunet.files.images import gray_of_equal_colors, read_image
-from cpunet.training.config import DataSource
+from cpunet.training.config import DataSource, TrainingConfig
 from cpunet.training.data.duplicates import Key, leaking_images
 from cpunet.training.data.index import INDEX, id_fault, read_table
 
@@ -82,26 +82,9 @@ class LabeledImage:
 
 
 def read_index(folder: Path) -> list[IndexRow]:
-    """Read a data set's index.csv.
+    """Read a data set's index.csv; DataError if it is missing, lacks a column, or holds an id that is no file name.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds images/, labels/ and index.csv.
-
-    Returns
-    -------
-    list of IndexRow
-
-    Raises
-    ------
-    DataError
-        If index.csv is missing, lacks a column, or holds an id that is no file name.
-
-    Notes
-    -----
-    An id that stands there twice is one image, which `leaking_images` and `rows_of_split` see to; `cpunet data check`
-    calls it an error.
+    An id that is listed twice is one image for `leaking_images` and `rows_of_split`; `cpunet data check` reports it.
     """
     table = read_table(folder)
     for cells in table.rows:
@@ -112,25 +95,13 @@ def read_index(folder: Path) -> list[IndexRow]:
 
 
 def row_of(folder: Path, cells: dict[str, str]) -> IndexRow:
-    """Make one row of a table into an IndexRow.
-
-    Parameters
-    ----------
-    folder : Path
-        The data set's.
-    cells : dict of str to str
-        From `cpunet.training.data.index.read_table`.
-
-    Returns
-    -------
-    IndexRow
-    """
+    """Make an IndexRow of one row of index.csv (`read_table`)."""
     named = (cells[name] for name in ("id", "modality", "split", "duplicate_of"))
     return IndexRow(Path(folder), *named, cells.get("group", ""))
 
 
 def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list[list[IndexRow]]:
-    """Choose the images of one split, leaving out every training image whose twin is tested on.
+    """Choose the images of one split, leaving out each training image with a duplicate that is tested on.
 
     Parameters
     ----------
@@ -152,8 +123,8 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
 
     Notes
     -----
-    An image that stands in two sets is a leak if one copy is trained on and the other tested on, in
-    either direction: the index's `duplicate_of` is followed both ways.
+    Two copies of an image leak if one is trained on and the other tested on: the index's `duplicate_of` is followed
+    in both directions.
     """
     indices = [read_index(root / source.folder) for source in sources]
     leaks = leaking_images(row for index in indices for row in index)
@@ -172,21 +143,16 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
     return chosen
 
 
+def validation_sample(config: TrainingConfig, root: Path) -> list[list[IndexRow]]:
+    """Choose `config.validation_images` validation images of each set, evenly over its index; always the same ones."""
+    sets = rows_of_split(config.data, root, "val")
+    return [rows[:: -(-len(rows) // config.validation_images)] for rows in sets]
+
+
 def read_labeled_image(row: IndexRow) -> LabeledImage:
     """Read an image and its labels.
 
-    Parameters
-    ----------
-    row : IndexRow
-
-    Returns
-    -------
-    LabeledImage
-
-    Raises
-    ------
-    DataError
-        If a file is missing or unreadable, the two differ in size, or the labels are not whole numbers from 0 on.
+    DataError if a file is missing or unreadable, the two differ in size, or the labels are not whole numbers from 0 on.
     """
     try:
         image, labels = read_image(row.image_path), read_image(row.labels_path)
@@ -199,17 +165,7 @@ def read_labeled_image(row: IndexRow) -> LabeledImage:
 
 
 def check_labels(labels: NDArray[np.generic], image: NDArray[np.generic]) -> str:
-    """Say why an array cannot be the labels of an image, or return an empty text.
-
-    Parameters
-    ----------
-    labels, image : ndarray
-        As their files hold them.
-
-    Returns
-    -------
-    str
-    """
+    """Return why an array cannot be the labels of an image; an empty text if it can."""
     if labels.shape != image.shape[:2]:
         return f"the image has the shape {image.shape[:2]} and its labels {labels.shape}."
     if not np.issubdtype(labels.dtype, np.integer):
@@ -223,7 +179,13 @@ def check_labels(labels: NDArray[np.generic], image: NDArray[np.generic]) -> str
 
 
 def object_diameters(labels: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return the diameter, in pixels, of a disc of the same area, for each object."""
+    """Return the diameter, in pixels, of a disc of the same area, for each object.
+
+    Examples
+    --------
+    >>> object_diameters(np.array([[1, 1, 1], [0, 5, 0]])).round(2).tolist()
+    [1.95, 1.13]
+    """
     # Not bincount(): one large number in a broken file would take all memory.
     _, area = np.unique(labels[labels > 0], return_counts=True)
     return 2 * np.sqrt(area / np.pi)

@@ -10,7 +10,8 @@ import numpy as np
 
 from cpunet.errors import DataError, ImageError
 from cpunet.files.images import read_image
-from cpunet.training.data.duplicates import Key, joined, pixel_sum, twin_families
+from cpunet.training.data.duplicates import Key, duplicate_families, joined, pixel_sum
+from cpunet.training.data.index import IndexTable, write_table
 from cpunet.training.data.labeled_images import row_of
 
 KEPT_SPLIT = "excluded"
@@ -20,7 +21,7 @@ Cells = dict[str, str]
 
 
 def inseparable(folder: Path, rows: Sequence[Cells]) -> list[list[int]]:
-    """Put together the images that must stay on one side: pixel twins, and those of one group.
+    """Group the images that must stay on one side of a split: equal pixels, duplicates, and images of one group.
 
     Parameters
     ----------
@@ -32,12 +33,7 @@ def inseparable(folder: Path, rows: Sequence[Cells]) -> list[list[int]]:
     Returns
     -------
     list of list of int
-        Numbers of rows, each in one list, most of which hold a single one.
-
-    Raises
-    ------
-    DataError
-        If an image cannot be read.
+        Numbers of rows; each is in one list, most lists hold a single one.
     """
     records = [row_of(folder, cells) for cells in rows]
     pairs: list[tuple[Key, Key]] = []
@@ -50,7 +46,7 @@ def inseparable(folder: Path, rows: Sequence[Cells]) -> list[list[int]]:
         if record.group:
             marks.append(("group", record.group))
         pairs += [(firsts.setdefault(mark, record.key), record.key) for mark in marks]
-    for family in twin_families(records):
+    for family in duplicate_families(records):
         first, *others = sorted(family)
         pairs += [(first, other) for other in others]
     number_of = {record.key: number for number, record in enumerate(records)}
@@ -58,7 +54,7 @@ def inseparable(folder: Path, rows: Sequence[Cells]) -> list[list[int]]:
 
 
 def split_by_column(rows: Sequence[Cells], column: str, renamed: Mapping[str, str]) -> list[Cells]:
-    """Take the splits from a column that the table already has.
+    """Take the splits from a column of the table; images that are ``excluded`` stay so.
 
     Parameters
     ----------
@@ -66,11 +62,6 @@ def split_by_column(rows: Sequence[Cells], column: str, renamed: Mapping[str, st
     column : str
     renamed : mapping of str to str
         Such as ``{"training": "train"}``; other values stay as they are.
-
-    Returns
-    -------
-    list of dict of str to str
-        Images whose split is ``excluded`` keep it.
 
     Raises
     ------
@@ -95,7 +86,7 @@ def split_at_random(
     seed: int,
     stratify: str | None = None,
 ) -> list[Cells]:
-    """Draw the splits.
+    """Draw the splits; images that are ``excluded`` stay so.
 
     Parameters
     ----------
@@ -105,14 +96,9 @@ def split_at_random(
     fractions : mapping of str to float
         The share of each split; they add up to 1.
     seed : int
-        The same seed and images give the same splits, in whatever order the table stands.
+        The same seed and images give the same splits, in any order of the table.
     stratify : str, optional
-        A column, such as ``modality``, each of whose values is shared out by the same fractions.
-
-    Returns
-    -------
-    list of dict of str to str
-        Images whose split is ``excluded`` keep it.
+        A column, such as ``modality``: the images of each of its values are split by the same fractions.
 
     Raises
     ------
@@ -157,7 +143,7 @@ def split_in_folds(
     """
     if folds < 2 or not 1 <= validate_on <= folds:
         raise DataError(f"--folds must be 2 or more and --validate-on 1 to {folds}; got {folds} and {validate_on}.")
-    # Test images stay unseen in every fold, and so does whatever hangs together with one.
+    # Test images stay unseen in every fold, and so do all images of their families.
     tested = {
         number for family in families if any(rows[each]["split"] == "test" for each in family) for number in family
     }
@@ -178,7 +164,7 @@ def _share_out(
     seed: int,
     stratify: str | None,
 ) -> dict[int, str]:
-    """Give each family to the share that lacks most, in a drawn order; return the share of each row.
+    """Give each family to the share that lacks most, in random order; return the share of each row.
 
     Notes
     -----
@@ -192,7 +178,7 @@ def _share_out(
     used.sort(key=lambda family: rows[family[0]]["id"])
     if len(used) < len(shares):
         raise DataError(
-            f"There are {len(used)} images or groups that can be told apart (twins and images of one group stay "
+            f"There are {len(used)} independent images or groups (duplicates and images of one group stay "
             f"together), and {len(shares)} splits or folds to fill."
         )
     strata: dict[str, list[list[int]]] = defaultdict(list)
@@ -202,7 +188,7 @@ def _share_out(
     total: Counter[str] = Counter()
     drawn: dict[int, str] = {}
     reached = 0
-    for members in strata.values():  # in the order drawn, so that chance decides which stratum lacks what
+    for members in strata.values():  # in random order, so that chance decides which stratum lacks what
         size = sum(len(family) for family in members)
         reached += size
         lack_here = {share: fraction * size for share, fraction in shares.items()}
@@ -226,11 +212,35 @@ def _share_out(
     return drawn
 
 
+def write_splits(folder: Path, table: IndexTable, rows: Sequence[Cells], keep_folds: bool) -> None:
+    """Write rows with new splits into index.csv.
+
+    Parameters
+    ----------
+    folder : Path
+    table : IndexTable
+        As read, with the order of the columns.
+    rows : sequence of dict of str to str
+    keep_folds : bool
+        Whether to write the column ``fold``; folds of an earlier draw would contradict the new splits.
+    """
+    fields = [name for name in table.fields if name != "fold" or keep_folds]
+    if keep_folds and "fold" not in fields:
+        fields.append("fold")
+    write_table(folder, fields, [{name: cells[name] for name in fields} for cells in rows])
+
+
 def _with_split(cells: Cells, split: str) -> Cells:
     return cells if cells["split"] == KEPT_SPLIT else {**cells, "split": split}
 
 
 def counted(rows: Iterable[Cells]) -> str:
-    """Return the number of images of each split, as a sentence's part."""
+    """Return the number of images of each split.
+
+    Examples
+    --------
+    >>> counted([{"split": "val"}, {"split": "train"}, {"split": "train"}])
+    'train 2, val 1'
+    """
     count = Counter(cells["split"] for cells in rows)
     return ", ".join(f"{name} {count[name]}" for name in sorted(count))

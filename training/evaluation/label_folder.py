@@ -20,25 +20,17 @@ def find_label_files(name: str, folder: Path, rows: Sequence[IndexRow]) -> dict[
     Parameters
     ----------
     name : str
-        What the method is called, for messages.
+        Of the method, for messages.
     folder : Path
         Holds a TIFF or PNG file for each image, named by its id, with or without an ending of `LABEL_ENDINGS`; or a
-        subfolder with these for each data set, of the set's name.
+        subfolder with these for each data set, with the set's name. A file with an ending goes before one without:
+        Cellpose saves its masks beside the images.
     rows : sequence of IndexRow
-
-    Returns
-    -------
-    dict of tuple to Path
-        By `IndexRow.key`.
 
     Raises
     ------
     LabelFileError
-        If the folder or any file is missing, or it cannot be told which of two files is meant.
-
-    Notes
-    -----
-    A file with an ending goes before one without: Cellpose saves its masks beside the images.
+        If the folder or any file is missing, or two files fit one image.
     """
     if not folder.is_dir():
         raise LabelFileError(f"{name}: {folder}: there is no such folder.")

@@ -1,4 +1,4 @@
-"""The methods that an evaluation compares: a model, and folders of label images that any other method wrote."""
+"""The methods that an evaluation compares: a model, and folders with label images of other methods."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cpunet.commands.segment import report
+from cpunet.commands.terminal import report
 from cpunet.errors import OptionError, WeightsError
 from cpunet.files.images import read_image, write_labels
 from cpunet.model.find import MODEL_FILE, find_model, list_models
@@ -33,27 +33,9 @@ LABELS_FOLDER = "labels"
 SCALED_TO = (255, 65535)
 
 
-class Method(Protocol):
-    """Whatever gives labels for each image."""
-
-    @property
-    def name(self) -> str:
-        """What the report calls it."""
-
-    @property
-    def source(self) -> str:
-        """The file or folder behind it."""
-
-    def segment(self, row: IndexRow, truth: LabeledImage) -> NDArray[np.integer]:
-        """Return the labels of an image, which lie in a file from then on."""
-
-    def labels(self, row: IndexRow) -> NDArray[np.integer]:
-        """Read the labels of an image again."""
-
-
 @dataclass(frozen=True)
 class LabelFolder:
-    """A method whose label images are there already.
+    """A method whose label images exist already.
 
     Attributes
     ----------
@@ -67,7 +49,7 @@ class LabelFolder:
     files: Mapping[Key, Path]
 
     def segment(self, row: IndexRow, truth: LabeledImage) -> NDArray[np.integer]:
-        """Read the file that is there, and say so if its objects may have been lost when it was saved."""
+        """Read the labels of an image, and warn if its objects may have been lost when it was saved."""
         path = self.files[row.key]
         read = read_predicted(path)
         if read.note and not read.labels.any():
@@ -75,13 +57,13 @@ class LabelFolder:
         return read.labels
 
     def labels(self, row: IndexRow) -> NDArray[np.integer]:
-        """Read the labels of an image, as other programs save them."""
+        """Read the labels of an image again."""
         return read_predicted(self.files[row.key]).labels
 
 
 @dataclass(frozen=True)
 class ModelMethod:
-    """A model that segments each image; its labels are kept, so that they can stand beside another's later.
+    """A model that segments each image and keeps its labels, for a later comparison with another model.
 
     Attributes
     ----------
@@ -110,27 +92,16 @@ class ModelMethod:
         return read_image(self.files[row.key])
 
 
+Method = Union[LabelFolder, ModelMethod]
+
+
 def read_predicted(path: Path) -> ReadLabels:
-    """Read the label image that another program predicted.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    ReadLabels
-
-    Raises
-    ------
-    ValueError
-        If it is no label image.
+    """Read the label image that another program predicted; ValueError if it is none.
 
     Notes
     -----
-    Whole numbers of 16 bits or more are objects, however bad: refusing specks and torn objects, as the import does,
-    would leave an image out because a method failed on it. Other files may be scaled, colored or masks, and are
-    looked into.
+    Whole numbers of 16 bits or more are taken as they are: refusing specks and torn objects, as the import does, would
+    leave out an image because a method failed on it. In other files numbers may be scaled, or objects be colored.
     """
     array = read_image(path)
     whole = array.ndim == 2 and np.issubdtype(array.dtype, np.integer) and array.dtype.itemsize > 1
@@ -141,30 +112,29 @@ def read_predicted(path: Path) -> ReadLabels:
 def chosen_methods(
     model: str | None, beside: Sequence[str], rows: Sequence[IndexRow], diameter_px: float | None, output: Path
 ) -> list[Method]:
-    """Open the model, and look up the label images of the other methods.
+    """Open the model, and find the label images of the other methods.
 
     Parameters
     ----------
     model : str, optional
-        As after ``--model``.
+        The value of ``--model``.
     beside : sequence of str
-        ``NAME=FOLDER``.
+        ``NAME=FOLDER`` each; every folder must hold labels of all `rows`.
     rows : sequence of IndexRow
-        Every folder must hold labels for each.
     diameter_px : float, optional
         Typical diameter of the objects, for the model.
     output : Path
-        The model's labels go below it.
+        The model's labels are written below it.
 
     Returns
     -------
     list of Method
-        The model first; one at least.
+        One or more, the model first.
 
     Raises
     ------
     ValueError
-        If there is none, a name stands twice, or one cannot be used.
+        If there is no method, two have one name, or one cannot be used.
     """
     methods: list[Method] = []
     if model is not None:
@@ -184,25 +154,10 @@ def chosen_methods(
 
 
 def model_method(name_or_path: str, rows: Sequence[IndexRow], diameter_px: float | None, folder: Path) -> ModelMethod:
-    """Open a model as a method.
+    """Open a model: its name, a folder with model.onnx, or a file .onnx, .safetensors or .ckpt.
 
-    Parameters
-    ----------
-    name_or_path : str
-        A model's name, a folder that holds model.onnx, or a file: .onnx, .safetensors or .ckpt.
-    rows : sequence of IndexRow
-    diameter_px : float, optional
-    folder : Path
-        The labels go into a folder below it that has the model's name.
-
-    Returns
-    -------
-    ModelMethod
-
-    Raises
-    ------
-    ValueError
-        If there is no such model, or it or the diameter cannot be used.
+    Its labels are written below `folder`, into a folder with the model's name. ValueError if the model or the diameter
+    cannot be used.
     """
     options = Options(diameter_px=diameter_px)
     check_options(options)
@@ -222,23 +177,10 @@ def model_method(name_or_path: str, rows: Sequence[IndexRow], diameter_px: float
 
 
 def open_weights(path: Path, needs_diameter: bool) -> TorchModel:
-    """Open the weights of a training run as a model, with the thresholds that it was validated with.
+    """Open the weights of a training run as a model, with the thresholds of its validations.
 
-    Parameters
-    ----------
-    path : Path
-        ``*.safetensors`` or ``*.ckpt``.
-    needs_diameter : bool
-        Whether images will be rescaled.
-
-    Returns
-    -------
-    TorchModel
-
-    Raises
-    ------
-    WeightsError
-        If they cannot be read, or the size that they know is needed and unknown.
+    WeightsError if they cannot be read, or if images will be rescaled (`needs_diameter`) and the trained diameter is
+    not known yet.
     """
     trained = load_trained(path)
     model = torch_model(trained)
@@ -246,7 +188,7 @@ def open_weights(path: Path, needs_diameter: bool) -> TorchModel:
         model.card = replace(model.card, input=replace(model.card.input, **known_diameters(trained.facts)))
     elif needs_diameter and not trained.config.diameter_px:
         raise WeightsError(
-            f"{path}: these weights do not say which diameters they know, since their training has not finished. "
+            f"{path}: these weights hold no trained diameter, because their training has not finished. "
             "Finish it, or leave out --diameter."
         )
     return model

@@ -79,17 +79,7 @@ class BinRecall:
 
 
 def true_objects(truth: NDArray[np.integer]) -> TrueObjects:
-    """Measure the true objects of an image.
-
-    Parameters
-    ----------
-    truth : ndarray of shape (Y, X), integer
-        0 is background; numbers may have gaps.
-
-    Returns
-    -------
-    TrueObjects
-    """
+    """Measure the true objects of an image (Y, X), whose numbers may have gaps."""
     facts = regionprops_table(truth, properties=("area", "eccentricity"))
     return TrueObjects(
         area_px=np.asarray(facts["area"]).astype(np.int64),
@@ -134,16 +124,9 @@ def clump_sizes(labels: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def area_binning(area_px: NDArray[np.int64]) -> Binning:
-    """Cut areas into at most `AREA_BINS` bins that hold about the same number of objects.
+    """Cut areas into at most `AREA_BINS` bins with about the same number of objects each.
 
-    Parameters
-    ----------
-    area_px : ndarray of shape (T,), int64
-
-    Returns
-    -------
-    Binning
-        Fewer bins where many objects have the same area; none without objects.
+    There are fewer bins if many objects have the same area, and none without objects.
     """
     if not len(area_px):
         return Binning("area_px", (), ())

@@ -34,7 +34,7 @@ WINDOW_DIAMETERS = 10
 # Camera noise in the lowest bits is invisible, and most of a PNG's size.
 GRAY_STEP = 8
 
-# Okabe and Ito's colors, told apart by every kind of eye; style and marker differ too.
+# Okabe and Ito's colors, which color-blind readers can distinguish; style and marker differ too.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -65,16 +65,7 @@ class Window(NamedTuple):
 
 
 def outcomes(truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> Outcomes:
-    """Sort objects into true positives, false positives and false negatives at `OUTCOME_THRESHOLD`.
-
-    Parameters
-    ----------
-    truth, prediction : ndarray of shape (Y, X), integer
-
-    Returns
-    -------
-    Outcomes
-    """
+    """Sort objects into true positives, false positives and false negatives at `OUTCOME_THRESHOLD`."""
     hit = overlap(truth, prediction).iou > OUTCOME_THRESHOLD
     truth_ids, prediction_ids = (np.unique(labels[labels != 0]) for labels in (truth, prediction))
     found = np.isin(prediction, prediction_ids[hit.any(axis=0)])
@@ -142,16 +133,7 @@ def outcome_picture(image: NDArray[np.generic], window: Window, shown: Outcomes)
 
 
 def f1_figure(methods: Sequence[ScoredMethod]) -> Figure:
-    """Draw F1 against the IoU that a match must exceed, a line a method.
-
-    Parameters
-    ----------
-    methods : sequence of ScoredMethod
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw F1 against the IoU that a match must exceed, one line a method."""
     figure = Figure(figsize=(6.4, 4.2))
     axes = figure.subplots()
     for number, method in enumerate(methods):
@@ -163,17 +145,9 @@ def f1_figure(methods: Sequence[ScoredMethod]) -> Figure:
 
 
 def recall_figure(methods: Sequence[ScoredMethod], recalls: Mapping[str, Sequence[Sequence[BinRecall]]]) -> Figure:
-    """Draw the share of true objects found in each bin: a column a fact, a row an IoU threshold.
+    """Draw the share of true objects found in each bin: one column a property, one row an IoU threshold.
 
-    Parameters
-    ----------
-    methods : sequence of ScoredMethod
-    recalls : mapping of str to sequence of sequence of BinRecall
-        By the fact's title, for each method, for each bin.
-
-    Returns
-    -------
-    Figure
+    `recalls` holds, by the title of the property, a list of bins for each method.
     """
     figure = Figure(figsize=(4.0 * len(recalls), 6.4), layout="constrained")
     grid = figure.subplots(len(RECALL_THRESHOLDS), len(recalls), sharey=True, sharex="col", squeeze=False)
@@ -193,16 +167,7 @@ def recall_figure(methods: Sequence[ScoredMethod], recalls: Mapping[str, Sequenc
 
 
 def count_figure(methods: Sequence[ScoredMethod]) -> Figure:
-    """Draw the number of predicted against true objects, a point an image.
-
-    Parameters
-    ----------
-    methods : sequence of ScoredMethod
-
-    Returns
-    -------
-    Figure
-    """
+    """Draw the number of predicted against true objects, one point an image."""
     figure = Figure(figsize=(4.8, 4.8))
     axes = figure.subplots()
     largest = 1

@@ -40,17 +40,7 @@ FACT_TITLES = {"area_px": "area in pixels", "eccentricity": "eccentricity", "clu
 
 
 def scores_as_json(evaluation: Evaluation) -> dict[str, Any]:
-    """Collect every score of every method: over all images, by data set, by modality and by image.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-
-    Returns
-    -------
-    dict
-        Holds what JSON can; IoU thresholds are texts with two decimals.
-    """
+    """Return all scores as JSON content: of all images, by data set, modality and image. IoU has two decimals."""
     bins = evaluation.binnings()
     return {
         "cpunet": __version__,
@@ -78,16 +68,7 @@ def write_scores(path: Path, evaluation: Evaluation) -> None:
 
 
 def write_report(path: Path, evaluation: Evaluation, worst: int) -> None:
-    """Write the page.
-
-    Parameters
-    ----------
-    path : Path
-        Ends in ``.html``.
-    evaluation : Evaluation
-    worst : int
-        How many images the gallery shows at most.
-    """
+    """Write the page to an ``.html`` file; its gallery shows at most `worst` images."""
     methods = evaluation.methods
     recalls = {
         FACT_TITLES[binning.fact]: [method.recall(binning) for method in methods]

@@ -119,25 +119,7 @@ class Evaluation:
 def score_labels(
     row: IndexRow, truth: NDArray[np.integer], objects: TrueObjects, prediction: NDArray[np.integer]
 ) -> ScoredImage:
-    """Compare a method's labels of one image with the truth.
-
-    Parameters
-    ----------
-    row : IndexRow
-    truth, prediction : ndarray of shape (Y, X), integer
-        0 is background.
-    objects : TrueObjects
-        Of `truth`.
-
-    Returns
-    -------
-    ScoredImage
-
-    Raises
-    ------
-    ValueError
-        If the two differ in shape.
-    """
+    """Compare the labels (Y, X) that a method predicted for an image with the truth; ValueError if shapes differ."""
     scores = score_image(truth, prediction)
     return ScoredImage(row, scores, objects, overlap(truth, prediction).iou.max(axis=1, initial=0.0))
 
@@ -153,17 +135,9 @@ def by_modality(method: ScoredMethod) -> dict[str, ScoredMethod]:
 
 
 def worst_images(method: ScoredMethod, number: int) -> list[ScoredImage]:
-    """Return the images with the lowest mean F1, worst first; of equals the one with more wrong objects.
+    """Return at most `number` images with the lowest mean F1, worst first; perfect ones are left out.
 
-    Parameters
-    ----------
-    method : ScoredMethod
-    number : int
-        How many at most. Images without any error are never among them.
-
-    Returns
-    -------
-    list of ScoredImage
+    Of equals the one with more wrong objects comes first.
     """
     flawed = [image for image in method.images if image.pooled.mean_f1 < 1]
     return sorted(flawed, key=lambda image: (image.pooled.mean_f1, -image.wrong, image.row.key))[:number]

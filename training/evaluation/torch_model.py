@@ -24,15 +24,7 @@ ANY_DIAMETER_PX = (1e-3, 1e6)
 
 
 class TorchModel:
-    """A network in training, with the face of an exported model.
-
-    Parameters
-    ----------
-    network : UNet
-    activation : str
-        See `cpunet.training.network.unet.Probabilities`.
-    card : ModelCard
-    """
+    """A network in training, with the interface of an exported model."""
 
     def __init__(self, network: UNet, activation: str, card: ModelCard) -> None:
         self.network = Probabilities(network, activation)
@@ -50,12 +42,12 @@ class TorchModel:
 
 
 def torch_model(trained: TrainedNetwork) -> TorchModel:
-    """Give trained weights the face of an exported model, with the card of one that is still in training."""
+    """Give trained weights the interface of an exported model, with the card of a model in training."""
     return TorchModel(trained.network, trained.config.targets.activation, card_for_training(trained.config))
 
 
 def card_for_training(config: TrainingConfig) -> ModelCard:
-    """Return the card of a model that is still in training: its contract, without a range of sizes or scores."""
+    """Return the card of a model in training, without a range of sizes and without scores."""
     # The one size to which images are scaled; or, before training has measured its objects, any size will do.
     diameter_px, low_px, high_px = (config.diameter_px,) * 3 if config.diameter_px else (1.0, *ANY_DIAMETER_PX)
     return ModelCard(
@@ -81,19 +73,7 @@ def card_for_training(config: TrainingConfig) -> ModelCard:
 
 
 def score_images(model: Model, rows: Sequence[IndexRow], options: Options | None = None) -> list[ImageScores]:
-    """Segment labeled images, by default as a user gets them, and compare each with its truth.
-
-    Parameters
-    ----------
-    model : Model
-    rows : sequence of IndexRow
-    options : Options, optional
-
-    Returns
-    -------
-    list of ImageScores
-        In the order of `rows`.
-    """
+    """Segment labeled images, by default with the default options, and compare each with its truth."""
     scores = []
     for row in rows:
         truth = read_labeled_image(row)

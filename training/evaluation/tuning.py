@@ -18,7 +18,7 @@ from cpunet.steps.decode import postprocessing_at_scale
 from cpunet.steps.diameter import area_of_disc
 from cpunet.steps.resize import resize_planes
 from cpunet.training.data.labeled_images import IndexRow, LabeledImage, read_labeled_image
-from cpunet.training.patches.stream import resize_labels
+from cpunet.training.patches.sources import resize_labels
 
 Candidates = dict[str, tuple[float, ...]]
 
@@ -61,19 +61,7 @@ class Predicted:
 
 
 def candidates(roles: Sequence[str], diameter_px: float) -> Candidates:
-    """Return what is tried for each setting of a model.
-
-    Parameters
-    ----------
-    roles : sequence of str
-        Of the model's output.
-    diameter_px : float
-        That it was trained at.
-
-    Returns
-    -------
-    dict of str to tuple of float
-    """
+    """Return the values to try for each setting of a model with these roles and this trained diameter."""
     area = area_of_disc(diameter_px)
     markers, objects = (
         tuple(float(round(share * area)) for share in shares) for shares in (MARKER_SHARES, OBJECT_SHARES)
@@ -96,10 +84,6 @@ def tune_postprocessing(
         one choice serves all.
     diameters : sequence of float or None
         The typical diameter in each set, as a user would give it; None leaves it to be measured on each image.
-
-    Returns
-    -------
-    Postprocessing
 
     Notes
     -----
@@ -138,19 +122,9 @@ def _score(predicted: Predicted, roles: Sequence[str], settings: Postprocessing)
 
 
 def resized(truth: LabeledImage, factor: float) -> LabeledImage:
-    """Return a labeled image as another magnification would show it.
+    """Return a labeled image as another magnification would show it; `factor` below 1 shrinks.
 
-    Parameters
-    ----------
-    truth : LabeledImage
-    factor : float
-        Below 1 shrinks.
-
-    Returns
-    -------
-    LabeledImage
-        Its image is float32, interpolated linearly and smoothed first where it shrinks; labels are of the nearest
-        pixel.
+    The image becomes float32, interpolated linearly and smoothed first if it shrinks; labels are of the nearest pixel.
     """
     shape = tuple(max(1, round(size * factor)) for size in truth.labels.shape)
     planes = truth.image[np.newaxis] if truth.image.ndim == 2 else np.moveaxis(truth.image, -1, 0)

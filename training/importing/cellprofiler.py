@@ -29,7 +29,7 @@ def pair_cellprofiler(folder: Path, image_suffix: str | None, labels_suffix: str
     Returns
     -------
     Pairing
-        Named by BASE; by the sub-folder as well where BASE alone stands twice.
+        Named by BASE; with the sub-folder if BASE occurs twice.
 
     Raises
     ------
@@ -82,13 +82,7 @@ def pair_cellprofiler(folder: Path, image_suffix: str | None, labels_suffix: str
 
 
 def choose_suffixes(folder: Path, files: Iterable[Path]) -> tuple[str, str]:
-    """Find out which files are label images, and what parts their names from the images' names.
-
-    Parameters
-    ----------
-    folder : Path
-    files : iterable of Path
-        Below it; at most `LOOKED_AT` are read.
+    """Find the label images among at most `LOOKED_AT` files, and the suffixes of images and labels.
 
     Returns
     -------
@@ -97,7 +91,7 @@ def choose_suffixes(folder: Path, files: Iterable[Path]) -> tuple[str, str]:
     Raises
     ------
     DataError
-        If no file is a label image, or two pairs of suffixes fit as many files.
+        If no file is a label image, or two pairs of suffixes fit equally many files.
     """
     files = list(files)[:LOOKED_AT]
     labels = [path for path in files if is_label_image(path)]
@@ -122,7 +116,7 @@ def choose_suffixes(folder: Path, files: Iterable[Path]) -> tuple[str, str]:
 
 
 def is_label_image(path: Path) -> bool:
-    """Say whether a file can be read as labels and holds an object."""
+    """Return whether a file can be read as labels and holds an object."""
     try:
         return bool(read_labels([path], guess_format(path)).labels.any())
     except (LabelFileError, ImageError):
@@ -130,7 +124,7 @@ def is_label_image(path: Path) -> bool:
 
 
 def _shared_name(first: str, second: str) -> int:
-    """Return the length of the start that two names share, up to a separator or an end."""
+    """Return the length of the common start of two names, up to a separator or the end of one."""
     same = [a == b for a, b in zip(first, second, strict=False)]
     shared = same.index(False) if False in same else len(same)
     if shared in (len(first), len(second)):

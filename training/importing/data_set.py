@@ -21,23 +21,23 @@ from cpunet.training.importing.pairs import Pair, Pairing, pair_mask_folders
 
 SHOWN_PROBLEMS = 20
 IMPORT_FRACTIONS, IMPORT_SEED = {"train": 0.85, "val": 0.15}, 1
-# An image without a split takes that of its group or twins: nothing is trained on whose like is tested on.
+# An image without a split takes that of its group or duplicates: nothing is trained on whose like is tested on.
 KNOWN_FIRST = ("test", "val", "train")
 OVERLAP_FIELD = "overlap_px"
 
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What is said of a whole import.
+    """Options of a whole import.
 
     Attributes
     ----------
     modality : str
-        For images of which the source does not say it.
+        For images whose source does not give it.
     group_pattern : str or None
-        A regular expression with one pair of brackets; what they hold of an image's id is its group.
+        A regular expression with one pair of brackets, whose match in an image's id is its group.
     against : tuple of Path
-        Data sets whose images are looked up: an image that one of them has gets `duplicate_of`.
+        Data sets in which duplicates are searched; an image found there gets `duplicate_of`.
     skip_unpaired : bool
         Leave out images without labels, and labels without an image, instead of refusing.
     """
@@ -48,18 +48,20 @@ class ImportOptions:
     skip_unpaired: bool = False
 
 
+def pair_sources(sources: Sequence[Path]) -> list[Pairing]:
+    """Recognize each folder by its content, see `pair_source`."""
+    sets = {source.resolve().name for source in sources}
+    return [pair_source(source, sets) for source in sources]
+
+
 def pair_source(source: Path, sets: Collection[str]) -> Pairing:
-    """Recognize a folder by what is in it: our own layout, or one mask an object as in the Data Science Bowl 2018.
+    """Recognize a folder by its content: our own layout, or one mask an object as in the Data Science Bowl 2018.
 
     Parameters
     ----------
     source : Path
     sets : collection of str
-        Names of all sets that become part of the new one: a twin in one of them is named by its id alone.
-
-    Returns
-    -------
-    Pairing
+        Names of all sets that are merged: a duplicate in one of them is named by its id alone.
 
     Raises
     ------
@@ -86,9 +88,9 @@ def pair_source(source: Path, sets: Collection[str]) -> Pairing:
     )
 
 
-def _within(twin: str, sets: Collection[str]) -> str:
-    folder, _, name = twin.rpartition("/")
-    return name if folder in sets else twin
+def _within(duplicate: str, sets: Collection[str]) -> str:
+    folder, _, name = duplicate.rpartition("/")
+    return name if folder in sets else duplicate
 
 
 def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptions) -> list[str]:
@@ -110,7 +112,7 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
     Raises
     ------
     DataError
-        If the target exists, or a file cannot be used; all such files are named, and nothing is written.
+        If the target exists, or files cannot be used; the message names all of them.
     """
     if target.exists():
         raise DataError(f"{target}: this exists already. Name a folder that does not, or remove it first.")
@@ -151,17 +153,17 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
         fields = [*WRITTEN_FIELDS, *sorted({name for cells in rows for name in cells} - set(WRITTEN_FIELDS))]
         write_table(folder, fields, rows)
     notes.append(f"{len(rows)} images, {sum(int(cells['objects']) for cells in rows)} objects: {target}")
-    twins = [cells for cells in rows if cells["duplicate_of"]]
-    if twins:
+    duplicates = [cells for cells in rows if cells["duplicate_of"]]
+    if duplicates:
         notes.append(
-            f"{len(twins)} images are there twice, or nearly the same picture (bit depth, file format); the column "
-            "duplicate_of names their twins."
+            f"{len(duplicates)} images are duplicates, or nearly so (another bit depth or file format); the column "
+            "duplicate_of names what they duplicate."
         )
     return [*notes, sentence]
 
 
 def _store(pair: Pair, label_format: str, folder: Path, earlier: SeenImages) -> tuple[dict[str, str], str]:
-    """Write one image and its labels; return its row of index.csv, and a sentence on what was undone or found."""
+    """Write one image and its labels; return its row of index.csv, and a sentence on changes and doubts."""
     source = read_source_image(pair.image)
     read = read_labels(pair.labels, label_format)
     image = source.pixels
@@ -171,7 +173,7 @@ def _store(pair: Pair, label_format: str, folder: Path, earlier: SeenImages) -> 
         )
     store_image(source, folder / "images", pair.id)
     store_labels(read.labels, folder / "labels", pair.id)
-    twin, difference = earlier.twin_of(image, pair.id)
+    duplicate, difference = earlier.duplicate_of(image, pair.id)
     cells = {
         "split": "",
         "duplicate_of": "",
@@ -183,15 +185,17 @@ def _store(pair: Pair, label_format: str, folder: Path, earlier: SeenImages) -> 
         "channels": str(1 if image.ndim == 2 else image.shape[2]),
         "objects": str(read.labels.max(initial=0)),
     }
-    said = [read.note] if read.note else []
-    if twin and not cells["duplicate_of"]:
-        cells["duplicate_of"] = twin
-        said += [f"{difference} as {twin}"] if difference else []
-    elif twin and cells["duplicate_of"] != twin:
-        said.append(f"{difference or 'the same pixels'} as {twin}; its duplicate_of stays {cells['duplicate_of']}")
+    notes = [read.note] if read.note else []
+    if duplicate and not cells["duplicate_of"]:
+        cells["duplicate_of"] = duplicate
+        notes += [f"{difference} as {duplicate}"] if difference else []
+    elif duplicate and cells["duplicate_of"] != duplicate:
+        notes.append(
+            f"{difference or 'the same pixels'} as {duplicate}; its duplicate_of stays {cells['duplicate_of']}"
+        )
     if label_format == "masks":
         cells[OVERLAP_FIELD] = str(read.overlap_px)
-    return cells, "; ".join(said)
+    return cells, "; ".join(notes)
 
 
 def _group(name: str, pattern: str | None) -> str:
@@ -211,16 +215,16 @@ def _group(name: str, pattern: str | None) -> str:
 
 
 def _images_of(folders: Iterable[Path]) -> SeenImages:
-    """Look at each image of other data sets, by the name <set>/<id>."""
+    """Read each image of other data sets; they are named <set>/<id>."""
     seen = SeenImages()
     for folder in folders:
         for row in tqdm(read_index(folder), desc=f"look at {folder.name}", unit="image", disable=None):
-            seen.twin_of(read_image(row.image_path), "/".join(row.key))
+            seen.duplicate_of(read_image(row.image_path), "/".join(row.key))
     return seen
 
 
 def _with_splits(folder: Path, rows: list[dict[str, str]]) -> tuple[list[dict[str, str]], str]:
-    """Give splits to the images that have none; return the rows, and a sentence that says so."""
+    """Give splits to images without one; return the rows, and a sentence about it."""
     if all(cells["split"] for cells in rows):
         return rows, f"splits, as they were: {counted(rows)}."
     split_of: dict[int, str] = {}
@@ -234,7 +238,7 @@ def _with_splits(folder: Path, rows: list[dict[str, str]]) -> tuple[list[dict[st
         elif without:
             free.append(without)
     if not free:
-        how = "those of their groups and twins"
+        how = "those of their groups and duplicates"
     elif len(free) < len(IMPORT_FRACTIONS):
         split_of.update({number: "train" for family in free for number in family})
         how = "all train, as there is nothing to draw from"

@@ -26,9 +26,9 @@ class SourceImage:
     ----------
     path : Path
     pixels : ndarray of shape (Y, X) or (Y, X, C)
-        With the file's bit depth; without alpha that is opaque, one channel if all colors are equal.
+        At the file's bit depth, without an opaque alpha channel; one channel if all colors are equal.
     as_stored : bool
-        Whether the file holds just that.
+        Whether the file holds exactly these pixels.
     """
 
     path: Path
@@ -37,23 +37,14 @@ class SourceImage:
 
 
 def read_source_image(path: Path) -> SourceImage:
-    """Read an image that is to become part of a data set.
-
-    Parameters
-    ----------
-    path : Path
-        PNG or TIFF; a stack of up to four planes is taken for channels.
-
-    Returns
-    -------
-    SourceImage
+    """Read a PNG or TIFF image that becomes part of a data set; up to four planes of a stack are channels.
 
     Raises
     ------
     DataError
-        If this is no plane of one to four channels, or reading it would lose bits.
+        If it is not a plane of one to four channels, or reading it would lose bits.
     ImageError
-        If the file is missing or no image.
+        If the file is missing or not an image.
     """
     if path.suffix.lower() == ".png" and _png_loses_bits(path):
         raise DataError(f"{path}: this is a color PNG of 16 bits, which would be read as 8; save it as TIFF.")
@@ -78,7 +69,7 @@ def read_source_image(path: Path) -> SourceImage:
 
 
 def _png_loses_bits(path: Path) -> bool:
-    """Say whether a PNG has 16 bits and more than one channel, which Pillow reduces to 8."""
+    """Return whether a PNG has 16 bits and more than one channel, which Pillow reduces to 8."""
     with path.open("rb") as stream:
         header = stream.read(26)
     gray = 0
@@ -86,7 +77,7 @@ def _png_loses_bits(path: Path) -> bool:
 
 
 def _bytes_of_tiff(path: Path) -> int:
-    """Return how many bytes a TIFF file's values take, which Pillow reduces where tifffile lacks the compression."""
+    """Return the bytes of a TIFF file's values, which Pillow reduces if tifffile lacks the compression."""
     try:
         with tifffile.TiffFile(path) as file:
             dtype = file.pages.first.dtype
@@ -96,15 +87,7 @@ def _bytes_of_tiff(path: Path) -> int:
 
 
 def store_image(source: SourceImage, folder: Path, name: str) -> None:
-    """Copy an image file as it is, or write its pixels anew if the file holds them otherwise.
-
-    Parameters
-    ----------
-    source : SourceImage
-    folder : Path
-    name : str
-        Its id.
-    """
+    """Copy an image file, or write its pixels as `name` if the file does not hold exactly them."""
     image = source.pixels
     if source.as_stored:
         shutil.copyfile(source.path, folder / f"{name}{source.path.suffix.lower()}")
@@ -123,16 +106,7 @@ def store_image(source: SourceImage, folder: Path, name: str) -> None:
 
 
 def store_labels(labels: NDArray[np.int32], folder: Path, name: str) -> None:
-    """Write labels as PNG of 16 bits, or with more than 65535 objects as TIFF of 32.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (Y, X), int32
-        0 background, 1..n.
-    folder : Path
-    name : str
-        The image's id.
-    """
+    """Write labels (0 background, 1..n) as 16-bit PNG, or with more than 65535 objects as 32-bit TIFF."""
     if labels.max(initial=0) <= LARGEST_UINT16:
         PIL.Image.fromarray(labels.astype(np.uint16)).save(folder / f"{name}.png")
     else:
@@ -141,18 +115,7 @@ def store_labels(labels: NDArray[np.int32], folder: Path, name: str) -> None:
 
 @contextmanager
 def folder_beside(target: Path) -> Iterator[Path]:
-    """Give a new folder to write to, and rename it to `target` only if nothing went wrong.
-
-    Parameters
-    ----------
-    target : Path
-        Does not exist; its parent is made.
-
-    Yields
-    ------
-    Path
-        In the same folder.
-    """
+    """Yield a new folder beside `target`, which must not exist, and rename it to `target` if all went well."""
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:

@@ -28,7 +28,7 @@ SAVE_AS = (
 
 @dataclass(frozen=True)
 class ReadLabels:
-    """Labels as read.
+    """Labels of one image.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class ReadLabels:
     overlap_px : int
         Pixels that the source gives to more than one object.
     note : str
-        What had to be undone to read them; empty if nothing.
+        What was changed to read them, or may be wrong; empty if nothing.
     """
 
     labels: NDArray[np.int32]
@@ -53,21 +53,14 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
     paths : sequence of Path
         One file; for ``masks``, one file an object.
     label_format : str
-        ``instances``: each object has a number of its own. ``said-instances``: the same, and the user said so, so that
-        one number in several pieces is taken for one object. ``masks``: one file an object. ``colors``: an object is
-        what hangs together in one color. ``first-channel``: the same, looking at the first channel alone. ``own``:
-        instances in a data set of ours, of which nothing need be guessed.
-
-    Returns
-    -------
-    ReadLabels
+        ``instances``: one number an object. ``said-instances``: the same, and the user said so: one number in several
+        pieces is one object. ``masks``: one file an object. ``colors``: connected pixels of one color are an object.
+        ``first-channel``: the same, of the first channel. ``own``: instances in a data set of ours, not questioned.
 
     Raises
     ------
-    LabelFileError
-        If the file holds no such labels.
-    ImageError
-        If it is missing or no image.
+    LabelFileError, ImageError
+        If a file holds no such labels; if it is missing or not an image.
     """
     if label_format == "masks":
         return _from_masks(paths)
@@ -82,23 +75,14 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
             problem = check_labels(array, array)
             if problem:
                 raise LabelFileError(problem)
-            return ReadLabels(relabel(array))
+            return ReadLabels(relabel_sequential(array)[0].astype(np.int32))
         return _from_instances(array, one_may_be_in_pieces=label_format == "said-instances")
     except LabelFileError as error:
         raise LabelFileError(f"{path}: {error}") from error
 
 
 def guess_format(path: Path) -> str:
-    """Tell ``colors`` from ``instances`` by looking at a label file.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    str
-    """
+    """Return ``instances`` for a gray label file and ``colors`` for others."""
     return "instances" if gray_of_equal_colors(read_image(path)).ndim == 2 else "colors"
 
 
@@ -130,10 +114,8 @@ def _from_instances(array: NDArray[np.generic], one_may_be_in_pieces: bool) -> R
 
 
 def _without_offset(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Set background back to 0, which SaveImages lifts when it saves "uint16" labels as floating point.
+    """Set the background back to 0: SaveImages lifts it when it saves "uint16" labels as floating point.
 
-    Notes
-    -----
     scikit-image's img_as_float32 makes (2 k + 1) / (2**32 - 1) of the whole number k.
     """
     lowest = values.min(initial=1)
@@ -143,12 +125,10 @@ def _without_offset(values: NDArray[np.generic]) -> NDArray[np.generic]:
 
 
 def _note(values: NDArray[np.generic], objects: int) -> str:
-    """Say what was undone, or what may be lost.
+    """Say which change was undone, or what may be lost.
 
-    Notes
-    -----
-    Objects are numbered by the order of their values, so that any scale is undone exactly: k / n ("Grayscale" saved as
-    floating point) and round(65535 k / n) (the same saved as 16 bits).
+    Objects are numbered in the order of their values, which undoes any scale: k / n ("Grayscale" saved as floating
+    point) and round(65535 k / n) (the same saved as 16 bits).
     """
     if not objects:
         lost = "it holds no object"
@@ -162,7 +142,7 @@ def _note(values: NDArray[np.generic], objects: int) -> str:
 
 
 def _doubts(labels: NDArray[np.int32], objects: int, pieces: int) -> list[str]:
-    """Ask what may be wrong with labels that can be read."""
+    """Return questions about labels that can be read but may be wrong."""
     doubts = []
     if pieces > objects:
         numbers = "one number lies" if objects == 1 else f"{objects} numbers lie"
@@ -179,7 +159,7 @@ def _refuse_a_mask(labels: NDArray[np.int32], pieces: NDArray[np.int32]) -> None
     large = int((areas >= SMALLEST_SHARE * areas.max()).sum())
     if large > 1:
         raise LabelFileError(
-            f"this is a mask: all {large} objects have the same value, so that touching ones cannot be told apart. "
+            f"this is a mask: all {large} objects have the same value, so that touching objects cannot be separated. "
             f"{SAVE_AS} If it is one object, say --label-format instances with --images and --labels."
         )
 
@@ -225,7 +205,7 @@ def _from_masks(paths: Sequence[Path]) -> ReadLabels:
         covered[pixels] += 1
     overlap_px = int((covered > 1).sum())
     note = f"{overlap_px} pixels lie in two objects; the smaller one has them" if overlap_px else ""
-    return ReadLabels(relabel(labels.reshape(shape)), overlap_px, note)
+    return ReadLabels(relabel_sequential(labels.reshape(shape))[0], overlap_px, note)
 
 
 def _connected_colors(array: NDArray[np.generic]) -> NDArray[np.int32]:
@@ -255,20 +235,5 @@ def _on_black(pieces: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def _pieces(values: NDArray[np.integer], background: int = 0) -> NDArray[np.int32]:
-    """Give a number to all that hangs together, also by a corner, in one value."""
+    """Give each connected piece of one value a number; pixels that meet at a corner are connected."""
     return connected(values, background=background, connectivity=2).astype(np.int32)
-
-
-def relabel(labels: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Give objects the numbers 1..n, in the order of those they have.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (Y, X), integer
-        0 is background.
-
-    Returns
-    -------
-    ndarray of shape (Y, X), int32
-    """
-    return relabel_sequential(labels)[0].astype(np.int32)

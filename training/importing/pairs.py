@@ -26,7 +26,7 @@ class Pair:
     labels : tuple of Path
         One file, or one an object.
     cells : dict of str to str
-        What is known for index.csv, such as its split.
+        Known cells of index.csv, such as the split.
     """
 
     id: str
@@ -75,14 +75,10 @@ def pair_by_name(images: Path, labels: Path, label_format: str | None) -> Pairin
     label_format : str or None
         None looks into the files.
 
-    Returns
-    -------
-    Pairing
-
     Raises
     ------
     DataError
-        If a folder is missing or holds no image, or a name stands for two files.
+        If a folder is missing or holds no image, or two files have the same name.
     """
     for folder in (images, labels):
         if not folder.is_dir():
@@ -109,21 +105,9 @@ def pair_by_name(images: Path, labels: Path, label_format: str | None) -> Pairin
 
 
 def pair_mask_folders(folder: Path) -> Pairing:
-    """Pair as the Data Science Bowl 2018 lays its training images out.
+    """Pair images as in the Data Science Bowl 2018: ID/images/ID.png, and ID/masks/ with one mask an object.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds ID/images/ID.png, and ID/masks/ with one mask an object.
-
-    Returns
-    -------
-    Pairing
-
-    Raises
-    ------
-    DataError
-        If a folder ID/images holds no image, or several.
+    DataError if a folder ID/images holds no image, or several.
     """
     image_of, labels_of = {}, {}
     for image_folder in sorted(folder.glob("*/images")):

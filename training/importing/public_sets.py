@@ -67,6 +67,14 @@ PUBLIC_SETS = {
 }
 
 
+def with_sums(public: PublicSet, sums: Mapping[str, str]) -> PublicSet:
+    """Return a public set whose archives must have other SHA-256; DataError if it has no such archive."""
+    unknown = sorted(sums.keys() - public.archives.keys())
+    if unknown:
+        raise DataError(f"--sha256 {unknown[0]}: {public.name} has the archives {', '.join(public.archives)}.")
+    return replace(public, archives={**public.archives, **sums})
+
+
 def download(
     public: PublicSet, target: Path, archives: Path, address: str | None = None, options: ImportOptions | None = None
 ) -> list[str]:
@@ -78,20 +86,15 @@ def download(
     target : Path
         A folder that does not exist yet.
     archives : Path
-        Folder for the archives and their sums; what is there already is not downloaded again.
+        Folder for the archives and their sums; existing ones are not downloaded again.
     address : str, optional
-        A mirror's folder in the place of the publisher's.
+        A mirror's folder instead of the publisher's.
     options : ImportOptions, optional
 
     Returns
     -------
     list of str
         What was done, in sentences.
-
-    Raises
-    ------
-    DataError
-        If the target exists, or an archive cannot be had, is another one, or does not hold the set.
     """
     if target.exists():
         raise DataError(f"{target}: this exists already. Name a folder that does not, or remove it first.")
@@ -119,7 +122,7 @@ def download(
 
 
 def _pair_bbbc038(folder: Path) -> Pairing:
-    """Pair stage1_train; its modality is told from the pixels, since the publisher does not give it."""
+    """Pair stage1_train; the modality is derived from the pixels, since the publisher does not give it."""
     pairing = pair_mask_folders(folder / "stage1_train")
     if not pairing.pairs:
         pairing = pair_mask_folders(folder / "stage1_train" / "stage1_train")
@@ -129,18 +132,10 @@ def _pair_bbbc038(folder: Path) -> Pairing:
 
 
 def modality_of(pair: Pair) -> str:
-    """Tell the three kinds of images of the Data Science Bowl 2018 apart.
+    """Return the modality of an image of the Data Science Bowl 2018, which has one mask an object.
 
-    Parameters
-    ----------
-    pair : Pair
-        With one mask an object.
-
-    Returns
-    -------
-    str
-        ``brightfield_colour``; of gray images, ``fluorescence`` if objects are brighter than what is around them, and
-        ``brightfield_grey`` if not.
+    ``brightfield_colour`` if it has colors; else ``fluorescence`` if objects are brighter than the background, and
+    ``brightfield_grey`` if not.
     """
     image = read_image(pair.image)
     image = gray_of_equal_colors(image[..., :3] if image.ndim == 3 else image)
@@ -153,7 +148,7 @@ def modality_of(pair: Pair) -> str:
 
 
 def _pair_bbbc039(folder: Path) -> Pairing:
-    """Pair BBBC039 as its publisher reads it: the first channel of the masks, and three lists of names."""
+    """Pair BBBC039 as its publisher does: labels from the first channel of the masks, and three lists of names."""
     pairing = pair_by_name(folder / "images" / "images", folder / "masks" / "masks", "first-channel")
     split_of = {}
     for name, split in PUBLISHED_SPLITS.items():

@@ -17,24 +17,13 @@ ENCRYPTED = 0x1
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack an archive's files below a folder, and nowhere else.
-
-    Parameters
-    ----------
-    archive : Path
-        A ZIP file.
-    folder : Path
-        Must be there, and empty.
+    """Unpack a ZIP archive's files below an existing, empty folder, and nowhere else.
 
     Raises
     ------
     DataError
-        If the archive is damaged, holds a path that leads out of the folder or a link, or would unpack to more than
-        `LARGEST_BYTES` or `MOST_FILES`, or the disk is too full. All names are looked at before a file is written.
-
-    Notes
-    -----
-    What macOS adds (``__MACOSX/``, ``._*``, ``.DS_Store``) is left out.
+        If the archive is damaged, larger than the limits or the disk, encrypted, or holds a link or a path that leads
+        out of the folder; all names are checked before the first file is written.
     """
     try:
         with zipfile.ZipFile(archive) as opened:

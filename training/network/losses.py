@@ -84,11 +84,6 @@ class Loss:
 class SegmentationLoss(nn.Module):
     """A weighted sum of losses over the channels of the targets.
 
-    Parameters
-    ----------
-    loss : Loss
-    targets : Targets
-
     Notes
     -----
     Dice and focal loss leave out graded channels (distances, Gaussians), for which cross-entropy and mean squared

@@ -1,14 +1,14 @@
-"""What a network costs and sees: parameters, multiply-accumulates, receptive field, memory for training."""
+"""What a network costs and sees: trainable parameters, multiply-accumulates, receptive field, training memory."""
 
 from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode
 
 from cpunet.training.network.unet import UNet
 
@@ -22,13 +22,13 @@ class NetworkSummary:
     patch_size : int
         Height and width of the patch that the costs are for, pixels.
     parameters : int
-        Numbers that are learned.
+        Trainable parameters.
     macs_per_patch : int
         Multiply-accumulates of all convolutions for one patch; a FLOP count is twice as large.
     receptive_field_px : int
         Height and width of the largest piece of an image that one output pixel can depend on.
     activation_bytes_per_patch : int
-        What a training step keeps of each patch for its way back.
+        What a training step keeps of each patch for the backward pass.
     """
 
     patch_size: int
@@ -47,7 +47,7 @@ class NetworkSummary:
 
 
 def summarize(network: UNet, patch_size: int, precision: str = "32-true") -> NetworkSummary:
-    """Count and measure a network; it is left as it is, and so is the state of torch's random numbers.
+    """Count and measure a network, which stays as it is, and so does the state of torch's random numbers.
 
     Parameters
     ----------
@@ -56,10 +56,6 @@ def summarize(network: UNet, patch_size: int, precision: str = "32-true") -> Net
         Height and width of a patch, pixels; a multiple of the architecture's divisible_by.
     precision : str
         lightning's word: with ``bf16-mixed`` or ``16-mixed`` most of the memory holds 16-bit numbers.
-
-    Returns
-    -------
-    NetworkSummary
     """
     with torch.random.fork_rng(devices=[]):
         return NetworkSummary(
@@ -72,49 +68,24 @@ def summarize(network: UNet, patch_size: int, precision: str = "32-true") -> Net
 
 
 def count_macs(network: UNet, patch_size: int) -> int:
-    """Count the multiply-accumulates of all convolutions for one patch, without computing any.
-
-    Parameters
-    ----------
-    network : UNet
-    patch_size : int
-        Pixels.
-
-    Returns
-    -------
-    int
-    """
-    counted = []
-
-    def count(convolution: nn.Module, inputs: Any, output: Tensor) -> None:
-        assert isinstance(convolution, nn.Conv2d)
-        counted.append(output.numel() * convolution.weight[0].numel())
-
+    """Count the multiply-accumulates of the convolutions for a patch of `patch_size` pixels, without computing any."""
     shapes_only = deepcopy(network).to("meta")
-    for module in shapes_only.modules():
-        if isinstance(module, nn.Conv2d):
-            module.register_forward_hook(count)
-    shapes_only(torch.empty(1, network.in_channels, patch_size, patch_size, device="meta"))
-    return sum(counted)
+    with FlopCounterMode(display=False) as counter:
+        shapes_only(torch.empty(1, network.in_channels, patch_size, patch_size, device="meta"))
+    return counter.get_total_flops() // 2
 
 
 def measure_receptive_field(network: UNet) -> int:
-    """Find the largest piece of an image that one output pixel can depend on.
-
-    Parameters
-    ----------
-    network : UNet
-
-    Returns
-    -------
-    int
-        Pixels along an axis. Pooling makes it differ from one output pixel to the next; this is the largest.
+    """Measure the receptive field, in pixels along an axis; the largest of any output pixel, since pooling shifts it.
 
     Notes
     -----
-    Measured by the gradient (Luo et al.: effective receptive field, NIPS 2016, doi:10.48550/arXiv.1701.04128) in a
-    network of the same architecture, whose weights are all alike, so that no path cancels another, which takes means
-    instead of maxima, so that none is hidden, and which has one feature a level, since their number does not matter.
+    The gradient of an output pixel shows which pixels of the image it depends on (Luo et al.: effective receptive
+    field, NIPS 2016, doi:10.48550/arXiv.1701.04128). It is taken in a network of the same architecture in which
+
+    1. all weights are equal, so that no path cancels another;
+    2. mean pooling replaces maximum pooling, so that no path is hidden;
+    3. each level has one feature, since their number does not matter.
     """
     lean = replace(network.architecture, base_channels=1, max_channels=1, batch_normalization=False, dropout=0.0)
     probe = UNet(lean, 1, 1).double().eval()
@@ -144,22 +115,13 @@ def _widest_gradient(probe: UNet, length: int) -> int | None:
 
 
 def measure_activation_bytes(network: UNet, patch_size: int, precision: str = "32-true") -> int:
-    """Measure what a training step on a CPU keeps of each patch for its way back.
+    """Measure how many bytes a training step on a CPU keeps of each patch for the backward pass.
 
-    Parameters
-    ----------
-    network : UNet
-    patch_size : int
-        Pixels.
-    precision : str
-        See `summarize`.
-
-    Returns
-    -------
-    int
-        Bytes. Weights, their gradients and the optimizer's state come on top, and do not grow with the batch; so do
-        the loss and the gradients on their way, which do: at its peak, a step of the default network was measured to
-        take 1.2 (32-bit) to 1.4 (16-bit) times as much a patch, one with the stem ``half`` 1.5 times.
+    Notes
+    -----
+    Not included are weights, their gradients and the optimizer's state, which do not grow with the batch; and the loss
+    and the gradients of activations, which do. At its peak, a step of the default network took 1.2 (32-bit) to 1.4
+    (16-bit) times as much a patch, one with the stem ``half`` 1.5 times.
     """
     copy = deepcopy(network).cpu().train()
     size = 2 * network.architecture.min_size

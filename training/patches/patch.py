@@ -1,4 +1,4 @@
-"""A piece of an image with its labels, and how one is cut, renumbered or drawn empty."""
+"""A piece of an image with its labels: cut at random, with one number for each connected piece, or empty."""
 
 from __future__ import annotations
 
@@ -39,8 +39,7 @@ def crop_at_random(patch: Patch, size: int, rng: np.random.Generator) -> Patch:
     Returns
     -------
     Patch
-        Of shape (C, size, size). A mirrored object keeps the number of its original; where the two do not touch they
-        count as one object in two pieces, which `label_pieces` separates.
+        Of shape (C, size, size). A mirrored object keeps the number of its original, see `label_pieces`.
     """
     height, width = patch.labels.shape
     pad = [(0, max(0, size - height)), (0, max(0, size - width))]
@@ -55,7 +54,7 @@ def crop_at_random(patch: Patch, size: int, rng: np.random.Generator) -> Patch:
 
 
 def label_pieces(labels: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Give each connected piece of each object a number of its own, 1..n.
+    """Give each connected piece of each object its own number, 1..n: a crop can leave an object in two pieces.
 
     Parameters
     ----------
@@ -65,7 +64,12 @@ def label_pieces(labels: NDArray[np.integer]) -> NDArray[np.int32]:
     Returns
     -------
     ndarray of shape (Y, X), int32
-        A crop or a mirrored border can leave one object in two pieces; as targets they are two.
+        In the order of the objects' numbers. Pixels that meet at a corner only are not connected.
+
+    Examples
+    --------
+    >>> label_pieces(np.array([[7, 0, 7, 3]])).tolist()
+    [[2, 0, 3, 1]]
     """
     result = np.zeros(labels.shape, np.int32)
     count = 0
@@ -79,12 +83,7 @@ def label_pieces(labels: NDArray[np.integer]) -> NDArray[np.int32]:
 
 
 def empty_patch(channels: int, patch_size: int, rng: np.random.Generator) -> Patch:
-    """Draw a field without an object: smoothed noise, stretched to the contrast of a real image.
-
-    Parameters
-    ----------
-    channels, patch_size : int
-    rng : numpy.random.Generator
+    """Return a synthetic field without an object: smoothed noise, stretched to the contrast of a real image.
 
     Returns
     -------

@@ -8,17 +8,10 @@ from collections.abc import Sequence
 import lightning
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from skimage.transform import resize
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from cpunet.errors import DataError
-from cpunet.steps.prepare import channels_of, normalize
-from cpunet.steps.resize import rescale
 from cpunet.training.config import TrainingConfig
-from cpunet.training.data.labeled_images import LabeledImage
-from cpunet.training.importing.label_files import relabel
 from cpunet.training.patches.augmentation import augment
 from cpunet.training.patches.patch import Patch
 from cpunet.training.patches.targets import make_targets
@@ -27,41 +20,6 @@ from cpunet.training.patches.weight_maps import pixel_weights
 FORKS = "fork" in multiprocessing.get_all_start_methods()
 # Image, targets and pixel weights; without or with a first axis for the batch.
 Item = tuple[Tensor, Tensor, Tensor]
-
-
-def normalized_patch(image: LabeledImage, config: TrainingConfig, scale: float = 1.0) -> Patch:
-    """Normalize a whole labeled image, by the code that the module runs.
-
-    Parameters
-    ----------
-    image : LabeledImage
-    config : TrainingConfig
-    scale : float
-        By how much the image is then enlarged.
-
-    Returns
-    -------
-    Patch
-
-    Raises
-    ------
-    DataError
-        If the image does not fit the configuration.
-    """
-    try:
-        channels, usable = channels_of(image.image, config.channels)
-    except ValueError as error:
-        raise DataError(f"{image.id}: {error}") from error
-    normalized = rescale(normalize(channels, config.normalization, usable), scale)
-    # Numbers without gaps: large ones would cost time in each patch, and exactness in the warp.
-    return Patch(normalized, resize_labels(relabel(image.labels), normalized.shape[1:]))
-
-
-def resize_labels(labels: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """Resample labels to another height and width: each pixel gets the label of the nearest."""
-    if labels.shape == shape:
-        return labels
-    return resize(labels, shape, order=0, mode="edge", anti_aliasing=False, preserve_range=True).astype(np.int32)
 
 
 class PatchStream(Dataset[Item]):

@@ -1,4 +1,4 @@
-"""What the network is asked to predict, computed from instance labels."""
+"""Targets of the network, computed from instance labels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Targets:
-    """Which channels a network learns, and their measures.
+    """Which channels a network learns, and their widths.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Targets:
 
 
 def distance_to_other(labels: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Measure how far the nearest pixel of another label is; the background counts as one label.
+    """Measure the distance to the nearest pixel of another label; the background counts as one label.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def distance_to_other(labels: NDArray[np.integer]) -> NDArray[np.float32]:
     Returns
     -------
     ndarray of shape (Y, X), float32
-        Pixels, between middles: 1 at a rim. The image's frame is no rim. Infinite if there is only one label.
+        Pixels, between pixel centers: 1 at a rim. The image's frame is no rim. Infinite if there is only one label.
     """
     distance = np.full(labels.shape, np.inf, np.float32)
     if not labels.any():
@@ -107,7 +107,7 @@ def distance_to_other(labels: NDArray[np.integer]) -> NDArray[np.float32]:
     for number, window in enumerate(ndimage.find_objects(labels), start=1):
         if window is None:
             continue
-        # One pixel of surroundings is enough: whatever lies beyond them is farther.
+        # One pixel of surroundings is enough: everything beyond is farther away.
         around = tuple(slice(max(0, axis.start - 1), axis.stop + 1) for axis in window)
         inside = labels[around] == number
         if not inside.all():
@@ -193,16 +193,22 @@ def border_between_objects(labels: NDArray[np.integer], reach_px: int) -> NDArra
     A pixel is close to two objects if the largest and the smallest label around it differ; this is
     the overlap of the dilated objects without dilating them one by one. The border class goes back to
     the winners of the Data Science Bowl 2018 (Caicedo et al. 2019, doi:10.1038/s41592-019-0612-7).
+
+    Examples
+    --------
+    >>> border_between_objects(np.array([[1, 1, 1, 2, 2, 0]]), 1).astype(int).tolist()
+    [[0, 0, 1, 1, 0, 0]]
     """
     size = 2 * reach_px + 1
     highest = ndimage.maximum_filter(labels, size=size)
-    without_background = np.where(labels == 0, np.iinfo(labels.dtype).max, labels)
+    # The background must never be the lowest. (The largest int64 would overflow in the filter.)
+    without_background = np.where(labels == 0, labels.max(initial=0), labels)
     lowest = ndimage.minimum_filter(without_background, size=size)
     return (highest != 0) & (highest != lowest)
 
 
 def normalized_distance(labels: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Distance to the edge of a pixel's own object, divided by the largest in that object.
+    """Return the distance of each pixel to the edge of its object, divided by the largest in that object.
 
     Parameters
     ----------
@@ -212,14 +218,19 @@ def normalized_distance(labels: NDArray[np.integer]) -> NDArray[np.float32]:
     Returns
     -------
     ndarray of shape (Y, X), float32
-        0 in the background, 1 in the middle of each object, whatever its size. An object cut by the
-        image's frame has no edge there, so that its middle may lie on the frame.
+        0 in the background, 1 in the middle of each object, large or small. An object cut by the image's
+        frame has no edge there, so that its middle may lie on the frame.
+
+    Examples
+    --------
+    >>> normalized_distance(np.array([[0, 1, 1, 1, 0]])).round(2).tolist()
+    [[0.0, 0.33000001311302185, 1.0, 0.33000001311302185, 0.0]]
     """
-    # Pixels on an object's rim get half a pixel, the distance of their center to the edge.
+    # Pixels on an object's rim get 0.5, the distance of their center to the edge.
     around = {"size": 3, "mode": "nearest"}
     rim = ndimage.maximum_filter(labels, **around) != ndimage.minimum_filter(labels, **around)
     inside = (labels > 0) & ~rim
-    if inside.all():  # one object over the whole patch: no edge in sight, and no distance to one
+    if inside.all():  # one object over the whole patch has no edge
         return np.ones(labels.shape, np.float32)
     distance = ndimage.distance_transform_edt(inside) + 0.5
     largest = np.zeros(int(labels.max()) + 1)

@@ -14,20 +14,7 @@ FAR = 5
 
 
 def border_weights(labels: NDArray[np.integer], reach_px: int, weight: float) -> NDArray[np.float32]:
-    """Weigh pixels between close objects by 1 + `weight`, all others by 1.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (Y, X), integer
-        0 is background.
-    reach_px : int
-        See `cpunet.training.patches.targets.border_between_objects`.
-    weight : float
-
-    Returns
-    -------
-    ndarray of shape (Y, X), float32
-    """
+    """Weigh pixels between close objects (`border_between_objects`) by 1 + `weight`, all others by 1."""
     return 1 + np.float32(weight) * border_between_objects(labels, reach_px)
 
 
@@ -64,22 +51,7 @@ def unet_weights(labels: NDArray[np.integer], weight: float, sigma_px: float) ->
 
 
 def pixel_weights(labels: NDArray[np.integer], loss: Loss, targets: Targets) -> NDArray[np.float32]:
-    """Compute the weights that a loss asks for.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (Y, X), integer
-        0 is background.
-    loss : Loss
-        Names the map.
-    targets : Targets
-        Its border reach says what is close.
-
-    Returns
-    -------
-    ndarray of shape (Y, X), float32
-        All 1 if the loss asks for none.
-    """
+    """Compute the weights (Y, X) that a loss asks for, float32; all 1 if it asks for none."""
     if loss.weight_map == "border":
         return border_weights(labels, targets.border_reach_px, loss.border_weight)
     if loss.weight_map == "unet":

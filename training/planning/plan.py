@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,33 +9,30 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import psutil
-import torch
-import yaml
 
 from cpunet.errors import DataError
-from cpunet.files.images import written_beside
 from cpunet.training.config import TrainingConfig, config_from_dict
 from cpunet.training.fine_tune import find_weights
+from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import NetworkSummary, measure_receptive_field, summarize
 from cpunet.training.network.unet import Architecture, UNet
+from cpunet.training.planning.machine import Machine
 from cpunet.training.planning.set_facts import SetFacts, look_at_set
-from cpunet.training.weights import TrainedNetwork, build_network, load_trained
+from cpunet.training.weights import TrainedNetwork, load_trained
 
-# Objects of such a size show their outline and fit several times into a patch; within this range resampling would
-# only blur them.
+# Objects of this size show their outline and fit several times into a patch; rescaling would only blur them.
 DIAMETER_LOW_PX, DIAMETER_HIGH_PX = 12.0, 45.0
 DIAMETER_ENDS = ("diameter_low_px", "diameter_high_px")
 DIAMETERS_A_PATCH = 6
 SMALLEST_PATCH, LARGEST_PATCH = 96, 256
 DEPTHS = (3, 4, 5)
-# Each pixel of the training images is drawn about so often in a run.
+# How often a run shows each pixel of the training images, about.
 PASSES, FINE_TUNING_PASSES = 60, 30
 FEWEST_STEPS, FEWEST_FINE_TUNING_STEPS, MOST_STEPS = 1500, 500, 12000
 # Below so many steps 0.005 gave better scores than 0.002 and 0.001, from scratch and in fine-tuning alike.
 SHORT_RUN = 1500
-# A part of the free memory: images, weights and the operating system want the rest. The loss and the gradients on
-# their way take more than what the network keeps: 1.2 to 1.6 times as much at the peak.
+# A share of the free memory: images, weights and the operating system need the rest. At the peak, loss and gradients
+# take 1.2 to 1.6 times as much as the activations that the network keeps.
 MEMORY_SHARE, PEAK = 0.4, 1.6
 LARGEST_BATCH_CPU, LARGEST_BATCH_GPU = 8, 32
 FEW_IMAGES = 20
@@ -44,36 +40,15 @@ CHANNEL_NAMES = {1: ("nuclei",), 3: ("red", "green", "blue")}
 
 
 @dataclass(frozen=True)
-class Machine:
-    """What there is to train on.
-
-    Attributes
-    ----------
-    free_bytes : int
-        Of the GPU if there is one, otherwise of the machine.
-    gpu : str
-        Its name; empty if there is none.
-    cores : int
-    fast_bf16 : bool
-        Whether 16-bit floating point is computed in hardware.
-    """
-
-    free_bytes: int
-    gpu: str
-    cores: int
-    fast_bf16: bool
-
-
-@dataclass(frozen=True)
 class Plan:
-    """A configuration and why it is so.
+    """A configuration with its reasons.
 
     Attributes
     ----------
     content : dict
-        What is written: those fields of `TrainingConfig` that the plan decides.
+        The fields of `TrainingConfig` that the plan decides.
     reasons : dict of str to str
-        By field; one for each of `content`.
+        A sentence for each field of `content`.
     summary : NetworkSummary
     """
 
@@ -85,20 +60,6 @@ class Plan:
     def config(self) -> TrainingConfig:
         """The configuration, checked."""
         return config_from_dict(self.content)
-
-
-def this_machine() -> Machine:
-    """Ask the machine for its memory, cores and GPU."""
-    # Those that this process may use, where the system says so: a cluster gives a job a part of its machine.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if torch.cuda.is_available():
-        free, _ = torch.cuda.mem_get_info()
-        return Machine(
-            free, torch.cuda.get_device_name(), cores, torch.cuda.is_bf16_supported(including_emulation=False)
-        )
-    # Without instructions for them, a processor converts 16-bit numbers back and forth.
-    fast = any(getattr(torch.cpu, name, bool)() for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
-    return Machine(psutil.virtual_memory().available, "", cores, fast)
 
 
 def make_plan(
@@ -115,23 +76,19 @@ def make_plan(
     name : str
         Of the model.
     folders : sequence of Path
-        Data sets beside each other in one folder.
+        Data sets, all in one parent folder.
     machine : Machine
     start_from : str
         A model to fine-tune, see `TrainingConfig`; empty for none.
     given : mapping of str to object
-        Fields that were decided already.
-
-    Returns
-    -------
-    Plan
+        Fields with a value that the user chose.
 
     Raises
     ------
     DataError
         If a set cannot be trained on, or the sets' images differ in their number of channels.
     ConfigError, WeightsError
-        If there is no such model to start from, or a given value cannot be.
+        If the model to start from does not exist, or a given value is not allowed.
     """
     sets = [look_at_set(folder) for folder in folders]
     if len({facts.channels for facts in sets}) > 1:
@@ -145,15 +102,15 @@ def make_plan(
         content[field] = given.get(field, value)
         reasons[field] = "given on the command line" if field in given else reason
 
-    decide("modality", sets[0].modalities[0], "as the index says; it goes to the model card")
+    decide("modality", sets[0].modalities[0], "from the index; it goes to the model card")
     decide("channels", *_channels(sets[0].channels, start))
     decide("data", *_data(sets))
     if "frozen" in given:
         decide("frozen", given["frozen"], "")
     if start:
-        decide("start_from", start_from, "its weights are the beginning, instead of random ones")
+        decide("start_from", start_from, "training starts from its weights instead of random ones")
         decide(
-            "targets", asdict(start.config.targets), "those of the model that this starts from, so its output is kept"
+            "targets", asdict(start.config.targets), "those of the model to start from, so that its outputs are kept"
         )
     diameter, reason = _diameter(sets, start)
     decide("diameter_px", diameter, reason)
@@ -170,27 +127,29 @@ def make_plan(
     decide(
         "validate_every",
         int(np.clip(content["steps"] // 20, min(25, content["steps"]), 500)),
-        "some twenty looks at the validation images in a run; a checkpoint is written at each",
+        "about twenty validations in a run; a checkpoint is written at each",
     )
     short = content["steps"] < SHORT_RUN
     decide(
         "learning_rate",
         5e-3 if short else 2e-3,
-        "AdamW under one cycle; a short run gains by a higher rate" if short else "AdamW under one cycle",
+        "AdamW and one cycle; a short run is better with a higher rate" if short else "AdamW and one cycle",
     )
     decide("augmentation", *_augmentation(sets))
     workers = min(machine.cores, 8)
     decide(
-        "workers", workers, f"{machine.cores} cores can prepare patches; the run's end says how long it waited for them"
+        "workers",
+        workers,
+        f"{machine.cores} cores can prepare patches; the run reports how long it waited",
     )
-    decide("seed", 1, "another one gives another run of the same quality")
+    decide("seed", 1, "another seed gives another run of the same quality")
     config_from_dict(content)
     return Plan(content, reasons, summary)
 
 
 def _channels(channels: int, start: TrainedNetwork | None) -> tuple[list[str], str]:
     if start and len(start.config.channels) == channels:
-        return list(start.config.channels), "as in the model that this starts from"
+        return list(start.config.channels), "those of the model to start from"
     names = CHANNEL_NAMES.get(channels) or tuple(f"channel_{number}" for number in range(1, channels + 1))
     return list(names), f"the images have {channels} channel{'s' if channels > 1 else ''}; rename as you like"
 
@@ -206,7 +165,7 @@ def _data(sets: Sequence[SetFacts]) -> tuple[list[dict[str, Any]], str]:
         f"objects of {facts.diameter_low_px:.0f} to {facts.diameter_high_px:.0f} pixels, median {facts.diameter_px:.0f}"
         for facts in sets
     )
-    shares = "; shares go by the root of the sets' pixels, so that the largest does not drown the others"
+    shares = "; shares grow with the square root of the sets' pixels, so that the largest does not dominate"
     return sources, counts + (shares if len(sets) > 1 else "")
 
 
@@ -215,12 +174,14 @@ def _diameter(sets: Sequence[SetFacts], start: TrainedNetwork | None) -> tuple[f
     shown = " and ".join(f"{median:.0f}" for median in medians)
     low, high = DIAMETER_LOW_PX, DIAMETER_HIGH_PX
     if start:
-        # Near the ends of what a model has seen it has seen little: half way to them, by factors.
+        # A model has seen few objects near the ends of its range: half way to them, on a logarithmic scale.
         low, high = ((start.facts[end] * start.facts["diameter_px"]) ** 0.5 for end in DIAMETER_ENDS)
     if all(low <= median <= high for median in medians):
-        return 0.0, f"0 leaves the images as they are: {shown} pixels lie within {low:.0f} to {high:.0f}"
+        return 0.0, f"0 keeps the images at their size: {shown} pixels lie within {low:.0f} to {high:.0f}"
     nearest = round(high if float(np.median(medians)) > high else low, 1)
-    whose = "of what the model to start from knows well" if start else "of what trains well and fast"
+    whose = (
+        "of the range that the model to start from knows well" if start else "of the range that trains well and fast"
+    )
     return nearest, (
         f"objects of {shown} pixels are scaled to this, the near end {whose} ({low:.0f} to {high:.0f}), so that little "
         "detail is lost; the module then needs their typical diameter"
@@ -231,7 +192,7 @@ def _architecture(
     sets: Sequence[SetFacts], scale: Sequence[float], start: TrainedNetwork | None
 ) -> tuple[dict[str, Any], str]:
     if start:
-        return asdict(start.config.architecture), "that of the model that this starts from"
+        return asdict(start.config.architecture), "that of the model to start from"
     largest = max(facts.diameter_high_px * factor for facts, factor in zip(sets, scale, strict=True))
     for depth in DEPTHS:
         architecture = Architecture(depth=depth)
@@ -239,20 +200,20 @@ def _architecture(
         if field >= 2 * largest or depth == DEPTHS[-1]:
             break
     return {"depth": depth, "base_channels": architecture.base_channels, "max_channels": architecture.max_channels}, (
-        f"a pixel of the output sees {field} pixels a side, the largest objects have {largest:.0f}; the least depth "
-        "that sees twice as far is the fastest that can tell them apart"
+        f"an output pixel depends on {field} pixels along each axis, the largest objects have {largest:.0f}; "
+        "the smallest depth that sees twice as far is the fastest that can separate them"
     )
 
 
 def _normalization(sets: Sequence[SetFacts], start: TrainedNetwork | None) -> tuple[dict[str, Any], str]:
     if start:
-        return asdict(start.config.normalization), "that of the model that this starts from"
+        return asdict(start.config.normalization), "that of the model to start from"
     if not all(facts.dark_background for facts in sets):
         return {"kind": "percentile", "percentile_low": 0.5, "percentile_high": 99.5}, (
-            "objects are not brighter than what is around them, so both ends of the intensities are treated alike"
+            "objects are not brighter than their surroundings, so both ends of the intensities are treated alike"
         )
     least = min(facts.foreground for facts in sets)
-    # A percentile that lies among the background's pixels would stretch noise.
+    # A percentile among the background's pixels would stretch noise.
     high = 99.8 if least > 0.01 else 99.95
     return {"kind": "percentile", "percentile_low": 1.0, "percentile_high": high}, (
         f"bright objects cover {least:.1%} or more of nearly every image, so percentile {high:g} lies in them, and "
@@ -267,7 +228,7 @@ def _patch_size(sets: Sequence[SetFacts], scale: Sequence[float], architecture: 
     wanted = float(np.clip(DIAMETERS_A_PATCH * diameter, SMALLEST_PATCH, LARGEST_PATCH))
     size = max(unit, architecture.min_size, round(min(wanted, max(side, SMALLEST_PATCH)) / unit) * unit)
     return int(size), (
-        f"some {size / diameter:.0f} objects side by side, a multiple of {unit} for a depth of {architecture.depth}; "
+        f"about {size / diameter:.0f} objects side by side, a multiple of {unit} for a depth of {architecture.depth}; "
         f"{SMALLEST_PATCH} to {LARGEST_PATCH} pixels learn well, and no larger than the images"
     )
 
@@ -302,7 +263,7 @@ def _steps(
     wanted = passes * pixels / (patch_size**2 * batch_size)
     steps = int(np.clip(np.ceil(wanted / 100) * 100, fewest, MOST_STEPS))
     return steps, (
-        f"{passes} times over the images' pixels would be {wanted:.0f} steps; {fewest} to {MOST_STEPS} are sensible"
+        f"{passes} passes over the images' pixels would be {wanted:.0f} steps; {fewest} to {MOST_STEPS} are sensible"
     )
 
 
@@ -311,88 +272,8 @@ def _augmentation(sets: Sequence[SetFacts]) -> tuple[dict[str, Any], str]:
     touching = sum(facts.touching * facts.objects for facts in sets) / sum(facts.objects for facts in sets)
     few = images < FEW_IMAGES
     content: dict[str, Any] = {"preset": "heavy" if few else "standard"}
-    reason = f"{images} images are {'few, so they are changed much' if few else 'enough for moderate changes'}"
+    reason = f"{images} images are {'few, so they are changed strongly' if few else 'enough for moderate changes'}"
     if touching < 0.1 and not few:  # heavy pastes more already
         content["clump_fraction"] = 0.2
         reason += f"; only {touching:.0%} of the objects touch another, so some are pasted side by side"
     return content, reason
-
-
-def plan_as_yaml(plan: Plan) -> str:
-    """Write a plan as the YAML of its configuration, each field under a comment that says why.
-
-    Parameters
-    ----------
-    plan : Plan
-
-    Returns
-    -------
-    str
-        `cpunet.training.config.read_config` takes it.
-    """
-    lines = [
-        "# Planned by `cpunet train --plan` from the data and the machine; change what you know better.",
-        f"# The network: {plan.summary}.",
-    ]
-    for field, value in plan.content.items():
-        lines += ["", f"# {plan.reasons[field]}"]
-        # Lists of mappings stand one below the other, all else on one line.
-        if isinstance(value, list) and isinstance(value[0], dict):
-            lines += [f"{field}:", *(f"  - {_in_line(each)}" for each in value)]
-        else:
-            lines.append(f"{field}: {_in_line(value)}")
-    return "\n".join(lines) + "\n"
-
-
-def _in_line(value: object) -> str:
-    """Write a value as YAML on one line."""
-    text = yaml.safe_dump([value], sort_keys=False, default_flow_style=True, width=1000)
-    return text.strip().removeprefix("[").removesuffix("]")
-
-
-def write_plan(path: Path, plan: Plan) -> None:
-    """Write a plan's YAML, whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-    plan : Plan
-
-    Raises
-    ------
-    DataError
-        If there is such a file already: it may hold somebody's choices.
-    """
-    if path.exists():
-        raise DataError(f"{path} is there already; give another name, or move it away.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_beside(path) as beside:
-        beside.write_text(plan_as_yaml(plan), encoding="utf-8")
-
-
-def data_sets_below(root: Path, names: Sequence[str]) -> list[Path]:
-    """Return the data sets of a folder.
-
-    Parameters
-    ----------
-    root : Path
-    names : sequence of str
-        Those wanted; empty: all folders with an index.csv.
-
-    Returns
-    -------
-    list of Path
-
-    Raises
-    ------
-    DataError
-        If there is none, or a wanted one is missing.
-    """
-    there = {path.parent.name: path.parent for path in sorted(root.glob("*/index.csv"))}
-    missing = [name for name in names if name not in there]
-    if missing or not there:
-        raise DataError(
-            f"{root}: there is no data set {missing[0] if missing else ''} (a folder with index.csv); found: "
-            f"{', '.join(there) or 'none'}. `cpunet data import` makes one."
-        )
-    return [there[name] for name in names] or list(there.values())

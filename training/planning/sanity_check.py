@@ -16,14 +16,16 @@ from torch.utils.data import default_collate
 from cpunet.files.images import write_picture
 from cpunet.files.overlay import draw_outlines, gray_picture
 from cpunet.training.config import TrainingConfig
-from cpunet.training.fine_tune import learning
+from cpunet.training.data.labeled_images import validation_sample
+from cpunet.training.fine_tune import trainable_parameters
 from cpunet.training.network.losses import SegmentationLoss
 from cpunet.training.optimizers import build_optimizer
 from cpunet.training.patches.patch import Patch
+from cpunet.training.patches.sources import read_sources
 from cpunet.training.patches.stream import Item, PatchStream
 from cpunet.training.patches.targets import make_targets
 from cpunet.training.patches.weight_maps import pixel_weights
-from cpunet.training.train import SegmentationTask, read_sources, validation_sample
+from cpunet.training.task import SegmentationTask
 
 PATCHES_FILE = "patches.png"
 PATCHES_SHOWN = 6
@@ -37,39 +39,20 @@ CLOSEST = 1e-3
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What one check found.
-
-    Attributes
-    ----------
-    passed : bool
-    text : str
-        For a person.
-    """
+class SanityCheck:
+    """The result of one check, and a sentence about it."""
 
     passed: bool
     text: str
 
+    def __str__(self) -> str:
+        return f"{'ok    ' if self.passed else 'FAILED'} {self.text}"
 
-def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[Finding]:
-    """Run all checks, and draw patches with their labels and targets.
 
-    Parameters
-    ----------
-    config : TrainingConfig
-    root : Path
-        The folder that holds the data sets.
-    folder : Path
-        Gets patches.png.
+def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[SanityCheck]:
+    """Run all checks, and write patches.png with patches, labels and targets into `folder`.
 
-    Returns
-    -------
-    list of Finding
-
-    Raises
-    ------
-    ConfigError, DataError
-        If training could not even begin.
+    ConfigError or DataError if training could not even begin.
     """
     torch.manual_seed(config.seed)
     _, sources, _ = read_sources(config, root)
@@ -87,12 +70,12 @@ def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[Fin
     ]
 
 
-def check_objects(patches: Sequence[Patch]) -> Finding:
-    """Look whether patches hold objects, and finite numbers."""
+def check_objects(patches: Sequence[Patch]) -> SanityCheck:
+    """Check that patches hold objects, and finite numbers."""
     objects = [len(np.unique(patch.labels[patch.labels > 0])) for patch in patches]
     finite = all(np.isfinite(patch.image).all() for patch in patches)
     text = f"{len(patches)} augmented patches hold {', '.join(map(str, objects))} objects"
-    return Finding(finite and any(objects), text + ("" if finite else ", and values that are not finite"))
+    return SanityCheck(finite and any(objects), text + ("" if finite else ", and values that are not finite"))
 
 
 def undecided_loss(loss: SegmentationLoss, batch: Item) -> float:
@@ -102,15 +85,15 @@ def undecided_loss(loss: SegmentationLoss, batch: Item) -> float:
 
 
 def least_loss(loss: SegmentationLoss, batch: Item) -> float:
-    """Return the loss of a network that knows the targets: not 0 where a target lies between 0 and 1."""
+    """Return the loss of a perfect network, which is not 0 where targets lie between 0 and 1."""
     _, targets, weights = batch
     near = targets.clamp(CLOSEST, 1 - CLOSEST)
     logits = near.log() if loss.softmax else torch.logit(near)
     return float(loss(logits, targets, weights))
 
 
-def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> Finding:
-    """Compare the loss before any training with that of an undecided network.
+def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> SanityCheck:
+    """Compare the loss of an untrained network with that of an undecided one.
 
     Parameters
     ----------
@@ -118,11 +101,7 @@ def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> F
         Not trained yet.
     batch : tuple of Tensor
     expected : bool
-        Whether the network begins at random, and so should be undecided.
-
-    Returns
-    -------
-    Finding
+        Whether the weights are random, so that the network should be undecided.
     """
     image, targets, weights = batch
     with torch.no_grad():
@@ -130,30 +109,19 @@ def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> F
     undecided = undecided_loss(task.loss, batch)
     if expected:
         passed = abs(found - undecided) <= INITIAL_TOLERANCE * undecided
-        return Finding(passed, f"the loss begins at {found:.3f}; an undecided network's would be {undecided:.3f}")
+        return SanityCheck(passed, f"the loss begins at {found:.3f}; an undecided network's would be {undecided:.3f}")
     # Images of another kind may well begin worse than at random, and yet be learned sooner.
-    return Finding(
+    return SanityCheck(
         bool(np.isfinite(found)),
         f"the loss begins at {found:.3f} with the weights to start from; at random it would be {undecided:.3f}",
     )
 
 
-def check_overfitting(task: SegmentationTask, batch: Item) -> Finding:
-    """Train on one batch alone, which any network that can learn at all learns by heart.
-
-    Parameters
-    ----------
-    task : SegmentationTask
-        Changed.
-    batch : tuple of Tensor
-
-    Returns
-    -------
-    Finding
-    """
+def check_overfitting(task: SegmentationTask, batch: Item) -> SanityCheck:
+    """Train `task` on one batch alone, which any network that can learn at all learns by heart."""
     image, targets, weights = batch
     undecided, least = undecided_loss(task.loss, batch), least_loss(task.loss, batch)
-    optimizer = build_optimizer(learning(task.network), task.config)
+    optimizer = build_optimizer(trainable_parameters(task.network), task.config)
     task.train()
     began = time.perf_counter()
     learned, steps = 0.0, 0
@@ -166,7 +134,7 @@ def check_overfitting(task: SegmentationTask, batch: Item) -> Finding:
         steps += 1
         learned = (undecided - float(loss.detach())) / (undecided - least)
     seconds = (time.perf_counter() - began) / steps
-    return Finding(
+    return SanityCheck(
         learned >= LEARNED,
         f"{learned:.0%} of one batch of {len(image)} patches is learned by heart after {steps} steps ({LEARNED:.0%} "
         f"within {OVERFIT_STEPS} are asked for); {seconds:.2f} s a step",
@@ -174,18 +142,7 @@ def check_overfitting(task: SegmentationTask, batch: Item) -> Finding:
 
 
 def picture_of_patches(patches: Sequence[Patch], config: TrainingConfig) -> NDArray[np.uint8]:
-    """Draw patches below each other: image, image with outlines, each target, and the pixel weights.
-
-    Parameters
-    ----------
-    patches : sequence of Patch
-        After augmentation.
-    config : TrainingConfig
-
-    Returns
-    -------
-    ndarray of shape (Y, X, 3), uint8
-    """
+    """Draw augmented patches below each other: image, outlines, each target and the pixel weights; uint8 (Y, X, 3)."""
     rows = []
     for patch in patches:
         gray = gray_picture(np.moveaxis(patch.image, 0, -1))

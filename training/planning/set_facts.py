@@ -60,22 +60,10 @@ class SetFacts:
 
 
 def look_at_set(folder: Path) -> SetFacts:
-    """Read a data set's training images, and sum up what they are like.
+    """Read a data set's training images, and measure what decides how to train on them.
 
-    Parameters
-    ----------
-    folder : Path
-        A data set. If its images differ in their number of channels, the commonest number decides which of its
-        modalities are looked at.
-
-    Returns
-    -------
-    SetFacts
-
-    Raises
-    ------
-    DataError
-        If it has no training image, no validation image or no object.
+    If its images differ in their number of channels, the most frequent number decides which modalities are used.
+    DataError if the set has no training image, no validation image or no object.
     """
     rows = [row for row in read_index(folder) if row.split in ("train", "val")]
     images = [(row, read_labeled_image(row)) for row in rows if row.split == "train"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks.gallery.crops import Scored, choose, crop_of, found_there, fullest_window, judge, objects_inside
-from benchmarks.labeled_images import LabeledImage
+from benchmarks.labeled_images import BenchmarkImage
 from cpunet.scores import score_image
 
 
@@ -59,7 +59,7 @@ def test_the_window_lies_around_what_weighs(labels, corner):
 
 def scored(name, mean_f1, case):
     truth, prediction, *_ = PAIRS[case]
-    return Scored("drawn", "fluorescence", LabeledImage(name, truth, truth), prediction, mean_f1, mean_f1)
+    return Scored("drawn", "fluorescence", BenchmarkImage(name, truth, truth), prediction, mean_f1, mean_f1)
 
 
 def test_a_crop_counts_what_lies_in_it():

@@ -14,10 +14,10 @@ from cpunet.options import Options
 from cpunet.scores import pool_scores, score_image
 from cpunet.segment import segment_image
 from cpunet.training.config import config_to_dict
-from cpunet.training.data.labeled_images import IndexRow, read_index, read_labeled_image
-from cpunet.training.evaluation.label_folder import find_label_files
+from cpunet.training.data.labeled_images import read_index, read_labeled_image
 from cpunet.training.evaluation.torch_model import torch_model
-from cpunet.training.weights import CONFIG_KEY, NETWORK_PREFIX, TrainedNetwork, build_network, save_trained
+from cpunet.training.network.build import build_network
+from cpunet.training.weights import CONFIG_KEY, NETWORK_PREFIX, TrainedNetwork, save_trained
 from tests.drawn_data_set import write_data_set
 from tests.tiny_onnx import changed_card, tiny_onnx
 
@@ -132,17 +132,6 @@ def test_one_file_never_serves_two_images(tmp_path, beside, capsys):
     error = capsys.readouterr().err
     assert "first/f6 and second/f6" in error
     assert str(beside / "second") in error
-
-
-@pytest.mark.parametrize(
-    "ending", ["", "_mask", "_masks", "_seg", "_cp_masks", "_label", "_labels", ".stardist", "_stardist"]
-)
-@pytest.mark.parametrize("suffix", [".tif", ".TIFF", ".png"])
-def test_names_of_label_files(tmp_path, ending, suffix):
-    for name in (f"a{ending}{suffix}", f"ab{ending}{suffix}", "a_notes.txt", f"a{ending}.npy"):
-        (tmp_path / name).touch()
-    row = IndexRow(tmp_path / "set", "a", "", "val", "")
-    assert find_label_files("A", tmp_path, [row]) == {("set", "a"): tmp_path / f"a{ending}{suffix}"}
 
 
 def test_masks_beside_the_images_are_told_from_them(drawn, beside, output):
@@ -373,7 +362,7 @@ def test_ways_to_name_a_model(drawn, output, tmp_path, monkeypatch, form):
         (["--model", "{beside}"], "model.onnx"),
         (["--model", "{model}", "--diameter", "-3"], "larger than 0"),
         (["--model", "{model}", "--beside", "tiny={beside}"], "called 'tiny' already"),
-        (["--beside", "A={beside}", "--data", "{drawn}", "{drawn}"], "stands twice"),
+        (["--beside", "A={beside}", "--data", "{drawn}", "{drawn}"], "is listed twice"),
         (["--beside", "A={beside}", "--data", "{beside}"], "index.csv"),
     ],
 )

@@ -1,5 +1,3 @@
-import csv
-
 import numpy as np
 import pytest
 import tifffile
@@ -7,19 +5,9 @@ from skimage.io import imsave
 
 from cpunet.errors import DataError
 from cpunet.training.config import DataSource
-from cpunet.training.data.duplicates import SAME_PICTURE, SeenImages, leaking_images, pixel_sum, twin_families
-from cpunet.training.data.index import index_problems, write_table
+from cpunet.training.data.index import index_problems
 from cpunet.training.data.labeled_images import object_diameters, read_index, read_labeled_image, rows_of_split
-
-FIELDS = ["id", "modality", "split", "duplicate_of"]
-
-
-def write_index(folder, *rows):
-    folder.mkdir(parents=True)
-    with (folder / "index.csv").open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(FIELDS)
-        writer.writerows(rows)
+from tests.written_sets import write_index
 
 
 def ids(sources, root, split):
@@ -39,11 +27,11 @@ def test_images_are_chosen_by_split_and_modality(tmp_path):
     assert ids([DataSource("set")], tmp_path, "val") == [["c"]]
 
 
-@pytest.mark.parametrize("twin", ["plate_A1", "plate_A1_w1FF-09"])
+@pytest.mark.parametrize("duplicate", ["plate_A1", "plate_A1_w1FF-09"])
 @pytest.mark.parametrize("tested", ["val", "test"])
-def test_an_image_whose_twin_is_tested_on_is_never_trained_on(tmp_path, twin, tested):
+def test_an_image_whose_duplicate_is_tested_on_is_never_trained_on(tmp_path, duplicate, tested):
     write_index(tmp_path / "first", ("plate_A1", "f", "train", ""), ("plate_A11", "f", "train", ""))
-    write_index(tmp_path / "second", ("x", "f", tested, twin), ("y", "f", "train", ""))
+    write_index(tmp_path / "second", ("x", "f", tested, duplicate), ("y", "f", "train", ""))
     sources = [DataSource("first"), DataSource("second")]
     assert ids(sources, tmp_path, "train") == [["plate_A11"], ["y"]]
 
@@ -53,14 +41,6 @@ def test_the_same_the_other_way_round(tmp_path, tested):
     write_index(tmp_path / "first", ("plate_A1", "f", tested, ""), ("plate_B1", "f", "train", ""))
     write_index(tmp_path / "second", ("x", "f", "train", "plate_A1_w1FF"), ("y", "f", "train", "plate_B1_w1"))
     assert ids([DataSource("first"), DataSource("second")], tmp_path, "train") == [["plate_B1"], ["y"]]
-
-
-def test_twins_are_told_apart_by_their_set(tmp_path):
-    write_index(tmp_path / "first", ("1", "f", "val", ""))
-    write_index(tmp_path / "second", ("1", "f", "train", ""), ("img", "f", "train", ""))
-    write_index(tmp_path / "third", ("9", "f", "train", "first/1"), ("8", "f", "val", "second/img_2"))
-    rows = [row for name in ("first", "second", "third") for row in read_index(tmp_path / name)]
-    assert leaking_images(rows) == {("first", "1"), ("third", "9")}
 
 
 def test_a_missing_index_column_or_split_is_named(tmp_path):
@@ -123,46 +103,6 @@ def test_an_id_listed_twice_is_one_image_and_never_trained_on_if_it_is_tested(tm
     ]
 
 
-def test_two_twins_of_a_third_are_twins(tmp_path):
-    write_index(tmp_path / "first", ("x", "f", "train", ""))
-    write_index(tmp_path / "second", ("y", "f", "train", "first/x"), ("z", "f", "val", "first/x"))
-    rows = [row for name in ("first", "second") for row in read_index(tmp_path / name)]
-    assert leaking_images(rows) == {("first", "x"), ("second", "y"), ("second", "z")}
-
-
-@pytest.mark.parametrize("names", [("first/x", "first/x"), ("first/x", "first/x_w1F"), ("x", "x")])
-def test_two_twins_of_an_image_that_is_not_given_are_twins(tmp_path, names):
-    twins = zip("yz", ("train", "val"), names, strict=True)
-    rows = [(name, "f", split, twin) for name, split, twin in twins]
-    write_index(tmp_path / "second", *rows, ("w", "f", "train", "first/other"))
-    assert twin_families(read_index(tmp_path / "second")) == [{("second", "y"), ("second", "z")}]
-    assert ids([DataSource("second")], tmp_path, "train") == [["w"]]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("id;modality;split;duplicate_of\na;f;train;\n", "semicolons"),
-        ("id,modality,split,duplicate_of\na,f,train\n", "line 2 has another number of cells"),
-        ("id,modality,split,duplicate_of\na,f,train,,x,y\n", "line 2 has another number of cells"),
-        (b"id,modality,split,duplicate_of\n\xff,f,train,\n", "UTF-8"),
-    ],
-    ids=["semicolons", "too few", "too many", "other encoding"],
-)
-def test_a_broken_index_is_named(tmp_path, content, message):
-    (tmp_path / "index.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(DataError, match=message):
-        read_index(tmp_path)
-
-
-def test_an_index_from_a_spreadsheet_is_read(tmp_path):
-    (tmp_path / "index.csv").write_bytes(
-        b"\xef\xbb\xbfid, modality ,split,duplicate_of,plate,group\na , f,train,,P1,g\n"
-    )
-    (row,) = read_index(tmp_path)
-    assert (row.id, row.modality, row.group) == ("a", "f", "g")
-
-
 @pytest.mark.parametrize(
     ("labels", "message"),
     [(np.full((8, 8), 0.5, np.float32), "float32 values"), (np.full((8, 8), -1, np.int16), "numbers from -1 to -1")],
@@ -174,35 +114,3 @@ def test_labels_that_are_no_numbers_of_objects_are_refused(tmp_path, labels, mes
         tifffile.imwrite(tmp_path / "set" / folder / "a.tif", array)
     with pytest.raises(DataError, match=message):
         read_labeled_image(read_index(tmp_path / "set")[0])
-
-
-def test_the_sum_of_pixels_knows_values_and_shape_alone():
-    image = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    same = [image.astype(np.float32), image.astype(np.uint16), np.repeat(image[..., None], 3, axis=2)]
-    assert {pixel_sum(each) for each in same} == {pixel_sum(image)}
-    assert pixel_sum(image.reshape(4, 3)) != pixel_sum(image)
-    assert pixel_sum(image + 1) != pixel_sum(image)
-
-
-def test_an_index_that_cannot_be_written_whole_is_left_as_it_was(tmp_path):
-    write_index(tmp_path / "set", ("a", "f", "train", ""))
-    before = (tmp_path / "set/index.csv").read_bytes()
-    with pytest.raises(ValueError, match="fields"):
-        write_table(tmp_path / "set", FIELDS, [dict.fromkeys(FIELDS, "x"), {"unknown": "y"}])
-    assert (tmp_path / "set/index.csv").read_bytes() == before
-    assert [path.name for path in (tmp_path / "set").iterdir()] == ["index.csv"]
-
-
-def test_a_twin_is_found_by_its_pixels_or_its_fine_structure():
-    images = np.random.default_rng(0).integers(0, 4095, (150, 70, 80)).astype(np.uint16)
-    seen = SeenImages()
-    for number, image in enumerate(images):
-        assert seen.twin_of(image, f"i{number}") == ("", "")
-    assert seen.twin_of(images[120].astype(np.float32), "same") == ("i120", "")
-    twin, difference = seen.twin_of((images[140] // 16).astype(np.uint8), "near")
-    assert twin == "i140"
-    assert float(difference.removesuffix(")").rpartition(" ")[2]) > SAME_PICTURE
-    noise = np.random.default_rng(1).normal(0, 400, images[0].shape)
-    assert seen.twin_of(images[3] + noise, "another") == ("", "")
-    even = [seen.twin_of(np.full((70, 80), value, np.uint8), f"even{value}") for value in (3, 9)]
-    assert even == [("", "")] * 2

@@ -9,6 +9,7 @@ from cpunet.training.data.index import read_table, write_table
 from cpunet.training.data.labeled_images import read_index
 from cpunet.training.data.splits import inseparable, split_at_random, split_by_column, split_in_folds
 from tests.import_sources import data
+from tests.written_sets import write_small_set
 
 FIELDS = ["id", "modality", "split", "duplicate_of", "group"]
 
@@ -108,13 +109,13 @@ def test_even_a_small_fraction_of_few_images_gets_one():
         "val": 1,
         "test": 1,
     }
-    with pytest.raises(DataError, match="2 images or groups that can be told apart"):
+    with pytest.raises(DataError, match="2 independent images or groups"):
         split_at_random(rows, [[0, 1], [2]], {"train": 0.9, "val": 0.05, "test": 0.05}, 1)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Twelve images: 0 and 1 have the same pixels, 2 and 3 one group, 4 names 5 as its twin, 5 is of 6's group."""
+    """Twelve images: 0 and 1 have the same pixels, 2 and 3 one group, 4 names 5 as its duplicate, 5 is of 6's group."""
     rng = np.random.default_rng(0)
     rows = rows_of(12)
     (tmp_path / "images").mkdir()
@@ -128,7 +129,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_twins_and_groups_cannot_be_parted(folder):
+def test_duplicates_and_groups_cannot_be_parted(folder):
     assert inseparable(folder, read_table(folder).rows) == [[0, 1], [2, 3], [4, 5, 6], [7], [8], [9], [10], [11]]
 
 
@@ -136,7 +137,7 @@ def test_twins_and_groups_cannot_be_parted(folder):
 @pytest.mark.parametrize(
     "words", [["--random", "--fractions", "train=0.5", "val=0.5"], ["--folds", "3", "--validate-on", "2"]]
 )
-def test_twins_and_groups_stay_on_one_side(folder, words, seed, capsys):
+def test_duplicates_and_groups_stay_on_one_side(folder, words, seed, capsys):
     assert data("split", folder, *words, "--seed", seed) == 0
     split = [row.split for row in read_index(folder)]
     assert set(split) == {"train", "val"}
@@ -158,7 +159,7 @@ def test_folds_are_the_same_whichever_is_validated_on(folder):
     assert sorted(Counter(folds[0]).values()) == [4, 4, 4]
 
 
-def test_test_images_and_their_twins_are_in_no_fold(folder):
+def test_test_images_and_their_duplicates_are_in_no_fold(folder):
     rows = list(read_table(folder).rows)
     rows[1] = rows[1] | {"split": "test"}
     write_table(folder, FIELDS, rows)
@@ -192,7 +193,7 @@ def test_a_column_becomes_the_split(folder, capsys):
         (["--random", "--stratify", "plate"], "no column 'plate' to stratify by"),
         (["--folds", "3"], "needs --validate-on, 1 to 3"),
         (["--folds", "3", "--validate-on", "4"], "--validate-on 1 to 3; got 3 and 4"),
-        (["--folds", "9", "--validate-on", "1"], "8 images or groups that can be told apart"),
+        (["--folds", "9", "--validate-on", "1"], "8 independent images or groups"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -207,3 +208,21 @@ def test_an_image_that_cannot_be_read_is_named(folder, capsys):
     (folder / "images/a07.tif").unlink()
     assert data("split", folder, "--random") == 2
     assert "a07" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        (["--random", "--fractions", "train=0.5", "val=0.5"], False),
+        (["--column", "stage"], False),
+        (["--column", "fold", "--rename", "1=train", "2=val"], True),
+        (["--folds", "2", "--validate-on", "1"], True),
+    ],
+)
+def test_folds_of_an_earlier_draw_go(tmp_path, words, left):
+    rows = ((f"a{seed}", "train", "", seed, {"stage": "val", "fold": str(seed % 2 + 1)}) for seed in range(4))
+    write_small_set(tmp_path / "set", *rows)
+    assert data("split", tmp_path / "set", *words) == 0
+    table = read_table(tmp_path / "set")
+    assert ("fold" in table.fields) is left
+    assert {row["stage"] for row in table.rows} == {"val"}

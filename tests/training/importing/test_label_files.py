@@ -6,7 +6,7 @@ from skimage.util import img_as_float32, img_as_ubyte, img_as_uint
 
 from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import LabelFileError
-from cpunet.training.importing.label_files import guess_format, read_labels, relabel
+from cpunet.training.importing.label_files import guess_format, read_labels
 
 TRUTH = synthetic_field((96, 96), columns=4, diameter_px=15, touching=True, seed=2).labels
 
@@ -216,5 +216,8 @@ def test_masks_of_other_sizes_or_values_are_named(tmp_path):
         read_labels([saved(tmp_path / "c.png", np.arange(25, dtype=np.uint8).reshape(5, 5))], "masks")
 
 
-def test_numbers_are_closed_up_in_their_order():
-    np.testing.assert_array_equal(relabel(np.array([[0, 900, 7], [7, 0, 12]])), [[0, 3, 1], [1, 0, 2]])
+def test_numbers_are_closed_up_in_their_order(tmp_path):
+    path = saved(tmp_path / "a.tif", np.array([[0, 2**31 - 1, 7], [7, 0, 12]], np.uint32))
+    labels = read_labels([path], "own").labels
+    np.testing.assert_array_equal(labels, [[0, 3, 1], [1, 0, 2]])
+    assert labels.dtype == np.int32

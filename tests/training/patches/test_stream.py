@@ -8,13 +8,20 @@ import torch
 from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.card import Normalization
 from cpunet.training.config import DataSource
-from cpunet.training.data.labeled_images import LabeledImage, object_diameters
+from cpunet.training.data.labeled_images import (
+    LabeledImage,
+    object_diameters,
+    read_labeled_image,
+    rows_of_split,
+    validation_sample,
+)
 from cpunet.training.network.losses import Loss
 from cpunet.training.patches.patch import Patch
-from cpunet.training.patches.stream import PatchData, PatchStream, normalized_patch
+from cpunet.training.patches.sources import normalized_patch, read_sources
+from cpunet.training.patches.stream import PatchData, PatchStream
 from cpunet.training.patches.targets import Targets, make_targets
 from cpunet.training.patches.weight_maps import pixel_weights
-from cpunet.training.train import build_trainer, read_sources, validation_sample
+from cpunet.training.train import build_trainer
 
 DRAWN = synthetic_field((96, 96), columns=3, diameter_px=18, touching=True, seed=1)
 
@@ -116,3 +123,12 @@ NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="16-mixed need
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", pytest.param("16-mixed", marks=NO_GPU)])
 def test_the_trainer_computes_in_the_precision_asked_for(small_config, tmp_path, precision):
     assert build_trainer(replace(small_config, precision=precision), tmp_path, []).precision == precision
+
+
+def test_patches_do_not_depend_on_where_the_stream_begins(data_root, small_config):
+    rows = rows_of_split(small_config.data, data_root, "train")
+    sources = [[normalized_patch(read_labeled_image(row), small_config) for row in source] for source in rows]
+    whole, rest = PatchStream(sources, small_config, 0, 10), PatchStream(sources, small_config, 6, 4)
+    for index in range(4):
+        for one, other in zip(whole[6 + index], rest[index], strict=True):
+            np.testing.assert_array_equal(one.numpy(), other.numpy())

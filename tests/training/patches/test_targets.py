@@ -61,6 +61,8 @@ def test_border_equals_brute_force(reach):
     expected = brute_force_border(LABELS, reach)
     assert expected.any()
     np.testing.assert_array_equal(border_between_objects(LABELS, reach), expected)
+    # The largest int64, which once stood for the background, overflowed in scipy's filter.
+    np.testing.assert_array_equal(border_between_objects(LABELS.astype(np.int64), reach), expected)
 
 
 def test_distance_equals_brute_force():

@@ -9,12 +9,15 @@ from cpunet.__main__ import main
 from cpunet.errors import DataError
 from cpunet.files.images import read_image
 from cpunet.training.config import read_config
+from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import measure_receptive_field
 from cpunet.training.network.unet import Architecture, UNet
 from cpunet.training.patches.augmentation import PRESETS
-from cpunet.training.planning.plan import DEPTHS, Machine, data_sets_below, make_plan, plan_as_yaml
+from cpunet.training.planning.machine import Machine
+from cpunet.training.planning.plan import DEPTHS, make_plan
+from cpunet.training.planning.plan_file import plan_as_yaml
 from cpunet.training.planning.set_facts import look_at_set
-from cpunet.training.weights import TrainedNetwork, build_network, save_trained
+from cpunet.training.weights import TrainedNetwork, save_trained
 from tests.drawn_data_set import write_data_set
 
 MACHINE = Machine(free_bytes=16 * 10**9, gpu="", cores=2, fast_bf16=False)
@@ -32,22 +35,6 @@ def enlarged(data_root, tmp_path, factor):
         image = read_image(path)
         imsave(str(path), np.kron(image, np.ones((factor, factor), image.dtype)), check_contrast=False)
     return tmp_path / "big"
-
-
-def test_the_images_are_looked_at(folder):
-    facts = look_at_set(folder)
-    assert (facts.images, facts.validation_images, facts.channels) == (6, 3, 1)
-    assert facts.smallest_side_px == 96
-    assert 12 < facts.diameter_low_px < facts.diameter_px < facts.diameter_high_px < 24
-    assert facts.dark_background
-    assert 0.1 < facts.foreground < 0.5
-    assert 0.2 < facts.touching < 0.8  # every second field is drawn with touching nuclei
-
-
-def test_a_set_without_validation_images_is_refused(tmp_path):
-    write_data_set(tmp_path / "drawn", ["train"] * 2)
-    with pytest.raises(DataError, match=r"split 'val'.*data split"):
-        look_at_set(tmp_path / "drawn")
 
 
 def test_a_plan_is_a_configuration_with_a_reason_for_each_line(folder, tmp_path):
@@ -144,12 +131,6 @@ def test_sets_of_different_kinds_are_not_planned_together(folder, tmp_path):
     assert make_plan("mine", [tmp_path / "color"], MACHINE).config.channels == ("red", "green", "blue")
     with pytest.raises(DataError, match="color 3"):
         make_plan("mine", [folder, tmp_path / "color"], MACHINE)
-
-
-def test_missing_sets_are_named(data_root):
-    assert [path.name for path in data_sets_below(data_root, [])] == ["drawn"]
-    with pytest.raises(DataError, match=r"no data set other .*drawn"):
-        data_sets_below(data_root, ["other"])
 
 
 def test_the_command_writes_a_plan_once(data_root, tmp_path, capsys):

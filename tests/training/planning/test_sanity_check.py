@@ -9,8 +9,10 @@ from cpunet.__main__ import main
 from cpunet.files.images import read_image
 from cpunet.training.config import config_from_dict
 from cpunet.training.network.losses import Loss
+from cpunet.training.patches.sources import read_sources
 from cpunet.training.patches.stream import PatchStream
 from cpunet.training.patches.targets import KINDS, Targets
+from cpunet.training.planning import sanity_check
 from cpunet.training.planning.sanity_check import (
     check_initial_loss,
     check_objects,
@@ -20,7 +22,7 @@ from cpunet.training.planning.sanity_check import (
     picture_of_patches,
     undecided_loss,
 )
-from cpunet.training.train import SegmentationTask, read_sources
+from cpunet.training.task import SegmentationTask
 from tests.drawn_data_set import SMALL
 
 
@@ -61,9 +63,10 @@ def test_undecided_and_least_loss_are_the_ends_of_what_can_be_learned(data_root,
     assert undecided_loss(task.loss, batch) == pytest.approx(np.log(3), rel=1e-5)
 
 
-def test_a_network_learns_one_batch_by_heart_unless_it_cannot_move(data_root, small_config):
+def test_a_network_learns_one_batch_by_heart_unless_it_cannot_move(data_root, small_config, monkeypatch):
     task, batch = task_and_batch(small_config, data_root)
     assert check_overfitting(task, batch).passed
+    monkeypatch.setattr(sanity_check, "OVERFIT_STEPS", 30)  # a network that cannot move needs no more to show it
     task, batch = task_and_batch(replace(small_config, learning_rate=1e-9), data_root)
     found = check_overfitting(task, batch)
     assert not found.passed
@@ -96,10 +99,11 @@ def test_all_checks_pass_on_drawn_nuclei_and_leave_a_picture(data_root, tmp_path
     assert read_image(tmp_path / "patches.png").ndim == 3
 
 
-def test_the_command_says_what_failed(data_root, tmp_path, small_yaml, capsys):
+def test_the_command_says_what_failed(data_root, tmp_path, small_yaml, capsys, monkeypatch):
     command = ["train", str(small_yaml), "--check", "--data", str(data_root), "--run", str(tmp_path / "run")]
     assert main(command) == 0
     assert "parameters" in capsys.readouterr().out
+    monkeypatch.setattr(sanity_check, "OVERFIT_STEPS", 30)
     stuck = config_from_dict({**SMALL, "learning_rate": 1e-9})
     small_yaml.write_text(
         small_yaml.read_text().replace("learning_rate: 0.01", f"learning_rate: {stuck.learning_rate}")

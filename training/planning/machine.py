@@ -1,0 +1,44 @@
+"""What a run has to train on: memory, processor cores and GPU."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import psutil
+import torch
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The hardware of a run.
+
+    Attributes
+    ----------
+    free_bytes : int
+        Of the GPU if there is one, otherwise of the machine.
+    gpu : str
+        Its name; empty if there is none.
+    cores : int
+    fast_bf16 : bool
+        Whether the hardware computes with 16-bit floating point (bf16).
+    """
+
+    free_bytes: int
+    gpu: str
+    cores: int
+    fast_bf16: bool
+
+
+def this_machine() -> Machine:
+    """Measure free memory, cores and GPU."""
+    # The cores that this process may use, if the system tells: a cluster gives a job a part of its machine.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if torch.cuda.is_available():
+        free, _ = torch.cuda.mem_get_info()
+        return Machine(
+            free, torch.cuda.get_device_name(), cores, torch.cuda.is_bf16_supported(including_emulation=False)
+        )
+    # Without instructions for them, a processor converts 16-bit numbers back and forth.
+    fast = any(getattr(torch.cpu, name, bool)() for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return Machine(psutil.virtual_memory().available, "", cores, fast)

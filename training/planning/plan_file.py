@@ -1,0 +1,48 @@
+"""A plan as a YAML file, each field under a comment that says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from cpunet.errors import DataError
+from cpunet.files.images import written_beside
+from cpunet.training.planning.plan import Plan
+
+
+def plan_as_yaml(plan: Plan) -> str:
+    """Return a plan as YAML for `read_config`, with the reason of each field in a comment above it."""
+    lines = [
+        "# Planned by `cpunet train --plan` from the data and the machine; change what you know better.",
+        f"# The network: {plan.summary}.",
+    ]
+    for field, value in plan.content.items():
+        lines += ["", f"# {plan.reasons[field]}"]
+        # Lists of mappings get a line for each item; all else goes on one line.
+        if isinstance(value, list) and isinstance(value[0], dict):
+            lines += [f"{field}:", *(f"  - {_in_line(each)}" for each in value)]
+        else:
+            lines.append(f"{field}: {_in_line(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def plan_as_text(plan: Plan) -> str:
+    """Return a plan for the terminal: each field with its reason, and the network."""
+    lines = [f"{name}: {plan.content[name]}\n    {reason}" for name, reason in plan.reasons.items()]
+    return "\n".join([*lines, f"network: {plan.summary}"])
+
+
+def _in_line(value: object) -> str:
+    """Write a value as YAML on one line."""
+    text = yaml.safe_dump([value], sort_keys=False, default_flow_style=True, width=1000)
+    return text.strip().removeprefix("[").removesuffix("]")
+
+
+def write_plan(path: Path, plan: Plan) -> None:
+    """Write a plan's YAML, whole or not at all; DataError if the file exists, for it may hold somebody's choices."""
+    if path.exists():
+        raise DataError(f"{path} is there already; give another name, or move it away.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_beside(path) as beside:
+        beside.write_text(plan_as_yaml(plan), encoding="utf-8")

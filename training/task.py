@@ -1,0 +1,88 @@
+"""What one training step does: a LightningModule around the network, its loss and its optimizer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor
+
+from cpunet.errors import ConfigError
+from cpunet.training.config import TrainingConfig, config_to_dict
+from cpunet.training.fine_tune import (
+    freeze_encoder,
+    keep_statistics,
+    load_start,
+    trainable_parameters,
+    transfer_weights,
+)
+from cpunet.training.network.build import build_network
+from cpunet.training.network.losses import SegmentationLoss
+from cpunet.training.optimizers import build_optimizer, build_schedule
+from cpunet.training.patches.stream import Item
+from cpunet.training.weights import CONFIG_KEY, FACTS_KEY
+
+# More than any run has steps, so that no two devices share a seed.
+DEVICE_SEEDS = 10**8
+
+
+class SegmentationTask(lightning.LightningModule):
+    """A U-Net with its loss and optimizer.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    facts : dict
+        See `cpunet.training.facts`.
+    """
+
+    def __init__(self, config: TrainingConfig, facts: dict[str, Any]) -> None:
+        super().__init__()
+        self.config = config
+        self.facts = facts
+        self.network = build_network(config)
+        if config.start_from:
+            transfer = transfer_weights(self.network, config, load_start(config))
+            if transfer.new_input and config.frozen == "encoder":
+                raise ConfigError(
+                    f"frozen: {config.start_from} has another number of image channels, so the first convolution "
+                    "starts with random weights and must be trained. Leave frozen out."
+                )
+            print(f"starting from {config.start_from}: {transfer}")
+        if config.frozen == "encoder":
+            freeze_encoder(self.network)
+        self.network = self.network.to(memory_format=torch.channels_last)
+        self.loss = SegmentationLoss(config.loss, config.targets)
+
+    def on_train_epoch_start(self) -> None:
+        """Keep a frozen encoder in evaluation mode: lightning puts the whole network into training mode."""
+        if self.config.frozen == "encoder":
+            keep_statistics(self.network)
+
+    def on_train_batch_start(self, batch: Item, batch_index: int) -> None:
+        """Seed dropout by the step, so that a resumed run drops the same features."""
+        torch.manual_seed(self.config.seed + self.trainer.global_step + DEVICE_SEEDS * self.trainer.global_rank)
+
+    def training_step(self, batch: Item, batch_index: int) -> Tensor:
+        """Return the loss of one batch."""
+        image, targets, weights = batch
+        loss: Tensor = self.loss(self.network(image.to(memory_format=torch.channels_last)), targets, weights)
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizer and the schedule of the configuration."""
+        optimizer = build_optimizer(trainable_parameters(self.network), self.config)
+        schedule = build_schedule(optimizer, self.config)
+        return {"optimizer": optimizer, "lr_scheduler": schedule} if schedule else optimizer
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Step all schedules but the plateau, which `ValidationScores` steps before the checkpoint is written."""
+        if metric is None:
+            scheduler.step()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Store configuration and facts as plain content beside the weights."""
+        checkpoint[FACTS_KEY] = self.facts
+        checkpoint[CONFIG_KEY] = config_to_dict(self.config)
