@@ -146,7 +146,7 @@ def training(data: Path) -> Iterator[Tuple[str, str]]:
     from cpunet.training.network.unet import Probabilities
     from cpunet.training.train import train
     from cpunet.training.weights import load_trained
-    from tests.drawn_data_set import SMALL, write_data_set
+    from tests.synthetic_data_set import SMALL, write_data_set
 
     torch.set_num_threads(1)
     for name in ("nuclei_fluorescence", "nuclei_generalist", "phase_cells"):

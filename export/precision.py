@@ -21,7 +21,8 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from cpunet.checks.halo import measure_halo
 from cpunet.errors import ModelError
 from cpunet.export.card.file import with_card_and_test
-from cpunet.model.card import METADATA_KEY, ModelCard, card_from_json
+from cpunet.model.card import METADATA_KEY, ModelCard
+from cpunet.model.card_limits import card_from_json
 from cpunet.steps.tiling import mirror_to_size
 
 PRECISIONS = ("float32", "float16", "int8")

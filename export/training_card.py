@@ -53,10 +53,6 @@ def kept_card(path: Path, predict: Predict, measured: ModelCard) -> ModelCard:
     measured : ModelCard
         Of the weights. Its halo is taken, as it was measured now.
 
-    Returns
-    -------
-    ModelCard
-
     Raises
     ------
     ModelError

@@ -303,10 +303,6 @@ def check_shape(image, name):
 def usable_part(image):
     """Return which pixels of an image may belong to objects.
 
-    Parameters
-    ----------
-    image : cellprofiler_core.image.Image
-
     Returns
     -------
     ndarray of shape (Y, X) or (Z, Y, X), bool, or None

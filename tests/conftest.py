@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from tests.drawn_data_set import write_data_set
+from tests.synthetic_data_set import write_data_set
 from tests.tiny_onnx import tiny_onnx
 
 

@@ -43,16 +43,7 @@ class DataSource:
 
 
 def source_names(sources: Sequence[DataSource]) -> list[str]:
-    """Name the sources of a run by their folders, and by their modalities too if a folder is listed more than once.
-
-    Parameters
-    ----------
-    sources : sequence of DataSource
-
-    Returns
-    -------
-    list of str
-    """
+    """Name the sources of a run by their folders, and by their modalities too if a folder is listed more than once."""
     folders = [source.folder for source in sources]
     return [
         " ".join((source.folder, *source.modalities)) if folders.count(source.folder) > 1 else source.folder
@@ -206,10 +197,6 @@ def config_from_dict(content: object) -> TrainingConfig:
     content : object
         A mapping with the fields of `TrainingConfig`. A field that is left out has its default.
 
-    Returns
-    -------
-    TrainingConfig
-
     Raises
     ------
     ConfigError
@@ -235,14 +222,6 @@ _YamlLoader.add_implicit_resolver(
 
 def read_config(path: Path) -> TrainingConfig:
     """Read a training run's YAML file.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    TrainingConfig
 
     Raises
     ------

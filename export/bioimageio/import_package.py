@@ -22,8 +22,8 @@ from cpunet.export.card.add import with_answers
 from cpunet.export.card.fields import flattened, with_field
 from cpunet.export.card.file import check_runs, checked_card, network, with_metadata
 from cpunet.export.put_in_place import errors_name, put_in_place
-from cpunet.model.card import METADATA_KEY, card_from_json, card_to_json
-from cpunet.model.card_limits import read_card_text
+from cpunet.model.card import METADATA_KEY, card_to_json
+from cpunet.model.card_limits import card_from_json
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.safety import LARGEST_FILE_BYTES, check_stream
 from cpunet.steps.prepare import normalize
@@ -95,7 +95,7 @@ def _inexact(contract: Contract) -> list[str]:
 
 def _own_card(text: str, contract: Contract) -> dict[str, Any]:
     """Check that the card inside the weights says the same as the description around them."""
-    card = read_card_text(text)
+    card = card_from_json(text)
     inside = [*contract.preprocessing.inside, *contract.postprocessing]
     own, asked = card.input.normalization, contract.preprocessing.normalization
     if inside or (own != asked and not own.kind == asked.kind == "none"):

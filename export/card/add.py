@@ -17,6 +17,7 @@ from cpunet.export.card.file import checked_card, network, put_runnable, sum_lin
 from cpunet.model.card import METADATA_KEY
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.metadata import read_metadata, sha256
+from cpunet.onnx_reader.safety import check_onnx
 
 LARGEST_UNIT = 128
 # An image of about so many pixels shows which multiples a network takes.
@@ -68,6 +69,7 @@ def with_answers(path: Path, answers: Mapping[str, Any]) -> tuple[bytes, dict[st
     dict of str to int
         What was measured, by the fields' dotted names.
     """
+    check_onnx(path)
     onnx_bytes = path.read_bytes()
     check_complete(dict(answers), declared_channels(network(onnx_bytes)))
     content = with_defaults(dict(answers))

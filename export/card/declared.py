@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import onnx
 
+from cpunet.checks.verify import NEWEST_IR, NEWEST_OPSET
 from cpunet.errors import ModelError
-
-# What onnxruntime 1.19.2, the newest for CellProfiler's Python, still opens.
-NEWEST_OPSET, NEWEST_IR = 21, 10
 
 
 @dataclass(frozen=True)
@@ -21,21 +19,14 @@ class Declared:
 
 
 def declared_channels(model: onnx.ModelProto) -> Declared:
-    """Check that a file can be used at all, and return how many channels it declares.
+    """Check what `cpunet.onnx_reader.safety.check_onnx` lets pass and a card cannot describe; return the channels.
 
     Raises
     ------
     ModelError
-        If its weights lie elsewhere, it is too new, or its input or output is not one float32 tensor (N, C, Y, X)
-        with N, Y and X free.
+        If it is too new, or its input or output is not one float32 tensor (N, C, Y, X) with N, Y and X free.
     """
     graph = model.graph
-    elsewhere = [tensor for tensor in graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
-    if elsewhere:
-        raise ModelError(
-            f"its weights lie in another file beside it ({_external_file(elsewhere[0])}), and a model must be one "
-            "file. In Python: import onnx; onnx.save(onnx.load('model.onnx'), 'one_file.onnx')"
-        )
     opset = max([entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")], default=0)
     if opset > NEWEST_OPSET or model.ir_version > NEWEST_IR:
         raise ModelError(
@@ -66,11 +57,6 @@ def _channels(value: onnx.ValueInfoProto, what: str) -> int | None:
     # Some exporters write -1 for a free size.
     shape = [dim.dim_value if dim.dim_value > 0 else dim.dim_param or "?" for dim in tensor.shape.dim]
     text = f"({', '.join(str(size) for size in shape)})"
-    if len(shape) != 4:
-        raise ModelError(
-            f"its {what} {value.name!r} has the shape {text}; four axes are needed: batch, channel, height and width. "
-            "Networks of 3-D stacks or of single values are not supported."
-        )
     if isinstance(shape[3], int) and not any(isinstance(size, int) for size in shape[:3]):
         raise ModelError(
             f"its {what} {value.name!r} has the shape {text}, with the channels last; they must stand second. Export "
@@ -82,7 +68,3 @@ def _channels(value: onnx.ValueInfoProto, what: str) -> int | None:
             "images of any size fit. Export the network again with dynamic axes; docs/model-card.md has the call."
         )
     return shape[1] if isinstance(shape[1], int) else None
-
-
-def _external_file(tensor: onnx.TensorProto) -> str:
-    return next((entry.value for entry in tensor.external_data if entry.key == "location"), "its name is not given")

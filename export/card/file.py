@@ -15,7 +15,8 @@ from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, stored_test_t
 from cpunet.errors import ModelError
 from cpunet.export.card.schema import check_against_schema
 from cpunet.export.put_in_place import put_in_place
-from cpunet.model.card import METADATA_KEY, ModelCard, card_from_json, card_to_json
+from cpunet.model.card import METADATA_KEY, ModelCard, card_to_json
+from cpunet.model.card_limits import card_from_json
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.metadata import read_metadata, sha256
 from cpunet.steps.tiling import Predict

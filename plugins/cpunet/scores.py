@@ -178,10 +178,6 @@ def score_image(truth: Labels, prediction: Labels) -> ImageScores:
     truth, prediction : ndarray of shape (Y, X), integer
         0 is background.
 
-    Returns
-    -------
-    ImageScores
-
     Raises
     ------
     ValueError

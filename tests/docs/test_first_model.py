@@ -11,8 +11,8 @@ import yaml
 
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import sha256
-from tests.drawn_data_set import write_data_set
 from tests.places import REPOSITORY
+from tests.synthetic_data_set import write_data_set
 
 SCRIPT = REPOSITORY / "docs" / "first-model.sh"
 

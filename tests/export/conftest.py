@@ -9,8 +9,8 @@ from cpunet.training.config import config_from_dict
 from cpunet.training.network.unet import Probabilities
 from cpunet.training.train import train
 from cpunet.training.weights import save_trained
-from tests.drawn_data_set import SMALL
 from tests.random_network import random_network
+from tests.synthetic_data_set import SMALL
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from cpunet.training.config import config_from_dict
-from tests.drawn_data_set import SMALL
 from tests.random_network import random_network
+from tests.synthetic_data_set import SMALL
 
 
 @pytest.fixture(autouse=True, scope="session")

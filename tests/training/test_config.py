@@ -6,8 +6,8 @@ import pytest
 from cpunet.errors import ConfigError
 from cpunet.training.config import DataSource, config_from_dict, config_to_dict, read_config, source_names
 from cpunet.training.patches.augmentation import PRESETS
-from tests.drawn_data_set import SMALL
 from tests.places import REPOSITORY
+from tests.synthetic_data_set import SMALL
 
 
 def test_a_configuration_survives_json():

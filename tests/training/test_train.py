@@ -24,7 +24,7 @@ from cpunet.training.patches.sources import read_sources
 from cpunet.training.task import SegmentationTask
 from cpunet.training.train import train
 from cpunet.training.weights import load_trained
-from tests.drawn_data_set import SMALL, write_data_set
+from tests.synthetic_data_set import SMALL, write_data_set
 
 
 def weights_of(path):

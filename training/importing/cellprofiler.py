@@ -84,10 +84,6 @@ def pair_cellprofiler(folder: Path, image_suffix: str | None, labels_suffix: str
 def choose_suffixes(folder: Path, files: Iterable[Path]) -> tuple[str, str]:
     """Find the label images among at most `LOOKED_AT` files, and the suffixes of images and labels.
 
-    Returns
-    -------
-    image_suffix, labels_suffix : str
-
     Raises
     ------
     DataError

@@ -36,10 +36,6 @@ def synthetic_field(
     touching : bool
         Draw pairs of nuclei that touch and must be split.
     seed : int
-
-    Returns
-    -------
-    SyntheticField
     """
     rng = np.random.default_rng(seed)
     spacing = shape[1] / columns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Callable, Dict, Optional, Set, Tuple, Type
+from typing import Any, Dict, Optional, Set, Tuple, Type
 
 from cpunet.errors import ModelError
 from cpunet.plain_content import dataclass_from
@@ -212,10 +212,6 @@ SECTIONS: Dict[str, Type[Any]] = {"input": InputCard, "output": OutputCard, "pos
 def card_to_json(card: ModelCard) -> str:
     """Write a card as the JSON text for the ONNX file's metadata.
 
-    Parameters
-    ----------
-    card : ModelCard
-
     Returns
     -------
     str
@@ -228,55 +224,6 @@ def card_to_json(card: ModelCard) -> str:
     return json.dumps(content, sort_keys=True)
 
 
-def card_from_json(text: str) -> ModelCard:
-    """Read a card.
-
-    Parameters
-    ----------
-    text : str
-        JSON.
-
-    Returns
-    -------
-    ModelCard
-
-    Raises
-    ------
-    ModelError
-        If the text is not a JSON object, has a newer major version, lacks a field or holds a value out of its
-        range.
-    """
-    return card_from_content(parsed(text))
-
-
-def parsed(text: str, parse_int: Callable[[str], int] = int) -> object:
-    """Parse a card's JSON without checking its content.
-
-    Parameters
-    ----------
-    text : str
-        JSON.
-    parse_int : callable
-        Converts the digits of a whole number; may raise ModelError.
-
-    Returns
-    -------
-    object
-
-    Raises
-    ------
-    ModelError
-        If the text is not JSON.
-    """
-    try:
-        content: object = json.loads(text, parse_int=parse_int)
-    except ModelError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"The model card is not readable JSON: {error}.") from None
-    return content
-
-
 def card_from_content(given: object) -> ModelCard:
     """Build a card from its parsed JSON.
 
@@ -284,10 +231,6 @@ def card_from_content(given: object) -> ModelCard:
     ----------
     given : object
         Not changed.
-
-    Returns
-    -------
-    ModelCard
 
     Raises
     ------

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Dict, List, Tuple
 
 from cpunet.errors import ModelError
-from cpunet.model.card import ModelCard, card_from_content, parsed
+from cpunet.model.card import ModelCard, card_from_content
 
 LARGEST_CARD_CHARACTERS = 2**20
 DEEPEST_NESTING = 32
@@ -31,17 +32,13 @@ LARGEST: Dict[str, Dict[str, float]] = {
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def read_card_text(text: str) -> ModelCard:
+def card_from_json(text: str) -> ModelCard:
     """Read a model card from an untrusted file.
 
     Parameters
     ----------
     text : str
         JSON.
-
-    Returns
-    -------
-    ModelCard
 
     Raises
     ------
@@ -65,7 +62,12 @@ def _read_content(text: str) -> object:
             f"The model card has {len(text)} characters; {LARGEST_CARD_CHARACTERS} at most are read. Export the model "
             "again with a shorter provenance."
         )
-    content = parsed(text, _short_number)
+    try:
+        content: object = json.loads(text, parse_int=_short_number)
+    except ModelError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"The model card is not readable JSON: {error}.") from None
     left: List[Tuple[Any, int]] = [(content, 1)]
     while left:
         value, depth = left.pop()

@@ -18,10 +18,6 @@ def describe(name: str, path: Path, card: ModelCard) -> List[str]:
         The name by which it was chosen, which may differ from the card's; empty for a file chosen by its path.
     path : Path
     card : ModelCard
-
-    Returns
-    -------
-    list of str
     """
     low, middle, high = card.input.diameter_low_px, card.input.diameter_px, card.input.diameter_high_px
     scores = [

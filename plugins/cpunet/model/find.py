@@ -72,10 +72,6 @@ def find_model(name_or_path: str) -> Path:
     name_or_path : str
         A key of `list_models`, or the path of an ONNX file.
 
-    Returns
-    -------
-    Path
-
     Raises
     ------
     ModelError

@@ -42,10 +42,6 @@ def segment_within_memory(
     warn : callable
         Called with a sentence before each further try.
 
-    Returns
-    -------
-    Segmentation
-
     Raises
     ------
     OutOfMemoryError

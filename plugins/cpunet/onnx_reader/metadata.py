@@ -8,7 +8,7 @@ from typing import BinaryIO, Callable, Dict, Tuple, TypeVar
 
 from cpunet.errors import ModelError
 from cpunet.model.card import METADATA_KEY, ModelCard
-from cpunet.model.card_limits import read_card_text
+from cpunet.model.card_limits import card_from_json
 from cpunet.onnx_reader.protobuf import LENGTH_DELIMITED, VARINT, ProtobufError, Reader, many, one
 
 # Field numbers of ModelProto and StringStringEntryProto, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
@@ -27,14 +27,6 @@ Found = TypeVar("Found")
 def read_card(path: Path) -> ModelCard:
     """Read the model card of an ONNX file.
 
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    ModelCard
-
     Raises
     ------
     ModelError
@@ -51,7 +43,7 @@ def read_card(path: Path) -> ModelCard:
             "its input must be prepared. Export it with `cpunet export`, or add a card with `cpunet card add`."
         )
     try:
-        return read_card_text(metadata[METADATA_KEY])
+        return card_from_json(metadata[METADATA_KEY])
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
 

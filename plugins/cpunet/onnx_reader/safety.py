@@ -10,7 +10,7 @@ from cpunet.errors import ModelError
 from cpunet.onnx_reader.growth import check_growth
 from cpunet.onnx_reader.protobuf import LENGTH_DELIMITED, ProtobufError, Reader, many, one
 from cpunet.onnx_reader.structure import Network, Node, Value, read_network, shown
-from cpunet.onnx_reader.tensor import BITS, FLOAT, FLOAT16, Tensor
+from cpunet.onnx_reader.tensor import BITS, FLOAT, FLOAT16, TYPE_NAMES, Tensor
 
 # protobuf, and so onnxruntime, reads no longer file.
 LARGEST_FILE_BYTES = 2**31 - 1
@@ -62,10 +62,6 @@ SESSION_OPTIONS_KEY = "ort_config"
 
 def check_onnx(path: Path) -> None:
     """Raise ModelError if a model file is not safe to open.
-
-    Parameters
-    ----------
-    path : Path
 
     Raises
     ------
@@ -222,7 +218,8 @@ def _check_value(what: str, value: Value) -> None:
     name = f"the network's {what} {shown(value.name)}"
     again = "Export the network again with one image in, and one plane for each kind of probability out."
     if value.data_type not in (FLOAT, FLOAT16):
-        found = "no tensor" if value.data_type is None else f"a tensor of the type {value.data_type}"
+        kind = TYPE_NAMES.get(value.data_type or 0, "an unusual type")
+        found = "no tensor" if value.data_type is None else f"a tensor of {kind}"
         raise ModelError(f"{name} is {found}; a float32 tensor (N, C, Y, X) is needed. {again}")
     if value.dims is not None and len(value.dims) != 4:
         raise ModelError(f"{name} has {len(value.dims)} dimensions; four (N, C, Y, X) are needed. {again}")

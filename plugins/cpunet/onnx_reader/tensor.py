@@ -19,6 +19,8 @@ BITS = {
     **dict.fromkeys((INT64, DOUBLE, 13, COMPLEX64), 64),
     **{COMPLEX128: 128, 21: 4, 22: 4, 23: 4, 25: 2, 26: 2},
 }
+# The types that another program may have chosen for its input or output.
+TYPE_NAMES = {2: "uint8", 3: "int8", 4: "uint16", INT32: "int32", INT64: "int64", 9: "bool", DOUBLE: "float64"}
 FORMATS = {FLOAT: "f", INT16: "h", INT32: "i", INT64: "q", FLOAT16: "e", DOUBLE: "d"}
 
 Numbers = Tuple[Union[int, float], ...]

@@ -59,10 +59,6 @@ def feature_of_object(feature: str) -> str:
 def measurement_columns(object_name: str) -> List[Tuple[str, str, str]]:
     """Return the columns besides the standard ones, as CellProfiler's exports need them.
 
-    Parameters
-    ----------
-    object_name : str
-
     Returns
     -------
     list of (str, str, str)
@@ -160,13 +156,6 @@ def add_measurements(
 
 
 def add_experiment_measurements(measurements: Any, object_name: str, model: ModelUsed) -> None:
-    """Write, once a run, which model it started with.
-
-    Parameters
-    ----------
-    measurements : cellprofiler_core.measurement.Measurements
-    object_name : str
-    model : ModelUsed
-    """
+    """Write, once a run, which model it started with."""
     for feature, value in ((MODEL, model.name), (MODEL_SHA256, model.sha256)):
         measurements.add_experiment_measurement(feature_of_image(feature, object_name), value[:LONGEST_MODEL_NAME])

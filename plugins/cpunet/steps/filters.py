@@ -205,10 +205,6 @@ def filter_objects(
     z_step_px : float
         Distance between two planes of a stack, in units of a pixel's width.
 
-    Returns
-    -------
-    FilteredLabels
-
     Raises
     ------
     ValueError

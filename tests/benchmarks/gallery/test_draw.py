@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgb
 
 from benchmarks.gallery import draw
 from benchmarks.gallery.draw import main
-from tests.drawn_data_set import write_data_set
+from tests.synthetic_data_set import write_data_set
 
 
 def test_a_gallery_is_drawn_without_images_that_were_trained_on(tmp_path, tiny_model, monkeypatch, capsys):

@@ -5,7 +5,8 @@ import onnx
 import pytest
 
 from cpunet.export.card.fields import flattened
-from cpunet.model.card import METADATA_KEY, card_from_json
+from cpunet.model.card import METADATA_KEY
+from cpunet.model.card_limits import card_from_json
 from cpunet.onnx_reader.metadata import read_card, sha256
 from tests.export.card_files import card, metadata_card, put
 from tests.tiny_onnx import CARD, changed_card, field, tiny_onnx

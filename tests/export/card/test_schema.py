@@ -12,7 +12,8 @@ from cpunet.errors import ModelError
 from cpunet.export.card.fields import PLACES, card_fields
 from cpunet.export.card.schema import card_schema, schema_errors
 from cpunet.export.set_scores import scores_for_card
-from cpunet.model.card import CARD_VERSION, METADATA_KEY, NORMALIZATIONS, ROLES, card_from_json, card_to_json
+from cpunet.model.card import CARD_VERSION, METADATA_KEY, NORMALIZATIONS, ROLES, card_to_json
+from cpunet.model.card_limits import card_from_json
 from cpunet.onnx_reader.metadata import read_metadata
 from cpunet.scores import pool_scores, score_image
 from tests.places import REPOSITORY

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from cpunet.errors import ModelError
-from cpunet.model.card import card_from_json, card_to_json
+from cpunet.model.card import card_to_json
+from cpunet.model.card_limits import card_from_json
 from tests.tiny_onnx import CARD, changed_card
 
 

@@ -6,7 +6,7 @@ import pytest
 from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import ModelError
 from cpunet.model.card import card_to_json
-from cpunet.model.card_limits import read_card_text
+from cpunet.model.card_limits import card_from_json
 from cpunet.model.session import load_model
 from cpunet.model.without_card import NORMALIZATIONS_BY_NAME, card_of_answers, has_card
 from cpunet.options import Options
@@ -42,7 +42,7 @@ def test_answers_become_a_card_with_safe_sizes():
     assert (card.input.divisible_by, card.input.min_size, card.output.halo) == (32, 32, 64)
     assert (card.input.diameter_low_px, card.input.diameter_px, card.input.diameter_high_px) == (20, 36, 72)
     assert card.postprocessing.foreground_threshold == 0.5
-    assert read_card_text(card_to_json(card)) == card
+    assert card_from_json(card_to_json(card)) == card
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ REFUSED = {
     "two inputs": (onnx_of(graph_of([RELU], takes=("image", "mask"))), "has 2 inputs and 1 outputs"),
     "input of whole numbers": (
         onnx_of(field(1, RELU) + declared(11, "i", field(1, field(1, 2))) + field(12, value_info("p", 1, 0))),
-        "tensor of the type 2; a float32",
+        "tensor of uint8; a float32",
     ),
     "output that is no tensor": (
         onnx_of(field(1, RELU) + field(11, value_info("i", 1, 0)) + declared(12, "p", field(4, b""))),

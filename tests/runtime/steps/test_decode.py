@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cpunet.checks.synthetic import synthetic_field
-from cpunet.model.card import Postprocessing, card_from_json
+from cpunet.model.card import Postprocessing
+from cpunet.model.card_limits import card_from_json
 from cpunet.model.session import load_model
 from cpunet.options import Options
 from cpunet.segment import segment_image

@@ -5,7 +5,7 @@ import pytest
 
 from cpunet import segment
 from cpunet.checks.synthetic import synthetic_field
-from cpunet.model.card import card_from_json
+from cpunet.model.card_limits import card_from_json
 from cpunet.model.session import load_model
 from cpunet.options import Options
 from cpunet.scores import pool_scores, score_image

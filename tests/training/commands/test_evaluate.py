@@ -18,7 +18,7 @@ from cpunet.training.data.labeled_images import read_index, read_labeled_image
 from cpunet.training.evaluation.torch_model import torch_model
 from cpunet.training.network.build import build_network
 from cpunet.training.weights import CONFIG_KEY, NETWORK_PREFIX, TrainedNetwork, save_trained
-from tests.drawn_data_set import write_data_set
+from tests.synthetic_data_set import write_data_set
 from tests.tiny_onnx import changed_card, tiny_onnx
 
 VAL = ("f6", "f7", "f8")

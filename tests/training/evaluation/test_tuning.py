@@ -12,7 +12,7 @@ from cpunet.training.evaluation import tuning
 from cpunet.training.evaluation.torch_model import card_for_training, score_images
 from cpunet.training.evaluation.tuning import candidates, tune_postprocessing
 from cpunet.training.patches.targets import Targets, make_targets
-from tests.drawn_data_set import SMALL
+from tests.synthetic_data_set import SMALL
 
 
 class KnowingModel:

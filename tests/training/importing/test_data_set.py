@@ -8,8 +8,8 @@ from cpunet.files.images import read_image
 from cpunet.training.data.duplicates import leaking_images
 from cpunet.training.data.index import read_table
 from cpunet.training.data.labeled_images import read_index
-from tests.drawn_data_set import write_data_set
 from tests.import_sources import data, field, put
+from tests.synthetic_data_set import write_data_set
 from tests.written_sets import contents, fields, tree, write_small_set
 
 

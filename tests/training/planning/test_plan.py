@@ -18,7 +18,7 @@ from cpunet.training.planning.plan import DEPTHS, make_plan
 from cpunet.training.planning.plan_file import plan_as_yaml
 from cpunet.training.planning.set_facts import look_at_set
 from cpunet.training.weights import TrainedNetwork, save_trained
-from tests.drawn_data_set import write_data_set
+from tests.synthetic_data_set import write_data_set
 
 MACHINE = Machine(free_bytes=16 * 10**9, gpu="", cores=2, fast_bf16=False)
 

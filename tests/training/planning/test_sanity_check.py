@@ -23,7 +23,7 @@ from cpunet.training.planning.sanity_check import (
     undecided_loss,
 )
 from cpunet.training.task import SegmentationTask
-from tests.drawn_data_set import SMALL
+from tests.synthetic_data_set import SMALL
 
 
 @pytest.fixture

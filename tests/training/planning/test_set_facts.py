@@ -2,7 +2,7 @@ import pytest
 
 from cpunet.errors import DataError
 from cpunet.training.planning.set_facts import look_at_set
-from tests.drawn_data_set import write_data_set
+from tests.synthetic_data_set import write_data_set
 
 
 @pytest.fixture
