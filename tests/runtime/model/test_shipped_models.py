@@ -2,6 +2,7 @@
 
 import os
 import re
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,19 @@ from tests.places import REPOSITORY
 
 MODELS = REPOSITORY / "models"
 SHIPPED = sorted(MODELS.glob("*/model.onnx"))
-# A folder with labeled public data sets (bbbc039, dsb2018), where there is one.
-DATA = Path(os.environ.get("CPUNET_DATA", MODELS.parent.parent / "shared" / "data"))
+# A folder with labeled public data sets, if there is one.
+DATA = Path(os.environ.get("CPUNET_DATA", REPOSITORY / "data"))
+# Mean F1 on the first ten validation images of a set, by model and by the set's name in its card.
+FIRST_TEN = {
+    ("nuclei_fluorescence", "bbbc039"): 0.9328,
+    ("nuclei_fluorescence", "dsb2018"): 0.7153,
+    ("nuclei_fluorescence_int8", "bbbc039"): 0.9339,
+    ("nuclei_fluorescence_int8", "dsb2018"): 0.7143,
+    ("nuclei_generalist", "dsb2018 brightfield_colour"): 0.4991,
+    ("nuclei_generalist", "dsb2018 brightfield_grey"): 0.6049,
+    ("nuclei_generalist", "dsb2018 fluorescence"): 0.6792,
+    ("phase_cells", "phase_cells"): 0.4600,
+}
 
 every_model = pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
 of_nuclei = pytest.mark.parametrize(
@@ -86,18 +98,19 @@ def test_tiles_change_next_to_nothing(path):
     assert (tiled.labels > 0).sum() == pytest.approx((whole.labels > 0).sum(), rel=1e-3)
 
 
-@every_model
-def test_scores_on_real_images_are_those_of_the_card(path):
-    """The first ten validation images of each set; `benchmarks/accuracy.py` scores them all."""
+def test_each_score_of_a_card_has_a_recorded_one():
+    assert {(path.parent.name, name) for path in SHIPPED for name in read_card(path).scores} == set(FIRST_TEN)
+
+
+@pytest.mark.parametrize(("model_name", "set_name"), FIRST_TEN)
+def test_scores_on_real_images_stay_the_same(model_name, set_name):
+    """An object or two may differ: other processors round differently. benchmarks/accuracy.py scores all images."""
     from benchmarks.labeled_images import labeled_images
 
-    model = load_model(path)
-    for name, expected in model.card.scores.items():
-        # A set stands there as a whole, or once for each kind of image in it.
-        folder, _, modality = name.partition(" ")
-        if not (DATA / folder).is_dir():
-            pytest.skip("the public images are not here: set CPUNET_DATA")
-        images = labeled_images(DATA / folder, "val", modality or model.card.input.modality)
-        images = [image for image, _ in zip(images, range(10))]
-        scores = pool_scores([score_image(image.labels, segment_image(image.image, model).labels) for image in images])
-        assert scores.mean_f1 == pytest.approx(expected["mean_f1"], abs=0.07)
+    folder, _, modality = set_name.partition(" ")
+    if not (DATA / folder).is_dir():
+        pytest.skip("the public images are not here: set CPUNET_DATA")
+    model = load_model(MODELS / model_name / "model.onnx")
+    images = islice(labeled_images(DATA / folder, "val", modality or model.card.input.modality), 10)
+    scores = pool_scores([score_image(image.labels, segment_image(image.image, model).labels) for image in images])
+    assert scores.mean_f1 == pytest.approx(FIRST_TEN[model_name, set_name], abs=0.004)
