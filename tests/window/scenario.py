@@ -11,8 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.places import REPOSITORY
-
+REPOSITORY = Path(__file__).resolve().parents[2]
 OUTPUT = Path(sys.argv[1]).resolve()
 PLUGINS = REPOSITORY / "plugins"
 OUTPUT.mkdir(parents=True, exist_ok=True)
