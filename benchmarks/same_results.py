@@ -72,7 +72,7 @@ def real_images(data: Path) -> Iterator[Tuple[str, np.ndarray]]:
 
 
 def synthetic_images() -> Iterator[Tuple[str, np.ndarray]]:
-    """Yield names and pixels of drawn fields: small, large and touching nuclei, colors, no contrast, one pixel."""
+    """Yield names and pixels of synthetic fields: small, large and touching nuclei, colors, no contrast, one pixel."""
     for diameter_px in (9, 27, 80):
         columns = 400 // (2 * diameter_px)
         yield f"nuclei of {diameter_px} px", synthetic_field((400, 420), columns, diameter_px, True, diameter_px).image

@@ -109,7 +109,7 @@ def reference() -> str:
             parts.append(f"## {heading}\n")
         parts.append(described(setting, defaults))
     if missing:
-        raise ValueError(f"No setting is called {next(iter(missing))!r} any more; mend HEADINGS.")
+        raise ValueError(f"No setting is called {next(iter(missing))!r} any more. Correct HEADINGS.")
     return "\n".join(parts)
 
 

@@ -55,7 +55,7 @@ def write_bioimageio(onnx_path: Path, zip_path: Path, sample_image: NDArray[Any]
     zip_path : Path
         Ends in ``.zip``; its folder is made, an older file is replaced.
     sample_image : ndarray of shape (Y, X) or (Y, X, C), any real dtype, optional
-        The middle of it is the test input and the cover. Drawn nuclei by default.
+        The middle of it is the test input and the cover. Synthetic nuclei by default.
 
     Raises
     ------

@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "costs, and is not written if it loses more than 0.005 of mean F1 on a validation set",
     )
     parser.add_argument("--bioimageio", type=Path, metavar="ZIP", help="write a bioimage.io package of the model, too")
-    parser.add_argument("--sample", type=Path, metavar="IMAGE", help="the package's test image and cover (drawn)")
+    parser.add_argument(
+        "--sample", type=Path, metavar="IMAGE", help="the package's test image and cover (synthetic nuclei)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

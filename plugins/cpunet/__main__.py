@@ -11,13 +11,13 @@ from cpunet import __version__
 from cpunet.errors import CpunetError
 
 # Each names a module with add_arguments(parser) and run(arguments) -> exit code. Imported late, so that a
-# machine without torch can segment, and one without onnxruntime can train. A command raises what ends it; how that is
-# printed, and with which exit code, stands in `main` alone.
+# machine without torch can segment, and one without onnxruntime can train. Commands raise errors; only `main` prints
+# them and chooses the exit code.
 COMMANDS = {
     "segment": ("cpunet.commands.segment", "find objects in image files"),
-    "models": ("cpunet.commands.models", "list the models that are there, with their cards"),
-    "verify": ("cpunet.commands.verify", "check that a model file keeps what its card promises"),
-    "doctor": ("cpunet.commands.doctor", "say what is installed, which device is really used, and how fast it is"),
+    "models": ("cpunet.commands.models", "list all models that are found, with their cards"),
+    "verify": ("cpunet.commands.verify", "check a model file against its card"),
+    "doctor": ("cpunet.commands.doctor", "report the installed packages, the device that is used, and its speed"),
     "data": (
         "cpunet.training.commands.data",
         "import, download, check and split labeled images (needs cpunet[training])",
@@ -25,7 +25,7 @@ COMMANDS = {
     "train": ("cpunet.training.commands.train", "train a model from images and labels (needs cpunet[training])"),
     "evaluate": (
         "cpunet.training.commands.evaluate",
-        "score a model, and label images beside it, on labeled images (needs cpunet[training])",
+        "score a model, and label images of other programs, on labeled images (needs cpunet[training])",
     ),
     "export": ("cpunet.export.commands.export", "write trained weights as an ONNX file (needs cpunet[training])"),
     "card": (
@@ -34,11 +34,11 @@ COMMANDS = {
     ),
     "demo-swap": (
         "cpunet.export.commands.demo_swap",
-        "walk from corrected objects to a pipeline with a model of your own, on drawn images (needs cpunet[training])",
+        "tutorial on synthetic images: from corrected objects to your own model in a pipeline (needs cpunet[training])",
     ),
     "import-bioimageio": (
         "cpunet.export.commands.import_bioimageio",
-        "make a model file of a bioimage.io package (needs cpunet[training])",
+        "convert a bioimage.io package to a model file (needs cpunet[training])",
     ),
 }
 
@@ -88,7 +88,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 
 def _command_line(parsed: argparse.Namespace) -> str:
-    """Name the command, and its action if it has several, as the user typed them."""
+    """Return the command, and its action if it has several, as the user typed them."""
     return " ".join(["cpunet", parsed.command, *([parsed.action] if hasattr(parsed, "action") else [])])
 
 

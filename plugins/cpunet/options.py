@@ -32,7 +32,7 @@ class Options:
         Typical diameter of the objects. The image is rescaled for the network if the model does not know objects of
         this size. None: measured on the image itself, with the objects that the model finds in it.
     scale : float, optional
-        Enlarge the image by this for the network, whatever the diameter; 1 leaves it as it is.
+        Factor by which the image is enlarged for the network; 1 does not rescale it. The diameter is then ignored.
     foreground_threshold : float, optional
         0..1; the model card's by default. A lower one makes objects larger.
     declump_method : str

@@ -44,7 +44,7 @@ class IndexRow:
 
     @property
     def key(self) -> Key:
-        """The set's name and the id, by which an image is told from all others."""
+        """Name of the set and id of the image: unique over all sets."""
         return self.folder.name, self.id
 
     @property

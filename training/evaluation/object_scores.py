@@ -44,7 +44,7 @@ class Binning:
     starts : tuple of float
         Bin i holds the values from ``starts[i]`` on and below ``starts[i + 1]``.
     names : tuple of str
-        What a reader is told of each bin.
+        Explanation of the bins for the report.
     """
 
     fact: str

@@ -98,7 +98,7 @@ class Evaluation:
     ----------
     split : str
     diameter_px : float, optional
-        What the model was told of the objects' size.
+        Typical diameter that the model was given.
     methods : tuple of ScoredMethod
         The first is the one whose worst images are shown. All have the same images, one at least.
     failed : dict of tuple to str

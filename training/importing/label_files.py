@@ -229,7 +229,7 @@ def _connected_colors(array: NDArray[np.generic]) -> NDArray[np.int32]:
 def _on_black(pieces: NDArray[np.int32]) -> NDArray[np.int32]:
     if pieces.size and pieces.min() > 0:
         raise LabelFileError(
-            "no pixel is black, the background, so that background cannot be told from objects. Paint it black."
+            "no pixel is black, the background, so background and objects cannot be distinguished. Paint it black."
         )
     return pieces
 

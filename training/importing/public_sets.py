@@ -127,7 +127,7 @@ def _pair_bbbc038(folder: Path) -> Pairing:
     if not pairing.pairs:
         pairing = pair_mask_folders(folder / "stage1_train" / "stage1_train")
     pairs = tuple(replace(pair, cells={"modality": modality_of(pair)}) for pair in pairing.pairs)
-    notes = (*pairing.notes, "modality: told from the pixels, as the publisher does not give it; look at it.")
+    notes = (*pairing.notes, "modality: determined from the pixels, because the publisher does not give it. Check it.")
     return replace(pairing, pairs=pairs, notes=notes)
 
 
