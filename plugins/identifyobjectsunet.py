@@ -14,7 +14,7 @@ from cellprofiler_core.setting import ValidationError
 from cellprofiler_core.setting.do_something import DoSomething
 
 from cpunet.checks.device import device_report
-from cpunet.errors import ModelError
+from cpunet.errors import ImageError, ModelError
 from cpunet.model.memory import segment_within_memory
 from cpunet.model.packages import onnxruntime_is_there
 from cpunet.model.session import INSTALL_HELP
@@ -132,7 +132,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         return upgrade(setting_values, variable_revision_number)
 
     def validate_module(self, pipeline):
-        """Raise ValidationError at the setting at fault; this runs at every edit, so it opens no session."""
+        """Raise ValidationError for the setting that is wrong. This runs after every edit, so it loads no network."""
         try:
             self.model.card()
         except (ModelError, OSError) as error:
@@ -177,7 +177,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         return True
 
     def prepare_run(self, workspace):
-        """Write once a run which model it starts with; return True even without one, which `run` will report."""
+        """Record the model once per run. Return True even if there is no model: `run` reports that."""
         try:
             used = self.model.used(self.settings_in_effect().further_model_names())
         except (ModelError, OSError):
@@ -186,7 +186,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         return True
 
     def options(self, mask):
-        """Translate the settings into the options of the runtime, for the usable part of an image."""
+        """Translate the settings into segmentation options; `mask` is the usable part of the image."""
         diameter_px = math.sqrt(self.size_range.min * self.size_range.max)  # the geometric mean of the range
         scales = {RESCALE_OFF: 1.0, RESCALE_BY_FACTOR: float(self.rescale_factor.value)}
         basis = Options(
@@ -291,17 +291,17 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
 
 
 def check_shape(image, name):
-    """Raise ValueError if an image is too small for CellProfiler to hold its objects."""
+    """Raise ImageError if an image is too small for CellProfiler to hold its objects."""
     shape = image.pixel_data.shape[: 3 if image.volumetric else 2]
     if min(shape[-2:]) < 2:
-        raise ValueError(
+        raise ImageError(
             f"{name} has the shape {shape}: CellProfiler cannot hold objects of "
             "an image that is only one pixel high or wide. Check how the image was loaded or cropped."
         )
 
 
 def usable_part(image):
-    """Return which pixels of an image may belong to objects.
+    """Return the mask of the pixels that can belong to objects.
 
     Returns
     -------

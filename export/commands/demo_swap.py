@@ -1,4 +1,4 @@
-"""``cpunet demo-swap``: from corrected objects to a pipeline with a model of one's own, on synthetic images."""
+"""``cpunet demo-swap``: tutorial on synthetic images, from corrected objects to a pipeline with your own model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, default=Path("demo-swap"), metavar="FOLDER", help="a new folder (demo-swap)"
     )
-    parser.add_argument("--steps", type=int, default=STEPS, metavar="N", help=f"of the fine-tuning ({STEPS})")
+    parser.add_argument("--steps", type=int, default=STEPS, metavar="N", help=f"fine-tuning steps ({STEPS})")
     parser.add_argument(
         "--cellprofiler",
         type=Path,

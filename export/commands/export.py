@@ -31,24 +31,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--card",
         type=Path,
         metavar="MODEL",
-        help="keep the card of this .onnx file, which was exported from the same weights before: nothing is tuned",
+        help="reuse the card of this .onnx file (an earlier export of the same weights) without tuning",
     )
     parser.add_argument("--command", default="", dest="rebuild", help="how the model is rebuilt, for its card")
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
         default=PRECISIONS[0],
-        help="of the weights and the arithmetic: float16 for GPUs, int8 for CPUs; needs --data, says what it gives and "
-        "costs, and is not written if it loses more than 0.005 of mean F1 on a validation set",
+        help="number format: float16 for GPUs, int8 for CPUs. Needs --data. Reports speed and accuracy, and writes no "
+        "file if the mean F1 of a validation set falls by more than 0.005",
     )
     parser.add_argument("--bioimageio", type=Path, metavar="ZIP", help="write a bioimage.io package of the model, too")
     parser.add_argument(
-        "--sample", type=Path, metavar="IMAGE", help="the package's test image and cover (synthetic nuclei)"
+        "--sample", type=Path, metavar="IMAGE", help="the package's test image and cover (default: synthetic nuclei)"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Export, and package where that is asked for."""
+    """Export the model, and write a package if requested."""
     weights, output, data = arguments.weights, arguments.output, arguments.data
     if arguments.precision != PRECISIONS[0]:
         if output is None or output.suffix != ".onnx" or data is None:
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise OptionError("Give the .onnx file to write with -o.")
         export_model(weights, output, data, arguments.rebuild, arguments.card)
     elif arguments.bioimageio is None or output is not None:
-        raise OptionError(f"{weights} is exported already. Give --bioimageio ZIP, and no -o, to make a package of it.")
+        raise OptionError(f"{weights} is already exported. To make a package of it, give --bioimageio ZIP without -o.")
     if arguments.bioimageio is not None:
         from cpunet.export.bioimageio.package import write_bioimageio  # bioimageio takes seconds to import
 

@@ -1,4 +1,4 @@
-"""``cpunet import-bioimageio``: a bioimage.io package in, one model file with its card out."""
+"""``cpunet import-bioimageio``: convert a bioimage.io package to one model file with a card."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from cpunet import __version__
 from cpunet.errors import CpunetError
 
 # Each names a module with add_arguments(parser) and run(arguments) -> exit code. Imported late, so that a
-# machine without torch can segment, and one without onnxruntime can train. Commands raise errors; only `main` prints
-# them and chooses the exit code.
+# machine without torch can segment, and one without onnxruntime can train. Commands return 0 or 1
+# and raise errors; `main` prints those and returns 2.
 COMMANDS = {
     "segment": ("cpunet.commands.segment", "find objects in image files"),
     "models": ("cpunet.commands.models", "list all models that are found, with their cards"),

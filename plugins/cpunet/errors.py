@@ -1,4 +1,4 @@
-"""All errors that a user can see. Each message names the cause, the value found and the way out."""
+"""All errors that a user can see. Each message names the cause, the value found and the solution."""
 
 from __future__ import annotations
 

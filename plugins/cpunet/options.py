@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Options:
-    """How to segment; every default is right for any image.
+    """How to segment; the defaults need no adjustment for most images.
 
     Attributes
     ----------

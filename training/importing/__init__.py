@@ -1,1 +1,1 @@
-"""Other people's images and labels into data sets of the project's layout."""
+"""Convert images and labels from other programs to data sets in the project's layout."""

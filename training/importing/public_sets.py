@@ -117,7 +117,7 @@ def download(
         *notes,
         f"archives and {SUMS}: {archives} (may be removed). The publisher gives no sums; those that these files had to "
         "match were written down by others who downloaded them.",
-        f"licence: {public.licence}. Cite {public.citation}.",
+        f"license: {public.licence}. Cite {public.citation}.",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Unpack a ZIP archive from strangers."""
+"""Unpack an untrusted ZIP archive."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Decide how to train before hours are spent."""
+"""Plan a training run and check it before it starts."""

@@ -1,4 +1,4 @@
-"""What a run has to train on: memory, processor cores and GPU."""
+"""The hardware for a training run: memory, processor cores and GPU."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Machine:
     Attributes
     ----------
     free_bytes : int
-        Of the GPU if there is one, otherwise of the machine.
+        Free memory of the GPU if there is one, otherwise of the computer.
     gpu : str
         Its name; empty if there is none.
     cores : int

@@ -110,7 +110,9 @@ def make_plan(
     if start:
         decide("start_from", start_from, "training starts from its weights instead of random ones")
         decide(
-            "targets", asdict(start.config.targets), "those of the model to start from, so that its outputs are kept"
+            "targets",
+            asdict(start.config.targets),
+            "as in the initial model, so that its output channels can be reused",
         )
     diameter, reason = _diameter(sets, start)
     decide("diameter_px", diameter, reason)
@@ -133,7 +135,7 @@ def make_plan(
     decide(
         "learning_rate",
         5e-3 if short else 2e-3,
-        "AdamW and one cycle; a short run is better with a higher rate" if short else "AdamW and one cycle",
+        "AdamW and one cycle; short runs score better with a higher rate" if short else "AdamW and one cycle",
     )
     decide("augmentation", *_augmentation(sets))
     workers = min(machine.cores, 8)
@@ -151,7 +153,7 @@ def _channels(channels: int, start: TrainedNetwork | None) -> tuple[list[str], s
     if start and len(start.config.channels) == channels:
         return list(start.config.channels), "those of the model to start from"
     names = CHANNEL_NAMES.get(channels) or tuple(f"channel_{number}" for number in range(1, channels + 1))
-    return list(names), f"the images have {channels} channel{'s' if channels > 1 else ''}; rename as you like"
+    return list(names), f"the images have {channels} channel{'s' if channels > 1 else ''}; you can rename them"
 
 
 def _data(sets: Sequence[SetFacts]) -> tuple[list[dict[str, Any]], str]:
@@ -180,11 +182,13 @@ def _diameter(sets: Sequence[SetFacts], start: TrainedNetwork | None) -> tuple[f
         return 0.0, f"0 keeps the images at their size: {shown} pixels lie within {low:.0f} to {high:.0f}"
     nearest = round(high if float(np.median(medians)) > high else low, 1)
     whose = (
-        "of the range that the model to start from knows well" if start else "of the range that trains well and fast"
+        "of the range that the model to start from knows well"
+        if start
+        else "of the range that trains accurately and fast"
     )
     return nearest, (
         f"objects of {shown} pixels are scaled to this, the near end {whose} ({low:.0f} to {high:.0f}), so that little "
-        "detail is lost; the module then needs their typical diameter"
+        "detail is lost; the module scales images in the same way"
     )
 
 

@@ -14,7 +14,7 @@ from cpunet.training.planning.plan import Plan
 def plan_as_yaml(plan: Plan) -> str:
     """Return a plan as YAML for `read_config`, with the reason of each field in a comment above it."""
     lines = [
-        "# Planned by `cpunet train --plan` from the data and the machine; change what you know better.",
+        "# Planned by `cpunet train --plan` from the data and the machine; edit any value.",
         f"# The network: {plan.summary}.",
     ]
     for field, value in plan.content.items():
@@ -40,9 +40,9 @@ def _in_line(value: object) -> str:
 
 
 def write_plan(path: Path, plan: Plan) -> None:
-    """Write a plan's YAML, whole or not at all; DataError if the file exists, for it may hold somebody's choices."""
+    """Write a plan as a complete YAML file; raise DataError if the file exists, because it may have been edited."""
     if path.exists():
-        raise DataError(f"{path} is there already; give another name, or move it away.")
+        raise DataError(f"{path} already exists. Choose another name or move the file.")
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_beside(path) as beside:
         beside.write_text(plan_as_yaml(plan), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Checks before hours are spent: the loss begins where it should, and one batch can be learned by heart."""
+"""Short checks before a long training run: the first loss is as expected, and the network can overfit one batch."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> S
 
 
 def check_overfitting(task: SegmentationTask, batch: Item) -> SanityCheck:
-    """Train `task` on one batch alone, which any network that can learn at all learns by heart."""
+    """Train `task` on a single batch; a working network can overfit it."""
     image, targets, weights = batch
     undecided, least = undecided_loss(task.loss, batch), least_loss(task.loss, batch)
     optimizer = build_optimizer(trainable_parameters(task.network), task.config)
@@ -136,8 +136,8 @@ def check_overfitting(task: SegmentationTask, batch: Item) -> SanityCheck:
     seconds = (time.perf_counter() - began) / steps
     return SanityCheck(
         learned >= LEARNED,
-        f"{learned:.0%} of one batch of {len(image)} patches is learned by heart after {steps} steps ({LEARNED:.0%} "
-        f"within {OVERFIT_STEPS} are asked for); {seconds:.2f} s a step",
+        f"{learned:.0%} of one batch of {len(image)} patches was overfitted after {steps} steps ({LEARNED:.0%} "
+        f"within {OVERFIT_STEPS} steps is required); {seconds:.2f} s a step",
     )
 
 

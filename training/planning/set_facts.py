@@ -1,4 +1,4 @@
-"""What labeled images are like, in the figures that decide how to train on them."""
+"""Measure labeled images: the numbers that the training plan is based on."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class SetFacts:
     modalities : tuple of str
         Those of the index whose images have `channels` channels.
     channels : int
-        Of an image: 1 for gray ones.
+        Channels per image; 1 for gray images.
     images, objects, validation_images : int
         Counted over those modalities.
     smallest_side_px, pixels : int
-        Of the smallest image, and of all together.
+        Shortest side of any image; number of pixels in all images together.
     diameter_px : float
         Median over the images of the median diameter.
     diameter_low_px, diameter_high_px : float

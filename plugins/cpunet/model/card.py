@@ -225,12 +225,7 @@ def card_to_json(card: ModelCard) -> str:
 
 
 def card_from_content(given: object) -> ModelCard:
-    """Build a card from its parsed JSON.
-
-    Parameters
-    ----------
-    given : object
-        Not changed.
+    """Build a card from its parsed JSON, which is not changed.
 
     Raises
     ------
@@ -264,12 +259,7 @@ def _known(kind: Type[Any], content: Any) -> Any:
 
 
 def check_card_version(version: object) -> None:
-    """Raise an error for a card version that this plugin cannot read.
-
-    Parameters
-    ----------
-    version : object
-        ``major.minor`` as text.
+    """Raise an error for a card version, ``major.minor`` as text, that this plugin cannot read.
 
     Raises
     ------

@@ -33,7 +33,7 @@ def describe(name: str, path: Path, card: ModelCard) -> List[str]:
         f"pixels, trained at {middle:.0f}",
         f"    gives     {', '.join(card.output.roles)}",
         *[f"    scores    {line}" for line in scores],
-        f"    licence   {card.licence}",
+        f"    license   {card.licence}",
         f"    file      {path}",
         f"    sha256    {sha256(path)}",
     ]

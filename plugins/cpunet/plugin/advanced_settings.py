@@ -82,8 +82,8 @@ The button below shows which device is used.""",
 *(Used only with advanced settings, if touching objects are separated)*
 
 The image in which seeds are found is smoothed first. For "*Shape*" and "*Intensity*", the width of the filter is a
-third of the typical diameter. For "*Probability*", the image is not smoothed, because the network's output is smooth
-already. Select "*No*" to enter the width.""",
+third of the middle of the diameter range. For "*Probability*", the image is not smoothed, because the network's output
+is smooth already. Select "*No*" to enter the width.""",
         )
         self.smoothing_px = Float(
             "Size of the smoothing filter, in pixel units",
@@ -102,8 +102,8 @@ objects stay together, enter a smaller value.""",
 *(Used only with advanced settings, if touching objects are separated)*
 
 If two seeds in one clump are closer than the minimum distance, one is removed. For "*Shape*" and "*Intensity*", the
-distance is a third of the typical diameter. For "*Probability*", no seed is removed. Select "*No*" to enter the
-distance.""",
+distance is a third of the middle of the diameter range. For "*Probability*", no seed is removed. Select "*No*" to
+enter the distance.""",
         )
         self.distance_px = Float(
             "Minimum distance between seeds, in pixel units",
@@ -147,7 +147,8 @@ An image that is out of focus or full of debris can give very many objects, whic
             doc=ADVANCED
             + """\
 The network also processes mirrored and rotated copies of the image, and the probabilities are averaged. This can help
-with doubtful objects. It takes 4 times as long for "*Flips*" and 8 times as long for "*Flips and rotations*".""",
+with doubtful objects. It takes about 4 times as long for "*Flips*" and 8 to 9 times as long for "*Flips and
+rotations*".""",
         )
         self.tiles_automatic = Binary(
             "Automatically choose the tile size?",

@@ -90,10 +90,11 @@ Technical notes
 ^^^^^^^^^^^^^^^
 
 1. The contrast of the image is stretched between two of its percentiles.
-2. For each pixel, the network computes the probability that it lies in an object, the probability that it lies
+2. If the objects are too small or too large for the model, the image is rescaled.
+3. For each pixel, the network computes the probability that it lies in an object, the probability that it lies
    on the border between two objects, and how deep it lies inside an object. A model may compute only some of these.
-3. A seed is placed in the middle of each object.
-4. A watershed from the seeds divides touching objects.
+4. A seed is placed in the middle of each object.
+5. A watershed from the seeds divides touching objects.
 
 References
 ^^^^^^^^^^

@@ -39,9 +39,9 @@ def create_basic_settings(module: Any) -> None:
 The smallest and largest diameter that you expect. If an object is not
 round, its diameter is that of a circle of the same area.
 
-The range has two uses. Objects outside it can be discarded (next setting).
-Its middle, the geometric mean (20 for the range 10 to 40), can set the scale at which the model sees the image
-(*Rescale the image for the model?*). To measure a nucleus, use
+Objects outside the range can be discarded (next setting). The middle of the range is its geometric mean (20 for
+10 to 40). It can set the scale at which the model sees the image (*Rescale the image for the model?*). It also sets
+the automatic smoothing and seed distance of the methods "*Shape*" and "*Intensity*". To measure a nucleus, use
 *Measure Length* in the toolbar of an image window.""",
     )
 

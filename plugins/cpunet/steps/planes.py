@@ -103,7 +103,8 @@ def link_planes(planes: npt.NDArray[np.int32], least_shared: float = LEAST_SHARE
     -----
     A region is linked to a region of the plane before if each is the best match (IoU) of the other and they share
     enough; ties go to the first. An object thus has at most one region in a plane. Where the network merges two
-    objects in one plane, one of them ends there and begins anew after it. So does an object that is missed in a plane.
+    objects in one plane, one of them ends there and gets a new number afterward. So does an object that is
+    missed in a plane.
 
     `stitch3D` in Cellpose (Stringer et al. 2021, doi:10.1038/s41592-020-01018-x) works alike, but asks for an IoU of
     0.25. Between distant planes, the end of a nucleus can have less than a quarter of the area of the plane before, and

@@ -1,4 +1,4 @@
-"""Run the network over a prepared image: rescale it, see it from several sides, and average what the network says."""
+"""Run the network over a prepared image: rescale it, predict several views of it, and average the predictions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def predict(
         Probabilities are 0 elsewhere.
     model : Model
     options : Options
-        The augmentation, the tiles, and whom to tell of progress. The diameter and the scale are not read.
+        Only the augmentation, the tile settings and `on_progress` are used.
     scale : float
         By how much the image is enlarged for the network.
 

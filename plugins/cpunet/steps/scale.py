@@ -1,4 +1,4 @@
-"""Choose the scale at which the network sees an image, from the size of the objects in it."""
+"""Choose the scale at which the network sees an image: segment it, measure the objects, and repeat if needed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from cpunet.steps.decode import BY_CARD, decode
 from cpunet.steps.diameter import typical_diameter
 from cpunet.steps.predict import predict
 
-# Passes after the first. Two are enough for any size that occurs: objects eight times too large are found as pieces
-# in the first pass, and are measured rightly in the next.
+# Passes after the first. Two were enough for every size tested; the third is a reserve. Objects eight times too large
+# are found as pieces in the first pass and measured correctly in the next.
 MOST_PASSES = 3
 # Objects that are less certain are pieces of something too large for the network: real objects, of 6 to 150 pixels,
 # reach 0.6 to 0.97, and pieces of nuclei of 200 pixels and more 0.3 to 0.55.
@@ -89,8 +89,8 @@ def measure_scale(
     1. The image is segmented at its own scale.
     2. The objects' diameter gives the next scale; see `next_scale`.
     3. The image is segmented at that scale, which confirms the diameter or corrects it once more.
-    4. The search ends when the scale stays the same, after `MOST_PASSES`, or when a pass finds nothing or is no better
-       than the one before; that one is then kept.
+    4. The search ends when the scale stays the same, after `MOST_PASSES` further passes, or when a pass finds nothing
+       or is no better than the one before; that one is then kept.
     """
     window = window_to_measure(channels[0])
     part, part_usable = channels[(slice(None), *window)], None if usable is None else usable[window]
@@ -171,7 +171,7 @@ def replaces(later: Segmentation, earlier: Segmentation, roles: Sequence[str]) -
     """Return True if the rescaled prediction should replace the earlier one; both have at least one object.
 
     It should if the earlier one was certain of its objects, so that their size counts, or if the later one is more
-    certain. Neither is true of a model that was trained for a minute.
+    certain. A barely trained model meets neither condition.
     """
     before = certainty(earlier, roles)
     return before >= LEAST_CERTAINTY or certainty(later, roles) > before

@@ -1,4 +1,4 @@
-"""Find seeds for the watershed, one in each object: by the model's probabilities, by shape, or by brightness."""
+"""Seeds for the watershed by shape or brightness, and their smallest distance; seeds by probability: declump.py."""
 
 from __future__ import annotations
 
