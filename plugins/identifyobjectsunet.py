@@ -20,6 +20,12 @@ from cpunet.model.packages import onnxruntime_is_there
 from cpunet.model.session import INSTALL_HELP
 from cpunet.options import Options
 from cpunet.plugin.advanced_settings import DEVICE_CHOICES, FILL_NEVER, AdvancedSettings
+from cpunet.plugin.basic_settings import (
+    RESCALE_BY_FACTOR,
+    RESCALE_FROM_RANGE,
+    RESCALE_OFF,
+    create_basic_settings,
+)
 from cpunet.plugin.dialogs import show_lines
 from cpunet.plugin.figure import enlarge_when_new, keep_for_display, show_figure
 from cpunet.plugin.help import HELP
@@ -42,12 +48,6 @@ from cpunet.plugin.model_settings import ModelSettings
 from cpunet.plugin.probability_settings import ProbabilitySettings
 from cpunet.plugin.progress import progress_reporter, warn_once
 from cpunet.plugin.revisions import PROBABILITIES_INDEX, upgrade
-from cpunet.plugin.settings import (
-    RESCALE_BY_FACTOR,
-    RESCALE_FROM_RANGE,
-    RESCALE_OFF,
-    create_basic_settings,
-)
 from cpunet.segment import segment_image, segment_stack
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.filters import filter_objects
@@ -74,9 +74,9 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         super().create_settings()
         use_preferred_folder()
         create_basic_settings(self)
-        self.model = ModelSettings()
+        self.model_settings = chosen = ModelSettings()
         # Scripts and benchmarks set these on the module.
-        self.model_name, self.model_directory, self.model_file = self.model.name, self.model.directory, self.model.file
+        self.model_name, self.model_directory, self.model_file = chosen.name, chosen.directory, chosen.file
         self.advanced_settings, self.default_settings = AdvancedSettings(), AdvancedSettings()
         self.device_button = DoSomething(
             "Check the device",
@@ -84,43 +84,43 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             lambda: show_lines("Device", self.device_lines()),
             doc="Runs the model on a synthetic image, and reports which device it ran on and how fast.",
         )
-        self.probabilities = ProbabilitySettings()
+        self.probability_settings = ProbabilitySettings()
 
     def prepare_settings(self, setting_values):
         """Make as many groups of settings as the pipeline has."""
-        self.probabilities.set_further_count(int(setting_values[PROBABILITIES_INDEX]))
+        self.probability_settings.set_further_count(int(setting_values[PROBABILITIES_INDEX]))
 
     def settings(self):
         """Return all settings in the order of the pipeline file: append only."""
         return [
             self.x_name,
             self.y_name,
-            self.model.name,
-            self.model.directory,
-            self.model.file,
+            self.model_settings.name,
+            self.model_settings.directory,
+            self.model_settings.file,
             self.size_range,
             self.exclude_size,
             self.exclude_border_objects,
             self.rescale,
             self.advanced,
             *self.advanced_settings.all()[:4],  # of revision 1
-            self.probabilities.save,
-            self.probabilities.name,
+            self.probability_settings.save,
+            self.probability_settings.name,
             self.rescale_factor,
             *self.advanced_settings.all()[4:],
-            *self.model.cardless.all(),
-            *self.probabilities.of_further_images(),
+            *self.model_settings.cardless.all(),
+            *self.probability_settings.of_further_images(),
         ]
 
     def visible_settings(self):
         """Return the settings that are shown."""
-        visible = [self.x_name, self.y_name, *self.model.visible()]
+        visible = [self.x_name, self.y_name, *self.model_settings.visible()]
         visible += [self.size_range, self.exclude_size, self.exclude_border_objects, self.rescale]
         if self.rescale.value == RESCALE_BY_FACTOR:
             visible += [self.rescale_factor]
         visible += [self.advanced]
         if self.advanced.value:
-            visible += [*self.advanced_settings.visible(), self.device_button, *self.probabilities.visible()]
+            visible += [*self.advanced_settings.visible(), self.device_button, *self.probability_settings.visible()]
         return visible
 
     def settings_in_effect(self):
@@ -134,19 +134,19 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
     def validate_module(self, pipeline):
         """Raise ValidationError for the setting that is wrong. This runs after every edit, so it loads no network."""
         try:
-            self.model.card()
+            self.model_settings.card()
         except (ModelError, OSError) as error:
-            raise ValidationError(str(error), self.model.at_fault()) from error
+            raise ValidationError(str(error), self.model_settings.at_fault()) from error
         chosen = self.settings_in_effect()
         try:
-            card = self.model.average_card(chosen.further_model_names())
+            card = self.model_settings.average_card(chosen.further_model_names())
         except (ModelError, OSError) as error:
             raise ValidationError(str(error), chosen.further_models) from error
         chosen.check_tile(card)
         if self.advanced.value:
-            self.probabilities.check_roles(card.output.roles)
+            self.probability_settings.check_roles(card.output.roles)
         if not onnxruntime_is_there():
-            raise ValidationError(INSTALL_HELP, self.model.name)
+            raise ValidationError(INSTALL_HELP, self.model_settings.name)
 
     def validate_module_warnings(self, pipeline):
         """Raise ValidationError, shown as a warning, if a later module uses Threshold measurements."""
@@ -165,7 +165,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         """Return what the button Check device shows."""
         chosen = self.settings_in_effect()
         try:
-            path, card = self.model.path(), self.model.card()
+            path, card = self.model_settings.path(), self.model_settings.card()
         except (ModelError, OSError) as error:
             return [str(error)]
         memory = gpu_memory_for_this_process(chosen.gpu_memory_bytes())
@@ -173,13 +173,13 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
 
     def prepare_to_create_batch(self, workspace, fn_alter_path):
         """Rewrite the folder of the model file for the computers of a cluster."""
-        self.model.directory.alter_for_create_batch_files(fn_alter_path)
+        self.model_settings.directory.alter_for_create_batch_files(fn_alter_path)
         return True
 
     def prepare_run(self, workspace):
         """Record the model once per run. Return True even if there is no model: `run` reports that."""
         try:
-            used = self.model.used(self.settings_in_effect().further_model_names())
+            used = self.model_settings.used(self.settings_in_effect().further_model_names())
         except (ModelError, OSError):
             return True
         add_experiment_measurements(workspace.measurements, self.y_name.value, used)
@@ -199,7 +199,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
     def open_model(self, device=None):
         """Open the model, or the mean of several; on the device of the settings by default."""
         chosen = self.settings_in_effect()
-        return self.model.open(
+        return self.model_settings.open(
             chosen.further_model_names(),
             device or DEVICE_CHOICES[chosen.device.value],
             threads_for_this_process(),
@@ -234,7 +234,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         planes = probabilities_by_role(found.probabilities, model.card.output.roles)
         foreground = foreground_probability(planes)
         if self.advanced.value:
-            self.probabilities.save_images(workspace.image_set, image, planes, foreground)
+            self.probability_settings.save_images(workspace.image_set, image, planes, foreground)
         seconds = time.monotonic() - begun
         add_measurements(workspace.measurements, self.y_name.value, kept.labels, foreground, seconds, used)
         if self.show_window:

@@ -51,21 +51,21 @@ def module_showing_everything() -> Any:
     from identifyobjectsunet import IdentifyObjectsUNet
 
     from cpunet.plugin.advanced_settings import DECLUMP_PROBABILITY, LIMIT_ERASE
+    from cpunet.plugin.basic_settings import RESCALE_BY_FACTOR
     from cpunet.plugin.model_settings import MODEL_FROM_FILE
-    from cpunet.plugin.settings import RESCALE_BY_FACTOR
 
     module = IdentifyObjectsUNet()
     module.model_name.value = MODEL_FROM_FILE
-    module.model.lacks_card = lambda: True
+    module.model_settings.lacks_card = lambda: True
     module.rescale.value = RESCALE_BY_FACTOR
-    module.advanced.value = module.probabilities.save.value = True
+    module.advanced.value = module.probability_settings.save.value = True
     more = module.advanced_settings
     more.use_model_threshold.value = False
     more.declump_method.value = DECLUMP_PROBABILITY
     more.limit_choice.value = LIMIT_ERASE
     for automatic in (more.smoothing_automatic, more.distance_automatic, more.tiles_automatic, more.memory_automatic):
         automatic.value = False
-    module.probabilities.add()
+    module.probability_settings.add()
     return module
 
 
@@ -76,8 +76,8 @@ def default_values() -> Dict[str, str]:
     from identifyobjectsunet import IdentifyObjectsUNet
 
     module = IdentifyObjectsUNet()
-    module.probabilities.add()
-    further = module.probabilities.further[0]
+    module.probability_settings.add()
+    further = module.probability_settings.further[0]
     settings = [*module.settings(), further.role, further.image_name]
     return {
         setting.text: setting.value_text.replace(",", " to ") if "(Min,Max)" in setting.text else setting.value_text

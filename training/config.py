@@ -242,18 +242,9 @@ def read_config(path: Path) -> TrainingConfig:
 
 def without_description(config: TrainingConfig) -> TrainingConfig:
     """Return a configuration with only the fields that determine the weights: no description, no workers."""
-    return replace(
-        config,
-        name="",
-        version="",
-        description="",
-        licence="",
-        authors=(),
-        citation="",
-        modality="",
-        workers=0,
-        data=tuple(replace(source, licence="", source="") for source in config.data),
-    )
+    empty = dict.fromkeys(("name", "version", "description", "licence", "citation", "modality"), "")
+    data = tuple(replace(source, licence="", source="") for source in config.data)
+    return replace(config, **empty, authors=(), workers=0, data=data)
 
 
 def config_to_dict(config: TrainingConfig) -> dict[str, Any]:

@@ -14,6 +14,7 @@ SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 4.0
 DECLUMP_METHODS = ("probability", "shape", "intensity", "none")
 FILL_HOLES = ("never", "after thresholding", "after declumping")
 # The views of an image that are averaged: quarter turns, and whether it is mirrored left to right before.
+TILE_PX = 1024
 AUGMENTATIONS: Dict[str, Tuple[Tuple[int, bool], ...]] = {
     "none": ((0, False),),
     "flips": ((0, False), (0, True), (2, False), (2, True)),
@@ -77,7 +78,7 @@ class Options:
     fill_holes: Optional[str] = None
     augmentation: str = "none"
     mask: Optional[npt.NDArray[np.bool_]] = None
-    tile_shape: Tuple[int, int] = (1024, 1024)
+    tile_shape: Tuple[int, int] = (TILE_PX, TILE_PX)
     batch_size: int = 1
     on_progress: Optional[Progress] = None
 

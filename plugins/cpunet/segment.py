@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from cpunet.model.protocol import Model
 from cpunet.options import Options, check_options, progress_of_part
-from cpunet.segmentation import Segmentation, nothing_found
+from cpunet.segmentation import Segmentation, empty_segmentation
 from cpunet.steps.decode import decode, decodes_by_card
 from cpunet.steps.planes import choose_scale_of_stack, in_one_plane, link_planes, mask_in_one_plane
 from cpunet.steps.predict import predict
@@ -43,7 +43,7 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
     check_options(options)
     channels, usable = prepare(image, model.card.input, options.mask)
     if not has_contrast(channels, usable):
-        return nothing_found(image.shape[:2], model.card)
+        return empty_segmentation(image.shape[:2], model.card)
     scale, seen = choose_scale(channels, usable, model, options)
     if seen is not None and decodes_by_card(options):
         return seen
@@ -85,10 +85,10 @@ def segment_stack(stack: npt.NDArray[Any], model: Model, options: Optional[Optio
     shape = stack.shape[:3]
     channels, usable = prepare(in_one_plane(stack), model.card.input, mask_in_one_plane(options.mask, shape))
     if not has_contrast(channels, usable):
-        return nothing_found(shape, model.card)
+        return empty_segmentation(shape, model.card)
     channels, usable = channels.reshape(-1, *shape), None if usable is None else usable.reshape(shape)
     scale, diameter_px = choose_scale_of_stack(channels, usable, model, options)
-    labels, probabilities, _ = nothing_found(shape, model.card)
+    labels, probabilities, _ = empty_segmentation(shape, model.card)
     for z in range(shape[0]):
         of_plane = replace(
             options, diameter_px=diameter_px, on_progress=progress_of_part(options.on_progress, z, shape[0])

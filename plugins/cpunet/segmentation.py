@@ -28,6 +28,6 @@ class Segmentation(NamedTuple):
     scale: float
 
 
-def nothing_found(shape: Tuple[int, ...], card: ModelCard) -> Segmentation:
+def empty_segmentation(shape: Tuple[int, ...], card: ModelCard) -> Segmentation:
     """Return the result for an image of this shape, (Y, X) or (Z, Y, X), in which there is nothing to see."""
     return Segmentation(np.zeros(shape, np.int32), np.zeros((len(card.output.roles), *shape), np.float32), 1.0)

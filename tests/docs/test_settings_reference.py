@@ -16,8 +16,8 @@ def test_the_committed_page_is_what_the_module_gives():
 
 def test_each_setting_has_one_section():
     module = IdentifyObjectsUNet()
-    module.probabilities.add()
-    further = module.probabilities.further[0]
+    module.probability_settings.add()
+    further = module.probability_settings.further[0]
     settings = [*module.settings(), further.role, further.image_name]
     wanted = [setting.text for setting in settings if not isinstance(setting, HiddenCount)]
     sections = re.findall(r"^### (.+)$", reference(), flags=re.M)

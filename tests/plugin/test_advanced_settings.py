@@ -119,7 +119,7 @@ def test_check_device_runs_the_model_and_names_the_provider(module, tiny_model, 
 def test_advanced_settings_count_only_if_they_are_shown(module, run, field):
     module.advanced_settings.use_model_threshold.value = False
     module.advanced_settings.foreground_threshold.value = 0.95
-    module.probabilities.save.value = True
+    module.probability_settings.save.value = True
     hidden = run(module, field[0])
     assert "ProbabilityNuclei" not in hidden.image_set.names
     module.advanced.value = True

@@ -16,7 +16,7 @@ def cardless(module, tiny_model):
 
 def test_a_model_without_a_card_works_by_the_settings_that_are_shown_only_then(module, run, field, tiny_model):
     with_card = run(module, field[0]).objects.segmented
-    answers = {setting.text for setting in module.model.cardless.all()}
+    answers = {setting.text for setting in module.model_settings.cardless.all()}
     assert not answers & {setting.text for setting in module.visible_settings()}
     tiny_model.write_bytes(tiny_onnx(card=None))
     assert answers <= {setting.text for setting in module.visible_settings()}
@@ -28,11 +28,11 @@ def test_a_model_without_a_card_works_by_the_settings_that_are_shown_only_then(m
 
 
 def test_a_wrong_answer_about_a_model_without_a_card_is_named(cardless, run, field):
-    cardless.model.cardless.roles.value = "nucleus"
+    cardless.model_settings.cardless.roles.value = "nucleus"
     with pytest.raises(ValidationError, match="nucleus") as caught:
         cardless.validate_module(Pipeline())
-    assert caught.value.get_setting() is cardless.model.cardless.roles
-    cardless.model.cardless.roles.value = "background, foreground"
+    assert caught.value.get_setting() is cardless.model_settings.cardless.roles
+    cardless.model_settings.cardless.roles.value = "background, foreground"
     cardless.validate_module(Pipeline())
     with pytest.raises(Exception, match="output has 1 channels and its card names 2"):
         run(cardless, field[0])

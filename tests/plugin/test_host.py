@@ -138,7 +138,7 @@ def test_the_preferred_folder_of_models_is_listed_and_remembered(monkeypatch, tm
     monkeypatch.setattr("cpunet.plugin.host.config_write", kept.__setitem__)
     monkeypatch.setattr("cpunet.plugin.model_settings.ask_for_folder", lambda question, start: str(tmp_path))
     assert "mine" not in module.model_name.choices
-    module.model.folder_button.on_event_fired()
+    module.model_settings.folder_button.on_event_fired()
     assert "mine" in model_choices()
     monkeypatch.delenv("CPUNET_MODELS")
     assert "mine" in identifyobjectsunet.IdentifyObjectsUNet().model_name.choices

@@ -64,17 +64,17 @@ def test_models_that_cannot_be_averaged_are_named_before_anything_runs(advanced,
 
 
 def test_the_description_stands_in_the_window(module):
-    assert module.model.description in module.visible_settings()
-    assert module.model.description.content == "A sigmoid of the normalized intensity."
+    assert module.model_settings.description in module.visible_settings()
+    assert module.model_settings.description.content == "A sigmoid of the normalized intensity."
 
 
 def test_describe_model_shows_the_card(module, tiny_model, capsys):
-    module.model.describe_button.on_event_fired()
+    module.model_settings.describe_button.on_event_fired()
     out = capsys.readouterr().out
     for words in ("tiny", "A sigmoid of the normalized intensity.", "foreground", "CC0-1.0", sha256(tiny_model)):
         assert words in out
     tiny_model.unlink()
-    module.model.describe_button.on_event_fired()
+    module.model_settings.describe_button.on_event_fired()
     assert "no such model file" in capsys.readouterr().out
 
 
@@ -131,7 +131,7 @@ def test_a_repaint_opens_the_model_file_only_after_it_has_changed(module, tiny_m
     tiny_model.write_bytes(tiny_onnx(changed_card(description="Another model.")))
     module.visible_settings()
     assert len(opened) > first
-    assert module.model.description.content == "Another model."
+    assert module.model_settings.description.content == "Another model."
 
 
 def test_a_model_of_the_list_is_read_once_as_well(module, opened):
@@ -147,7 +147,7 @@ def test_a_file_that_is_missing_is_looked_for_again(module, tiny_model):
     content = tiny_model.read_bytes()
     tiny_model.unlink()
     module.visible_settings()
-    assert "no such model file" in module.model.description.content
+    assert "no such model file" in module.model_settings.description.content
     tiny_model.write_bytes(content)
     module.visible_settings()
-    assert module.model.description.content == "A sigmoid of the normalized intensity."
+    assert module.model_settings.description.content == "A sigmoid of the normalized intensity."

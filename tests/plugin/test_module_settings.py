@@ -22,14 +22,14 @@ def test_every_setting_has_help_and_appears_once():
 
 def test_settings_survive_saving_and_loading(module):
     module.size_range.value = (7, 33)
-    module.exclude_size.value = module.advanced.value = module.probabilities.save.value = True
+    module.exclude_size.value = module.advanced.value = module.probability_settings.save.value = True
     module.advanced_settings.use_model_threshold.value = False
     module.advanced_settings.declump_method.value = "Shape"
     module.advanced_settings.further_models.value = "phase_cells, other"
-    module.probabilities.add()
-    module.probabilities.add()
-    module.probabilities.further[1].role.value = "distance"
-    module.probabilities.further[1].image_name.value = "Depth"
+    module.probability_settings.add()
+    module.probability_settings.add()
+    module.probability_settings.further[1].role.value = "distance"
+    module.probability_settings.further[1].image_name.value = "Depth"
     module.advanced_settings.foreground_threshold.value = 0.37
     module.rescale.value = "Off"
     module.advanced_settings.device.value = "CPU"
@@ -40,7 +40,7 @@ def test_settings_survive_saving_and_loading(module):
     loaded = load(text.getvalue()).modules()[0]
     assert values(loaded) == values(module)
     assert loaded.size_range.value == (7, 33)
-    assert [group.image_name.value for group in loaded.probabilities.further] == ["ProbabilityBorder", "Depth"]
+    assert [group.image_name.value for group in loaded.probability_settings.further] == ["ProbabilityBorder", "Depth"]
 
 
 def test_only_settings_with_a_meaning_are_shown(module):
@@ -56,7 +56,7 @@ def test_only_settings_with_a_meaning_are_shown(module):
     assert "Foreground threshold" not in shown()
     module.advanced_settings.use_model_threshold.value = False
     assert "Foreground threshold" in shown()
-    module.probabilities.save.value = True
+    module.probability_settings.save.value = True
     assert "Name the probability image" in shown()
 
 

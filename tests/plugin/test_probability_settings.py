@@ -8,7 +8,7 @@ from tests.tiny_onnx import changed_card, tiny_onnx
 
 
 def test_the_probability_image_is_saved_on_request(module, run, field):
-    module.advanced.value = module.probabilities.save.value = True
+    module.advanced.value = module.probability_settings.save.value = True
     done = run(module, field[0])
     probability = done.image_set.get_image("ProbabilityNuclei").pixel_data
     assert probability.shape == field[0].shape
@@ -18,11 +18,11 @@ def test_the_probability_image_is_saved_on_request(module, run, field):
 
 def test_each_role_can_be_saved_as_an_image(advanced, run, field, tiny_model):
     tiny_model.write_bytes(tiny_onnx(changed_card(output={"roles": ["foreground", "border"]}), out_channels=2))
-    advanced.probabilities.save.value = True
-    advanced.probabilities.add()
+    advanced.probability_settings.save.value = True
+    advanced.probability_settings.add()
     done = run(advanced, field[0])
     assert done.image_set.get_image("ProbabilityBorder").pixel_data.shape == field[0].shape
     assert done.image_set.get_image("ProbabilityBorder").pixel_data.max() > 0.9
-    advanced.probabilities.further[0].role.value = "distance"
+    advanced.probability_settings.further[0].role.value = "distance"
     with pytest.raises(ValidationError, match="no probability of the kind 'distance', only foreground, border"):
         advanced.validate_module(Pipeline())

@@ -42,7 +42,7 @@ def test_a_pipeline_saved_by_revision_1_loads(pipelines):
     assert [module.advanced.value, module.advanced_settings.use_model_threshold.value] == [True, False]
     assert module.advanced_settings.foreground_threshold.value == 0.42
     assert [module.advanced_settings.declump_method.value, module.advanced_settings.device.value] == ["None", "CPU"]
-    assert [module.probabilities.save.value, module.probabilities.name.value] == [True, "KerneP"]
+    assert [module.probability_settings.save.value, module.probability_settings.name.value] == [True, "KerneP"]
 
 
 @pytest.mark.parametrize(("before", "after"), [("Automatic", "By the diameter range"), ("Off", "Off")])
@@ -59,7 +59,7 @@ def test_a_pipeline_saved_by_revision_2_loads(pipelines):
     assert (module.x_name.value, module.y_name.value) == ("OrigBlue", "Kerne")
     assert module.rescale.value == "By the objects in the image"
     assert values(module)[16:] == values(IdentifyObjectsUNet())[16:]
-    assert [module.probabilities.save.value, module.probabilities.name.value] == [True, "KerneP"]
+    assert [module.probability_settings.save.value, module.probability_settings.name.value] == [True, "KerneP"]
 
 
 def test_a_pipeline_saved_by_revision_3_loads(pipelines):
@@ -74,7 +74,7 @@ def test_a_pipeline_saved_by_revision_3_loads(pipelines):
         321,
     ]
     assert [settings.augmentation.value, settings.tile_px.value, settings.batch_size.value] == ["Flips", 512, 2]
-    assert [group.image_name.value for group in module.probabilities.further] == ["KerneTiefe"]
+    assert [group.image_name.value for group in module.probability_settings.further] == ["KerneTiefe"]
     again = io.StringIO()
     pipeline = load(text)
     pipeline.dump(again)

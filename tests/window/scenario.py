@@ -155,11 +155,11 @@ def edit(driver, module):
     automatic = (more.smoothing_automatic, more.distance_automatic, more.tiles_automatic, more.memory_automatic)
     for setting in (module.advanced_settings.use_model_threshold, *automatic):
         yield from choose(driver, setting, "No")
-    yield from choose(driver, module.probabilities.save, "Yes")
+    yield from choose(driver, module.probability_settings.save, "Yes")
     yield from choose(driver, more.limit_choice, "Erase")
-    button = yield control(driver, module.probabilities.add_button)
+    button = yield control(driver, module.probability_settings.add_button)
     later(send, button, wx.EVT_BUTTON)
-    yield lambda: len(module.probabilities.further) == 1
+    yield lambda: len(module.probability_settings.further) == 1
     yield seconds(1)
     panel = driver.frame.get_module_view().get_module_panel()
     visible = module.visible_settings()
@@ -222,7 +222,7 @@ def measure_validation(driver, module):
 def read_dialogs(driver, module):
     """Press the buttons, read what their dialogs say, and close these."""
     for name, setting, title in (
-        ("describe-model", module.model.describe_button, "Model"),
+        ("describe-model", module.model_settings.describe_button, "Model"),
         ("check-device", module.device_button, "Device"),
     ):
         button = yield control(driver, setting)

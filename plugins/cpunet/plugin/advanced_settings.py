@@ -10,7 +10,7 @@ from cellprofiler_core.setting.choice import Choice
 from cellprofiler_core.setting.text import Float, Integer, Text
 
 from cpunet.model.card import ModelCard
-from cpunet.options import Options
+from cpunet.options import TILE_PX, Options
 from cpunet.steps.tiling import check_tile
 
 DECLUMP_PROBABILITY, DECLUMP_NONE = "Probability", "None"
@@ -154,13 +154,13 @@ rotations*".""",
             "Automatically choose the tile size?",
             True,
             doc=ADVANCED
-            + """\
-The network processes a large image in overlapping tiles, by default of up to 1024 x 1024 pixels, one at a time. The
-result does not depend on the tiles. If the memory is too small, smaller tiles are tried automatically.""",
+            + f"""\
+The network processes a large image in overlapping tiles, by default of up to {TILE_PX} x {TILE_PX} pixels, one at a
+time. The result does not depend on the tiles. If the memory is too small, smaller tiles are tried automatically.""",
         )
         self.tile_px = Integer(
             "Tile size, in pixel units",
-            1024,
+            TILE_PX,
             minval=64,
             doc="""\
 *(Used only if the tile size is not chosen automatically)*

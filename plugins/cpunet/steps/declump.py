@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Optional, Sequence
+from typing import Optional, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,18 @@ from skimage.segmentation import expand_labels, watershed
 
 from cpunet.model.card import Postprocessing
 from cpunet.steps.filters import fill_holes, inner_pixels, relabel
-from cpunet.steps.seeds import Declumping, brightness_of_objects, distance_to_edge, keep_apart, peaks, smoothed
+from cpunet.steps.seeds import (
+    ByRole,
+    Declumping,
+    brightness_of_objects,
+    distance_to_edge,
+    keep_apart,
+    marker_score,
+    peaks,
+    smoothed,
+)
 
 BY_PROBABILITY = Declumping()
-ByRole = Mapping[str, npt.NDArray[np.float32]]
 
 
 def probabilities_by_role(probabilities: npt.NDArray[np.float32], roles: Sequence[str]) -> ByRole:
@@ -41,22 +49,6 @@ def foreground_probability(by_role: ByRole) -> npt.NDArray[np.float32]:
     if "interior" in by_role and "boundary" in by_role:
         return by_role["interior"] + by_role["boundary"]
     return by_role["interior"] if "interior" in by_role else by_role["boundary"]
-
-
-def marker_score(by_role: ByRole) -> npt.NDArray[np.float32]:
-    """Return the score in which seeds are found, (Y, X), 0..1.
-
-    It is the distance, or else the interior, or else the foreground; multiplied by one minus the border, and by one
-    minus the boundary, to separate objects that touch.
-    """
-    for role in ("distance", "interior", "foreground"):
-        if role in by_role:
-            score = by_role[role]
-            break
-    for role in ("border", "boundary"):
-        if role in by_role:
-            score = score * (1 - by_role[role])
-    return score
 
 
 def declump(

@@ -1,9 +1,9 @@
-"""Seeds for the watershed by shape or brightness, and their smallest distance; seeds by probability: declump.py."""
+"""Find seeds for the watershed, one in each object: by the model's probabilities, by shape, or by brightness."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Mapping, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ Labels = npt.NDArray[np.int32]
 Plane = npt.NDArray[np.float32]
 # The full width at half maximum of a Gaussian in standard deviations, as IdentifyPrimaryObjects has it.
 WIDTH_IN_SIGMA = 2.35
+
+
+ByRole = Mapping[str, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,22 @@ class Declumping:
     smoothing_px: float = 0
     min_distance_px: float = 0
     fill_before_px: float = 0
+
+
+def marker_score(by_role: ByRole) -> npt.NDArray[np.float32]:
+    """Return the score in which seeds are found, (Y, X), 0..1.
+
+    It is the distance, or else the interior, or else the foreground; multiplied by one minus the border, and by one
+    minus the boundary, to separate objects that touch.
+    """
+    for role in ("distance", "interior", "foreground"):
+        if role in by_role:
+            score = by_role[role]
+            break
+    for role in ("border", "boundary"):
+        if role in by_role:
+            score = score * (1 - by_role[role])
+    return score
 
 
 def distance_to_edge(regions: Labels) -> Plane:

@@ -8,12 +8,11 @@ from cpunet.model.card import Postprocessing
 from cpunet.steps.declump import declump as declump_with
 from cpunet.steps.declump import (
     foreground_probability,
-    marker_score,
     probabilities_by_role,
     regions_between_boundaries,
     split_regions,
 )
-from cpunet.steps.seeds import Declumping
+from cpunet.steps.seeds import Declumping, marker_score
 
 WHOLE = Declumping("none")
 

@@ -3,9 +3,17 @@ import pytest
 from scipy import ndimage
 
 from cpunet.model.card import Postprocessing
-from cpunet.steps.declump import BY_PROBABILITY, declump, marker_score, probabilities_by_role, split_regions
+from cpunet.steps.declump import BY_PROBABILITY, declump, probabilities_by_role, split_regions
 from cpunet.steps.filters import relabel
-from cpunet.steps.seeds import Declumping, brightness_of_objects, distance_to_edge, keep_apart, peaks, smoothed
+from cpunet.steps.seeds import (
+    Declumping,
+    brightness_of_objects,
+    distance_to_edge,
+    keep_apart,
+    marker_score,
+    peaks,
+    smoothed,
+)
 
 SETTINGS = Postprocessing(0.5, 0.5)
 

@@ -12,7 +12,7 @@ def test_defaults_discard_nothing_and_choose_the_shipped_model():
     assert module.model_name.value == "nuclei_fluorescence"
     assert not module.exclude_size.value
     assert not module.exclude_border_objects.value
-    assert not module.probabilities.save.value
+    assert not module.probability_settings.save.value
 
 
 def test_validation_refuses_a_range_the_wrong_way_round(module):
