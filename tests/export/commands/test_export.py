@@ -7,8 +7,8 @@ from tests.export.bioimageio_packages import files_of, no_network  # noqa: F401
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["model.onnx"], "Give --bioimageio"),
-        (["model.onnx", "--bioimageio", "a.zip", "-o", "b.onnx"], "no -o"),
+        (["model.onnx"], "give --bioimageio"),
+        (["model.onnx", "--bioimageio", "a.zip", "-o", "b.onnx"], "without -o"),
         (["weights.safetensors", "--bioimageio", "a.zip"], "with -o"),
         (["model.onnx", "--bioimageio", "a.tar"], "must end in .zip"),
     ],

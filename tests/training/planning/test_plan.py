@@ -142,7 +142,7 @@ def test_the_command_writes_a_plan_once(data_root, tmp_path, capsys):
     assert yaml.safe_load(path.read_text())["data"][0]["folder"] == "drawn"
     before = path.read_text()
     assert main(command) == 2
-    assert "there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert path.read_text() == before
 
 
