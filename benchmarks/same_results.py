@@ -5,8 +5,7 @@ export PYTHONPATH=plugins
 .venv/training/bin/python -m benchmarks.same_results training before.json
 make demo && .venv/cellprofiler/bin/python -m benchmarks.same_results demo before.json
 
-The first call of a part writes its sums into the file. Later calls compare with them, and return 1 if any differs.
-The sums hold for one machine, one environment and one number of threads.
+The first call of a part records; later calls compare, and return 1 if a sum differs. Sums hold for one machine.
 """
 
 import argparse

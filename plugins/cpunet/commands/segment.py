@@ -5,19 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Dict, Tuple
+from typing import Dict
 
 from cpunet.commands.terminal import report, show_progress
 from cpunet.errors import OptionError
-from cpunet.files.images import gray_of_equal_colors, read_image, write_labels, write_picture
-from cpunet.files.overlay import draw_outlines, picture
+from cpunet.files.segment_file import segment_file
 from cpunet.model.find import DEFAULT_MODEL, find_model
-from cpunet.model.protocol import Model
 from cpunet.model.session import DEVICES, load_model
 from cpunet.options import Options, check_options
-from cpunet.segment import segment_image
-from cpunet.steps.filters import filter_objects
-from cpunet.steps.prepare import usable_pixels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,22 +76,3 @@ def run(arguments: argparse.Namespace) -> int:
     show_progress(len(paths), len(paths), "done")
     print(f"\n{len(paths) - failed} images done, {failed} failed; results in {arguments.output}")
     return 1 if failed else 0
-
-
-def segment_file(
-    path: Path,
-    model: Model,
-    options: Options,
-    output: Path,
-    diameter_range_px: Tuple[float, float] | None,
-    discard_border: bool,
-) -> int:
-    """Segment one image file into <name>_labels.tif and <name>_overlay.png, and return the number of objects kept."""
-    image = read_image(path)
-    if len(model.card.input.channels) == 1:
-        image = gray_of_equal_colors(image)
-    found = segment_image(image, model, options)
-    labels = filter_objects(found.labels, diameter_range_px, discard_border, usable_pixels(image)).labels
-    write_picture(output / f"{path.stem}_overlay.png", draw_outlines(picture(image), labels))
-    write_labels(output / f"{path.stem}_labels.tif", labels)
-    return int(labels.max())

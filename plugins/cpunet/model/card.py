@@ -210,13 +210,7 @@ SECTIONS: Dict[str, Type[Any]] = {"input": InputCard, "output": OutputCard, "pos
 
 
 def card_to_json(card: ModelCard) -> str:
-    """Write a card as the JSON text for the ONNX file's metadata.
-
-    Returns
-    -------
-    str
-        Sorted keys, so that the same card gives the same bytes.
-    """
+    """Write a card as JSON for the ONNX file's metadata; sorted keys, so that a card always gives the same bytes."""
     content = asdict(card)
     for name, value in content.pop("extra").items():
         content[name] = {**content[name], **value} if name in SECTIONS else value
