@@ -24,7 +24,7 @@ from cpunet.model.find import MODEL_FILE
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card, sha256
 from cpunet.scores import SetScores
-from cpunet.steps.prepare import channels_of, normalize
+from cpunet.steps.prepare import prepare
 from cpunet.steps.resize import rescale
 from cpunet.steps.scale import scale_factor
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
@@ -156,8 +156,8 @@ def calibration_images(trained: TrainedNetwork, data: Path, card: ModelCard) -> 
     for each in sets:
         scale = 1.0 if each.diameter_px is None else scale_factor(card.input, each.diameter_px)
         for row in _evenly(each.rows, count):
-            channels, usable = channels_of(read_labeled_image(row).image, card.input.channels)
-            images.append(rescale(normalize(channels, card.input.normalization, usable), scale))
+            channels, _ = prepare(read_labeled_image(row).image, card.input)
+            images.append(rescale(channels, scale))
     return images
 
 

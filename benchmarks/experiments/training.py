@@ -20,7 +20,7 @@ from benchmarks.labeled_images import resized
 from benchmarks.markdown import header, row
 from cpunet.export.card.file import with_metadata
 from cpunet.export.export_model import export_model
-from cpunet.export.set_scores import scores_for_card
+from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
 from cpunet.files.images import written_beside
 from cpunet.model.card import METADATA_KEY, Postprocessing, card_to_json
 from cpunet.model.protocol import Model
@@ -28,9 +28,8 @@ from cpunet.model.session import load_model
 from cpunet.options import Options
 from cpunet.scores import ImageScores, pool_scores, score_image
 from cpunet.segment import segment_image
-from cpunet.training.config import read_config, source_names
-from cpunet.training.data.labeled_images import IndexRow, read_labeled_image, rows_of_split
-from cpunet.training.evaluation.torch_model import score_images
+from cpunet.training.config import read_config
+from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
 from cpunet.training.evaluation.tuning import tune_postprocessing
 from cpunet.training.network.summary import summarize
 from cpunet.training.weights import WEIGHTS_FILE, load_trained
@@ -89,10 +88,11 @@ def experiment(path: Path, data: Path, run_folder: Path) -> dict[str, Any]:
     config = read_config(path)
     weights, model_file = run_folder / WEIGHTS_FILE, run_folder / "model.onnx"
     export_model(weights, model_file)
-    summary = summarize(load_trained(weights).network, config.patch_size, config.precision)
-    sets = rows_of_split(config.data, data, "val")
+    trained = load_trained(weights)
+    summary = summarize(trained.network, config.patch_size, config.precision)
+    sets = image_sets(trained, data, "val")
     model = load_model(model_file, device="cpu")
-    text = card_to_json(replace(model.card, postprocessing=tune(model, sets)))
+    text = card_to_json(replace(model.card, postprocessing=tune(model, [each.rows for each in sets])))
     model_file.write_bytes(with_metadata(model_file.read_bytes(), METADATA_KEY, text))
     model = load_model(model_file, device="cpu")
     return {
@@ -100,12 +100,9 @@ def experiment(path: Path, data: Path, run_folder: Path) -> dict[str, Any]:
         "parameters": summary.parameters,
         "macs_per_pixel": round(summary.macs_per_patch / config.patch_size**2),
         "decoding": vars(model.card.postprocessing),
-        "scores": {
-            name: scores_for_card(pool_scores(score_images(model, rows)))
-            for name, rows in zip(source_names(config.data), sets, strict=True)
-        },
+        "scores": {name: scores_for_card(scores) for name, scores in score_sets(model, sets).items()},
         "resized": {
-            str(factor): round(pool_scores(resized_scores(model, sets[0][::RESIZED], factor)).f1[0.7], 4)
+            str(factor): round(pool_scores(resized_scores(model, sets[0].rows[::RESIZED], factor)).f1[0.7], 4)
             for factor in FACTORS
         },
     }

@@ -13,8 +13,9 @@ from cpunet.errors import OptionError
 SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 4.0
 DECLUMP_METHODS = ("probability", "shape", "intensity", "none")
 FILL_HOLES = ("never", "after thresholding", "after declumping")
-# The views of an image that are averaged: quarter turns, and whether it is mirrored left to right before.
+# The height and width of the tiles that a network sees, unless others are asked for.
 TILE_PX = 1024
+# The views of an image that are averaged: quarter turns, and whether it is mirrored left to right before.
 AUGMENTATIONS: Dict[str, Tuple[Tuple[int, bool], ...]] = {
     "none": ((0, False),),
     "flips": ((0, False), (0, True), (2, False), (2, True)),

@@ -9,15 +9,14 @@ from pathlib import Path
 import pytest
 
 from cpunet.export.card.fields import card_fields
-from cpunet.export.card.schema import card_schema
-from cpunet.model.card import METADATA_KEY, ROLES
-from cpunet.onnx_reader.metadata import read_card, read_metadata
+from cpunet.model.card import ROLES
+from cpunet.onnx_reader.metadata import read_card
 from scripts.write_card_reference import PAGE, page, schema_text
 from scripts.write_card_reference import SCHEMA as SCHEMA_FILE
+from tests.card_schema import part, shipped_card
 from tests.export.card_files import card
 from tests.places import REPOSITORY
 
-SCHEMA = card_schema()
 TEXT = PAGE.read_text(encoding="utf-8")
 
 
@@ -25,18 +24,6 @@ def test_schema_and_table_are_what_the_code_gives():
     wanted = {SCHEMA_FILE: schema_text(), PAGE: page()}
     different = [path.name for path, text in wanted.items() if path.read_text(encoding="utf-8") != text]
     assert different == [], "write them again: python scripts/write_card_reference.py"
-
-
-def part(place):
-    """Return the schema of a section, by its dotted name."""
-    found = SCHEMA
-    for name in filter(None, place.split(".")):
-        found = found["properties"][name]
-    return found
-
-
-def shipped_card(path):
-    return json.loads(read_metadata(path)[METADATA_KEY])
 
 
 ROWS = {

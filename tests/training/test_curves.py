@@ -1,6 +1,6 @@
 import csv
 
-from cpunet.training.curves import draw_curves, read_metrics
+from cpunet.training.curves import curves_figure, draw_curves, read_metrics
 
 
 def write_metrics(folder, version, rows):
@@ -23,3 +23,17 @@ def test_a_picture_is_written_once_there_is_something_to_draw(tmp_path):
     assert draw_curves(tmp_path) is None
     write_metrics(tmp_path, 0, [{"step": 0, "loss": 2}, {"step": 9, "val_mean_f1": 0.5}])
     assert draw_curves(tmp_path).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_tenth_start_comes_after_the_second(tmp_path):
+    for version in (10, 2):
+        write_metrics(tmp_path, version, [{"step": 5, "loss": version}])
+    assert read_metrics(tmp_path) == {"loss": [(5, 10)]}
+
+
+def test_curves_show_loss_rate_and_score():
+    figure = curves_figure({"loss": [(0, 2), (9, 1)], "val_mean_f1": [(9, 0.4)], "lr-AdamW": [(0, 0.1), (9, 0.2)]})
+    upper, lower, rate = figure.axes
+    assert upper.lines[0].get_ydata().tolist() == [2, 1]
+    assert lower.lines[0].get_ydata().tolist() == [0.4]
+    assert rate.lines[0].get_ydata().tolist() == [0.1, 0.2]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cpunet.commands.terminal import report
 from cpunet.errors import OptionError
+from cpunet.terminal import report
 from cpunet.training.evaluation.methods import chosen_methods
 from cpunet.training.evaluation.report import write_report, write_scores
 from cpunet.training.evaluation.score_texts import terminal_table

@@ -12,7 +12,6 @@ from typing import Union
 import numpy as np
 from numpy.typing import NDArray
 
-from cpunet.commands.terminal import report
 from cpunet.errors import OptionError, WeightsError
 from cpunet.files.images import read_image, write_labels
 from cpunet.model.find import MODEL_FILE, find_model, list_models
@@ -21,6 +20,7 @@ from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import sha256
 from cpunet.options import Options, check_options
 from cpunet.segment import segment_image
+from cpunet.terminal import report
 from cpunet.training.data.labeled_images import IndexRow, Key, LabeledImage
 from cpunet.training.evaluation.label_folder import find_label_files
 from cpunet.training.evaluation.torch_model import TorchModel, torch_model

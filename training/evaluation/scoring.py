@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cpunet.commands.terminal import report, show_progress
 from cpunet.errors import DataError, LabelFileError
+from cpunet.terminal import report, show_progress
 from cpunet.training.data.labeled_images import IndexRow, Key, read_index, read_labeled_image
 from cpunet.training.evaluation.methods import Method
 from cpunet.training.evaluation.object_scores import true_objects

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import Dict
 
-from cpunet.commands.terminal import report, show_progress
 from cpunet.errors import OptionError
 from cpunet.files.segment_file import segment_file
 from cpunet.model.find import DEFAULT_MODEL, find_model
 from cpunet.model.session import DEVICES, load_model
 from cpunet.options import Options, check_options
+from cpunet.terminal import report, show_progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

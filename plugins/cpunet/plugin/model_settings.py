@@ -169,7 +169,8 @@ CellProfiler before you analyze images with a model from a new folder.""",
             The most that all models together may take.
         """
         memory = None if gpu_memory_bytes is None else gpu_memory_bytes // (1 + len(further))
-        models = [load_model(self.path(), device, threads, self.card(), memory)]
+        answers = self.card() if self.lacks_card() else None  # a card in the file is read with the network
+        models = [load_model(self.path(), device, threads, answers, memory)]
         models += [load_model(find_model(name), device, threads, None, memory) for name in further]
         used = ModelUsed(" + ".join(model.card.name for model in models), "+".join(model.sha256 for model in models))
         return (models[0] if len(models) == 1 else average_models(models)), used

@@ -10,12 +10,12 @@ from jsonschema import Draft202012Validator
 
 from cpunet.errors import ModelError
 from cpunet.export.card.fields import PLACES, card_fields
-from cpunet.export.card.schema import card_schema, schema_errors
+from cpunet.export.card.schema import schema_errors
 from cpunet.export.set_scores import scores_for_card
-from cpunet.model.card import CARD_VERSION, METADATA_KEY, NORMALIZATIONS, ROLES, card_to_json
+from cpunet.model.card import CARD_VERSION, NORMALIZATIONS, ROLES, card_to_json
 from cpunet.model.card_limits import card_from_json
-from cpunet.onnx_reader.metadata import read_metadata
 from cpunet.scores import pool_scores, score_image
+from tests.card_schema import SCHEMA, part, shipped_card
 from tests.places import REPOSITORY
 from tests.tiny_onnx import CARD, changed_card
 
@@ -23,9 +23,6 @@ ROOT = REPOSITORY
 
 
 SHIPPED = sorted((ROOT / "models").glob("*/model.onnx"))
-
-
-SCHEMA = card_schema()
 
 
 TYPES = {
@@ -37,18 +34,6 @@ TYPES = {
     "Tuple[str, ...]": {"array"},
     "Dict[str, Any]": {"object"},
 }
-
-
-def part(place):
-    """Return the schema of a section, by its dotted name."""
-    found = SCHEMA
-    for name in filter(None, place.split(".")):
-        found = found["properties"][name]
-    return found
-
-
-def shipped_card(path):
-    return json.loads(read_metadata(path)[METADATA_KEY])
 
 
 def test_the_schema_is_one():

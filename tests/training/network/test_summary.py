@@ -19,14 +19,6 @@ from cpunet.training.network.unet import DECODERS, ENCODERS, PADDINGS, STEMS, Ar
 SMALL = Architecture(base_channels=4, depth=1, max_channels=8)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def test_macs_of_a_small_network_counted_by_hand():
     fine = 9 * 1 * 4 + 9 * 4 * 4 + 9 * 4 * 4 + 4 * 3  # two convolutions down, one up, and the head
     coarse = 9 * 4 * 8 + 9 * 8 * 8 + 8 * 4  # two convolutions, and the step up

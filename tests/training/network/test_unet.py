@@ -37,15 +37,6 @@ COMBINATIONS = [
 ]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Networks as small as these spend their time waiting for one another's threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def name_of(architecture):
     """Name what differs from the small network."""
     different = [f.name for f in fields(SMALL) if getattr(architecture, f.name) != getattr(SMALL, f.name)]
