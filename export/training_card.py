@@ -36,7 +36,7 @@ def card_from_training(trained: TrainedNetwork, command: str, halo: int) -> Mode
             "steps": facts.get("steps", config.steps),
             "commit": facts.get("commit", ""),
             "command": command,
-            **({"start_from": facts["start_from"]} if "start_from" in facts else {}),
+            **{name: facts[name] for name in ("start_from", "teachers") if name in facts},
         },
     )
 

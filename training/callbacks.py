@@ -9,7 +9,7 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from cpunet.files.images import written_beside
@@ -46,6 +46,9 @@ class ValidationScores(lightning.Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Log the pooled scores."""
         assert isinstance(pl_module, SegmentationTask)
+        averaging = [callback for callback in trainer.callbacks if isinstance(callback, WeightAveraging)]
+        for callback in averaging:
+            callback.on_validation_epoch_start(trainer, pl_module)  # the average's weights, which checkpoints hold
         model = TorchModel(pl_module.network, self.activation, self.card)
         images = [
             score
@@ -53,6 +56,8 @@ class ValidationScores(lightning.Callback):
             # The diameter is not measured on predictions: an untrained network finds no objects.
             for score in score_images(model, rows, Options(diameter_px=diameter, scale=None if diameter else 1.0))
         ]
+        for callback in averaging:
+            callback.on_validation_epoch_end(trainer, pl_module)
         # Batch normalization differs a little between devices; all must take the same decisions.
         scores = trainer.strategy.broadcast(pool_scores(images))
         pl_module.log(VALIDATION_SCORE, scores.mean_f1, prog_bar=True)

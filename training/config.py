@@ -104,6 +104,14 @@ class TrainingConfig:
         The model to fine-tune: its name, its folder or a file of weights. Empty: random weights.
     frozen : str
         The part whose weights are not trained: ``nothing`` or ``encoder``.
+    average_decay : float
+        0 to below 1: the weights that are kept are an exponential moving average over the steps with this decay, such
+        as 0.999. 0: the last weights are kept.
+    teachers : tuple of str
+        Trained models whose mean probability is learned beside the labels: names, folders or files of weights. They
+        must have the channels and targets of this run.
+    teacher_share : float
+        0 to 1: the part of the teachers in what is learned; the rest are the labels.
     seed : int
     """
 
@@ -139,6 +147,9 @@ class TrainingConfig:
     early_stopping_patience: int = 0
     start_from: str = ""
     frozen: str = "nothing"
+    average_decay: float = 0.0
+    teachers: tuple[str, ...] = ()
+    teacher_share: float = 0.5
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -178,6 +189,10 @@ class TrainingConfig:
         for name in ("seed", "workers", "early_stopping_patience", "diameter_px", "weight_decay", "momentum"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name}: must be 0 or more; it is {getattr(self, name)}.")
+        if not 0 <= self.average_decay < 1:
+            raise ConfigError(f"average_decay: must be 0 to below 1; it is {self.average_decay}.")
+        if not 0 <= self.teacher_share <= 1:
+            raise ConfigError(f"teacher_share: must lie between 0 and 1; it is {self.teacher_share}.")
         if not self.learning_rate > 0:
             raise ConfigError(f"learning_rate: must be larger than 0; it is {self.learning_rate}.")
         if self.batch_size % self.devices:

@@ -41,8 +41,11 @@ class Transfer:
         return f"{self.transferred} tensors transferred" + (f"; starting at random: {', '.join(new)}" if new else "")
 
 
-def find_weights(name_or_path: str) -> Path:
-    """Return the weights file of a model's name or folder, or the file itself; ConfigError if there is none."""
+def find_weights(name_or_path: str, field: str = "start_from") -> Path:
+    """Return the weights file of a model's name or folder, or the file itself.
+
+    ConfigError if there is none; it names the configuration's `field` that asked for it.
+    """
     models = list_models()
     path = Path(name_or_path).expanduser()
     candidates = [path, path / WEIGHTS_FILE]
@@ -52,7 +55,7 @@ def find_weights(name_or_path: str) -> Path:
         if candidate.is_file():
             return candidate
     raise ConfigError(
-        f"start_from: there are no weights at {name_or_path!r}. Give the folder or the name of a model with "
+        f"{field}: there are no weights at {name_or_path!r}. Give the folder or the name of a model with "
         f"{WEIGHTS_FILE} (found: {', '.join(models) or 'none'}), or a .safetensors or .ckpt file of a run."
     )
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cpunet.errors import ConfigError
 from cpunet.training.config import TrainingConfig, config_to_dict
+from cpunet.training.distillation import load_teachers, taught_targets
 from cpunet.training.fine_tune import (
     freeze_encoder,
     keep_statistics,
@@ -54,6 +55,13 @@ class SegmentationTask(lightning.LightningModule):
             freeze_encoder(self.network)
         self.network = self.network.to(memory_format=torch.channels_last)
         self.loss = SegmentationLoss(config.loss, config.targets)
+        # In a tuple, so that they are no part of this module: not trained, not averaged, not in checkpoints.
+        self.teachers = (load_teachers(config),)
+
+    def on_fit_start(self) -> None:
+        """Bring the teachers to the device."""
+        for teacher in self.teachers[0]:
+            teacher.to(self.device, memory_format=torch.channels_last)
 
     def on_train_epoch_start(self) -> None:
         """Keep a frozen encoder in evaluation mode: lightning puts the whole network into training mode."""
@@ -67,7 +75,10 @@ class SegmentationTask(lightning.LightningModule):
     def training_step(self, batch: Item, batch_index: int) -> Tensor:
         """Return the loss of one batch."""
         image, targets, weights = batch
-        loss: Tensor = self.loss(self.network(image.to(memory_format=torch.channels_last)), targets, weights)
+        image = image.to(memory_format=torch.channels_last)
+        activation, share = self.config.targets.activation, self.config.teacher_share
+        targets = taught_targets(image, targets, self.teachers[0], activation, share)
+        loss: Tensor = self.loss(self.network(image), targets, weights)
         self.log("loss", loss, prog_bar=True)
         return loss
 

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import lightning
-from lightning.pytorch.callbacks import LearningRateMonitor, TQDMProgressBar
+from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from cpunet.errors import ConfigError
@@ -76,6 +76,10 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
     facts["commit"] = (begun.facts.get("commit") if begun else None) or current_commit(Path(__file__).parent)
     if config.start_from:
         facts["start_from"] = {"name": config.start_from, "sha256": sha256(find_weights(config.start_from))}
+    if config.teachers:
+        facts["teachers"] = [
+            {"name": name, "sha256": sha256(find_weights(name, "teachers"))} for name in config.teachers
+        ]
     run_folder.mkdir(parents=True, exist_ok=True)
     task = SegmentationTask(config, facts)
     waiting = WaitingTime()
@@ -118,6 +122,7 @@ def build_trainer(
         logger=[CSVLogger(run_folder, name="logs"), TensorBoardLogger(run_folder, name="tensorboard")],
         callbacks=[
             *callbacks,
+            *weight_averaging(config),
             LearningRateMonitor("step"),
             # Lightning saves last, after all that is logged at the end of an epoch.
             MovableCheckpoint(
@@ -138,6 +143,16 @@ def build_trainer(
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
+
+
+def weight_averaging(config: TrainingConfig) -> list[lightning.Callback]:
+    """Return lightning's moving average of the weights, or nothing if the configuration has no decay.
+
+    Notes
+    -----
+    Polyak, Juditsky 1992, doi:10.1137/0330046.
+    """
+    return [EMAWeightAveraging(decay=config.average_decay)] if config.average_decay else []
 
 
 def early_stopping(config: TrainingConfig) -> list[lightning.Callback]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 import numpy as np
@@ -24,7 +25,18 @@ from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 
 from cpunet.training.patches.clumps import paste_touching
+from cpunet.training.patches.disturbances import (
+    beside_black,
+    overexposed,
+    with_cytoplasm,
+    with_debris,
+    with_fibers,
+    with_haze,
+    with_spots,
+)
 from cpunet.training.patches.patch import Patch, crop_at_random, empty_patch, label_pieces
+from cpunet.training.patches.stain import is_stained, jitter_stain, recolor_as_stain
+from cpunet.training.patches.tissue import Nucleus, packed_tissue
 
 # monai would record each change in each patch's metadata, which takes longer than the changes themselves.
 set_track_meta(False)
@@ -34,6 +46,10 @@ WARPED_FRACTION = 0.75
 ELASTIC_SPACING_PX = 32
 MOST_BITS = 8
 MOST_PASTED = 4
+# A turned patch shows a little more than its side.
+TURNED = 1.2
+# Synthetic tissue is made at the sizes that are wanted; zoomed further, its nuclei would be larger or smaller.
+TISSUE_ZOOM = (0.85, 1.2)
 
 # The smallest and the largest value of each field.
 LIMITS: dict[str, tuple[float, float]] = {
@@ -56,6 +72,16 @@ LIMITS: dict[str, tuple[float, float]] = {
     "invert_fraction": (0, 1),
     "clump_fraction": (0, 1),
     "empty_fraction": (0, 1),
+    "tissue_fraction": (0, 1),
+    "spots_fraction": (0, 1),
+    "cytoplasm_fraction": (0, 1),
+    "debris_fraction": (0, 1),
+    "fiber_fraction": (0, 1),
+    "black_fraction": (0, 1),
+    "sparse_fraction": (0, 1),
+    "haze": (0, 10),
+    "stain_fraction": (0, 1),
+    "stain_jitter": (0, 0.9),
 }
 
 
@@ -104,6 +130,22 @@ class Augmentation:
     empty_fraction : float
         Share of patches that are pure noise without an object: what an empty well looks like once
         its contrast has been stretched.
+    tissue_fraction : float
+        Share of patches that are synthetic tissue: nuclei cut out of all training images, packed until they touch.
+    spots_fraction, cytoplasm_fraction, debris_fraction, fiber_fraction : float
+        Shares of patches that get bright spots inside their nuclei, the glow of whole cells around them, debris, and
+        fibers; see `cpunet.training.patches.disturbances`.
+    black_fraction : float
+        Share of patches of which one side is black, as in stitched mosaics and rotated frames.
+    sparse_fraction : float
+        Share of patches that look like nearly empty fields, whose contrast is set by noise.
+    haze : float
+        Largest height of a smooth glow, in parts of the nuclei's brightness, in half of the patches.
+    stain_fraction : float
+        Share of the fluorescence patches of a color model that are recolored like stained tissue.
+    stain_jitter : float
+        Largest relative change of each channel's optical density, and of what it takes of the others, in half of the
+        patches.
 
     Raises
     ------
@@ -136,6 +178,16 @@ class Augmentation:
     invert_fraction: float = 0.0
     clump_fraction: float = 0.0
     empty_fraction: float = 0.01
+    tissue_fraction: float = 0.0
+    spots_fraction: float = 0.0
+    cytoplasm_fraction: float = 0.0
+    debris_fraction: float = 0.0
+    fiber_fraction: float = 0.0
+    black_fraction: float = 0.0
+    sparse_fraction: float = 0.0
+    haze: float = 0.0
+    stain_fraction: float = 0.0
+    stain_jitter: float = 0.0
 
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(self)):
@@ -154,6 +206,7 @@ class Augmentation:
             raise ValueError("lowest_bits: one bit leaves only black and white; it must be 2 to 8, or 0 for no change.")
 
 
+HEAVY = Augmentation(shift_px=16, elastic_px=8, contrast=0.4, illumination=0.5, lowest_bits=5, clump_fraction=0.35)
 PRESETS = {
     "gentle": Augmentation(
         scale_low=0.8,
@@ -169,13 +222,37 @@ PRESETS = {
         empty_fraction=0,
     ),
     "standard": Augmentation(),
-    "heavy": Augmentation(
-        shift_px=16, elastic_px=8, contrast=0.4, illumination=0.5, lowest_bits=5, clump_fraction=0.35
+    "heavy": HEAVY,
+    # For bright nuclei in images of laboratories that are not in the training data.
+    "broad": replace(
+        HEAVY,
+        scale_low=0.5,
+        scale_high=2.0,
+        gamma_low=0.5,
+        gamma_high=2.0,
+        brightness_low=0.35,
+        brightness_high=1.3,
+        noise=0.1,
+        blur_px=1.6,
+        tissue_fraction=0.2,
+        spots_fraction=0.12,
+        cytoplasm_fraction=0.25,
+        debris_fraction=0.15,
+        fiber_fraction=0.08,
+        black_fraction=0.04,
+        sparse_fraction=0.04,
+        haze=0.6,
     ),
 }
 
 
-def augment(patch: Patch, augmentation: Augmentation, patch_size: int, rng: np.random.Generator) -> Patch:
+def augment(
+    patch: Patch,
+    augmentation: Augmentation,
+    patch_size: int,
+    rng: np.random.Generator,
+    nuclei: Sequence[Nucleus] = (),
+) -> Patch:
     """Cut and change one random patch of an image.
 
     Parameters
@@ -187,6 +264,8 @@ def augment(patch: Patch, augmentation: Augmentation, patch_size: int, rng: np.r
         Height and width of the result, pixels.
     rng : numpy.random.Generator
         Decides everything.
+    nuclei : sequence of Nucleus
+        What synthetic tissue is built of; without them there is none.
 
     Returns
     -------
@@ -197,10 +276,41 @@ def augment(patch: Patch, augmentation: Augmentation, patch_size: int, rng: np.r
         return empty_patch(patch.image.shape[0], patch_size, rng)
     # One shared state: seeding each transform anew, as Compose does, takes longer than transforming.
     state = np.random.RandomState(int(rng.integers(2**31)))
-    moved = _move(patch, augmentation, patch_size, rng, state)
-    if rng.random() < augmentation.clump_fraction:
+    how = augmentation
+    if nuclei and rng.random() < augmentation.tissue_fraction:
+        low, high = TISSUE_ZOOM
+        patch = packed_tissue(nuclei, int(np.ceil(patch_size * TURNED / low)) + 1, rng)
+        how = replace(augmentation, scale_low=low, scale_high=high, clump_fraction=0)
+    moved = _move(patch, how, patch_size, rng, state)
+    if rng.random() < how.clump_fraction:
         moved = paste_touching(moved, rng, count=int(rng.integers(1, MOST_PASTED + 1)))
-    return Patch(_disturb(moved.image, augmentation, rng, state), moved.labels)
+    filled = Patch(_with_other_matter(moved, augmentation, rng), moved.labels)
+    if augmentation.black_fraction and rng.random() < augmentation.black_fraction:
+        filled = beside_black(filled, rng)
+    image = _disturb(filled.image, augmentation, rng, state)
+    if augmentation.sparse_fraction and rng.random() < augmentation.sparse_fraction:
+        image = overexposed(image, rng)
+    return Patch(image, filled.labels)
+
+
+def _with_other_matter(patch: Patch, augmentation: Augmentation, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Add what a field holds beside nuclei, and change its stain."""
+    if augmentation.spots_fraction and rng.random() < augmentation.spots_fraction:
+        patch = Patch(with_spots(patch, rng), patch.labels)
+    if augmentation.cytoplasm_fraction and rng.random() < augmentation.cytoplasm_fraction:
+        patch = Patch(with_cytoplasm(patch, rng), patch.labels)
+    if augmentation.haze and rng.random() < 0.5:
+        patch = Patch(with_haze(patch, augmentation.haze, rng), patch.labels)
+    if augmentation.fiber_fraction and rng.random() < augmentation.fiber_fraction:
+        patch = Patch(with_fibers(patch, rng), patch.labels)
+    if augmentation.debris_fraction and rng.random() < augmentation.debris_fraction:
+        patch = Patch(with_debris(patch, rng), patch.labels)
+    if is_stained(patch.image):
+        if augmentation.stain_jitter and rng.random() < 0.5:
+            return jitter_stain(patch.image, augmentation.stain_jitter, rng)
+    elif len(patch.image) == 3 and augmentation.stain_fraction and rng.random() < augmentation.stain_fraction:
+        return recolor_as_stain(patch.image, rng)
+    return patch.image
 
 
 def _move(
@@ -211,8 +321,8 @@ def _move(
     warped = rng.random() < WARPED_FRACTION
     if warped:
         zoom = float(np.exp(rng.uniform(np.log(augmentation.scale_low), np.log(augmentation.scale_high))))
-        # A turned patch shows a little more than its side; the far corners may be mirrored.
-        source_size = int(np.ceil(patch_size * max(1.2 / zoom, 1.0)))
+        # The far corners may be mirrored.
+        source_size = int(np.ceil(patch_size * max(TURNED / zoom, 1.0)))
         # Both odd or both even: their middles would lie half a pixel apart otherwise, and blur even what is not zoomed.
         source_size += (source_size - patch_size) % 2
     cut = crop_at_random(patch, source_size, rng)

@@ -71,25 +71,34 @@ def paste_touching(patch: Patch, rng: np.random.Generator, count: int = 1, max_o
     Ghiasi et al. 2021, doi:10.1109/CVPR46437.2021.00294.
     """
     windows = ndimage.find_objects(patch.labels)
-    donors = _large_objects(patch.labels)
+    donors = large_objects(patch.labels)
     result = patch
     for _ in range(count):
-        donor = next(_isolated(patch, windows, rng.permutation(donors)), None)
+        donor = next(isolated_objects(patch, windows, rng.permutation(donors)), None)
         if donor is None:
             break
         result = _paste(result, _turn(donor, rng), rng, max_overlap)
     return result
 
 
-def _large_objects(labels: NDArray[np.integer]) -> NDArray[np.int64]:
+def large_objects(labels: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return the numbers of all objects but debris and slivers cut by the frame."""
     area = np.bincount(labels.ravel())
     area[0] = 0
     return np.flatnonzero(area >= SMALLEST_AREA * max(1, area.sum() / max(1, np.count_nonzero(area))))
 
 
-def _isolated(patch: Patch, windows: list[tuple[slice, slice]], indices: NDArray[np.int64]) -> Iterator[Donor]:
-    """Cut out the objects around which there is background alone."""
+def isolated_objects(patch: Patch, windows: list[tuple[slice, slice]], indices: NDArray[np.int64]) -> Iterator[Donor]:
+    """Cut out the objects around which there is background alone.
+
+    Parameters
+    ----------
+    patch : Patch
+    windows : list of tuple of slice
+        From `scipy.ndimage.find_objects` of its labels.
+    indices : ndarray of int
+        The numbers of the objects to try, in this order.
+    """
     for index in indices:
         wide = tuple(slice(side.start - MARGIN_PX, side.stop + MARGIN_PX) for side in windows[index - 1])
         if any(side.start < 0 or side.stop > size for side, size in zip(wide, patch.labels.shape, strict=True)):
@@ -119,7 +128,7 @@ def _turn(donor: Donor, rng: np.random.Generator) -> Donor:
 
 def _paste(patch: Patch, donor: Donor, rng: np.random.Generator, max_overlap: float) -> Patch:
     """Paste a copy against one of a few hosts, chosen at random; return the patch itself where there is no place."""
-    for host in rng.permutation(_large_objects(patch.labels))[:TRIES]:
+    for host in rng.permutation(large_objects(patch.labels))[:TRIES]:
         window = _place(patch.labels, int(host), donor.mask, rng, max_overlap)
         if window is None:
             continue

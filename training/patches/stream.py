@@ -15,6 +15,7 @@ from cpunet.training.config import TrainingConfig
 from cpunet.training.patches.augmentation import augment
 from cpunet.training.patches.patch import Patch
 from cpunet.training.patches.targets import make_targets
+from cpunet.training.patches.tissue import Nucleus, cut_nuclei
 from cpunet.training.patches.weight_maps import pixel_weights
 
 FORKS = "fork" in multiprocessing.get_all_start_methods()
@@ -34,6 +35,8 @@ class PatchStream(Dataset[Item]):
         Number of patches that the run has already seen: a resumed run goes on where it was.
     length : int
         How many patches this stream holds.
+    nuclei : sequence of Nucleus
+        From `nuclei_for_tissue`.
 
     Notes
     -----
@@ -41,13 +44,21 @@ class PatchStream(Dataset[Item]):
     processes, their count, and a kill in between change nothing.
     """
 
-    def __init__(self, sources: Sequence[Sequence[Patch]], config: TrainingConfig, first: int, length: int) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Sequence[Patch]],
+        config: TrainingConfig,
+        first: int,
+        length: int,
+        nuclei: Sequence[Nucleus] = (),
+    ) -> None:
         self.sources = sources
         self.config = config
         self.first = first
         self.length = length
         shares = np.array([source.share for source in config.data])
         self.shares = shares / shares.sum()
+        self.nuclei = nuclei
 
     def __len__(self) -> int:
         return self.length
@@ -57,14 +68,21 @@ class PatchStream(Dataset[Item]):
         rng = np.random.default_rng((self.config.seed, self.first + index))
         images = self.sources[rng.choice(len(self.sources), p=self.shares)]
         image = images[rng.integers(len(images))]
-        return augment(image, self.config.augmentation, self.config.patch_size, rng)
+        return augment(image, self.config.augmentation, self.config.patch_size, rng, self.nuclei)
 
     def __getitem__(self, index: int) -> Item:
         """Return image (C, Y, X), targets (roles, Y, X) and pixel weights (1, Y, X), float32."""
         patch = self.patch(index)
         targets = make_targets(patch.labels, self.config.targets)
-        weights = pixel_weights(patch.labels, self.config.loss, self.config.targets)
+        weights = pixel_weights(patch.labels, targets, self.config.loss, self.config.targets)
         return torch.from_numpy(patch.image), torch.from_numpy(targets), torch.from_numpy(weights[np.newaxis])
+
+
+def nuclei_for_tissue(sources: Sequence[Sequence[Patch]], config: TrainingConfig) -> list[Nucleus]:
+    """Cut out what synthetic tissue is built of; nothing if the configuration asks for none."""
+    if not config.augmentation.tissue_fraction:
+        return []
+    return cut_nuclei([image for images in sources for image in images], config.seed)
 
 
 class PatchData(lightning.LightningDataModule):
@@ -81,6 +99,7 @@ class PatchData(lightning.LightningDataModule):
         super().__init__()
         self.config = config
         self.sources = sources
+        self.nuclei = nuclei_for_tissue(sources, config)
 
     def train_dataloader(self) -> DataLoader[Item]:
         """Return the patches from the trainer's present step to its next validation.
@@ -93,7 +112,7 @@ class PatchData(lightning.LightningDataModule):
         # At least one, though nobody asks for it: lightning warns of an empty loader when a finished run is resumed.
         steps = max(1, min(self.config.validate_every, self.config.steps - done))
         batch_size, workers = self.config.batch_size, self.config.workers
-        stream = PatchStream(self.sources, self.config, done * batch_size, steps * batch_size)
+        stream = PatchStream(self.sources, self.config, done * batch_size, steps * batch_size, self.nuclei)
         return DataLoader(
             stream,
             sampler=range(self.trainer.global_rank, len(stream), self.trainer.world_size),

@@ -13,9 +13,16 @@ from cpunet.training.patches.targets import Targets, border_between_objects
 FAR = 5
 
 
-def border_weights(labels: NDArray[np.integer], reach_px: int, weight: float) -> NDArray[np.float32]:
-    """Weigh pixels between close objects (`border_between_objects`) by 1 + `weight`, all others by 1."""
-    return 1 + np.float32(weight) * border_between_objects(labels, reach_px)
+def border_weights(
+    labels: NDArray[np.integer], planes: NDArray[np.float32], targets: Targets, weight: float
+) -> NDArray[np.float32]:
+    """Weigh pixels between close objects (`border_between_objects`) by 1 + `weight`, all others by 1.
+
+    They are taken from the targets' own plane where there is one: finding them takes a fifth of a patch's time.
+    """
+    if "border" in targets.roles:
+        return 1 + np.float32(weight) * planes[targets.roles.index("border")]
+    return 1 + np.float32(weight) * border_between_objects(labels, targets.border_reach_px)
 
 
 def unet_weights(labels: NDArray[np.integer], weight: float, sigma_px: float) -> NDArray[np.float32]:
@@ -50,10 +57,26 @@ def unet_weights(labels: NDArray[np.integer], weight: float, sigma_px: float) ->
     return 1 + np.float32(weight) * np.exp(-0.5 * ((nearest + second) / np.float32(sigma_px)) ** 2)
 
 
-def pixel_weights(labels: NDArray[np.integer], loss: Loss, targets: Targets) -> NDArray[np.float32]:
-    """Compute the weights (Y, X) that a loss asks for, float32; all 1 if it asks for none."""
+def pixel_weights(
+    labels: NDArray[np.integer], planes: NDArray[np.float32], loss: Loss, targets: Targets
+) -> NDArray[np.float32]:
+    """Compute the weights that a loss asks for.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Y, X), integer
+    planes : ndarray of shape (roles, Y, X), float32
+        `cpunet.training.patches.targets.make_targets` of the labels.
+    loss : Loss
+    targets : Targets
+
+    Returns
+    -------
+    ndarray of shape (Y, X), float32
+        All 1 if the loss asks for none.
+    """
     if loss.weight_map == "border":
-        return border_weights(labels, targets.border_reach_px, loss.border_weight)
+        return border_weights(labels, planes, targets, loss.border_weight)
     if loss.weight_map == "unet":
         return unet_weights(labels, loss.unet_weight, loss.unet_sigma_px)
     return np.ones(labels.shape, np.float32)

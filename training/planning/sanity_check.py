@@ -22,7 +22,7 @@ from cpunet.training.network.losses import SegmentationLoss
 from cpunet.training.optimizers import build_optimizer
 from cpunet.training.patches.patch import Patch
 from cpunet.training.patches.sources import read_sources
-from cpunet.training.patches.stream import Item, PatchStream
+from cpunet.training.patches.stream import Item, PatchStream, nuclei_for_tissue
 from cpunet.training.patches.targets import make_targets
 from cpunet.training.patches.weight_maps import pixel_weights
 from cpunet.training.task import SegmentationTask
@@ -57,7 +57,7 @@ def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[San
     torch.manual_seed(config.seed)
     _, sources, _ = read_sources(config, root)
     validation_sample(config, root)  # raises if there is none
-    stream = PatchStream(sources, config, 0, max(PATCHES_SHOWN, config.batch_size))
+    stream = PatchStream(sources, config, 0, max(PATCHES_SHOWN, config.batch_size), nuclei_for_tissue(sources, config))
     patches = [stream.patch(index) for index in range(PATCHES_SHOWN)]
     folder.mkdir(parents=True, exist_ok=True)
     write_picture(folder / PATCHES_FILE, picture_of_patches(patches, config))
@@ -146,8 +146,9 @@ def picture_of_patches(patches: Sequence[Patch], config: TrainingConfig) -> NDAr
     rows = []
     for patch in patches:
         gray = gray_picture(np.moveaxis(patch.image, 0, -1))
-        weights = pixel_weights(patch.labels, config.loss, config.targets)
-        planes = [*make_targets(patch.labels, config.targets), weights / max(1.0, float(weights.max()))]
+        targets = make_targets(patch.labels, config.targets)
+        weights = pixel_weights(patch.labels, targets, config.loss, config.targets)
+        planes = [*targets, weights / max(1.0, float(weights.max()))]
         drawn = [np.repeat((255 * plane[..., np.newaxis]).astype(np.uint8), 3, axis=2) for plane in planes]
         rows.append(np.concatenate([gray, draw_outlines(gray, patch.labels), *drawn], axis=1))
     return np.concatenate(rows)

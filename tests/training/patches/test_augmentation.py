@@ -409,9 +409,24 @@ def test_empty_patches_hold_noise_and_no_object():
 
 
 def test_presets_say_what_their_names_do():
-    gentle, standard, heavy = (PRESETS[name] for name in ("gentle", "standard", "heavy"))
+    gentle, standard, heavy, broad = (PRESETS[name] for name in ("gentle", "standard", "heavy", "broad"))
     assert standard == Augmentation()
     geometry = {"scale_low", "scale_high", "shear", "shift_px"}
+    # No preset but broad, which is for bright nuclei, knows what the images show.
+    of_color = {"color", "gray_fraction", "invert_fraction", "stain_fraction", "stain_jitter"}
+    of_nuclei = {
+        field.name for field in fields(Augmentation) if getattr(broad, field.name) and not getattr(heavy, field.name)
+    }
+    assert of_nuclei == {
+        "tissue_fraction",
+        "spots_fraction",
+        "cytoplasm_fraction",
+        "debris_fraction",
+        "fiber_fraction",
+        "black_fraction",
+        "sparse_fraction",
+        "haze",
+    }
     for field in fields(Augmentation):
         if field.name not in geometry:
             off = 1 if field.name.endswith(("_low", "_high")) else 0
@@ -419,11 +434,16 @@ def test_presets_say_what_their_names_do():
         # heavy is standard and more
         if getattr(standard, field.name):
             assert getattr(heavy, field.name) == getattr(standard, field.name), field.name
-        if field.name not in {"color", "gray_fraction", "invert_fraction"}:  # no preset knows what the images show
+        if field.name not in of_color | of_nuclei:
             assert getattr(heavy, field.name) > 0, field.name
     assert gentle.shear > 0
     assert gentle.shift_px > 0
     assert gentle.scale_low < 1 < gentle.scale_high
+
+
+def test_without_cut_out_nuclei_there_is_no_tissue():
+    tissue = replace(PLAIN, tissue_fraction=1.0)
+    np.testing.assert_array_equal(draw(tissue, 3).labels > 0, draw(PLAIN, 3).labels > 0)
 
 
 def test_every_field_has_limits():

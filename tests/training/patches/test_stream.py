@@ -48,7 +48,7 @@ def test_an_item_is_image_targets_and_weights_of_one_patch(small_config, data_ro
     patch = stream.patch(2)
     np.testing.assert_array_equal(image, patch.image)
     np.testing.assert_array_equal(targets, make_targets(patch.labels, config.targets))
-    np.testing.assert_array_equal(weights[0], pixel_weights(patch.labels, config.loss, config.targets))
+    np.testing.assert_array_equal(weights[0], pixel_weights(patch.labels, targets, config.loss, config.targets))
 
 
 def test_another_seed_gives_other_patches(small_config, data_root):

@@ -3,7 +3,7 @@ import pytest
 
 from cpunet.checks.synthetic import synthetic_field
 from cpunet.training.network.losses import WEIGHT_MAPS, Loss
-from cpunet.training.patches.targets import Targets, border_between_objects
+from cpunet.training.patches.targets import Targets, border_between_objects, make_targets
 from cpunet.training.patches.weight_maps import border_weights, pixel_weights, unet_weights
 
 LABELS = synthetic_field((50, 60), columns=3, diameter_px=14, touching=True, seed=2).labels
@@ -29,15 +29,20 @@ def test_unet_weights_equal_brute_force(weight, sigma):
 
 
 def test_border_weights_stress_the_border_alone():
-    weights = border_weights(LABELS, 2, 4.0)
+    weights = border_weights(LABELS, make_targets(LABELS, Targets()), Targets(), 4.0)
     np.testing.assert_array_equal(weights == 5, border_between_objects(LABELS, 2))
     assert set(np.unique(weights)) == {1, 5}
 
 
 def test_each_map_is_what_its_name_says():
-    maps = {name: pixel_weights(LABELS, Loss(weight_map=name), Targets()) for name in WEIGHT_MAPS}
+    maps = {
+        name: pixel_weights(LABELS, make_targets(LABELS, Targets()), Loss(weight_map=name), Targets())
+        for name in WEIGHT_MAPS
+    }
     np.testing.assert_array_equal(maps["none"], 1)
-    np.testing.assert_array_equal(maps["border"], border_weights(LABELS, 2, 4.0))
+    np.testing.assert_array_equal(
+        maps["border"], border_weights(LABELS, make_targets(LABELS, Targets()), Targets(), 4.0)
+    )
     np.testing.assert_array_equal(maps["unet"], unet_weights(LABELS, 10.0, 5.0))
     assert all(weights.dtype == np.float32 for weights in maps.values())
 
@@ -45,4 +50,6 @@ def test_each_map_is_what_its_name_says():
 @pytest.mark.parametrize("labels", [np.zeros((9, 9), np.int32), np.ones((9, 9), np.int32)])
 @pytest.mark.parametrize("name", WEIGHT_MAPS)
 def test_without_a_second_object_nothing_is_stressed(labels, name):
-    np.testing.assert_array_equal(pixel_weights(labels, Loss(weight_map=name), Targets()), 1)
+    np.testing.assert_array_equal(
+        pixel_weights(labels, make_targets(labels, Targets()), Loss(weight_map=name), Targets()), 1
+    )
