@@ -38,9 +38,9 @@ class Options:
     foreground_threshold : float, optional
         0..1; the model card's by default. A lower one makes objects larger.
     outline_level : float, optional
-        0..1, between the brightness of the background (0) and that of an object (1). Outlines are moved to this level
-        of the image itself; a lower one makes objects larger. None: the model card's level or, if it has none, outlines
-        as the model learned to draw them.
+        0..1, between the brightness of the background (0) and that of an object (1). Outlines are moved toward this
+        level of the image itself; a lower one makes objects larger. None: the model card's level or, if it has none,
+        outlines as the model learned to draw them.
     declump_method : str
         How touching objects are separated: ``probability`` (by the model's probabilities of their centers and
         boundaries), ``shape`` (by roundness), ``intensity`` (by peaks of brightness, or of darkness if the objects are

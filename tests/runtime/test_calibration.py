@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from cpunet.calibration import LEAST_GAIN, LEVELS, Trial, best_trial, calibrate
+from cpunet.calibration import LEVELS, Trial, best_trial, calibrate, least_gain
 from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import DataError
 from cpunet.files.labeled_images import LabeledImage
@@ -13,7 +15,7 @@ from cpunet.segment import segment_image
 from cpunet.steps.outlines import find_edges, move_outlines
 from tests.tiny_onnx import changed_card, tiny_onnx
 
-FIELD = synthetic_field((120, 150), columns=4, diameter_px=20)
+FIELD = synthetic_field((240, 300), columns=9, diameter_px=20)
 
 
 @pytest.fixture
@@ -23,16 +25,23 @@ def model(tiny_model):
 
 def drawn_at(level):
     """The field with labels whose outlines lie at a level of the edge."""
-    image = ndimage.gaussian_filter(FIELD.image, 1)
+    image = ndimage.gaussian_filter(FIELD.image, 1.5)
     return LabeledImage(image, move_outlines(FIELD.labels, find_edges(FIELD.labels, image), None, level))
 
 
-@pytest.mark.parametrize("level", [0.25, 0.5])
-def test_the_level_at_which_the_labels_were_drawn_is_found(model, level):
-    truth = drawn_at(level)
-    best = best_trial(calibrate(model, [truth]))
-    assert best.outline_level == pytest.approx(level, abs=0.051)
-    assert best.scores.f1[0.9] > 0.9
+def test_the_level_at_which_the_labels_were_drawn_is_found(model):
+    truth = drawn_at(0.25)
+    trials = calibrate(model, [truth])
+    best = best_trial(trials)
+    assert best.foreground_threshold is None
+    assert best.outline_level == pytest.approx(0.25, abs=0.051)
+    assert best.scores.f1[0.9] > 0.9 > trials[0].scores.f1[0.9]
+
+
+def test_outlines_that_the_model_draws_right_stay_as_it_learned_them(model):
+    image = drawn_at(0.5).image
+    truth = LabeledImage(image, segment_image(image, model).labels)
+    assert best_trial(calibrate(model, [truth])).outline_level is None
 
 
 def test_trials_score_what_the_runtime_gives(model):
@@ -73,13 +82,14 @@ def test_images_without_labels_are_refused(model):
         calibrate(model, [empty, empty])
 
 
-def trial(threshold, level, mean_f1):
-    class Scores:
-        pass
+def test_few_objects_ask_for_a_large_gain():
+    assert least_gain(100) == pytest.approx(0.05)
+    assert least_gain(2500) == pytest.approx(0.01)
 
-    scores = Scores()
-    scores.mean_f1 = mean_f1
-    return Trial(threshold, level, scores)
+
+def trial(threshold, level, mean_f1):
+    nothing = pool_scores([score_image(FIELD.labels, np.zeros_like(FIELD.labels))])
+    return Trial(threshold, level, replace(nothing, mean_f1=mean_f1))
 
 
 @pytest.mark.parametrize(
@@ -88,11 +98,12 @@ def trial(threshold, level, mean_f1):
     ids=["tie", "by chance", "one", "both"],
 )
 def test_a_setting_is_changed_only_for_a_gain(level_gains, both_gain, expected):
+    gain = least_gain(FIELD.labels.max())
     trials = [
         trial(None, None, 0.5),
-        trial(None, 0.3, 0.5 + level_gains * LEAST_GAIN),
+        trial(None, 0.3, 0.5 + level_gains * gain),
         trial(0.4, None, 0.5),
-        trial(0.4, 0.3, 0.5 + both_gain * LEAST_GAIN),
+        trial(0.4, 0.3, 0.5 + both_gain * gain),
     ]
     best = best_trial(trials)
     assert (best.foreground_threshold, best.outline_level) == expected

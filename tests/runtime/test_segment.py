@@ -285,7 +285,7 @@ def test_the_outlines_of_a_stack_are_drawn_plane_by_plane(model, option):
     )
     np.testing.assert_array_equal(found.labels[0], image.labels)
     plain = segment_stack(STACK, model).labels
-    assert (segment_stack(STACK, model, Options(outline_level=0.3)).labels > 0).sum() > (plain > 0).sum()
+    assert (segment_stack(STACK, model, Options(outline_level=0.15)).labels > 0).sum() > (plain > 0).sum()
 
 
 def test_the_stack_is_not_changed_and_any_type_will_do(model):

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--outline-level",
         type=float,
         metavar="L",
-        help="move outlines to this level between background (0) and inside (1); lower makes objects larger; by "
+        help="move outlines toward this level between background (0) and inside (1); lower makes objects larger; by "
         "default outlines stay as the model learned to draw them",
     )
     parser.add_argument("--no-declump", action="store_true", help="keep touching objects as one")

@@ -154,8 +154,8 @@ class Postprocessing:
     fill_holes : bool
         Whether holes inside one object are filled.
     outline_level : float, optional
-        0..1, between the brightness of the background (0) and that of an object (1): outlines are moved to this level
-        of the image itself. Null: they stay as the network draws them.
+        0..1, between the brightness of the background (0) and that of an object (1): outlines are moved toward this
+        level of the image itself. Null: they stay as the network draws them.
     """
 
     foreground_threshold: float = 0.5

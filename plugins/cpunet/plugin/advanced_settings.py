@@ -215,9 +215,10 @@ How tight outlines are is a laboratory's habit. Some draw them where the edge of
 inside; others include the faint glow around it.
 
 -  *{OUTLINES_BY_MODEL}:* as in the images on which the model was trained.
--  *{OUTLINES_AT_LEVEL}:* each outline is moved, by a few pixels at most, to a level of brightness between that of the
-   object's inside and that of its background. The same objects are found as before, and the line between two objects
-   that touch stays where it is. An object that is hardly brighter (or darker) than the noise keeps its outline.""",
+-  *{OUTLINES_AT_LEVEL}:* each outline is moved, by a few pixels at most, toward a level of brightness between that of
+   the object's inside and that of its background. The same objects are found as before, and the line between two
+   objects that touch stays where it is. An object that is hardly brighter (or darker) than the noise keeps its
+   outline.""",
         )
         self.outline_level = Float(
             "Level of the edge, from background (0) to inside (1)",

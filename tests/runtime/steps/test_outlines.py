@@ -33,7 +33,7 @@ IMAGE = picture(TRUE)
 @pytest.mark.parametrize("drawn", [17, 19, 21, 23])
 def test_an_outline_comes_to_half_of_the_edge_from_both_sides(drawn):
     labels = disc(TRUE.shape, (40, 45), drawn).astype(np.int32)
-    assert radius_of(moved(labels, IMAGE, 0.5)) == pytest.approx(radius_of(TRUE, True), abs=0.3)
+    assert radius_of(moved(labels, IMAGE, 0.5, pull=0)) == pytest.approx(radius_of(TRUE, True), abs=0.3)
 
 
 def test_a_lower_level_makes_objects_larger():
@@ -41,6 +41,14 @@ def test_a_lower_level_makes_objects_larger():
     radii = [radius_of(moved(labels, IMAGE, level)) for level in (0.2, 0.35, 0.5, 0.65, 0.8)]
     assert np.all(np.diff(radii) < -0.2)
     assert radii[0] - radii[-1] < 5
+
+
+@pytest.mark.parametrize("drawn", [17, 23])
+def test_the_pull_keeps_an_outline_nearer_to_where_it_was(drawn):
+    labels = disc(TRUE.shape, (40, 45), drawn).astype(np.int32)
+    distances = [abs(radius_of(moved(labels, IMAGE, 0.5, pull=pull)) - drawn) for pull in (0, 0.15, 0.8)]
+    assert distances[0] > distances[1] > distances[2] > 0
+    assert distances[0] - distances[1] < 0.7
 
 
 def test_objects_darker_than_their_background_are_treated_alike():
@@ -119,7 +127,7 @@ def test_an_object_at_the_frame_grows_and_shrinks_only_beside_it():
     image = picture(true, noise=0)
     for drawn in (17, 23):
         labels = disc(true.shape, (0, 30), drawn).astype(np.int32)
-        result = moved(labels, image, 0.5)
+        result = moved(labels, image, 0.5, pull=0)
         assert np.count_nonzero(result) == pytest.approx(np.count_nonzero(true), rel=0.04)
         assert result[0, 15:46].all()
 
