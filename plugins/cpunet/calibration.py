@@ -20,8 +20,8 @@ from cpunet.segment import segment_image
 LEVELS = tuple(round(0.2 + 0.05 * step, 2) for step in range(9))
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6)
 # A setting is changed only if the mean F1 gains more than the standard error of a share of so many objects, at most
-# this divided by the root of their number. On 91 objects of aitslab, chance gave 0.024 to a level that lost as much on the
-# other images; on 568 of mnfinder, where the habit differs, the right level gained 0.116.
+# this divided by the root of their number. On 91 objects of aitslab, chance gave 0.024 to a level that lost as much on
+# the other images; on 568 of mnfinder, where the habit differs, the right level gained 0.116.
 ERROR_OF_ONE = 0.5
 
 
