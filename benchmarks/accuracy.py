@@ -44,10 +44,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--resize", type=float, nargs="+", default=[1.0], metavar="FACTOR", help=resize)
     scale = "always enlarge by this for the network; 1: never rescale"
     parser.add_argument("--scale", type=float, metavar="S", help=scale)
+    level = "move outlines toward this level of the edge, between 0 and 1; by default as the model learned"
+    parser.add_argument("--outline-level", type=float, metavar="L", help=level)
     options = parser.parse_args(arguments)
     path = find_model(options.model)
     model = load_model(path)
-    settings = Options(scale=options.scale)
+    settings = Options(scale=options.scale, outline_level=options.outline_level)
     methods = {model.card.name: lambda image: segment_image(image, model, settings).labels}
     if options.beside:
         plain, tuned = primary_objects(), primary_objects_tuned(*options.beside)

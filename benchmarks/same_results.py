@@ -41,6 +41,7 @@ OPTIONS: Dict[str, Options] = {
     "diameter": Options(diameter_px=20),
     "scale": Options(scale=1.5),
     "threshold": Options(foreground_threshold=0.3),
+    "outlines": Options(outline_level=0.3),
     "shape": Options(declump_method="shape"),
     "intensity": Options(declump_method="intensity"),
     "none": Options(declump_method="none"),

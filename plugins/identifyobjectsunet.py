@@ -63,7 +63,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
 
     module_name = "IdentifyObjectsUNet"
 
-    variable_revision_number = 3
+    variable_revision_number = 4
 
     def volumetric(self):
         """Return True: 3D images are supported."""

@@ -50,7 +50,7 @@ def module_showing_everything() -> Any:
     """
     from identifyobjectsunet import IdentifyObjectsUNet
 
-    from cpunet.plugin.advanced_settings import DECLUMP_PROBABILITY, LIMIT_ERASE
+    from cpunet.plugin.advanced_settings import DECLUMP_PROBABILITY, LIMIT_ERASE, OUTLINES_AT_LEVEL
     from cpunet.plugin.basic_settings import RESCALE_BY_FACTOR
     from cpunet.plugin.model_settings import MODEL_FROM_FILE
 
@@ -61,6 +61,7 @@ def module_showing_everything() -> Any:
     module.advanced.value = module.probability_settings.save.value = True
     more = module.advanced_settings
     more.use_model_threshold.value = False
+    more.outlines.value = OUTLINES_AT_LEVEL
     more.declump_method.value = DECLUMP_PROBABILITY
     more.limit_choice.value = LIMIT_ERASE
     for automatic in (more.smoothing_automatic, more.distance_automatic, more.tiles_automatic, more.memory_automatic):

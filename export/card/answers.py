@@ -71,6 +71,12 @@ FLAGS = {
         ("--marker-min-size", "postprocessing.marker_min_size_px", "PX", "smallest seed, pixels of area (0)"),
         ("--min-object-size", "postprocessing.min_size_px", "PX", "smallest object, pixels of area (0)"),
         ("--dilation", "postprocessing.dilation_px", "PX", "by how far objects are grown (0)"),
+        (
+            "--outline-level",
+            "postprocessing.outline_level",
+            "L",
+            "outlines are moved toward it, between 0 and 1 (none)",
+        ),
     ),
 }
 

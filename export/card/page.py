@@ -115,6 +115,7 @@ def finish(card: ModelCard) -> list[str]:
     return [
         *([f"objects grown by {settings.dilation_px:g} pixels"] if grown else []),
         *(["holes in an object filled"] if settings.fill_holes else []),
+        *([] if settings.outline_level is None else [f"outlines at {settings.outline_level:g} of the edge's height"]),
     ]
 
 

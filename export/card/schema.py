@@ -51,6 +51,7 @@ RULES: dict[str, dict[str, Any]] = {
     },
     "output.halo": {"minimum": 0},
     "postprocessing.foreground_threshold": BETWEEN_0_AND_1,
+    "postprocessing.outline_level": BETWEEN_0_AND_1,
     "postprocessing.marker_threshold": BETWEEN_0_AND_1,
     "postprocessing.boundary_threshold": BETWEEN_0_AND_1,
     "postprocessing.marker_min_size_px": {"minimum": 0},

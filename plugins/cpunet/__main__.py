@@ -15,6 +15,10 @@ from cpunet.errors import CpunetError
 # and raise errors; `main` prints those and returns 2.
 COMMANDS = {
     "segment": ("cpunet.commands.segment", "find objects in image files"),
+    "calibrate": (
+        "cpunet.commands.calibrate",
+        "find the level of outlines and the threshold that suit a few labeled images",
+    ),
     "models": ("cpunet.commands.models", "list all models that are found, with their cards"),
     "verify": ("cpunet.commands.verify", "check a model file against its card"),
     "doctor": ("cpunet.commands.doctor", "report the installed packages, the device that is used, and its speed"),

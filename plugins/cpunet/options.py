@@ -37,6 +37,10 @@ class Options:
         Factor by which the image is enlarged for the network; 1 does not rescale it. The diameter is then ignored.
     foreground_threshold : float, optional
         0..1; the model card's by default. A lower one makes objects larger.
+    outline_level : float, optional
+        0..1, between the brightness of the background (0) and that of an object (1). Outlines are moved toward this
+        level of the image itself; a lower one makes objects larger. None: the model card's level or, if it has none,
+        outlines as the model learned to draw them.
     declump_method : str
         How touching objects are separated: ``probability`` (by the model's probabilities of their centers and
         boundaries), ``shape`` (by roundness), ``intensity`` (by peaks of brightness, or of darkness if the objects are
@@ -73,6 +77,7 @@ class Options:
     diameter_px: Optional[float] = None
     scale: Optional[float] = None
     foreground_threshold: Optional[float] = None
+    outline_level: Optional[float] = None
     declump_method: str = "probability"
     smoothing_px: Optional[float] = None
     min_distance_px: Optional[float] = None
@@ -101,9 +106,13 @@ def check_options(options: Options) -> None:
             f"The image can be enlarged for the network by a factor of {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}; it is "
             f"{options.scale}."
         )
-    threshold = options.foreground_threshold
+    threshold, level = options.foreground_threshold, options.outline_level
     if threshold is not None and not 0 < threshold < 1:
         raise OptionError(f"The foreground threshold must lie between 0 and 1; it is {threshold}.")
+    if level is not None and not 0 < level < 1:
+        raise OptionError(
+            f"The level of the outlines must lie between 0 (the background) and 1 (the inside); it is {level}."
+        )
     _check_choice("way to separate touching objects", options.declump_method, DECLUMP_METHODS)
     _check_choice("augmentation", options.augmentation, tuple(AUGMENTATIONS))
     if options.fill_holes is not None:

@@ -11,9 +11,10 @@ from cpunet.model.protocol import Model
 from cpunet.options import Options, check_options, progress_of_part
 from cpunet.segmentation import Segmentation, empty_segmentation
 from cpunet.steps.decode import decode, decodes_by_card
+from cpunet.steps.outlines import outlines_as_asked
 from cpunet.steps.planes import choose_scale_of_stack, in_one_plane, link_planes, mask_in_one_plane
 from cpunet.steps.predict import predict
-from cpunet.steps.prepare import has_contrast, prepare
+from cpunet.steps.prepare import brightness, has_contrast, prepare
 from cpunet.steps.scale import choose_scale
 
 
@@ -45,10 +46,13 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
     if not has_contrast(channels, usable):
         return empty_segmentation(image.shape[:2], model.card)
     scale, seen = choose_scale(channels, usable, model, options)
-    if seen is not None and decodes_by_card(options):
-        return seen
     probabilities = predict(channels, usable, model, options, scale) if seen is None else seen.probabilities
-    return Segmentation(decode(probabilities, channels, usable, model.card, options, scale), probabilities, scale)
+    if seen is not None and decodes_by_card(options):
+        labels = seen.labels
+    else:
+        labels = decode(probabilities, channels, usable, model.card, options, scale)
+    labels = outlines_as_asked(labels, brightness(image), usable, model.card.postprocessing, options, scale)
+    return Segmentation(labels, probabilities, scale)
 
 
 def segment_stack(stack: npt.NDArray[Any], model: Model, options: Optional[Options] = None) -> Segmentation:
@@ -77,7 +81,7 @@ def segment_stack(stack: npt.NDArray[Any], model: Model, options: Optional[Optio
     -----
     1. All planes are normalized together, so that the noise of an empty plane is not stretched into objects.
     2. All planes share one scale, chosen on the plane with the most contrast.
-    3. Each plane is predicted and decoded by itself.
+    3. Each plane is predicted and decoded, and its outlines are drawn, by itself.
     4. `link_planes` joins the objects of neighboring planes.
     """
     options = options or Options()
@@ -95,5 +99,8 @@ def segment_stack(stack: npt.NDArray[Any], model: Model, options: Optional[Optio
         )
         plane, plane_usable = channels[:, z], None if usable is None else usable[z]
         probabilities[:, z] = predict(plane, plane_usable, model, of_plane, scale)
-        labels[z] = decode(probabilities[:, z], plane, plane_usable, model.card, of_plane, scale)
+        drawn = decode(probabilities[:, z], plane, plane_usable, model.card, of_plane, scale)
+        labels[z] = outlines_as_asked(
+            drawn, brightness(stack[z]), plane_usable, model.card.postprocessing, options, scale
+        )
     return Segmentation(link_planes(labels), probabilities, scale)

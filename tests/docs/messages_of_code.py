@@ -10,7 +10,8 @@ from tests.places import REPOSITORY
 PLUGINS = REPOSITORY / "plugins"
 RUNTIME = PLUGINS / "cpunet"
 # The module shows messages of all files of the runtime, except those of the command line: commands/, files/ and what
-# checks/ holds beside the file that the button "Check device" runs. scores.py serves training and the benchmarks.
+# checks/ holds beside the file that the button "Check device" runs. scores.py serves training and the benchmarks,
+# calibration.py the command of that name.
 NOT_IN_THE_MODULE = {"commands", "files", "checks"}
 SOURCES = [
     PLUGINS / "identifyobjectsunet.py",
@@ -18,7 +19,7 @@ SOURCES = [
     *[
         path
         for path in sorted(RUNTIME.rglob("*.py"))
-        if path.relative_to(RUNTIME).parts[0] not in NOT_IN_THE_MODULE | {"__main__.py", "scores.py"}
+        if path.relative_to(RUNTIME).parts[0] not in NOT_IN_THE_MODULE | {"__main__.py", "scores.py", "calibration.py"}
     ],
 ]
 # Details that another message quotes in brackets or after a colon.

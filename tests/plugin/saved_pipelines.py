@@ -1,9 +1,9 @@
 """Label a field of the fly with a saved pipeline, by whichever revision of the module is on the path.
 
 Run as a program, it writes the labels that the tests compare with. It was run on the code before each new revision,
-with the models of today, so that only the module differs; both wrote the same labels where both know the choice::
+with the models of today, so that only the module differs; all wrote the same labels where they know the choice::
 
-    git archive d13d7a4^ plugins | tar -x -C /tmp/revision_1   # and 58db038 for revision 2
+    git archive d13d7a4^ plugins | tar -x -C /tmp/revision_1   # 58db038 for revision 2, 9bf95f2 for revision 3
     cp -r models /tmp/revision_1/
     PYTHONPATH=/tmp/revision_1/plugins python tests/plugin/saved_pipelines.py 1
 """
@@ -25,7 +25,7 @@ from skimage.io import imread, imsave
 PIPELINES = Path(__file__).parent / "pipelines"
 RESCALE, BY_RANGE, BY_OBJECTS = (
     "Rescale the image for the model?",
-    {1: "Automatic", 2: "By the diameter range"},
+    {1: "Automatic", 2: "By the diameter range", 3: "By the diameter range"},
     "By the objects in the image",
 )
 ADVANCED, RANGE = "Use advanced settings?", "Typical diameter of objects, in pixel units (Min,Max)"
@@ -38,14 +38,14 @@ def choices(revision):
     Parameters
     ----------
     revision : int
-        1 or 2.
+        1, 2 or 3.
 
     Returns
     -------
     dict of str to dict of str to str
     """
     made = {
-        "as saved": {RESCALE: "Off"},
+        **({"as saved": {RESCALE: "Off"}} if revision < 3 else {"with all settings": {}}),
         "not advanced": {RESCALE: BY_RANGE[revision], ADVANCED: "No", RANGE: "10,40", BY_SIZE: "No"},
         "by range": {RESCALE: BY_RANGE[revision], ADVANCED: "No", RANGE: "6,12", BY_SIZE: "No", AT_BORDER: "Yes"},
     }
@@ -55,7 +55,7 @@ def choices(revision):
 
 
 def pipeline_text(revision, choice):
-    """Return a saved pipeline of a revision, 1 or 2, with one of its choices."""
+    """Return a saved pipeline of a revision, 1 to 3, with one of its choices."""
     lines = (PIPELINES / f"revision_{revision}.cppipe").read_text(encoding="utf-8").splitlines()
     for setting, value in choices(revision)[choice].items():
         (place,) = [number for number, line in enumerate(lines) if line.strip().startswith(f"{setting}:")]

@@ -45,6 +45,31 @@ def test_smoothing_and_distance_given_by_the_user_count(advanced):
     assert (options.smoothing_px, options.min_distance_px) == (2.5, 11.0)
 
 
+def test_outlines_are_drawn_at_the_level_that_the_user_gives(advanced, run, field):
+    settings = advanced.advanced_settings
+    assert advanced.options(None).outline_level is None
+    settings.outline_level.value = 0.3
+    assert advanced.options(None).outline_level is None
+    learned = run(advanced, field[0]).objects
+    settings.outlines.value = "At a level of the edge"
+    assert advanced.options(None).outline_level == 0.3
+    low = run(advanced, field[0]).objects
+    settings.outline_level.value = 0.6
+    high = run(advanced, field[0]).objects
+    assert low.count == high.count == learned.count > 0
+    assert (low.segmented > 0).sum() > (high.segmented > 0).sum() > 0
+    advanced.advanced.value = False
+    assert advanced.options(None).outline_level is None
+
+
+@pytest.mark.parametrize("level", ["0.1", "0.7"])
+def test_a_level_of_outlines_out_of_range_is_named(advanced, level):
+    advanced.advanced_settings.outlines.value = "At a level of the edge"
+    advanced.advanced_settings.outline_level.value = level
+    with pytest.raises(ValidationError, match=r"Must be at (least 0\.2|most 0\.6)"):
+        advanced.advanced_settings.outline_level.test_valid(Pipeline())
+
+
 @pytest.mark.parametrize(("choice", "filled"), [("Never", False), ("After declumping only", True)])
 def test_holes_are_filled_as_chosen(advanced, run, choice, filled):
     y, x = np.mgrid[:60, :60]

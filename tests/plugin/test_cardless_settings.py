@@ -27,6 +27,16 @@ def test_a_model_without_a_card_works_by_the_settings_that_are_shown_only_then(m
     assert done.measurements.get_current_image_measurement("Segmentation_ModelSHA256_Nuclei") == sha256(tiny_model)
 
 
+def test_outlines_of_a_model_without_a_card_may_be_moved(cardless, run, field):
+    learned = run(cardless, field[0]).objects
+    cardless.advanced.value = True
+    cardless.advanced_settings.outlines.value = "At a level of the edge"
+    cardless.advanced_settings.outline_level.value = 0.2
+    low = run(cardless, field[0]).objects
+    assert low.count == learned.count > 0
+    assert (low.segmented > 0).sum() > (learned.segmented > 0).sum()
+
+
 def test_a_wrong_answer_about_a_model_without_a_card_is_named(cardless, run, field):
     cardless.model_settings.cardless.roles.value = "nucleus"
     with pytest.raises(ValidationError, match="nucleus") as caught:

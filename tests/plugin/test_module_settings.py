@@ -13,7 +13,7 @@ from tests.plugin.saved_pipelines import load, values
 def test_every_setting_has_help_and_appears_once():
     module = IdentifyObjectsUNet()
     settings = module.settings()
-    assert len({id(setting) for setting in settings}) == len(settings) == 36
+    assert len({id(setting) for setting in settings}) == len(settings) == 38
     for setting in settings:
         assert len(setting.doc.strip()) > 20, setting.text
     assert module.module_name.lower() == "identifyobjectsunet"
@@ -32,6 +32,8 @@ def test_settings_survive_saving_and_loading(module):
     module.probability_settings.further[1].image_name.value = "Depth"
     module.advanced_settings.foreground_threshold.value = 0.37
     module.rescale.value = "Off"
+    module.advanced_settings.outlines.value = "At a level of the edge"
+    module.advanced_settings.outline_level.value = 0.35
     module.advanced_settings.device.value = "CPU"
     pipeline = Pipeline()
     pipeline.add_module(module)
@@ -56,6 +58,11 @@ def test_only_settings_with_a_meaning_are_shown(module):
     assert "Foreground threshold" not in shown()
     module.advanced_settings.use_model_threshold.value = False
     assert "Foreground threshold" in shown()
+    assert "Outlines" in shown()
+    level = "Level of the edge, from background (0) to inside (1)"
+    assert level not in shown()
+    module.advanced_settings.outlines.value = "At a level of the edge"
+    assert level in shown()
     module.probability_settings.save.value = True
     assert "Name the probability image" in shown()
 

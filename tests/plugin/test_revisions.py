@@ -11,7 +11,7 @@ from tests.plugin.saved_pipelines import choices, label_fly, load, pipeline_text
 
 
 @pytest.mark.parametrize(
-    ("revision", "choice"), [(revision, choice) for revision in (1, 2) for choice in choices(revision)]
+    ("revision", "choice"), [(revision, choice) for revision in (1, 2, 3) for choice in choices(revision)]
 )
 def test_a_pipeline_of_an_older_revision_gives_the_objects_that_it_gave(revision, choice):
     reference = imread(str(reference_path(choice)))
@@ -33,7 +33,7 @@ def test_the_ways_to_rescale_give_different_objects():
 
 def test_a_pipeline_saved_by_revision_1_loads(pipelines):
     module = load((pipelines / "revision_1.cppipe").read_text(encoding="utf-8")).modules()[0]
-    assert module.variable_revision_number == 3
+    assert module.variable_revision_number == 4
     assert (module.x_name.value, module.y_name.value) == ("OrigBlue", "Kerne")
     assert module.model_name.value == "nuclei_fluorescence"
     assert module.size_range.value == (12, 34)
@@ -74,7 +74,16 @@ def test_a_pipeline_saved_by_revision_3_loads(pipelines):
         321,
     ]
     assert [settings.augmentation.value, settings.tile_px.value, settings.batch_size.value] == ["Flips", 512, 2]
+    assert [settings.outlines.value, settings.outline_level.value] == ["As the model learned", 0.5]
+    assert values(module)[33:37] == ["Grayscale", "foreground", "percentile 1 to 99.8", "30.0"]
     assert [group.image_name.value for group in module.probability_settings.further] == ["KerneTiefe"]
+
+
+def test_a_pipeline_saved_by_revision_4_loads(pipelines):
+    text = (pipelines / "revision_4.cppipe").read_text(encoding="utf-8")
+    settings = load(text).modules()[0].advanced_settings
+    assert [settings.outlines.value, settings.outline_level.value] == ["At a level of the edge", 0.35]
+    assert [settings.further_models.value, settings.tile_px.value] == ["", 512]
     again = io.StringIO()
     pipeline = load(text)
     pipeline.dump(again)

@@ -130,6 +130,52 @@ def test_the_threshold_makes_objects_larger_or_smaller(model):
     assert (low > 0).sum() > (high > 0).sum() > 0
 
 
+def test_the_level_of_outlines_makes_objects_larger_or_smaller_and_leaves_the_rest(model):
+    default = segment_image(FIELD.image, model)
+    low, high = (segment_image(FIELD.image, model, Options(outline_level=level)) for level in (0.25, 0.6))
+    assert (low.labels > 0).sum() > (high.labels > 0).sum() > 0
+    assert low.labels.max() == high.labels.max() == default.labels.max()
+    for found in (low, high):
+        np.testing.assert_array_equal(found.probabilities, default.probabilities)
+        assert found.scale == default.scale
+
+
+def test_the_card_may_give_the_level_of_outlines(model, tmp_path):
+    path = tmp_path / "with_level.onnx"
+    path.write_bytes(tiny_onnx(changed_card(postprocessing={"outline_level": 0.25})))
+    with_level = load_model(path)
+    np.testing.assert_array_equal(
+        segment_image(FIELD.image, with_level).labels,
+        segment_image(FIELD.image, model, Options(outline_level=0.25)).labels,
+    )
+    high = Options(outline_level=0.6)
+    np.testing.assert_array_equal(
+        segment_image(FIELD.image, with_level, high).labels, segment_image(FIELD.image, model, high).labels
+    )
+
+
+def test_outlines_of_a_field_of_one_nucleus_follow_its_own_brightness(model):
+    """Its percentiles lie in the background, so that the normalized image is cut off at a tenth of the edge."""
+    y, x = np.indices((400, 400))
+    image = ndimage.gaussian_filter(np.where(np.hypot(y - 200, x - 200) < 10, 1000.0, 0.0), 2)
+    image += np.random.default_rng(0).normal(20, 1, image.shape)
+    labels = segment_image(image, model, Options(outline_level=0.5, scale=1.0)).labels
+    counts = np.bincount(labels.ravel())
+    middle = labels[200, 200]
+    assert middle > 0
+    assert np.sqrt(counts[middle] / np.pi) == pytest.approx(10, abs=0.5)
+
+
+def test_outlines_come_back_smooth_where_the_image_was_shrunk(model):
+    field = synthetic_field((480, 600), columns=4, diameter_px=80)
+    found = segment_image(field.image, model, Options(scale=0.25))
+    drawn = segment.decode(found.probabilities, field.image[np.newaxis], None, model.card, Options(), 0.25)
+    assert found.labels.max() == drawn.max()
+    scores = [pool_scores([score_image(field.labels, labels)]) for labels in (found.labels, drawn)]
+    assert scores[0].panoptic_quality >= scores[1].panoptic_quality
+    assert (found.labels != drawn).any()
+
+
 @pytest.mark.parametrize("run", [segment_image, lambda image, *rest: segment_stack(image[np.newaxis], *rest)])
 def test_impossible_options_are_refused(model, run):
     with pytest.raises(ValueError, match="must be larger than 0 pixels"):
@@ -229,6 +275,17 @@ def test_a_stack_of_one_plane_is_that_image(model):
     found, image = segment_stack(STACK[6:7], model), segment_image(STACK[6], model)
     np.testing.assert_array_equal(found.labels[0], image.labels)
     np.testing.assert_array_equal(found.probabilities[:, 0], image.probabilities)
+
+
+@pytest.mark.parametrize("option", [{"outline_level": 0.3}, {"scale": 0.4}])
+def test_the_outlines_of_a_stack_are_drawn_plane_by_plane(model, option):
+    found, image = (
+        run(planes, model, Options(**option))
+        for run, planes in ((segment_stack, STACK[6:7]), (segment_image, STACK[6]))
+    )
+    np.testing.assert_array_equal(found.labels[0], image.labels)
+    plain = segment_stack(STACK, model).labels
+    assert (segment_stack(STACK, model, Options(outline_level=0.15)).labels > 0).sum() > (plain > 0).sum()
 
 
 def test_the_stack_is_not_changed_and_any_type_will_do(model):

@@ -157,6 +157,7 @@ def edit(driver, module):
         yield from choose(driver, setting, "No")
     yield from choose(driver, module.probability_settings.save, "Yes")
     yield from choose(driver, more.limit_choice, "Erase")
+    yield from choose(driver, more.outlines, "At a level of the edge")
     button = yield control(driver, module.probability_settings.add_button)
     later(send, button, wx.EVT_BUTTON)
     yield lambda: len(module.probability_settings.further) == 1
@@ -175,6 +176,7 @@ def edit(driver, module):
         yield from choose(driver, setting, "Yes")
     yield from choose(driver, module.rescale, "By the objects in the image")
     yield from choose(driver, more.limit_choice, "Continue")
+    yield from choose(driver, more.outlines, "As the model learned")
 
 
 def break_a_setting(driver, module):

@@ -30,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="typical diameter of the objects; by default it is measured on each image",
     )
     parser.add_argument("--foreground-threshold", type=float, metavar="P", help="0 to 1; lower makes objects larger")
+    parser.add_argument(
+        "--outline-level",
+        type=float,
+        metavar="L",
+        help="move outlines toward this level between background (0) and inside (1); lower makes objects larger; by "
+        "default outlines stay as the model learned to draw them",
+    )
     parser.add_argument("--no-declump", action="store_true", help="keep touching objects as one")
     parser.add_argument(
         "--diameter-range", type=float, nargs=2, metavar=("MIN", "MAX"), help="discard objects outside it, pixels"
@@ -42,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = Options(
         diameter_px=arguments.diameter,
         foreground_threshold=arguments.foreground_threshold,
+        outline_level=arguments.outline_level,
         declump_method="none" if arguments.no_declump else "probability",
     )
     diameter_range = tuple(arguments.diameter_range) if arguments.diameter_range else None

@@ -153,6 +153,9 @@ class Postprocessing:
         Objects are grown by this many pixels at the end, to restore the half of the boundary that was removed.
     fill_holes : bool
         Whether holes inside one object are filled.
+    outline_level : float, optional
+        0..1, between the brightness of the background (0) and that of an object (1): outlines are moved toward this
+        level of the image itself. Null: they stay as the network draws them.
     """
 
     foreground_threshold: float = 0.5
@@ -162,6 +165,7 @@ class Postprocessing:
     boundary_threshold: float = 0.5
     dilation_px: float = 0
     fill_holes: bool = False
+    outline_level: Optional[float] = None
 
     def __post_init__(self) -> None:
         for name in ("foreground_threshold", "marker_threshold", "boundary_threshold"):
@@ -170,6 +174,8 @@ class Postprocessing:
         for name in ("marker_min_size_px", "min_size_px", "dilation_px"):
             if not getattr(self, name) >= 0:  # so that NaN is refused too
                 raise ModelError(f"The model card's {name} must be 0 or more; it is {getattr(self, name)}.")
+        if self.outline_level is not None and not 0 < self.outline_level < 1:
+            raise ModelError(f"The model card's outline_level must lie between 0 and 1; it is {self.outline_level}.")
 
 
 @dataclass(frozen=True)

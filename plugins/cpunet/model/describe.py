@@ -25,6 +25,7 @@ def describe(name: str, path: Path, card: ModelCard) -> List[str]:
         for data, values in card.scores.items()
         if isinstance(values, dict)
     ]
+    level = card.postprocessing.outline_level
     own_name = f"{card.name} {card.version}".rstrip()
     return [
         own_name if name in ("", card.name) else f"{name} (its card: {own_name})",
@@ -32,6 +33,7 @@ def describe(name: str, path: Path, card: ModelCard) -> List[str]:
         f"    takes     {', '.join(card.input.channels)} ({card.input.modality}); objects of {low:.0f} to {high:.0f} "
         f"pixels, trained at {middle:.0f}",
         f"    gives     {', '.join(card.output.roles)}",
+        *([] if level is None else [f"    outlines  at level {level:g}, from background (0) to inside (1)"]),
         *[f"    scores    {line}" for line in scores],
         f"    license   {card.licence}",
         f"    file      {path}",

@@ -54,8 +54,9 @@ def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
     -------
     ModelCard
         Halo and smallest size: the largest of all. Divisibility: the least common multiple. Thresholds and smallest
-        areas: the means, since they were tuned for each model alone. All models see an image at one scale, so the
-        range of diameters is the one that all know; the trained diameter is the geometric mean, brought into it.
+        areas: the means, since they were tuned for each model alone; that of the outlines' level, if all have one. All
+        models see an image at one scale, so the range of diameters is the one that all know; the trained diameter is
+        the geometric mean, brought into it.
 
     Raises
     ------
@@ -108,9 +109,11 @@ def _common_input(inputs: Sequence[InputCard], names: Sequence[str]) -> InputCar
 
 
 def _mean_settings(settings: Sequence[Postprocessing]) -> Postprocessing:
-    numbers = [each.name for each in fields(Postprocessing) if each.name != "fill_holes"]
+    numbers = [each.name for each in fields(Postprocessing) if each.name not in ("fill_holes", "outline_level")]
     means = {name: float(np.mean([getattr(each, name) for each in settings])) for name in numbers}
-    return Postprocessing(**means, fill_holes=any(each.fill_holes for each in settings))
+    levels = [each.outline_level for each in settings if each.outline_level is not None]
+    level = float(np.mean(levels)) if len(levels) == len(settings) else None
+    return Postprocessing(**means, fill_holes=any(each.fill_holes for each in settings), outline_level=level)
 
 
 def _check_alike(first: ModelCard, other: ModelCard, what: str, wanted: Any, found: Any) -> None:

@@ -1,4 +1,4 @@
-"""The module's advanced settings: thresholds, touching objects, holes, tiles, device and memory."""
+"""The module's advanced settings: thresholds, outlines, touching objects, holes, tiles, device and memory."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ FILL_CHOICES = {
     "After both thresholding and declumping": "after thresholding",
     "After declumping only": "after declumping",
 }
+OUTLINES_BY_MODEL, OUTLINES_AT_LEVEL = "As the model learned", "At a level of the edge"
 LIMIT_CONTINUE, LIMIT_ERASE = "Continue", "Erase"
 AUGMENTATION_CHOICES = ("None", "Flips", "Flips and rotations")
 BYTES_PER_GB = 10**9
@@ -205,6 +206,33 @@ Enter names of models from the list above, or paths of .onnx files, separated by
 channels and compute the same kinds of probability. Their probabilities are averaged. Leave this empty to use one
 model.""",
         )
+        self.outlines = Choice(
+            "Outlines",
+            [OUTLINES_BY_MODEL, OUTLINES_AT_LEVEL],
+            doc=ADVANCED
+            + f"""\
+How tight outlines are is a laboratory's habit. Some draw them where the edge of an object is half as bright as its
+inside; others include the faint glow around it.
+
+-  *{OUTLINES_BY_MODEL}:* as in the images on which the model was trained.
+-  *{OUTLINES_AT_LEVEL}:* each outline is moved, by a few pixels at most, toward a level of brightness between that of
+   the object's inside and that of its background. The same objects are found as before, and the line between two
+   objects that touch stays where it is. An object that is hardly brighter (or darker) than the noise keeps its
+   outline.""",
+        )
+        self.outline_level = Float(
+            "Level of the edge, from background (0) to inside (1)",
+            0.5,
+            minval=0.2,
+            maxval=0.6,
+            doc=f"""\
+*(Used only with "{OUTLINES_AT_LEVEL}")*
+
+0.5 is half of the way from the brightness of the background to that of the object's inside. A lower level makes objects
+larger; a higher level makes them smaller. Look at the outlines in the figure, and change the level by 0.1 until they
+lie where you would draw them. If you have a few images with outlines drawn by hand, ``cpunet calibrate`` finds the
+level.""",
+        )
 
     def all(self) -> List[Any]:
         """Return the settings in the order of their creation, which is that of the pipeline file: append only."""
@@ -213,6 +241,9 @@ model.""",
     def visible(self) -> List[Any]:
         """Return the settings that are shown, as far as the device."""
         visible = [self.use_model_threshold, *_unless(self.use_model_threshold, self.foreground_threshold)]
+        visible += [self.outlines]
+        if self.outlines.value == OUTLINES_AT_LEVEL:
+            visible += [self.outline_level]
         visible += [self.declump_method]
         if self.declump_method.value != DECLUMP_NONE:
             visible += [self.smoothing_automatic, *_unless(self.smoothing_automatic, self.smoothing_px)]
@@ -233,10 +264,12 @@ model.""",
         """
         method = self.declump_method.value.lower()
         by_range = None if method == "probability" else typical_diameter_px / 3
+        at_level = self.outlines.value == OUTLINES_AT_LEVEL
         tile = int(self.tile_px.value)
         return replace(
             basis,
             foreground_threshold=None if self.use_model_threshold.value else float(self.foreground_threshold.value),
+            outline_level=float(self.outline_level.value) if at_level else None,
             declump_method=method,
             smoothing_px=by_range if self.smoothing_automatic.value else float(self.smoothing_px.value),
             min_distance_px=by_range if self.distance_automatic.value else float(self.distance_px.value),

@@ -95,6 +95,8 @@ Technical notes
    on the border between two objects, and how deep it lies inside an object. A model may compute only some of these.
 4. A seed is placed in the middle of each object.
 5. A watershed from the seeds divides touching objects.
+6. If the image was shrunk for the network, or *Outlines* asks for it, the outlines are drawn again in the pixels of the
+   image itself.
 
 References
 ^^^^^^^^^^

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import List, Sequence, Tuple
 
-from cpunet.plugin.advanced_settings import DECLUMP_NONE, DECLUMP_PROBABILITY
+from cpunet.plugin.advanced_settings import DECLUMP_NONE, DECLUMP_PROBABILITY, OUTLINES_BY_MODEL
 
 # Places among the settings of a saved pipeline.
-RESCALE_INDEX, DECLUMP_INDEX, PROBABILITIES_INDEX = 8, 12, 35
+RESCALE_INDEX, DECLUMP_INDEX, OUTLINES_INDEX, PROBABILITIES_INDEX = 8, 12, 31, 37
 # The settings that revision 3 added, with the values that give what revision 2 did.
 ADDED_BY_REVISION_3 = (
     "1.0",  # factor to rescale by
@@ -20,6 +20,8 @@ ADDED_BY_REVISION_3 = (
     *("Grayscale", "foreground", "percentile 1 to 99.8", "30.0"),  # a file without a card
     "0",  # further probability images
 )
+# The settings that revision 4 inserted, with the values that give what revision 3 did.
+ADDED_BY_REVISION_4 = (OUTLINES_BY_MODEL, "0.5")
 
 
 def upgrade(setting_values: Sequence[str], revision: int) -> Tuple[List[str], int]:
@@ -35,4 +37,7 @@ def upgrade(setting_values: Sequence[str], revision: int) -> Tuple[List[str], in
         setting_values += ADDED_BY_REVISION_3
         setting_values[DECLUMP_INDEX] = DECLUMP_PROBABILITY if setting_values[DECLUMP_INDEX] == "Yes" else DECLUMP_NONE
         revision = 3
+    if revision == 3:
+        setting_values[OUTLINES_INDEX:OUTLINES_INDEX] = ADDED_BY_REVISION_4
+        revision = 4
     return setting_values, revision

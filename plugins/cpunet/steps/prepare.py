@@ -81,6 +81,16 @@ def channels_of(
     return np.where(np.isfinite(channels), channels, np.float32(0)), usable
 
 
+def brightness(image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return the mean of an image's channels, in its own units: (Y, X), float32; 0 where it is not finite.
+
+    Outlines are drawn in it rather than in the normalized image. The latter is limited to `clip_high`, and in a field
+    of few objects, which its percentiles do not see, all that is above may be an object with its edge.
+    """
+    plane = image.mean(axis=2, dtype=np.float32) if image.ndim == 3 else image.astype(np.float32)
+    return plane if np.isfinite(plane.sum()) else np.nan_to_num(plane, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+
+
 def usable_pixels(
     image: npt.NDArray[Any], mask: Optional[npt.NDArray[np.bool_]] = None
 ) -> Optional[npt.NDArray[np.bool_]]:

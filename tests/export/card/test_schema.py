@@ -164,6 +164,7 @@ INVALID = {
     "no role with objects": changed_card(output={"roles": ["background", "border", "distance"]}),
     "halo -1": changed_card(output={"halo": -1}),
     "threshold 0": changed_card(postprocessing={"foreground_threshold": 0}),
+    "outline level 1": changed_card(postprocessing={"outline_level": 1}),
     "threshold 1": changed_card(postprocessing={"marker_threshold": 1}),
     "boundary threshold 1.5": changed_card(postprocessing={"boundary_threshold": 1.5}),
     "marker size -1": changed_card(postprocessing={"marker_min_size_px": -1}),

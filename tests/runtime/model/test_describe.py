@@ -31,3 +31,9 @@ def test_a_file_without_a_card_is_described_by_the_answers(tiny_model):
 def test_a_description_of_several_lines_is_indented(tiny_model):
     card = card_from_content({**CARD, "description": "One.\nTwo."})
     assert describe("", Path(tiny_model), card)[1:3] == ["    One.", "    Two."]
+
+
+def test_a_level_of_outlines_is_named_only_if_the_card_has_one(tiny_model):
+    card = card_from_content({**CARD, "postprocessing": {"outline_level": 0.3}})
+    assert "    outlines  at level 0.3, from background (0) to inside (1)" in describe("", tiny_model, card)
+    assert not any(line.startswith("    outlines") for line in describe("", tiny_model, TINY))

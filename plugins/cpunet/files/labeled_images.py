@@ -1,0 +1,85 @@
+"""Find and read images with labels: a folder of a data set, or files given in pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, List, NamedTuple, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from cpunet.errors import DataError, OptionError
+from cpunet.files.images import gray_of_equal_colors, read_image
+
+SUFFIXES = (".png", ".tif", ".tiff")
+
+
+class LabeledFiles(NamedTuple):
+    """The file of an image, and that of its labels."""
+
+    image: Path
+    labels: Path
+
+
+class LabeledImage(NamedTuple):
+    """An image of shape (Y, X) or (Y, X, C) and its labels (Y, X), int32; 0 is background."""
+
+    image: npt.NDArray[Any]
+    labels: npt.NDArray[np.int32]
+
+
+def pairs_in_folder(folder: Path) -> List[LabeledFiles]:
+    """Pair the files of one name in the folders ``images`` and ``labels``, in the order of their names.
+
+    Raises
+    ------
+    DataError
+        If a folder is missing, or no image has labels.
+    """
+    for name in ("images", "labels"):
+        if not (folder / name).is_dir():
+            raise DataError(
+                f"{folder}: there is no folder {name!r} in it. Images belong into images/, and label images of the "
+                "same names into labels/. Or give the image files, and theirs after --labels."
+            )
+    labels = {path.stem: path for path in _pictures(folder / "labels")}
+    pairs = [LabeledFiles(path, labels[path.stem]) for path in _pictures(folder / "images") if path.stem in labels]
+    if not pairs:
+        raise DataError(f"{folder}: no file in images/ (PNG or TIFF) has one of the same name in labels/.")
+    return pairs
+
+
+def pairs_of_files(images: Sequence[Path], labels: Sequence[Path]) -> List[LabeledFiles]:
+    """Pair image files with label files, in their order; OptionError if their numbers differ."""
+    if len(images) != len(labels):
+        raise OptionError(
+            f"There are {len(images)} images and {len(labels)} label images; each image needs one, in the same order."
+        )
+    return [LabeledFiles(image, its_labels) for image, its_labels in zip(images, labels)]
+
+
+def read_labeled_image(files: LabeledFiles) -> LabeledImage:
+    """Read an image and its labels.
+
+    Raises
+    ------
+    ImageError
+        If a file cannot be read.
+    DataError
+        If the labels are not whole numbers from 0 on, or differ from the image in size.
+    """
+    image, labels = gray_of_equal_colors(read_image(files.image)), gray_of_equal_colors(read_image(files.labels))
+    if labels.shape != image.shape[:2]:
+        raise DataError(f"{files.labels} has the shape {labels.shape}, and its image {image.shape}; they must agree.")
+    if not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
+        raise DataError(
+            f"{files.labels} holds {labels.dtype} values from {labels.min()} on; labels are whole numbers, 0 for "
+            "background and one number an object."
+        )
+    present = np.unique(labels[labels > 0])
+    numbered = np.searchsorted(present, labels).astype(np.int32) + 1
+    return LabeledImage(image, np.where(labels > 0, numbered, np.int32(0)))
+
+
+def _pictures(folder: Path) -> List[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
