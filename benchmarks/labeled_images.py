@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import Iterator, NamedTuple, TypeVar
+from typing import Dict, Iterator, List, NamedTuple, TypeVar
 
 import numpy as np
 from skimage.io import imread
@@ -19,14 +19,23 @@ class BenchmarkImage(NamedTuple):
     labels: np.ndarray
 
 
+def index_rows(folder: Path, modality: str = "") -> List[Dict[str, str]]:
+    """Return the rows of a folder's index.csv, of one modality unless it is empty."""
+    with (folder / "index.csv").open(newline="", encoding="utf-8") as stream:
+        return [row for row in csv.DictReader(stream) if modality in ("", row["modality"])]
+
+
+def labeled_image(folder: Path, image_id: str) -> BenchmarkImage:
+    """Read an image of a folder, and its labels as int32."""
+    name = f"{image_id}.png"
+    labels = imread(str(folder / "labels" / name)).astype(np.int32)
+    return BenchmarkImage(image_id, imread(str(folder / "images" / name)), labels)
+
+
 def labeled_images(folder: Path, split: str, modality: str = "") -> Iterator[BenchmarkImage]:
     """Yield the images of one split, and of one modality unless it is empty, of a folder with an index.csv."""
-    with (folder / "index.csv").open(newline="", encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["split"] == split and modality in ("", row["modality"])]
-    for row in rows:
-        name = f"{row['id']}.png"
-        labels = imread(str(folder / "labels" / name)).astype(np.int32)
-        yield BenchmarkImage(row["id"], imread(str(folder / "images" / name)), labels)
+    rows = [row for row in index_rows(folder, modality) if row["split"] == split]
+    return (labeled_image(folder, row["id"]) for row in rows)
 
 
 def zero_to_one(image: np.ndarray) -> np.ndarray:

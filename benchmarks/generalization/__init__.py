@@ -1,0 +1,1 @@
+"""Score models on data sets that they were not trained on."""
