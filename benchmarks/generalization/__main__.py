@@ -10,22 +10,23 @@ Then the table is made in the CellProfiler environment:
 
     PYTHONPATH=plugins .venv/cellprofiler/bin/python -m benchmarks.generalization --data DATA
 
-All images of a set count, except those that another set holds too. IdentifyPrimaryObjects is tuned on the scored set
-itself: it gets the range of diameters, of some, that scores best on every fifth image. All models run with default
-settings.
+All images of a set count, except those that another set holds too. All models run with default settings.
+IdentifyPrimaryObjects is tuned on the scored set itself: it gets the threshold and the range of diameters, of 16 pairs,
+that score best on some of its images.
 """
 
 import argparse
 import sys
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Sequence
 
 import numpy as np
 
 from benchmarks.generalization.left_out import SETS, new_images, sets_seen, some_of
+from benchmarks.generalization.primary import tuned_primary
 from benchmarks.labeled_images import labeled_image, zero_to_one
 from benchmarks.markdown import header, row
-from benchmarks.run_module import primary_objects, primary_objects_tuned, run_module
+from benchmarks.run_module import primary_objects, run_module
 from cpunet.errors import OptionError
 from cpunet.model.find import find_model
 from cpunet.model.session import load_model
@@ -34,8 +35,7 @@ from cpunet.segment import segment_image
 
 Method = Callable[[np.ndarray], np.ndarray]
 SHIPPED = ("nuclei_fluorescence", "nuclei_generalist")
-RANGES = ((5, 30), (10, 40), (15, 80), (25, 120))
-TUNED_ON = 5
+TUNED_ON = 10  # images
 HEADER = ("set", "method", "images", "mean F1", "F1 at 0.5", "F1 at 0.7", "F1 at 0.9", "mAP", "over / under")
 
 
@@ -64,13 +64,6 @@ def of_model(path: Path) -> Method:
 def of_module(module: object) -> Method:
     """Segment with a module of CellProfiler."""
     return lambda image: run_module(module, zero_to_one(image)).labels
-
-
-def tuned_primary(folder: Path, images: Sequence[str]) -> Tuple[str, Method]:
-    """Return IdentifyPrimaryObjects with the range of diameters that scores best on every fifth image, and its name."""
-    found = {limits: scored(of_module(primary_objects_tuned(*limits)), folder, images[::TUNED_ON]) for limits in RANGES}
-    low, high = max(found, key=lambda limits: found[limits].mean_f1)
-    return f"IdentifyPrimaryObjects, tuned: {low} to {high} px", of_module(primary_objects_tuned(low, high))
 
 
 def model_without(name: str, path: Path) -> Path:
@@ -102,17 +95,32 @@ def main(arguments: Sequence[str]) -> int:
     print(header(HEADER), flush=True)
     for name, path in models.items():
         folder, images = options.data / name, some_of(new_images(options.data, name), options.images)
-        methods: Dict[str, Method] = {f"trained without {name}": of_model(path)}
-        for other in map(find_model, options.shipped):
-            card = load_model(other).card
-            note = ", trained on it" if name in sets_seen(card) else ""
-            methods[f"{card.name} {card.version}{note}"] = of_model(other)
+        methods = {f"trained without {name}": of_model(path), **shipped_methods(options.shipped, name)}
         if not options.no_primary:
-            methods["IdentifyPrimaryObjects"] = of_module(primary_objects())
-            methods.update([tuned_primary(folder, images)])
+            methods.update(primary_methods(folder, images))
         for method, segment in methods.items():
             print(row([name, method, *cells(scored(segment, folder, images))]), flush=True)
     return 0
+
+
+def shipped_methods(names: Sequence[str], scored_set: str) -> Dict[str, Method]:
+    """Return models, by name and version and whether they were trained on the set that is scored."""
+    methods = {}
+    for path in map(find_model, names):
+        card = load_model(path).card
+        note = ", trained on it" if scored_set in sets_seen(card) else ""
+        methods[f"{card.name} {card.version}{note}"] = of_model(path)
+    return methods
+
+
+def primary_methods(folder: Path, images: List[str]) -> Dict[str, Method]:
+    """Return IdentifyPrimaryObjects with default settings, and tuned on some of the images."""
+    few = some_of(images, TUNED_ON)
+    tuned = tuned_primary(lambda module: scored(of_module(module), folder, few).mean_f1)
+    return {
+        "IdentifyPrimaryObjects": of_module(primary_objects()),
+        f"IdentifyPrimaryObjects, tuned: {tuned.words}": of_module(tuned.module),
+    }
 
 
 def files_of(rows: Sequence[str]) -> Dict[str, Path]:

@@ -4,7 +4,13 @@ from importlib.util import find_spec
 
 collect_ignore = []
 if find_spec("cellprofiler_core") is None:
-    collect_ignore += ["gallery", "generalization/test_table.py", "test_memory_flat.py", "test_pipeline_text.py"]
+    collect_ignore += [
+        "gallery",
+        "generalization/test_primary.py",
+        "generalization/test_table.py",
+        "test_memory_flat.py",
+        "test_pipeline_text.py",
+    ]
 else:
     import tests.start_host  # noqa: F401
 if find_spec("lightning") is None:
