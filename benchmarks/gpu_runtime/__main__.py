@@ -24,7 +24,7 @@ from cpunet.model.session import import_onnxruntime
 from cpunet.onnx_reader.metadata import read_card
 
 COLUMNS = ("model", "proof", "found", "held")
-CAPS_MIB = (256, 64, 16, 4)
+CAPS_MIB = (256, 64, 16, 6)  # the last is to be too small for any tile, but not for the weights of a small model
 NEEDS_A_GPU = "provider, same labels, images a second, memory cap"
 
 
