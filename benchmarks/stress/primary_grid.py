@@ -1,0 +1,82 @@
+"""IdentifyPrimaryObjects as a patient user tunes it: the best of a grid of 24 settings, chosen anew for each row.
+
+Three diameter ranges, as multiples of the typical diameter of the row's nuclei (the truth gives it); four ways to find a
+threshold; two ways to separate touching objects. They are chosen on the very images that are scored, which favors
+IdentifyPrimaryObjects.
+"""
+
+import itertools
+from typing import Any, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+from benchmarks.labeled_images import BenchmarkImage, zero_to_one
+from benchmarks.run_module import primary_objects, run_analysis
+from cpunet.scores import SetScores, pool_scores, score_image
+
+RANGES = ((0.35, 1.4), (0.55, 2.9), (0.7, 2.0))
+THRESHOLDS = ("Minimum Cross-Entropy", "Otsu, middle class too", "Robust Background", "Otsu, adaptive")
+DECLUMPING = ("Intensity", "Shape")
+WINDOW_DIAMETERS = 5
+# All settings are tried on as many images as hold so many pixels, at least one, from the first to the last, and the best
+# few of them on all images.
+PIXELS_TO_TRY, BEST_TO_TRY = 1_200_000, 3
+
+
+class PrimarySetting(NamedTuple):
+    """A setting of IdentifyPrimaryObjects; the range in pixels, the other two from the tuples above."""
+
+    diameter_low_px: int
+    diameter_high_px: int
+    threshold: str
+    declumping: str
+
+    def __str__(self) -> str:
+        """Return it as a user would say it."""
+        return f"{self.diameter_low_px}-{self.diameter_high_px} px, {self.threshold}, {self.declumping}"
+
+
+def grid(diameter_px: float) -> List[PrimarySetting]:
+    """Return the settings for nuclei of a typical diameter."""
+    ranges = [(max(1, round(low * diameter_px)), max(3, round(high * diameter_px))) for low, high in RANGES]
+    return [PrimarySetting(*each, *rest) for each in ranges for rest in itertools.product(THRESHOLDS, DECLUMPING)]
+
+
+def module_with(setting: PrimarySetting, diameter_px: float) -> Any:
+    """Return IdentifyPrimaryObjects with a setting; it discards nothing."""
+    from cellprofiler.modules import identifyprimaryobjects as primary
+    from cellprofiler.modules import threshold
+
+    module = primary_objects()
+    module.size_range.value = (setting.diameter_low_px, setting.diameter_high_px)
+    module.use_advanced.value = True
+    found = module.threshold
+    adaptive = setting.threshold == "Otsu, adaptive"
+    found.threshold_scope.value = threshold.TS_ADAPTIVE if adaptive else threshold.TS_GLOBAL
+    name = {"M": threshold.TM_LI, "O": threshold.TM_OTSU, "R": threshold.TM_ROBUST_BACKGROUND}[setting.threshold[0]]
+    (found.local_operation if adaptive else found.global_operation).value = name
+    found.two_class_otsu.value = threshold.O_TWO_CLASS if adaptive else threshold.O_THREE_CLASS
+    found.assign_middle_to_foreground.value = threshold.O_FOREGROUND
+    found.adaptive_window_size.value = max(3, round(WINDOW_DIAMETERS * diameter_px))
+    shape = setting.declumping == "Shape"
+    module.unclump_method.value = primary.UN_SHAPE if shape else primary.UN_INTENSITY
+    module.watershed_method.value = primary.WA_SHAPE if shape else primary.WA_INTENSITY
+    return module
+
+
+def score_module(module: Any, truths: Sequence[BenchmarkImage]) -> SetScores:
+    """Run a module on images and score it."""
+    runs = run_analysis(module, (zero_to_one(truth.image) for truth in truths))
+    return pool_scores([score_image(truth.labels, run.labels) for truth, run in zip(truths, runs)])
+
+
+def tune(truths: Sequence[BenchmarkImage], diameter_px: float) -> Tuple[PrimarySetting, SetScores]:
+    """Find the best setting for images, by mean F1, and its scores on all of them."""
+    count = min(len(truths), max(1, PIXELS_TO_TRY // truths[0].image.size))
+    few = [truths[int((place + 0.5) * len(truths) / count)] for place in range(count)]
+    tried = {setting: score_module(module_with(setting, diameter_px), few) for setting in grid(diameter_px)}
+    best = sorted(tried, key=lambda setting: -tried[setting].mean_f1)[:BEST_TO_TRY]
+    if len(few) < len(truths):
+        tried = {setting: score_module(module_with(setting, diameter_px), truths) for setting in best}
+    chosen = max(best, key=lambda setting: tried[setting].mean_f1)
+    return chosen, tried[chosen]
