@@ -16,6 +16,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Sequence
 
+# Each job is a process that takes one core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from benchmarks.markdown import header, row
 from benchmarks.stress.pictures import draw_row
 from benchmarks.stress.rows import ROWS
@@ -36,7 +39,9 @@ def main(arguments: Sequence[str]) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="benchmarks.stress", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="bbbc039: images/ labels/ index.csv")
-    parser.add_argument("--images", type=int, default=IMAGES, help=f"validation images, from dense to sparse ({IMAGES})")
+    parser.add_argument(
+        "--images", type=int, default=IMAGES, help=f"validation images, from dense to sparse ({IMAGES})"
+    )
     parser.add_argument("--models", nargs="*", metavar="NAME|FILE", help="all that are found but phase_cells")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help="; ".join(ROWS))
     parser.add_argument("--without-primary", action="store_true", help="leave IdentifyPrimaryObjects out, to save time")

@@ -5,9 +5,9 @@ from typing import List, NamedTuple, Tuple
 import numpy as np
 from scipy import ndimage
 from skimage.segmentation import relabel_sequential
-from skimage.transform import rotate
 
 from benchmarks.stress.camera import RIM_PX, Field, Levels, levels_of, photographed
+from benchmarks.stress.optics import blurred
 
 # A nucleus slides toward the middle of the clump until it overlaps the others by this share of its area. The overlap is
 # the other nucleus's, so that the border between them is flattened, as where real ones press on each other.
@@ -55,7 +55,7 @@ def cut_nuclei(image: np.ndarray, labels: np.ndarray, levels: Levels) -> List[Nu
 def turned(nucleus: Nucleus, rng: np.random.Generator) -> Nucleus:
     """Turn a nucleus by any angle, and mirror it or not."""
     angle, mirrored = rng.uniform(0, 360), rng.random() < 0.5
-    light, mask = (rotate(each.astype(float), angle, resize=True, order=1) for each in nucleus)
+    light, mask = (ndimage.rotate(each.astype(float), angle, order=1) for each in nucleus)
     step = -1 if mirrored else 1
     return Nucleus(light[:, ::step], mask[:, ::step] > 0.5)
 
@@ -86,7 +86,7 @@ def packed(image: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> F
     clump, light = pack(cut_nuclei(image, labels, levels), image.shape, levels.diameter_px, rng)
     background = _empty_frame(image.shape, levels, rng)
     # Light from nuclei above and below the focus lies over all of a dense field.
-    haze = 0.1 * ndimage.gaussian_filter(light, levels.diameter_px)
+    haze = 0.1 * blurred(light, levels.diameter_px)
     return photographed(background + light + haze, rng, haze), clump
 
 
@@ -125,7 +125,7 @@ def pack(
 
 def _places(size: np.ndarray, spacing: float) -> List[np.ndarray]:
     """Return points of a hexagonal grid, from the middle outward, that cover more than a frame."""
-    rows, columns = (int(0.8 * n / spacing) + 1 for n in (size[0] / 0.87, size[1]))
+    rows, columns = (int(0.72 * n / spacing) + 1 for n in (size[0] / 0.87, size[1]))
     row, column = np.mgrid[-rows : rows + 1, -columns : columns + 1]
     points = np.stack([row * 0.87 * spacing, (column + 0.5 * (row % 2)) * spacing], axis=-1).reshape(-1, 2)
     order = np.argsort(np.hypot(*points.T), kind="stable")

@@ -8,8 +8,6 @@ IdentifyPrimaryObjects.
 import itertools
 from typing import Any, List, NamedTuple, Sequence, Tuple
 
-import numpy as np
-
 from benchmarks.labeled_images import BenchmarkImage, zero_to_one
 from benchmarks.run_module import primary_objects, run_analysis
 from cpunet.scores import SetScores, pool_scores, score_image

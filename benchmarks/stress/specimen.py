@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from benchmarks.stress.camera import Field, Levels, levels_of, photographed
-from benchmarks.stress.optics import blurred_by_disc
+from benchmarks.stress.optics import blurred, blurred_by_disc
 
 
 def bright_debris(image: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Field:
@@ -16,9 +16,9 @@ def bright_debris(image: np.ndarray, labels: np.ndarray, rng: np.random.Generato
         size = levels.diameter_px * np.exp(rng.uniform(np.log(0.1), np.log(0.7)))
         speck = _speck(size, rng) * levels.contrast * np.exp(rng.uniform(np.log(3), np.log(30)))
         blur = levels.diameter_px * (rng.uniform(0.08, 0.2) if rng.random() < 0.3 else rng.uniform(0.02, 0.04))
-        speck = ndimage.gaussian_filter(np.pad(speck, int(4 * blur) + 1), max(blur, 0.6))
+        speck = blurred(np.pad(speck, int(4 * blur) + 1), max(blur, 0.6))
         _add(added, speck, free[rng.integers(len(free))])
-    glare = 0.02 * ndimage.gaussian_filter(added, 1.5 * levels.diameter_px)
+    glare = 0.02 * blurred(added, 1.5 * levels.diameter_px)
     return photographed(image + added + glare, rng, added), labels
 
 
@@ -29,7 +29,7 @@ def _speck(size: float, rng: np.random.Generator) -> np.ndarray:
     angle, longer = rng.uniform(0, np.pi), rng.uniform(1, 2.2)
     along, across = np.cos(angle) * y + np.sin(angle) * x, np.cos(angle) * x - np.sin(angle) * y
     away = np.hypot(along / longer, across * longer) / (size / 2)
-    rough = ndimage.gaussian_filter(rng.standard_normal(y.shape), max(0.5, size / 8))
+    rough = blurred(rng.standard_normal(y.shape), max(0.5, size / 8))
     rough /= rough.std() or 1.0
     return np.clip(1.2 - away + 0.35 * rough, 0, 1)
 
@@ -51,7 +51,7 @@ def dead_cells(image: np.ndarray, labels: np.ndarray, rng: np.random.Generator) 
             square = 1 - ((y - shift[0]) ** 2 + (x - shift[1]) ** 2) / radius**2
             cell += np.sqrt(np.maximum(square, 0)) * rng.uniform(0.6, 1.4)
         cell = blurred_by_disc(cell, diameter * rng.uniform(0.06, 0.16))
-        cell += 0.5 * ndimage.gaussian_filter(cell, 0.5 * diameter)
+        cell += 0.5 * blurred(cell, 0.5 * diameter)
         _add(added, cell * levels.contrast * rng.uniform(3, 8), free[rng.integers(len(free))])
     return photographed(image + added, rng, added), labels
 
@@ -72,7 +72,7 @@ def cytoplasmic_haze(image: np.ndarray, labels: np.ndarray, rng: np.random.Gener
     cell = brightness[owner] / (1 + np.exp((wavy - reach[owner]) / (0.12 * diameter)))
     fading = 0.5 + 0.5 * np.exp(-outside / (0.6 * diameter))
     mottled = np.exp(0.25 * _smooth_noise(image.shape, 0.06 * diameter, rng))
-    added = levels.contrast * ndimage.gaussian_filter(cell * fading * mottled, 0.07 * diameter)
+    added = levels.contrast * blurred(cell * fading * mottled, 0.07 * diameter)
     return photographed(image + added, rng, added), labels
 
 
@@ -93,9 +93,9 @@ def fibers(image: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> F
             uneven = np.exp(0.5 * ndimage.gaussian_filter1d(rng.standard_normal(len(y)), diameter) * diameter**0.5)
             np.add.at(drawn, (y[inside], x[inside]), uneven[inside])
         # A line of one a pixel, blurred, is 1 / (width * sqrt(2 pi)) high.
-        drawn = ndimage.gaussian_filter(drawn, width) * width * np.sqrt(2 * np.pi)
+        drawn = blurred(drawn, width) * width * np.sqrt(2 * np.pi)
         added += drawn * levels.contrast * np.exp(rng.uniform(np.log(0.3), np.log(2)))
-    added += 0.15 * ndimage.gaussian_filter(added, 0.5 * diameter)
+    added += 0.15 * blurred(added, 0.5 * diameter)
     return photographed(image + added, rng, added), labels
 
 
@@ -112,8 +112,8 @@ def background_steps(image: np.ndarray, labels: np.ndarray, rng: np.random.Gener
     """Raise the background in steps: a tissue with an edge of its own, and the seam of a stitched mosaic."""
     levels = levels_of(image, labels)
     height, width = image.shape
-    tissue = ndimage.gaussian_filter(rng.standard_normal(image.shape), min(image.shape) / 7, mode="wrap")
-    inside = ndimage.gaussian_filter((tissue > np.percentile(tissue, 45)).astype(float), 0.05 * levels.diameter_px)
+    tissue = blurred(rng.standard_normal(image.shape), min(image.shape) / 7)
+    inside = blurred((tissue > np.percentile(tissue, 45)).astype(float), 0.05 * levels.diameter_px)
     mottled = np.exp(0.12 * _smooth_noise(image.shape, 0.15 * levels.diameter_px, rng))
     y, x = np.ogrid[:height, :width]
     slant = rng.normal(0, 0.02)
@@ -130,7 +130,7 @@ def chromocenters(image: np.ndarray, labels: np.ndarray, rng: np.random.Generato
     diameter = levels.diameter_px
     above = image - levels.background
     depth = ndimage.distance_transform_edt(labels > 0)
-    nuclei = ndimage.gaussian_filter((labels > 0).astype(float), 0.05 * diameter)
+    nuclei = blurred((labels > 0).astype(float), 0.05 * diameter)
     added = np.zeros(image.shape)
     for number, place in enumerate(ndimage.find_objects(labels), start=1):
         if place is None:
@@ -158,7 +158,7 @@ def _count(image: np.ndarray, levels: Levels, per_area: float, rng: np.random.Ge
 
 def _smooth_noise(shape: tuple, sigma: float, rng: np.random.Generator) -> np.ndarray:
     """Draw noise of a grain, with a standard deviation of 1."""
-    noise = ndimage.gaussian_filter(rng.standard_normal(shape), max(sigma, 0.5))
+    noise = blurred(rng.standard_normal(shape), max(sigma, 0.5))
     return noise / (noise.std() or 1.0)
 
 

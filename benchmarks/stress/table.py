@@ -52,7 +52,9 @@ def choose_images(folder: Path, count: int) -> List[BenchmarkImage]:
         rows = list(csv.DictReader(stream))
     trained = {row["id"] for row in rows if row["split"] == "train"}
     known = [truth for truth in labeled_images(folder, "val", "fluorescence") if truth.id not in trained]
-    by_density = sorted((truth for truth in known if truth.labels.any()), key=lambda truth: (-truth.labels.max(), truth.id))
+    by_density = sorted(
+        (truth for truth in known if truth.labels.any()), key=lambda truth: (-truth.labels.max(), truth.id)
+    )
     places = np.unique(np.linspace(0, len(by_density) - 1, min(count, len(by_density))).round().astype(int))
     return [by_density[place] for place in places]
 
