@@ -14,7 +14,7 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Sequence
+from typing import Callable, Iterator, Sequence
 
 # Each job is a process that takes one core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,7 +22,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from benchmarks.markdown import header, row
 from benchmarks.stress.pictures import draw_row
 from benchmarks.stress.rows import ROWS
-from benchmarks.stress.table import CSV_HEADER, PRIMARY, PRIMARY_TUNED, cells, choose_images, csv_rows, score_row
+from benchmarks.stress.table import (
+    CSV_HEADER,
+    PRIMARY,
+    PRIMARY_TUNED,
+    RowScores,
+    cells,
+    choose_images,
+    csv_rows,
+    score_row,
+)
 from cpunet.model.find import DEFAULT_MODEL, find_model, list_models
 from cpunet.onnx_reader.metadata import read_card, sha256
 
@@ -35,13 +44,20 @@ def default_models() -> Sequence[str]:
     return sorted(names, key=lambda name: name != DEFAULT_MODEL)
 
 
+def in_parallel(score: Callable[[str], RowScores], rows: Sequence[str], jobs: int) -> Iterator[RowScores]:
+    """Score rows in so many processes, or in this one, and yield them in order."""
+    if jobs == 1:
+        yield from map(score, rows)
+        return
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(score, rows)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="benchmarks.stress", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="bbbc039: images/ labels/ index.csv")
-    parser.add_argument(
-        "--images", type=int, default=IMAGES, help=f"validation images, from dense to sparse ({IMAGES})"
-    )
+    parser.add_argument("--images", type=int, default=IMAGES, help=f"so many, from dense to sparse ({IMAGES})")
     parser.add_argument("--models", nargs="*", metavar="NAME|FILE", help="all that are found but phase_cells")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW", help="; ".join(ROWS))
     parser.add_argument("--without-primary", action="store_true", help="leave IdentifyPrimaryObjects out, to save time")
@@ -63,12 +79,11 @@ def main(arguments: Sequence[str]) -> int:
     score = functools.partial(score_row, images=images, models=models, with_primary=not options.without_primary)
     if options.pictures:
         options.pictures.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
-        for scored in pool.map(score, options.rows):
-            print(row(cells(scored)), flush=True)
-            lines += csv_rows(scored)
-            if options.pictures:
-                draw_row(scored, options.pictures)
+    for scored in in_parallel(score, options.rows, options.jobs):
+        print(row(cells(scored)), flush=True)
+        lines += csv_rows(scored)
+        if options.pictures:
+            draw_row(scored, options.pictures)
     if options.csv:
         with options.csv.open("w", newline="", encoding="utf-8") as stream:
             csv.writer(stream).writerows([CSV_HEADER, *lines])

@@ -1,7 +1,7 @@
 """IdentifyPrimaryObjects as a patient user tunes it: the best of a grid of 24 settings, chosen anew for each row.
 
-Three diameter ranges, as multiples of the typical diameter of the row's nuclei (the truth gives it); four ways to find a
-threshold; two ways to separate touching objects. They are chosen on the very images that are scored, which favors
+Three diameter ranges, as multiples of the typical diameter of the row's nuclei (the truth gives it); four ways to find
+a threshold; two ways to separate touching objects. They are chosen on the very images that are scored, which favors
 IdentifyPrimaryObjects.
 """
 
@@ -16,8 +16,8 @@ RANGES = ((0.35, 1.4), (0.55, 2.9), (0.7, 2.0))
 THRESHOLDS = ("Minimum Cross-Entropy", "Otsu, middle class too", "Robust Background", "Otsu, adaptive")
 DECLUMPING = ("Intensity", "Shape")
 WINDOW_DIAMETERS = 5
-# All settings are tried on as many images as hold so many pixels, at least one, from the first to the last, and the best
-# few of them on all images.
+# All settings are tried on as many images as hold so many pixels (at least one; from the dense to the sparse ones), and
+# the best few of them on all images.
 PIXELS_TO_TRY, BEST_TO_TRY = 1_200_000, 3
 
 

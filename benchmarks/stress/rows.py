@@ -2,7 +2,7 @@
 
 import zlib
 from functools import partial
-from typing import Callable, Dict, Tuple
+from typing import Callable, Dict, Sequence, Tuple
 
 import numpy as np
 
@@ -48,13 +48,14 @@ ROWS: Dict[str, Tuple[Degradation, ...]] = {
 }
 
 
-def degraded(truth: BenchmarkImage, row: str) -> BenchmarkImage:
-    """Do to an image what a row says. The same image and row always give the same result.
+def degraded(truth: BenchmarkImage, row: str, steps: Sequence[Degradation]) -> BenchmarkImage:
+    """Do to an image the steps of a row. The names of the image and of the row alone decide what is drawn at random.
 
-    The labels of the result, int32, run from 1 without gaps. Its image is uint16 of 12 bits, or uint8.
+    The result is the same every time. Its labels, int32, run from 1 without gaps if those of the image do. Its image is
+    uint16 of 12 bits, or uint8.
     """
     rng = np.random.default_rng(zlib.crc32(f"{row}/{truth.id}".encode()))
     image, labels = truth.image, truth.labels
-    for step in ROWS[row]:
+    for step in steps:
         image, labels = step(image, labels, rng)
     return BenchmarkImage(truth.id, image, labels)

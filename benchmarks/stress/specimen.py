@@ -57,7 +57,7 @@ def dead_cells(image: np.ndarray, labels: np.ndarray, rng: np.random.Generator) 
 
 
 def cytoplasmic_haze(image: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Field:
-    """Stain the cytoplasm: around each nucleus a cell of its own size and brightness, mottled, brighter near the nucleus.
+    """Stain the cytoplasm: each nucleus gets a mottled cell of its own size and brightness, brighter near the nucleus.
 
     It adds 0.15 to 0.8 of the nuclei's contrast, so that it is as bright in some cells as the nucleus in others.
     """

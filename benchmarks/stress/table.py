@@ -2,12 +2,12 @@
 
 import csv
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Sequence
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 from benchmarks.labeled_images import BenchmarkImage, labeled_images
-from benchmarks.stress.rows import degraded
+from benchmarks.stress.rows import ROWS, degraded
 from cpunet.model.find import find_model
 from cpunet.model.session import load_model
 from cpunet.scores import SetScores, pool_scores, score_image
@@ -52,25 +52,27 @@ def choose_images(folder: Path, count: int) -> List[BenchmarkImage]:
         rows = list(csv.DictReader(stream))
     trained = {row["id"] for row in rows if row["split"] == "train"}
     known = [truth for truth in labeled_images(folder, "val", "fluorescence") if truth.id not in trained]
-    by_density = sorted(
-        (truth for truth in known if truth.labels.any()), key=lambda truth: (-truth.labels.max(), truth.id)
-    )
+    some = [truth for truth in known if truth.labels.any()]
+    by_density = sorted(some, key=lambda truth: (-truth.labels.max(), truth.id))
     places = np.unique(np.linspace(0, len(by_density) - 1, min(count, len(by_density))).round().astype(int))
     return [by_density[place] for place in places]
 
 
-def score_row(
-    row: str, images: Sequence[BenchmarkImage], models: Sequence[str], with_primary: bool, threads: int = 1
-) -> RowScores:
+def score_model(name: str, truths: Sequence[BenchmarkImage]) -> Tuple[SetScores, List[np.ndarray]]:
+    """Score a model, by name or path, with its default settings on one core; also return what it found."""
+    model = load_model(find_model(name), device="cpu", threads=1)
+    found = [segment_image(truth.image, model).labels for truth in truths]
+    return pool_scores([score_image(truth.labels, each) for truth, each in zip(truths, found)]), found
+
+
+def score_row(row: str, images: Sequence[BenchmarkImage], models: Sequence[str], with_primary: bool) -> RowScores:
     """Degrade images as a row says, and score models, by name or path, and IdentifyPrimaryObjects on them."""
-    truths = [degraded(image, row) for image in images]
+    truths = [degraded(image, row, ROWS[row]) for image in images]
     diameter_px = float(np.median([typical_diameter(truth.labels) for truth in truths]))
     scores: Dict[str, SetScores] = {}
     found = np.zeros_like(truths[0].labels)
     for name in models:
-        model = load_model(find_model(name), device="cpu", threads=threads)
-        labels = [segment_image(truth.image, model).labels for truth in truths]
-        scores[name] = pool_scores([score_image(truth.labels, each) for truth, each in zip(truths, labels)])
+        scores[name], labels = score_model(name, truths)
         if name == models[0]:
             found = labels[0]
     setting = ""
