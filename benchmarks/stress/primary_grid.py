@@ -40,8 +40,8 @@ def grid(diameter_px: float) -> List[PrimarySetting]:
     return [PrimarySetting(*each, *rest) for each in ranges for rest in itertools.product(THRESHOLDS, DECLUMPING)]
 
 
-def module_with(setting: PrimarySetting, diameter_px: float) -> Any:
-    """Return IdentifyPrimaryObjects with a setting; it discards nothing."""
+def module_with(setting: PrimarySetting, window_px: int) -> Any:
+    """Return IdentifyPrimaryObjects with a setting and a window for the adaptive threshold; it discards nothing."""
     from cellprofiler.modules import identifyprimaryobjects as primary
     from cellprofiler.modules import threshold
 
@@ -55,7 +55,7 @@ def module_with(setting: PrimarySetting, diameter_px: float) -> Any:
     (found.local_operation if adaptive else found.global_operation).value = name
     found.two_class_otsu.value = threshold.O_TWO_CLASS if adaptive else threshold.O_THREE_CLASS
     found.assign_middle_to_foreground.value = threshold.O_FOREGROUND
-    found.adaptive_window_size.value = max(3, round(WINDOW_DIAMETERS * diameter_px))
+    found.adaptive_window_size.value = window_px
     shape = setting.declumping == "Shape"
     module.unclump_method.value = primary.UN_SHAPE if shape else primary.UN_INTENSITY
     module.watershed_method.value = primary.WA_SHAPE if shape else primary.WA_INTENSITY
@@ -72,9 +72,12 @@ def tune(truths: Sequence[BenchmarkImage], diameter_px: float) -> Tuple[PrimaryS
     """Find the best setting for images, by mean F1, and its scores on all of them."""
     count = min(len(truths), max(1, PIXELS_TO_TRY // truths[0].image.size))
     few = [truths[int((place + 0.5) * len(truths) / count)] for place in range(count)]
-    tried = {setting: score_module(module_with(setting, diameter_px), few) for setting in grid(diameter_px)}
+    # CellProfiler refuses a window of more than half an image.
+    half = min(min(truth.image.shape) // 2 for truth in truths)
+    window_px = min(half, max(3, round(WINDOW_DIAMETERS * diameter_px)))
+    tried = {setting: score_module(module_with(setting, window_px), few) for setting in grid(diameter_px)}
     best = sorted(tried, key=lambda setting: -tried[setting].mean_f1)[:BEST_TO_TRY]
     if len(few) < len(truths):
-        tried = {setting: score_module(module_with(setting, diameter_px), truths) for setting in best}
+        tried = {setting: score_module(module_with(setting, window_px), truths) for setting in best}
     chosen = max(best, key=lambda setting: tried[setting].mean_f1)
     return chosen, tried[chosen]
