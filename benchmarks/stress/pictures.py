@@ -6,6 +6,7 @@ import numpy as np
 import PIL.Image
 
 from benchmarks.stress.table import RowScores
+from benchmarks.stress.windows import window_of_nuclei
 from cpunet.files.images import written_beside
 from cpunet.files.overlay import draw_outlines, gray_picture
 
@@ -21,11 +22,7 @@ def draw_row(scored: RowScores, folder: Path) -> Path:
     image.
     """
     labels = scored.drawn.labels
-    middle = np.argwhere(labels > 0).mean(axis=0)
-    window = tuple(
-        slice(max(0, min(int(at) - LARGEST_PX // 2, size - LARGEST_PX)), None) for at, size in zip(middle, labels.shape)
-    )
-    window = tuple(slice(part.start, part.start + LARGEST_PX) for part in window)
+    window = window_of_nuclei(labels, (LARGEST_PX, LARGEST_PX))
     gray = gray_picture(scored.drawn.image)[window]
     outlined = [draw_outlines(gray, labels[window], TRUTH), draw_outlines(gray, scored.found[window], PREDICTION)]
     path = folder / f"{scored.row.replace(', ', '-').replace(' ', '_')}.png"

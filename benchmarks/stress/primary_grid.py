@@ -1,7 +1,7 @@
 """IdentifyPrimaryObjects as a patient user tunes it: the best of a grid of 24 settings, chosen anew for each row.
 
 Three diameter ranges, as multiples of the typical diameter of the row's nuclei (the truth gives it); four ways to find
-a threshold; two ways to separate touching objects. They are chosen on the very images that are scored, which favors
+a threshold; two ways to separate touching objects. They are chosen on images that are also scored, which favors
 IdentifyPrimaryObjects.
 """
 
@@ -10,15 +10,17 @@ from typing import Any, List, NamedTuple, Sequence, Tuple
 
 from benchmarks.labeled_images import BenchmarkImage, zero_to_one
 from benchmarks.run_module import primary_objects, run_analysis
+from benchmarks.stress.windows import window_of_nuclei
 from cpunet.scores import SetScores, pool_scores, score_image
 
 RANGES = ((0.35, 1.4), (0.55, 2.9), (0.7, 2.0))
 THRESHOLDS = ("Minimum Cross-Entropy", "Otsu, middle class too", "Robust Background", "Otsu, adaptive")
 DECLUMPING = ("Intensity", "Shape")
 WINDOW_DIAMETERS = 5
-# All settings are tried on as many images as hold so many pixels (at least one; from the dense to the sparse ones), and
-# the best few of them on all images.
-PIXELS_TO_TRY, BEST_TO_TRY = 1_200_000, 3
+# As a user does, all settings are tried on a few images, dense and sparse: as many as hold so many pixels, at least two,
+# and of large ones a window of this size. The best ones, three unless the images are large, are then run on all images.
+PIXELS_TO_TRY, WINDOW_TO_TRY = 1_200_000, (800, 1000)
+BEST_TO_RUN, PIXELS_TO_RUN = 3, 13_000_000
 
 
 class PrimarySetting(NamedTuple):
@@ -68,16 +70,23 @@ def score_module(module: Any, truths: Sequence[BenchmarkImage]) -> SetScores:
     return pool_scores([score_image(truth.labels, run.labels) for truth, run in zip(truths, runs)])
 
 
+def images_to_try(truths: Sequence[BenchmarkImage]) -> List[BenchmarkImage]:
+    """Return a few of the images, evenly chosen, and of each as much as `WINDOW_TO_TRY` holds."""
+    windows = [window_of_nuclei(truth.labels, WINDOW_TO_TRY) for truth in truths]
+    cut = [truth._replace(image=truth.image[at], labels=truth.labels[at]) for truth, at in zip(truths, windows)]
+    count = min(len(cut), max(2, PIXELS_TO_TRY // cut[0].image.size))
+    return [cut[int((place + 0.5) * len(cut) / count)] for place in range(count)]
+
+
 def tune(truths: Sequence[BenchmarkImage], diameter_px: float) -> Tuple[PrimarySetting, SetScores]:
     """Find the best setting for images, by mean F1, and its scores on all of them."""
-    count = min(len(truths), max(1, PIXELS_TO_TRY // truths[0].image.size))
-    few = [truths[int((place + 0.5) * len(truths) / count)] for place in range(count)]
+    few = images_to_try(truths)
     # CellProfiler refuses a window of more than half an image.
-    half = min(min(truth.image.shape) // 2 for truth in truths)
+    half = min(min(truth.image.shape) // 2 for truth in few)
     window_px = min(half, max(3, round(WINDOW_DIAMETERS * diameter_px)))
     tried = {setting: score_module(module_with(setting, window_px), few) for setting in grid(diameter_px)}
-    best = sorted(tried, key=lambda setting: -tried[setting].mean_f1)[:BEST_TO_TRY]
-    if len(few) < len(truths):
-        tried = {setting: score_module(module_with(setting, window_px), truths) for setting in best}
-    chosen = max(best, key=lambda setting: tried[setting].mean_f1)
-    return chosen, tried[chosen]
+    count = min(BEST_TO_RUN, max(1, PIXELS_TO_RUN // sum(truth.image.size for truth in truths)))
+    best = sorted(tried, key=lambda setting: -tried[setting].mean_f1)[:count]
+    scores = {setting: score_module(module_with(setting, window_px), truths) for setting in best}
+    chosen = max(best, key=lambda setting: scores[setting].mean_f1)
+    return chosen, scores[chosen]
