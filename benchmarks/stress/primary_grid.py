@@ -17,8 +17,8 @@ RANGES = ((0.35, 1.4), (0.55, 2.9), (0.7, 2.0))
 THRESHOLDS = ("Minimum Cross-Entropy", "Otsu, middle class too", "Robust Background", "Otsu, adaptive")
 DECLUMPING = ("Intensity", "Shape")
 WINDOW_DIAMETERS = 5
-# As a user does, all settings are tried on a few images, dense and sparse: as many as hold so many pixels, at least two,
-# and of large ones a window of this size. The best ones, three unless the images are large, are then run on all images.
+# All settings are tried on a few images, dense and sparse: as many as hold so many pixels (at least two),
+# and of large ones a window of this size. The best ones, three unless the images are large, are run on all images.
 PIXELS_TO_TRY, WINDOW_TO_TRY = 1_200_000, (800, 1000)
 BEST_TO_RUN, PIXELS_TO_RUN = 3, 13_000_000
 
