@@ -3,7 +3,7 @@
 PYTHONPATH=plugins .venv/cellprofiler/bin/python -m benchmarks.stress --data data/bbbc039 --pictures stress-pictures
 
 Each cell: mean F1, F1 at 0.7, F1 at 0.9. All settings are the defaults, except for *IdentifyPrimaryObjects, tuned*: the
-best of 24 settings for the row (benchmarks/stress/primary_grid.py). The table is the same whenever it is made.
+best of 30 settings for the row (benchmarks/stress/primary_grid.py). The table is the same whenever it is made.
 """
 
 import argparse

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.stress import primary_grid
 from benchmarks.stress.__main__ import default_models, main
-from benchmarks.stress.primary_grid import PrimarySetting, grid, images_to_try, module_with, tune
+from benchmarks.stress.primary_grid import THRESHOLDS, PrimarySetting, grid, images_to_try, module_with, tune
 from benchmarks.stress.table import choose_images
 from cpunet.scores import pool_scores, score_image
 from tests.synthetic_data_set import write_data_set
@@ -56,30 +56,34 @@ def test_two_runs_print_the_same(tmp_path, tiny_model, capsys):
     assert printed[0] == printed[1]
 
 
-def test_the_grid_has_24_settings_that_grow_with_the_nuclei():
+def test_the_grid_has_30_settings_that_grow_with_the_nuclei():
     small, large = grid(10), grid(100)
-    assert len(set(small)) == len(set(large)) == 24
+    assert len(set(small)) == len(set(large)) == 30
     assert {(each.diameter_low_px, each.diameter_high_px) for each in large} == {(35, 140), (55, 290), (70, 200)}
     assert {(each.diameter_low_px, each.diameter_high_px) for each in small} == {(4, 14), (6, 29), (7, 20)}
 
 
 @pytest.mark.parametrize(
-    ("threshold", "scope", "operation"),
+    ("threshold", "scope", "operation", "classes", "middle"),
     [
-        ("Minimum Cross-Entropy", "Global", "Minimum Cross-Entropy"),
-        ("Otsu, middle class too", "Global", "Otsu"),
-        ("Robust Background", "Global", "Robust Background"),
-        ("Otsu, adaptive", "Adaptive", "Otsu"),
+        ("Minimum Cross-Entropy", "Global", "Minimum Cross-Entropy", None, None),
+        ("Minimum Cross-Entropy, adaptive", "Adaptive", "Minimum Cross-Entropy", None, None),
+        ("Otsu, adaptive", "Adaptive", "Otsu", "Two classes", None),
+        ("Otsu, three classes, middle is foreground, adaptive", "Adaptive", "Otsu", "Three classes", "Foreground"),
+        ("Otsu, three classes, middle is background", "Global", "Otsu", "Three classes", "Background"),
     ],
 )
-def test_a_setting_reaches_the_module(threshold, scope, operation):
+def test_a_setting_reaches_the_module(threshold, scope, operation, classes, middle):
+    assert threshold in THRESHOLDS
     module = module_with(PrimarySetting(9, 40, threshold, "Shape"), 100)
     assert module.size_range.value == (9, 40)
-    assert module.threshold.threshold_scope.value == scope
-    used = module.threshold.local_operation if scope == "Adaptive" else module.threshold.global_operation
-    assert used.value == operation
+    chosen = module.threshold
+    assert chosen.threshold_scope.value == scope
+    assert (chosen.local_operation if scope == "Adaptive" else chosen.global_operation).value == operation
+    assert classes in (None, chosen.two_class_otsu.value)
+    assert middle in (None, chosen.assign_middle_to_foreground.value)
     assert module.unclump_method.value == module.watershed_method.value == "Shape"
-    assert module.threshold.adaptive_window_size.value == 100
+    assert chosen.adaptive_window_size.value == 100
 
 
 def test_tuning_finds_the_setting_that_suits_the_images(monkeypatch, nuclei):
