@@ -8,6 +8,7 @@ if find_spec("cellprofiler_core") is None:
         "gallery",
         "generalization/test_primary.py",
         "generalization/test_table.py",
+        "stress",
         "test_memory_flat.py",
         "test_pipeline_text.py",
     ]

@@ -1,0 +1,1 @@
+"""What real microscopes do to images of nuclei, and what it costs each method."""
