@@ -58,7 +58,8 @@ def export_model(
     1. Fold batch normalization into the convolutions.
     2. Measure the halo, or keep the card of another file.
     3. Trace the network to ONNX bytes.
-    4. With data: tune the thresholds with the torch network, and score the traced bytes with onnxruntime.
+    4. With data: tune the thresholds with the torch network if the configuration gives none. Score the traced bytes
+       with onnxruntime.
     5. Add the card and a stored test to the bytes.
     6. Verify them beside their place, and rename.
     """
@@ -101,13 +102,14 @@ def halo_of(exact: torch.nn.Module, trained: TrainedNetwork) -> int:
 
 
 def tuned_and_scored(trained: TrainedNetwork, traced: bytes, card: ModelCard, data: Path) -> ModelCard:
-    """Tune the thresholds on validation images with torch, and score the traced network with them."""
+    """Tune the thresholds on validation images with torch, unless they are given, and score the traced network."""
     sets = image_sets(trained, data, "val")
-    print(f"tuning thresholds on {sum(len(each.rows) for each in sets)} validation images")
-    model = TorchModel(trained.network, trained.config.targets.activation, card)
-    tuned = tune_postprocessing(model, [each.rows for each in sets], [each.diameter_px for each in sets])
-    print(f"    {tuned}")
-    card = replace(card, postprocessing=tuned)
+    if trained.config.decoding is None:
+        print(f"tuning thresholds on {sum(len(each.rows) for each in sets)} validation images")
+        model = TorchModel(trained.network, trained.config.targets.activation, card)
+        tuned = tune_postprocessing(model, [each.rows for each in sets], [each.diameter_px for each in sets])
+        print(f"    {tuned}")
+        card = replace(card, postprocessing=tuned)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / MODEL_FILE
         draft.write_bytes(traced)

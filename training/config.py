@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from cpunet.errors import ConfigError
-from cpunet.model.card import Normalization
+from cpunet.model.card import Normalization, Postprocessing
 from cpunet.plain_content import dataclass_from
 from cpunet.training.network.losses import Loss
 from cpunet.training.network.unet import Architecture
@@ -112,6 +112,9 @@ class TrainingConfig:
         must have the channels and targets of this run.
     teacher_share : float
         0 to 1: the part of the teachers in what is learned; the rest are the labels.
+    decoding : Postprocessing, optional
+        How probabilities become objects, where it was found on sets that the run leaves out. Without it `cpunet export`
+        tunes it on the validation images of the run's own sets.
     seed : int
     """
 
@@ -150,6 +153,7 @@ class TrainingConfig:
     average_decay: float = 0.0
     teachers: tuple[str, ...] = ()
     teacher_share: float = 0.5
+    decoding: Postprocessing | None = None
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -256,10 +260,10 @@ def read_config(path: Path) -> TrainingConfig:
 
 
 def without_description(config: TrainingConfig) -> TrainingConfig:
-    """Return a configuration with only the fields that determine the weights: no description, no workers."""
+    """Return a configuration with only what determines the weights: no description, no workers, no decoding."""
     empty = dict.fromkeys(("name", "version", "description", "licence", "citation", "modality"), "")
     data = tuple(replace(source, licence="", source="") for source in config.data)
-    return replace(config, **empty, authors=(), workers=0, data=data)
+    return replace(config, **empty, authors=(), workers=0, decoding=None, data=data)
 
 
 def config_to_dict(config: TrainingConfig) -> dict[str, Any]:

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpunet.errors import DataError
+from cpunet.steps.diameter import typical_diameter
 from cpunet.training.config import TrainingConfig, source_names
 from cpunet.training.data.labeled_images import IndexRow, object_diameters
 from cpunet.training.patches.patch import Patch
 
 # How far objects may be from the trained diameter before the image is rescaled: see `known_diameters`.
-LARGEST_RATIO_BELOW, LARGEST_RATIO_ABOVE = 1.8, 2.0
+LARGEST_RATIO_BELOW, LARGEST_RATIO_ABOVE = 1.8, 1.5
 
 
 def data_sum(rows: Sequence[IndexRow]) -> str:
@@ -58,9 +59,8 @@ def known_diameters(facts: Mapping[str, Any]) -> dict[str, float]:
     -------
     dict of str to float
         ``diameter_px``, ``diameter_low_px`` and ``diameter_high_px``, pixels. The range is narrower than what training
-        saw: on the validation images of nuclei_fluorescence, objects of half the trained diameter are separated better
-        if the image is enlarged, and those of twice the diameter have better outlines if it is shrunk, although both
-        were trained on (docs/models.md).
+        saw: in images of laboratories that a model was not trained on, much smaller and much larger objects are found
+        better if the image is rescaled, although their sizes were trained on (docs/models.md).
     """
     middle = facts["diameter_px"]
     return {
@@ -90,9 +90,9 @@ def training_facts(
     -------
     dict
         ``data``: for each source its images, objects, SHA-256 and ``image_diameter_px``. ``diameter_px``: median
-        over the images of their median object diameter, each source counted by its share; ``diameter_low_px`` and
-        ``diameter_high_px``: the 5th and 95th percentile of the same, widened by the zoom of the
-        augmentation. Only sizes within these were ever seen.
+        over the images of their typical diameter, as the runtime measures it, each source counted by its share;
+        ``diameter_low_px`` and ``diameter_high_px``: the 5th and 95th percentile of the same, widened by the zoom of
+        the augmentation. Only sizes within these were ever seen.
     """
     data, medians, weights = [], [], []
     names = source_names(config.data)
@@ -100,7 +100,7 @@ def training_facts(
         names, config.data, rows, sources, image_diameters, strict=True
     ):
         diameters = [object_diameters(patch.labels) for patch in patches]
-        found = [float(np.median(values)) for values in diameters if len(values)]
+        found = [typical_diameter(patch.labels) for patch in patches if patch.labels.any()]
         medians += found
         weights += [source.share / len(found)] * len(found)
         data.append(

@@ -84,7 +84,7 @@ def _checked(kind: Any, value: object, error: Type[CpunetError], owner: str, dot
     if is_dataclass(kind):
         return dataclass_from(kind, value, error, owner, dotted)  # type: ignore[arg-type]
     origin, inside = get_origin(kind) or kind, get_args(kind)
-    if origin is Union:  # Optional
+    if origin is Union or type(None) in inside:  # Optional[...] or ... | None
         return None if value is None else _checked(inside[0], value, error, owner, dotted)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):

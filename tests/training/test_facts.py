@@ -88,9 +88,9 @@ def test_the_sum_of_a_set_knows_names_and_bytes_but_no_order(tmp_path):
 @pytest.mark.parametrize(
     ("seen", "known"),
     [
-        ((30.0, 8.0, 100.0), (30.0, 16.7, 60.0)),  # no farther than 30 / 1.8 and 30 * 2
+        ((30.0, 8.0, 100.0), (30.0, 16.7, 45.0)),  # no farther than 30 / 1.8 and 30 * 1.5
         ((30.0, 25.0, 40.0), (30.0, 25.0, 40.0)),  # nor than what was seen
-        ((30.0, 25.0, 70.0), (30.0, 25.0, 60.0)),
+        ((30.0, 25.0, 70.0), (30.0, 25.0, 45.0)),
     ],
 )
 def test_known_diameters_lie_within_what_was_seen_and_near_the_middle(seen, known):

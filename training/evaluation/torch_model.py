@@ -68,7 +68,7 @@ def card_for_training(config: TrainingConfig) -> ModelCard:
             modality=config.modality,
         ),
         output=OutputCard(roles=config.targets.roles, halo=HALO_BEFORE_EXPORT),
-        postprocessing=config.targets.decoding,
+        postprocessing=config.decoding or config.targets.decoding,
     )
 
 
