@@ -7,6 +7,7 @@ import pytest
 from identifyobjectsunet import IdentifyObjectsUNet
 from skimage.io import imread
 
+from cpunet.plugin import progress
 from tests.plugin.saved_pipelines import choices, label_fly, load, pipeline_text, reference_path, values
 
 
@@ -43,6 +44,19 @@ def test_a_pipeline_saved_by_revision_1_loads(pipelines):
     assert module.advanced_settings.foreground_threshold.value == 0.42
     assert [module.advanced_settings.declump_method.value, module.advanced_settings.device.value] == ["None", "CPU"]
     assert [module.probability_settings.save.value, module.probability_settings.name.value] == [True, "KerneP"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("nuclei_fluorescence", True), ("nuclei_generalist", True), ("mine", False)]
+)
+def test_the_log_says_that_a_model_was_trained_anew(pipelines, caplog, name, told):
+    progress._logged.clear()
+    text = (pipelines / "revision_3.cppipe").read_text(encoding="utf-8")
+    load(text.replace("model:nuclei_fluorescence", f"model:{name}"))
+    assert (f"saved with version 1 of the model {name} and now runs version 2" in caplog.text) is told
+    caplog.clear()
+    load((pipelines / "revision_4.cppipe").read_text(encoding="utf-8"))
+    assert "version 1 of the model" not in caplog.text
 
 
 @pytest.mark.parametrize(("before", "after"), [("Automatic", "By the diameter range"), ("Off", "Off")])

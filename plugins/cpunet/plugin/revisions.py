@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import List, Sequence, Tuple
 
 from cpunet.plugin.advanced_settings import DECLUMP_NONE, DECLUMP_PROBABILITY, OUTLINES_BY_MODEL
+from cpunet.plugin.progress import warn_once
 
 # Places among the settings of a saved pipeline.
+MODEL_INDEX = 2
 RESCALE_INDEX, DECLUMP_INDEX, OUTLINES_INDEX, PROBABILITIES_INDEX = 8, 12, 31, 37
 # The settings that revision 3 added, with the values that give what revision 2 did.
 ADDED_BY_REVISION_3 = (
@@ -22,6 +24,8 @@ ADDED_BY_REVISION_3 = (
 )
 # The settings that revision 4 inserted, with the values that give what revision 3 did.
 ADDED_BY_REVISION_4 = (OUTLINES_BY_MODEL, "0.5")
+# The models that were trained anew when revision 4 came.
+TRAINED_ANEW = ("nuclei_fluorescence", "nuclei_generalist")
 
 
 def upgrade(setting_values: Sequence[str], revision: int) -> Tuple[List[str], int]:
@@ -40,4 +44,11 @@ def upgrade(setting_values: Sequence[str], revision: int) -> Tuple[List[str], in
     if revision == 3:
         setting_values[OUTLINES_INDEX:OUTLINES_INDEX] = ADDED_BY_REVISION_4
         revision = 4
+        name = setting_values[MODEL_INDEX]
+        if name in TRAINED_ANEW:
+            warn_once(
+                f"This pipeline was saved with version 1 of the model {name} and now runs version 2, which finds other "
+                "objects. To repeat a measurement of version 1, choose 'A model file of your own' and the file of "
+                f"version 1, models/{name}/model.onnx in cpunet before this change."
+            )
     return setting_values, revision
