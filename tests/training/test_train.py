@@ -7,12 +7,14 @@ import time
 from dataclasses import replace
 from types import SimpleNamespace
 
+import lightning
 import numpy as np
 import pytest
 import torch
 import yaml
 from skimage.io import imsave
 
+import cpunet.training.train
 from cpunet.__main__ import main
 from cpunet.errors import ConfigError
 from cpunet.scores import pool_scores
@@ -186,6 +188,40 @@ def test_a_run_killed_after_its_last_step_only_writes_its_weights(data_root, tmp
     weights.unlink()
     again = weights_of(train(config, data_root, tmp_path))
     assert all(torch.equal(before[name], again[name]) for name in before)
+
+
+def test_the_kept_weights_are_an_average_over_the_steps(data_root, tmp_path, small_config):
+    steps = replace(small_config, steps=3, validate_every=3, schedule="constant")
+    last = weights_of(train(steps, data_root, tmp_path / "last"))
+    average = weights_of(train(replace(steps, average_decay=0.75), data_root, tmp_path / "average"))
+    assert any(not torch.equal(last[name], average[name]) for name in last)
+    checkpoint = weights_of(tmp_path / "average" / "last.ckpt")
+    for name, value in average.items():
+        torch.testing.assert_close(checkpoint[name], value)
+
+
+def test_a_resumed_average_is_that_of_an_undisturbed_run(data_root, tmp_path, small_config):
+    config = replace(small_config, steps=8, validate_every=4, average_decay=0.5)
+    undisturbed = weights_of(train(config, data_root, tmp_path / "undisturbed"))
+    # The state after four of eight steps, as a kill would leave it.
+    saved = {}
+
+    class Keep(lightning.Callback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            if trainer.global_step == 4:
+                saved["checkpoint"] = (tmp_path / "kept" / "last.ckpt").read_bytes()
+
+    build = cpunet.training.train.build_trainer
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            cpunet.training.train, "build_trainer", lambda c, folder, callbacks: build(c, folder, [*callbacks, Keep()])
+        )
+        train(config, data_root, tmp_path / "kept")
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / "last.ckpt").write_bytes(saved["checkpoint"])
+    resumed = weights_of(train(config, data_root, tmp_path / "killed"))
+    for name, expected in undisturbed.items():
+        torch.testing.assert_close(resumed[name], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_two_processes_take_the_steps_of_one(data_root, tmp_path, small_yaml, small_config):
