@@ -5,8 +5,8 @@
 #
 # PACKED   the file that benchmarks.gpu_visit.pack wrote
 # OUTPUT   a folder; gets NAME.safetensors of each run (renewed each minute), logs.tar and gpu_runtime.md
-# WAVE     names of configurations that train side by side: models/NAME/train.yaml, benchmarks/generalization/NAME.yaml
-#          or runs/visit/NAME.yaml. The next wave begins when they are done, and has them as teachers by their names.
+# WAVE     names of configurations that train side by side: NAME.yaml in benchmarks/gpu_visit, benchmarks/generalization
+#          or runs/visit, or models/NAME/train.yaml. The next wave begins when they are done, and has them as teachers by their names.
 #
 # Environment:
 #   WHEELS     a folder of wheels that this machine lacks (default: .whl)
@@ -18,9 +18,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 packed=$1 output=$2
 shift 2
-# The large model teaches the small one. An H100 with 16 cores trains 14 steps of 16 patches a second in each of three
+# An H100 with 16 cores trains 14 steps of 16 patches a second in each of three
 # runs, and is never busy: preparing patches takes all cores.
-[ $# -gt 0 ] || set -- "nuclei_fluorescence_large nuclei_generalist" "nuclei_fluorescence"
+[ $# -gt 0 ] || set -- "nuclei_fluorescence_large nuclei_generalist" "without_mnfinder_and_aitslab"
 python=${PYTHON:-python3} wheels=${WHEELS:-.whl} limit=${LIMIT_S:-480}
 began=$SECONDS
 work=runs/visit
@@ -37,7 +37,7 @@ export PYTHONPATH=$site:$PWD PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1 PYTHONWARNINGS
 echo "set up after $((SECONDS - began)) s"
 
 configuration() {
-    for file in "models/$1/train.yaml" "benchmarks/generalization/$1.yaml" "$work/$1.yaml"; do
+    for file in benchmarks/gpu_visit/"$1".yaml benchmarks/generalization/"$1".yaml "$work/$1.yaml" "models/$1/train.yaml"; do
         if [ -f "$file" ]; then echo "$file" && return; fi
     done
     echo "there is no configuration for $1" >&2
