@@ -44,6 +44,8 @@ The network that finds the objects.
    similar), bright on a dark background.
 -  *nuclei_fluorescence_int8:* the same model in 8-bit integers. It is as accurate, and faster on CPUs that have
    VNNI instructions.
+-  *nuclei_fluorescence_1:* the default of earlier pipelines, at twice the cost. It is better on images like those of
+   BBBC039 and the Data Science Bowl 2018, and worse on images of laboratories that it was not trained on.
 -  *nuclei_generalist:* nuclei in fluorescence, in unstained bright field, and in stained
    tissue. It takes grayscale and color images. For fluorescence, *{DEFAULT_MODEL}* is better.
 -  *phase_cells:* whole adherent cells in phase contrast, without a stain.

@@ -24,8 +24,8 @@ ADDED_BY_REVISION_3 = (
 )
 # The settings that revision 4 inserted, with the values that give what revision 3 did.
 ADDED_BY_REVISION_4 = (OUTLINES_BY_MODEL, "0.5")
-# The models that were trained anew when revision 4 came.
-TRAINED_ANEW = ("nuclei_fluorescence", "nuclei_generalist")
+# The model that was trained anew when revision 4 came, and the name under which the former one is kept.
+TRAINED_ANEW, FORMER = "nuclei_fluorescence", "nuclei_fluorescence_1"
 
 
 def upgrade(setting_values: Sequence[str], revision: int) -> Tuple[List[str], int]:
@@ -44,11 +44,9 @@ def upgrade(setting_values: Sequence[str], revision: int) -> Tuple[List[str], in
     if revision == 3:
         setting_values[OUTLINES_INDEX:OUTLINES_INDEX] = ADDED_BY_REVISION_4
         revision = 4
-        name = setting_values[MODEL_INDEX]
-        if name in TRAINED_ANEW:
+        if setting_values[MODEL_INDEX] == TRAINED_ANEW:
             warn_once(
-                f"This pipeline was saved with version 1 of the model {name} and now runs version 2, which finds other "
-                "objects. To repeat a measurement of version 1, choose 'A model file of your own' and the file of "
-                f"version 1, models/{name}/model.onnx in cpunet before this change."
+                f"This pipeline was saved with version 1 of the model {TRAINED_ANEW} and now runs version 2, which "
+                f"finds other objects. To repeat measurements of version 1, select the model {FORMER}."
             )
     return setting_values, revision
