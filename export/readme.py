@@ -29,7 +29,7 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         f"rescaling; trained at {given.diameter_px:.0f}.",
         f"- **Output:** {', '.join(card.output.roles)}, each 0 to 1. Tiles need a halo of {card.output.halo} pixels "
         "(measured by an impulse).",
-        f"- **Decoding**{' (tuned on validation)' if card.scores else ''}: {decoding(card)}.",
+        f"- **Decoding:** {decoding(card)}.",
         f"- **License of the weights:** {card.licence}. **Authors:** {', '.join(card.authors) or 'not given'}.",
         *([f"- **Fine-tuned from:** {start['name']}, SHA-256 `{start['sha256']}`"] if start else []),
         *([f"- **Cite:** {card.citation}"] if card.citation else []),

@@ -214,6 +214,8 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         check_shape(image, self.x_name.value)
         mask = usable_part(image)
         model, used = self.open_model()
+        if self.advanced.value:
+            self.probability_settings.check_roles(model.card.output.roles)  # a batch has not validated the pipeline
         what = f"IdentifyObjectsUNet, image set {workspace.measurements.image_set_number}"
         logging.info("%s: model %s, SHA-256 %s, on %s", what, used.name, used.sha256, model.provider)
         found = segment_within_memory(

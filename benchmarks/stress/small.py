@@ -35,29 +35,29 @@ class Bounds(NamedTuple):
     f1_at_070: float
 
 
-# With nuclei_fluorescence 1.0.0; behind each row what was measured.
+# With nuclei_fluorescence 2.0.0; behind each row what was measured.
 BOUNDS = {
     "x 1": Bounds(0.97, 0.97),  # 1.000, 1.000
-    "x 0.35": Bounds(0.96, 0.97),  # 0.992, 1.000
-    "x 0.5": Bounds(0.96, 0.97),  # 0.993, 1.000
+    "x 0.35": Bounds(0.93, 0.97),  # 0.961, 1.000
+    "x 0.5": Bounds(0.97, 0.97),  # 1.000, 1.000
     "x 3": Bounds(0.97, 0.97),  # 1.000, 1.000
-    "bright debris": Bounds(0.88, 0.9),  # 0.912, 0.938
-    "dead cells": Bounds(0.93, 0.94),  # 0.967, 0.971
-    "cytoplasmic haze": Bounds(0.93, 0.94),  # 0.968, 0.971
-    "fibers": Bounds(0.91, 0.92),  # 0.943, 0.951
-    "background steps": Bounds(0.8, 0.8),  # 0.837, 0.835
-    "chromocenters": Bounds(0.93, 0.96),  # 0.968, 0.993
-    "chromocenters, x 3": Bounds(0.01, 0.01),  # 0.050, 0.044
-    "low light, 6 electrons": Bounds(0.95, 0.97),  # 0.985, 1.000
-    "out of focus": Bounds(0.61, 0.85),  # 0.642, 0.882
-    "light from one side": Bounds(0.95, 0.97),  # 0.985, 1.000
-    "saturated": Bounds(0.93, 0.97),  # 0.964, 1.000
+    "bright debris": Bounds(0.88, 0.88),  # 0.919, 0.919
+    "dead cells": Bounds(0.94, 0.94),  # 0.971, 0.971
+    "cytoplasmic haze": Bounds(0.96, 0.97),  # 0.998, 1.000
+    "fibers": Bounds(0.93, 0.93),  # 0.963, 0.965
+    "background steps": Bounds(0.89, 0.89),  # 0.930, 0.930
+    "chromocenters": Bounds(0.88, 0.94),  # 0.919, 0.978
+    "chromocenters, x 3": Bounds(0.28, 0.29),  # 0.311, 0.320
+    "low light, 6 electrons": Bounds(0.93, 0.94),  # 0.965, 0.978
+    "out of focus": Bounds(0.45, 0.45),  # 0.486, 0.489
+    "light from one side": Bounds(0.97, 0.97),  # 1.000, 1.000
+    "saturated": Bounds(0.95, 0.97),  # 0.987, 1.000
     "8 bits, 10 gray levels": Bounds(0.97, 0.97),  # 1.000, 1.000
     "JPEG": Bounds(0.97, 0.97),  # 1.000, 1.000
-    "rotated on black": Bounds(0.81, 0.81),  # 0.845, 0.845
-    "padded with black": Bounds(0.79, 0.79),  # 0.829, 0.829
-    SPARSE: Bounds(0.85, 0.97),  # 0.889, 1.000
-    "packed": Bounds(0.38, 0.44),  # 0.411, 0.477
+    "rotated on black": Bounds(0.97, 0.97),  # 1.000, 1.000
+    "padded with black": Bounds(0.97, 0.97),  # 1.000, 1.000
+    SPARSE: Bounds(0.97, 0.97),  # 1.000, 1.000
+    "packed": Bounds(0.51, 0.65),  # 0.545, 0.681
 }
 
 

@@ -28,6 +28,7 @@ RESCALE, BY_RANGE, BY_OBJECTS = (
     {1: "Automatic", 2: "By the diameter range", 3: "By the diameter range"},
     "By the objects in the image",
 )
+MODEL, FORMER = "Select the model", "nuclei_fluorescence_1"
 ADVANCED, RANGE = "Use advanced settings?", "Typical diameter of objects, in pixel units (Min,Max)"
 BY_SIZE, AT_BORDER = "Discard objects outside the diameter range?", "Discard objects touching the border of the image?"
 
@@ -45,7 +46,8 @@ def choices(revision):
     dict of str to dict of str to str
     """
     made = {
-        **({"as saved": {RESCALE: "Off"}} if revision < 3 else {"with all settings": {}}),
+        # The file asks for the probability of the kind distance, which the default model has no more.
+        **({"as saved": {RESCALE: "Off"}} if revision < 3 else {"with all settings": {MODEL: FORMER}}),
         "not advanced": {RESCALE: BY_RANGE[revision], ADVANCED: "No", RANGE: "10,40", BY_SIZE: "No"},
         "by range": {RESCALE: BY_RANGE[revision], ADVANCED: "No", RANGE: "6,12", BY_SIZE: "No", AT_BORDER: "Yes"},
     }

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from cellprofiler_core.setting import ValidationError
 from identifyobjectsunet import IdentifyObjectsUNet
 from skimage.io import imread
 
@@ -20,6 +21,15 @@ def test_a_pipeline_of_an_older_revision_gives_the_objects_that_it_gave(revision
     assert labels.max() == reference.max() > 30
     # To the bit on the processor that wrote the reference; another may round a pixel at an outline elsewhere.
     assert np.count_nonzero(labels != reference) <= 20
+
+
+def test_a_probability_that_the_model_no_longer_computes_is_named():
+    """Revision 3 asked version 1 of the model for the kind distance; version 2 has none."""
+    text = pipeline_text(3, "with all settings").replace("nuclei_fluorescence_1", "nuclei_fluorescence")
+    with pytest.raises(
+        ValidationError, match="computes no probability of the kind 'distance', only foreground, border"
+    ):
+        label_fly(text)
 
 
 def test_the_ways_to_rescale_give_different_objects():
