@@ -11,7 +11,7 @@ cpunet data import --cellprofiler corrected --image-suffix _DNA --labels-suffix 
 cpunet data check data/mine
 
 # 2. Fine-tune the model that made the mistakes.
-cpunet train mine.yaml --plan --data data --sets mine --from nuclei_fluorescence ${1:+--steps "$1"}
+cpunet train mine.yaml --plan --data data --sets mine --from nuclei_fluorescence_1 ${1:+--steps "$1"}
 cpunet train mine.yaml --data data
 
 # 3. Export, and verify the file.
@@ -24,7 +24,7 @@ cp -R models/mine "$CPUNET_MODELS"
 cpunet models
 
 # 5. Run both models on images that neither was trained on; compare the outlines.
-cpunet segment new-images/*.tiff -o results/nuclei_fluorescence --model nuclei_fluorescence
+cpunet segment new-images/*.tiff -o results/nuclei_fluorescence_1 --model nuclei_fluorescence_1
 cpunet segment new-images/*.tiff -o results/mine --model mine
 
 # 6. Choose the model in the pipeline, and run the pipeline without a window.

@@ -65,7 +65,7 @@ def with_model(pipeline: str, model: str) -> str:
 
     Examples
     --------
-    >>> with_model("    Select the model:nuclei_fluorescence", "mine")
+    >>> with_model("    Select the model:nuclei_fluorescence_1", "mine")
     '    Select the model:mine'
 
     Raises

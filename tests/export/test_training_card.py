@@ -12,7 +12,7 @@ def test_the_card_travels_in_the_file(exported, trained):
     card = read_card(exported)
     assert card.name == "small"
     assert card.output.roles == ("foreground", "border", "distance")
-    assert (card.input.diameter_low_px, card.input.diameter_px, card.input.diameter_high_px) == (11.1, 20, 40)
+    assert (card.input.diameter_low_px, card.input.diameter_px, card.input.diameter_high_px) == (11.1, 20, 30)
     assert card.input.divisible_by == 4
     assert card.provenance["command"] == "make it && make it again"
     assert card.provenance["data"][0]["sha256"] == trained.facts["data"][0]["sha256"]

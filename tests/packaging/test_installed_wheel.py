@@ -78,4 +78,4 @@ def test_an_installed_model_runs(installed, tmp_path):
         *["-c", code], cwd=tmp_path, PYTHONPATH=str(installed), XDG_DATA_HOME=str(tmp_path), CPUNET_MODELS=""
     )
     assert said.startswith(str(installed))
-    assert said.endswith("(1, 3, 32, 32)\n")
+    assert said.endswith("(1, 2, 32, 32)\n")

@@ -49,7 +49,7 @@ def test_another_model_changes_one_line_of_a_saved_pipeline(models, pipelines, n
     lines = before.splitlines(), after.splitlines()
     assert len(lines[0]) == len(lines[1])
     changed = [pair for pair in zip(*lines) if pair[0] != pair[1]]
-    assert changed == [("    Select the model:nuclei_fluorescence", "    Select the model:mine")]
+    assert changed == [("    Select the model:nuclei_fluorescence_1", "    Select the model:mine")]
     # As text it is the same change, and CellProfiler reads it as it reads its own.
     assert with_model(before, "mine") == after
     assert saved(opened(with_model(text, "mine"))) == after

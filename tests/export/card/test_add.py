@@ -31,7 +31,7 @@ def test_add_by_flags(theirs, capsys):
     written = read_card(theirs)
     assert (written.name, written.version, written.licence) == ("theirs", "1.0.0", "MIT")
     assert (written.input.normalization.percentile_low, written.input.normalization.percentile_high) == (1, 99)
-    assert (written.input.diameter_low_px, written.input.diameter_px, written.input.diameter_high_px) == (10, 18, 36)
+    assert (written.input.diameter_low_px, written.input.diameter_px, written.input.diameter_high_px) == (10, 18, 27)
     assert (written.output.halo, written.postprocessing.marker_threshold) == (12, 0.3)
     assert schema_errors(metadata_card(theirs)) == []
     assert metadata_card(theirs) == json.loads(card_to_json(written))  # written out in full

@@ -45,9 +45,9 @@ def test_the_walk_ends_with_a_verified_model_in_the_models_folder(walked):
 
 def test_the_new_model_finds_what_the_shipped_one_cuts_to_pieces(walked):
     _, printed = walked
-    scores = re.findall(r"^(nuclei_fluorescence|mine) +(\d+) +([\d.]+) +([\d.]+)$", printed, re.M)
+    scores = re.findall(r"^(nuclei_fluorescence_1|mine) +(\d+) +([\d.]+) +([\d.]+)$", printed, re.M)
     (before, *old), (after, *new) = scores
-    assert (before, after) == ("nuclei_fluorescence", "mine")
+    assert (before, after) == ("nuclei_fluorescence_1", "mine")
     assert "48 nuclei drawn" in printed
     assert float(old[2]) < 0.6 < 0.85 < float(new[2])
     assert int(new[0]) < int(old[0])
@@ -57,7 +57,7 @@ def test_only_the_line_with_the_model_changes_in_the_pipeline(walked):
     folder, printed = walked
     before, after = ((folder / name).read_text().splitlines() for name in ("pipeline.cppipe", "pipeline-mine.cppipe"))
     changed = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
-    assert changed == [("    Select the model:nuclei_fluorescence", "    Select the model:mine")]
+    assert changed == [("    Select the model:nuclei_fluorescence_1", "    Select the model:mine")]
     assert "CellProfiler was not found" in printed
     assert f"cellprofiler {HEADLESS} --plugins-directory=" in printed
 

@@ -26,7 +26,7 @@ from cpunet.training.network.unet import (
 )
 from tests.places import REPOSITORY
 
-SHIPPED = REPOSITORY / "models" / "nuclei_fluorescence"
+SHIPPED = REPOSITORY / "models" / "nuclei_fluorescence_1"
 SMALL = Architecture(base_channels=4, depth=2, max_channels=8)
 COMBINATIONS = [
     replace(SMALL, encoder=encoder, decoder=decoder, stem=stem, padding=padding)
@@ -130,7 +130,7 @@ def test_features_double_up_to_the_largest():
     assert Architecture(base_channels=16, depth=4, max_channels=128).channels == (16, 32, 64, 128, 128)
 
 
-def test_the_default_network_is_the_shipped_one():
+def test_the_default_network_is_that_of_version_1():
     network = UNet(Architecture(), 1, 3)
     network.load_state_dict(load_file(SHIPPED / "weights.safetensors"), strict=True)
     fields_of_nuclei = [synthetic_field((96, 160), columns=3, touching=True, seed=seed).image for seed in (0, 1)]
