@@ -63,7 +63,8 @@ def test_the_command_in_the_text_has_these_options(page, span, parsers):
 
 @pytest.mark.parametrize(("page", "words"), BENCHMARKS, ids=ids(BENCHMARKS))
 def test_the_benchmark_has_these_options(page, words):
-    source = text_of(REPOSITORY / (words[0].replace(".", "/") + ".py"))
+    place = REPOSITORY / words[0].replace(".", "/")
+    source = text_of(place / "__main__.py" if place.is_dir() else place.with_suffix(".py"))
     for word in words[1:]:
         if word.startswith("-"):
             assert f'"{word}"' in source
