@@ -1,7 +1,7 @@
 """Score a model on each data set that it was not trained on, beside IdentifyPrimaryObjects and the shipped models.
 
 For each SET of dsb2018 (fluorescence), bbbc039, mnfinder and aitslab, a model is trained on the others, in the training
-environment. Its thresholds are tuned on validation images of those sets alone:
+environment. How it decodes stands in its configuration (found on some images of the left-out sets, alike for all):
 
     cpunet train benchmarks/generalization/without_SET.yaml --data DATA
     cpunet export runs/without_SET/weights.safetensors -o runs/without_SET/model.onnx --data DATA
