@@ -6,7 +6,8 @@
 # PACKED   the file that benchmarks.gpu_visit.pack wrote
 # OUTPUT   a folder; gets NAME.safetensors of each run (renewed each minute), logs.tar and gpu_runtime.md
 # WAVE     names of configurations that train side by side: NAME.yaml in benchmarks/gpu_visit, benchmarks/generalization
-#          or runs/visit, or models/NAME/train.yaml. The next wave begins when they are done, and has them as teachers by their names.
+#          or runs/visit, or models/NAME/train.yaml. The next wave begins when they are done, and has them as teachers
+#          by their names.
 #
 # Environment:
 #   WHEELS     a folder of wheels that this machine lacks (default: .whl)
@@ -18,8 +19,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 packed=$1 output=$2
 shift 2
-# An H100 with 16 cores trains 14 steps of 16 patches a second in each of three
-# runs, and is never busy: preparing patches takes all cores.
+# Beside an H100, 16 cores are busy preparing patches for three or four runs, and the GPU waits for half of the time.
 [ $# -gt 0 ] || set -- "nuclei_fluorescence_large nuclei_generalist" "without_mnfinder_and_aitslab"
 python=${PYTHON:-python3} wheels=${WHEELS:-.whl} limit=${LIMIT_S:-480}
 began=$SECONDS

@@ -55,12 +55,12 @@ class SegmentationTask(lightning.LightningModule):
             freeze_encoder(self.network)
         self.network = self.network.to(memory_format=torch.channels_last)
         self.loss = SegmentationLoss(config.loss, config.targets)
-        # In a tuple, so that they are no part of this module: not trained, not averaged, not in checkpoints.
-        self.teachers = (load_teachers(config),)
+        # A list is no part of this module: teachers are not trained and not in checkpoints.
+        self.teachers = load_teachers(config)
 
     def on_fit_start(self) -> None:
         """Bring the teachers to the device."""
-        for teacher in self.teachers[0]:
+        for teacher in self.teachers:
             teacher.to(self.device, memory_format=torch.channels_last)
 
     def on_train_epoch_start(self) -> None:
@@ -77,7 +77,7 @@ class SegmentationTask(lightning.LightningModule):
         image, targets, weights = batch
         image = image.to(memory_format=torch.channels_last)
         activation, share = self.config.targets.activation, self.config.teacher_share
-        targets = taught_targets(image, targets, self.teachers[0], activation, share)
+        targets = taught_targets(image, targets, self.teachers, activation, share)
         loss: Tensor = self.loss(self.network(image), targets, weights)
         self.log("loss", loss, prog_bar=True)
         return loss

@@ -42,8 +42,8 @@ def test_targets_are_blended_with_the_mean_of_the_teachers(small_config, teacher
 
 def test_teachers_are_not_trained_and_not_saved(small_config, teacher):
     task = SegmentationTask(replace(small_config, teachers=(str(teacher),)), {})
-    assert not any(parameter.requires_grad for parameter in task.teachers[0][0].parameters())
-    assert not task.teachers[0][0].training
+    assert not any(parameter.requires_grad for parameter in task.teachers[0].parameters())
+    assert not task.teachers[0].training
     assert task.state_dict().keys() == SegmentationTask(small_config, {}).state_dict().keys()
 
 
