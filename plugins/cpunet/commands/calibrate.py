@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from cpunet.calibration import Trial, best_trial, calibrate, least_gain
+from cpunet.commands.model_arguments import add_model_arguments
 from cpunet.errors import OptionError
 from cpunet.files.labeled_images import LabeledFiles, pairs_in_folder, pairs_of_files, read_labeled_image
 from cpunet.model.card import ModelCard
-from cpunet.model.find import DEFAULT_MODEL, find_model
-from cpunet.model.session import DEVICES, load_model
+from cpunet.model.find import find_model
+from cpunet.model.session import load_model
 from cpunet.options import Options, check_options
 from cpunet.terminal import report, show_progress
 
@@ -35,16 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels", nargs="+", type=Path, metavar="FILE", help="the label images of the image files, in the same order"
     )
     parser.add_argument("--first", type=int, metavar="N", help="use only the first N images")
-    parser.add_argument(
-        "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help=f"a model's name or .onnx file ({DEFAULT_MODEL})"
-    )
-    parser.add_argument("--device", choices=DEVICES, default="automatic", help="where the network runs")
-    parser.add_argument(
-        "--diameter",
-        type=float,
-        metavar="PX",
-        help="typical diameter of the objects; by default it is measured on each image",
-    )
+    add_model_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 from typing import Dict
 
+from cpunet.commands.model_arguments import add_model_arguments
 from cpunet.errors import OptionError
 from cpunet.files.segment_file import segment_file
-from cpunet.model.find import DEFAULT_MODEL, find_model
-from cpunet.model.session import DEVICES, load_model
+from cpunet.model.find import find_model
+from cpunet.model.session import load_model
 from cpunet.options import Options, check_options
 from cpunet.terminal import report, show_progress
 
@@ -19,16 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="folder for the results")
-    parser.add_argument(
-        "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help=f"a model's name or .onnx file ({DEFAULT_MODEL})"
-    )
-    parser.add_argument("--device", choices=DEVICES, default="automatic", help="where the network runs")
-    parser.add_argument(
-        "--diameter",
-        type=float,
-        metavar="PX",
-        help="typical diameter of the objects; by default it is measured on each image",
-    )
+    add_model_arguments(parser)
     parser.add_argument("--foreground-threshold", type=float, metavar="P", help="0 to 1; lower makes objects larger")
     parser.add_argument(
         "--outline-level",
