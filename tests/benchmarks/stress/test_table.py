@@ -43,7 +43,8 @@ def test_the_table_its_csv_file_and_pictures(tmp_path, tiny_model, capsys):
     assert float(scores["x 1"]["mean_f1"]) > float(scores["bright debris"]["mean_f1"])
     names = {path.name for path in (tmp_path / "pictures").iterdir()}
     assert names == {"x_1.png", "bright_debris.png", "low_light-6_electrons.png"}
-    assert PIL.Image.open(tmp_path / "pictures" / "x_1.png").size == (3 * 96, 96)
+    with PIL.Image.open(tmp_path / "pictures" / "x_1.png") as picture:
+        assert picture.size == (3 * 96, 96)
 
 
 def test_two_runs_print_the_same(tmp_path, tiny_model, capsys):
