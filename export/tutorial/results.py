@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from cpunet.files.images import read_image
+from cpunet.files.images import read_label_numbers
 from cpunet.scores import SetScores, pool_scores, score_image
 
 
@@ -26,4 +26,6 @@ def score_results(folder: Path, name: str, ending: str) -> SetScores:
     """Score one folder of label images against the truth."""
     truth = sorted((folder / "truth").iterdir())
     found = [folder / "results" / name / f"{path.stem}{ending}" for path in truth]
-    return pool_scores([score_image(read_image(t), read_image(f)) for t, f in zip(truth, found, strict=True)])
+    return pool_scores(
+        [score_image(read_label_numbers(t), read_label_numbers(f)) for t, f in zip(truth, found, strict=True)]
+    )

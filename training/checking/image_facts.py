@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.measure import label as connected
 
 from cpunet.errors import ImageError
-from cpunet.files.images import gray_of_equal_colors, read_image
+from cpunet.files.images import gray_of_equal_colors, read_image, read_label_numbers
 from cpunet.training.data.duplicates import THUMBNAIL_PX, fine_structure, pixel_sum
 from cpunet.training.data.labeled_images import SUFFIXES, IndexRow, check_labels, object_diameters
 from cpunet.training.importing.data_set import OVERLAP_FIELD
@@ -104,7 +104,7 @@ def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, li
             findings.append(DataProblem(ERROR, "file", where, f"{folder}/ holds {names}; which of them counts?"))
         path = row.image_path if folder == "images" else row.labels_path
         try:
-            arrays.append(read_image(path))
+            arrays.append(read_image(path) if folder == "images" else read_label_numbers(path))
         except ImageError as error:
             findings.append(DataProblem(ERROR, "file", where, str(error)))
     if len(arrays) < 2:

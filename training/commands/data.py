@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from cpunet.errors import DataError
+from cpunet.files.find import find_folders
 from cpunet.training.checking.check import check_data
 from cpunet.training.checking.report import report_text, write_report
 from cpunet.training.data.index import read_checked_table
@@ -105,14 +106,14 @@ def _import(arguments: argparse.Namespace) -> int:
         raise DataError("--image-suffix and --labels-suffix go with --cellprofiler.")
     if (arguments.images is None) != (arguments.labels is None):
         raise DataError("--images and --labels belong together: give both.")
-    pairings = pair_sources(arguments.sources)
+    pairings = pair_sources(find_folders(arguments.sources))
     if arguments.images is not None:
         pairings.append(pair_by_name(arguments.images, arguments.labels, arguments.label_format))
     if arguments.cellprofiler is not None:
         pairings.append(pair_cellprofiler(arguments.cellprofiler, arguments.image_suffix, arguments.labels_suffix))
     if not pairings:
         raise DataError("Say what to import: SOURCE, --images and --labels, or --cellprofiler.")
-    against = tuple(folder.resolve() for folder in arguments.against)
+    against = tuple(folder.resolve() for folder in find_folders(arguments.against))
     options = ImportOptions(arguments.modality, arguments.group, against, arguments.skip_unpaired)
     notes = import_pairs(pairings, arguments.output, options)
     print("\n".join([*notes, f"next: cpunet data check {arguments.output} --report check.html"]))
@@ -123,13 +124,13 @@ def _download(arguments: argparse.Namespace) -> int:
     public = with_sums(PUBLIC_SETS[arguments.name], _named(arguments.sha256, "--sha256"))
     output = arguments.output
     archives = arguments.archives or output.with_name(f"{output.name}-archives")
-    options = ImportOptions(against=tuple(folder.resolve() for folder in arguments.against))
+    options = ImportOptions(against=tuple(folder.resolve() for folder in find_folders(arguments.against)))
     print("\n".join(download(public, output, archives, arguments.from_url, options)))
     return 0
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    report = check_data([folder.resolve() for folder in arguments.folders])
+    report = check_data([folder.resolve() for folder in find_folders(arguments.folders)])
     print(report_text(report))
     if arguments.report is not None:
         write_report(report, arguments.report)

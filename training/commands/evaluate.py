@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from cpunet.errors import OptionError
+from cpunet.files.find import find_folders
 from cpunet.terminal import report
 from cpunet.training.evaluation.methods import chosen_methods
 from cpunet.training.evaluation.report import write_report, write_scores
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     output = arguments.output
     if arguments.worst < 0:
         raise OptionError(f"--worst must be 0 or more; it is {arguments.worst}.")
-    rows = chosen_rows(arguments.data, arguments.split, arguments.modality)
+    rows = chosen_rows(find_folders(arguments.data), arguments.split, arguments.modality)
     methods = chosen_methods(arguments.model, arguments.beside, rows, arguments.diameter, output)
     if output.exists() and not output.is_dir():
         raise OptionError(f"{output}: this is a file; -o needs a folder.")

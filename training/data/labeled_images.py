@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpunet.errors import DataError, ImageError
-from cpunet.files.images import gray_of_equal_colors, read_image
+from cpunet.files.images import gray_of_equal_colors, read_image, read_label_numbers
 from cpunet.training.config import DataSource, TrainingConfig
 from cpunet.training.data.duplicates import Key, leaking_images
 from cpunet.training.data.index import INDEX, id_fault, read_table
@@ -155,7 +155,7 @@ def read_labeled_image(row: IndexRow) -> LabeledImage:
     DataError if a file is missing or unreadable, the two differ in size, or the labels are not whole numbers from 0 on.
     """
     try:
-        image, labels = read_image(row.image_path), read_image(row.labels_path)
+        image, labels = read_image(row.image_path), read_label_numbers(row.labels_path)
     except ImageError as error:
         raise DataError(f"{row.id}: the image or its labels cannot be read: {error}") from error
     problem = check_labels(labels, image)

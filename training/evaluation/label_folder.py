@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cpunet.errors import LabelFileError
+from cpunet.files.find import other_programs_labels
 from cpunet.training.data.labeled_images import SUFFIXES, IndexRow, Key
 from cpunet.training.importing.pairs import LABEL_SUFFIXES as IMPORTED_ENDINGS
 
@@ -54,7 +55,8 @@ def find_label_files(name: str, folder: Path, rows: Sequence[IndexRow]) -> dict[
         raise LabelFileError(
             f"{name}: {_subfolder(folder, missing[0])} holds no labels for {len(missing)} of the {len(rows)} images, "
             f"the first is {first} (looked for {first}.tif, .tiff and .png, also with {endings} before the dot). An "
-            "image without a file does not count as empty: if nothing was found in it, save an image of zeros."
+            "image without a file does not count as empty: if nothing was found in it, save an image of zeros. "
+            f"{' '.join(other_programs_labels(_subfolder(folder, missing[0])))}".rstrip()
         )
     _refuse_files_used_twice(name, files)
     return files

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpunet.errors import OptionError, WeightsError
-from cpunet.files.images import read_image, write_labels
+from cpunet.files.images import read_label_numbers, write_labels
 from cpunet.model.find import MODEL_FILE, find_model, list_models
 from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
@@ -89,7 +89,7 @@ class ModelMethod:
 
     def labels(self, row: IndexRow) -> NDArray[np.integer]:
         """Read the labels that were written."""
-        return read_image(self.files[row.key])
+        return read_label_numbers(self.files[row.key])
 
 
 Method = Union[LabelFolder, ModelMethod]
@@ -103,10 +103,12 @@ def read_predicted(path: Path) -> ReadLabels:
     Whole numbers of 16 bits or more are taken as they are: refusing specks and torn objects, as the import does, would
     leave out an image because a method failed on it. In other files numbers may be scaled, or objects be colored.
     """
-    array = read_image(path)
+    if guess_format(path) == "colors":
+        return read_labels([path], "colors")
+    array = read_label_numbers(path)
     whole = array.ndim == 2 and np.issubdtype(array.dtype, np.integer) and array.dtype.itemsize > 1
     plain = whole and array.max(initial=0) not in SCALED_TO
-    return read_labels([path], "own" if plain else guess_format(path))
+    return read_labels([path], "own" if plain else "instances")
 
 
 def chosen_methods(

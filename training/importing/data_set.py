@@ -185,7 +185,7 @@ def _store(pair: Pair, label_format: str, folder: Path, earlier: SeenImages) -> 
         "channels": str(1 if image.ndim == 2 else image.shape[2]),
         "objects": str(read.labels.max(initial=0)),
     }
-    notes = [read.note] if read.note else []
+    notes = [note for note in (source.note, read.note) if note]
     if duplicate and not cells["duplicate_of"]:
         cells["duplicate_of"] = duplicate
         notes += [f"{difference} as {duplicate}"] if difference else []

@@ -14,8 +14,10 @@ import PIL.Image
 import tifffile
 from numpy.typing import NDArray
 
-from cpunet.errors import DataError
-from cpunet.files.images import LARGEST_UINT16, TIFF_SUFFIXES, gray_of_equal_colors, read_image
+from cpunet.errors import DataError, ImageError
+from cpunet.files.content import TIFF, content_of
+from cpunet.files.images import LARGEST_UINT16, TIFF_SUFFIXES, gray_of_equal_colors, read_stored
+from cpunet.files.stored_image import as_shown
 
 
 @dataclass(frozen=True)
@@ -26,64 +28,46 @@ class SourceImage:
     ----------
     path : Path
     pixels : ndarray of shape (Y, X) or (Y, X, C)
-        At the file's bit depth, without an opaque alpha channel; one channel if all colors are equal.
+        At the file's bit depth, without transparency; one channel if all colors are equal.
     as_stored : bool
         Whether the file holds exactly these pixels.
+    note : str
+        What had to be supposed to read it; empty if nothing.
     """
 
     path: Path
     pixels: NDArray[np.generic]
     as_stored: bool
+    note: str = ""
 
 
 def read_source_image(path: Path) -> SourceImage:
-    """Read a PNG or TIFF image that becomes part of a data set; up to four planes of a stack are channels.
+    """Read an image that becomes part of a data set.
+
+    Two to four planes of which the file does not say what they are become channels, with a note.
 
     Raises
     ------
     DataError
-        If it is not a plane of one to four channels, or reading it would lose bits.
+        If it is not a plane of one to four channels.
     ImageError
-        If the file is missing or not an image.
+        If the file is missing or not an image, or reading it would lose bits.
     """
-    if path.suffix.lower() == ".png" and _png_loses_bits(path):
-        raise DataError(f"{path}: this is a color PNG of 16 bits, which would be read as 8; save it as TIFF.")
-    stored = image = read_image(path)
-    if path.suffix.lower() in TIFF_SUFFIXES and stored.dtype.itemsize < _bytes_of_tiff(path):
-        raise DataError(
-            f"{path}: this is compressed so that only {8 * stored.dtype.itemsize} of its bits can be read; save it as "
-            "TIFF without compression."
-        )
+    stored = read_stored(path, take_planes_as_channels=True)
+    try:
+        image = as_shown(stored)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
     if image.dtype == bool:
         image = image.astype(np.uint8)
     if np.issubdtype(image.dtype, np.complexfloating):
         raise DataError(f"{path}: an image of real numbers is needed; this holds {image.dtype}.")
-    if image.ndim == 3 and image.shape[0] in (2, 3, 4) and image.shape[2] > 4:
-        image = np.moveaxis(image, 0, 2)
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] > 4) or 0 in image.shape:
         raise DataError(f"{path}: a plane of one to four channels is needed; this has the shape {image.shape}.")
-    if image.ndim == 3 and image.shape[2] == 4 and (image[..., 3] == image[..., 3].max()).all():
-        image = image[..., :3]
     image = gray_of_equal_colors(image)
-    return SourceImage(path, image, as_stored=image.dtype == stored.dtype and image.shape == stored.shape)
-
-
-def _png_loses_bits(path: Path) -> bool:
-    """Return whether a PNG has 16 bits and more than one channel, which Pillow reduces to 8."""
-    with path.open("rb") as stream:
-        header = stream.read(26)
-    gray = 0
-    return len(header) == 26 and header[24] == 16 and header[25] != gray
-
-
-def _bytes_of_tiff(path: Path) -> int:
-    """Return the bytes of a TIFF file's values, which Pillow reduces if tifffile lacks the compression."""
-    try:
-        with tifffile.TiffFile(path) as file:
-            dtype = file.pages.first.dtype
-    except tifffile.TiffFileError:
-        return 0
-    return 0 if dtype is None else dtype.itemsize
+    named_by_content = (content_of(path) == TIFF) == (path.suffix.lower() in TIFF_SUFFIXES)
+    same = image.shape == stored.pixels.shape and image.dtype == stored.pixels.dtype and not stored.min_is_white
+    return SourceImage(path, image, named_by_content and same and not stored.changed, stored.note)
 
 
 def store_image(source: SourceImage, folder: Path, name: str) -> None:
@@ -100,7 +84,7 @@ def store_image(source: SourceImage, folder: Path, name: str) -> None:
         folder / f"{name}{TIFF_SUFFIXES[0]}",
         np.ascontiguousarray(image),
         compression="zlib",
-        photometric="rgb" if image.ndim == 3 and image.shape[2] in (3, 4) else "minisblack",
+        photometric="rgb" if image.ndim == 3 and image.shape[2] == 3 else "minisblack",
         **({"planarconfig": "contig"} if image.ndim == 3 else {}),
     )
 

@@ -12,7 +12,8 @@ from skimage.measure import label as connected
 from skimage.segmentation import relabel_sequential
 
 from cpunet.errors import LabelFileError
-from cpunet.files.images import gray_of_equal_colors, read_image
+from cpunet.files.images import gray_of_equal_colors, read_image, read_label_numbers, read_stored
+from cpunet.files.stored_image import is_picture_in_colors
 from cpunet.training.data.labeled_images import check_labels
 
 # Of a label image that went through a lossy file or is a photograph, nearly every pixel is a piece of its own.
@@ -65,7 +66,7 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
     if label_format == "masks":
         return _from_masks(paths)
     (path,) = paths
-    array = read_image(path)
+    array = read_image(path) if label_format in ("colors", "first-channel") else read_label_numbers(path)
     try:
         if label_format == "colors":
             return ReadLabels(_on_black(_connected_colors(array)))
@@ -82,8 +83,13 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
 
 
 def guess_format(path: Path) -> str:
-    """Return ``instances`` for a gray label file and ``colors`` for others."""
-    return "instances" if gray_of_equal_colors(read_image(path)).ndim == 2 else "colors"
+    """Return ``instances`` for a label file of one number a pixel, whatever its palette, and ``colors`` for others.
+
+    A palette in which black is not 0 belongs to a picture in colors.
+    """
+    stored = read_stored(path)
+    one_number = gray_of_equal_colors(stored.pixels).ndim == 2 and not is_picture_in_colors(stored)
+    return "instances" if one_number else "colors"
 
 
 def _from_instances(array: NDArray[np.generic], one_may_be_in_pieces: bool) -> ReadLabels:
@@ -185,7 +191,7 @@ def _from_masks(paths: Sequence[Path]) -> ReadLabels:
     objects = []
     shape: tuple[int, ...] = ()
     for path in paths:
-        mask = gray_of_equal_colors(read_image(path))
+        mask = read_label_numbers(path)
         if mask.ndim != 2:
             raise LabelFileError(f"{path}: a mask of one object must be gray; this has the shape {mask.shape}.")
         if shape and mask.shape != shape:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cpunet.errors import DataError
+from cpunet.files.find import natural_order, other_programs_labels, result_of
 from cpunet.training.data.labeled_images import SUFFIXES
 from cpunet.training.importing.label_files import guess_format
 
@@ -59,7 +60,19 @@ class Pairing:
 def image_files(folder: Path, recursive: bool = False) -> list[Path]:
     """List the PNG and TIFF files of a folder, in order; hidden ones, which macOS adds, are left out."""
     found = folder.rglob("*") if recursive else folder.iterdir()
-    return sorted(path for path in found if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
+    images = (path for path in found if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
+    return sorted(images, key=natural_order)
+
+
+def _without_results(files: Iterable[Path]) -> tuple[list[Path], list[str]]:
+    """Part images from what this program and Cellpose wrote beside them; return the images, and a sentence."""
+    files = list(files)
+    images = [path for path in files if result_of(path) is None]
+    names = [path.name for path in files if path not in images]
+    sentence = f"left out, as results of the images beside them by their names: {', '.join(names[:LOOKED_AT])}"
+    return images, [
+        sentence + (f" and {len(names) - LOOKED_AT} more." if len(names) > LOOKED_AT else ".")
+    ] if names else []
 
 
 def pair_by_name(images: Path, labels: Path, label_format: str | None) -> Pairing:
@@ -82,15 +95,21 @@ def pair_by_name(images: Path, labels: Path, label_format: str | None) -> Pairin
     """
     for folder in (images, labels):
         if not folder.is_dir():
-            raise DataError(f"{folder}: there is no such folder.")
+            what = "a file; a folder of files is needed" if folder.is_file() else "no folder"
+            hint = f" Give the folder itself: {folder.parent}." if "*" in folder.name else ""
+            raise DataError(f"{folder}: this is {what}.{hint}")
     found, label_files = image_files(images), image_files(labels)
     if images.resolve() == labels.resolve():
         # Cellpose writes NAME_cp_masks.tif beside NAME.tif.
         label_files = [path for path in found if path.stem.endswith(LABEL_SUFFIXES)]
         found = [path for path in found if path not in label_files]
+    found, notes = _without_results(found)
     image_of = _by_name(found, lambda path: path.stem)
+    others = other_programs_labels(labels)
     if not image_of:
-        raise DataError(f"{images}: there is no PNG or TIFF file of an image.")
+        names = sorted(path.name for path in images.iterdir() if not path.name.startswith("."))[:LOOKED_AT]
+        there = f"It holds {', '.join(names)}; save images of other formats as TIFF." if names else "It is empty."
+        raise DataError(f"{images}: there is no PNG or TIFF file of an image. {there}")
     folders = {path.name: path for path in sorted(labels.iterdir()) if _may_hold_masks(path, images)}
     if label_format == "masks" or (label_format is None and folders.keys() & image_of.keys()):
         labels_of = {name: tuple(image_files(folder)) for name, folder in folders.items()}
@@ -101,7 +120,11 @@ def pair_by_name(images: Path, labels: Path, label_format: str | None) -> Pairin
         files = _by_name(label_files, lambda path: _without_label_suffix(path.stem, image_of))
         labels_of = {name: (path,) for name, path in files.items()}
         label_format, format_note = _known_or_guessed(label_format, [path for _, path in sorted(files.items())])
-    return _pairing(image_of, labels_of, label_format, f"labels: {format_note}.")
+    pairing = _pairing(image_of, labels_of, label_format, f"labels: {format_note}.")
+    if not pairing.pairs and others:
+        raise DataError(f"{labels}: there is no label image (PNG or TIFF) of any image. {' '.join(others)}")
+    more = others if pairing.unpaired else []
+    return replace(pairing, unpaired=(*pairing.unpaired, *more), notes=(*pairing.notes, *notes))
 
 
 def pair_mask_folders(folder: Path) -> Pairing:

@@ -9,6 +9,7 @@ from typing import Dict, List, Optional, Sequence
 from cpunet.calibration import Trial, best_trial, calibrate, least_gain
 from cpunet.commands.model_arguments import add_model_arguments
 from cpunet.errors import OptionError
+from cpunet.files.find import find_files
 from cpunet.files.labeled_images import LabeledFiles, pairs_in_folder, pairs_of_files, read_labeled_image
 from cpunet.model.card import ModelCard
 from cpunet.model.find import find_model
@@ -30,10 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="FOLDER|IMAGE",
-        help="a folder with images/ and labels/, in which files of one name belong together; or image files",
+        help="a folder with images/ and labels/, in which files of one name belong together; or image files, a folder "
+        "of them, or a pattern such as 'images/*.tif'",
     )
     parser.add_argument(
-        "--labels", nargs="+", type=Path, metavar="FILE", help="the label images of the image files, in the same order"
+        "--labels",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="the label images of the image files, in the same order; or their folder or pattern",
     )
     parser.add_argument("--first", type=int, metavar="N", help="use only the first N images")
     add_model_arguments(parser)
@@ -60,7 +66,7 @@ def _files(images: Sequence[Path], labels: Optional[Sequence[Path]], first: Opti
     if first is not None and first < 1:
         raise OptionError(f"--first must be 1 or more; it is {first}.")
     if labels is not None:
-        return pairs_of_files(images, labels)[:first]
+        return pairs_of_files(find_files(images), find_files(labels))[:first]
     if len(images) == 1 and not images[0].is_file():
         return pairs_in_folder(images[0])[:first]
     raise OptionError(

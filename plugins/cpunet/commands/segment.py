@@ -9,6 +9,7 @@ from typing import Dict
 
 from cpunet.commands.model_arguments import add_model_arguments
 from cpunet.errors import OptionError
+from cpunet.files.find import find_images
 from cpunet.files.segment_file import segment_file
 from cpunet.model.find import find_model
 from cpunet.model.session import load_model
@@ -18,7 +19,13 @@ from cpunet.terminal import report, show_progress
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image files")
+    parser.add_argument(
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE",
+        help="image files, folders of images, or patterns such as 'images/*.tif'",
+    )
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="folder for the results")
     add_model_arguments(parser)
     parser.add_argument("--foreground-threshold", type=float, metavar="P", help="0 to 1; lower makes objects larger")
@@ -55,8 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output.exists() and not arguments.output.is_dir():
         raise OptionError(f"{arguments.output}: this is a file; -o needs a folder.")
     arguments.output.mkdir(parents=True, exist_ok=True)
-    paths = list({path.resolve(): path for path in arguments.images}.values())  # each file once
-    failed = 0
+    found = find_images(arguments.images)
+    paths = found.paths
+    for line in found.left_out:
+        report(line)
+    for line in found.problems:
+        report(f"FAILED {line}", sys.stderr)
+    failed = len(found.problems)
     written: Dict[str, Path] = {}
     for done, path in enumerate(paths):
         show_progress(done, len(paths), path.name)
@@ -74,5 +86,5 @@ def run(arguments: argparse.Namespace) -> int:
             reason = str(error) if str(path) in str(error) else f"{path}: {error}"
             report(f"FAILED {reason}", sys.stderr)
     show_progress(len(paths), len(paths), "done")
-    print(f"\n{len(paths) - failed} images done, {failed} failed; results in {arguments.output}")
+    print(f"\n{len(written)} images done, {failed} failed; results in {arguments.output}")
     return 1 if failed else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,57 +13,94 @@ import PIL.Image
 import tifffile
 
 from cpunet.errors import ImageError
+from cpunet.files.content import NPY, TIFF, content_of
+from cpunet.files.npy import read_npy
+from cpunet.files.pictures import read_picture
+from cpunet.files.stored_image import StoredImage, as_shown, stored_numbers
+from cpunet.files.tiff import read_tiff
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 LARGEST_UINT16 = np.iinfo(np.uint16).max
+Read = TypeVar("Read")
 
 
 def read_image(path: Path) -> npt.NDArray[Any]:
-    """Read an image file.
+    """Read an image file as it says that it is to be seen.
 
     Parameters
     ----------
     path : Path
-        TIFF, PNG, JPEG or another format that Pillow reads.
+        TIFF, NPY, PNG, JPEG or another format that Pillow reads, recognized by its content.
 
     Returns
     -------
     ndarray of shape (Y, X) or (Y, X, C)
-        In the file's own type.
+        In the file's own type. Numbers that stand for the colors of a palette become these colors; where 0 is white,
+        white becomes the largest number; transparency is left out.
 
     Raises
     ------
     ImageError
-        If the file is missing, empty or no image.
+        If the file is missing, empty or no image; if it is larger than the memory; or if it holds something that is
+        not understood, such as a compression, or planes that are no channels.
     """
+    return _read(path, lambda found: as_shown(read_stored(found)))
+
+
+def read_label_numbers(path: Path) -> npt.NDArray[Any]:
+    """Read the numbers of a label image as they are stored, whatever colors they are shown in.
+
+    Returns
+    -------
+    ndarray of shape (Y, X) or (Y, X, C)
+        One channel if all colors are equal.
+
+    Raises
+    ------
+    ImageError
+        As `read_image`, and if lossy compression has changed the numbers.
+    """
+    return _read(path, lambda found: gray_of_equal_colors(stored_numbers(read_stored(found))))
+
+
+def read_stored(path: Path, take_planes_as_channels: bool = False) -> StoredImage:
+    """Read an image file as it is stored, and what it says on how to show it.
+
+    Parameters
+    ----------
+    path : Path
+    take_planes_as_channels : bool
+        Whether two to four planes of a TIFF file that does not say what they are become channels, with a note.
+
+    Raises
+    ------
+    ImageError
+        As `read_image`.
+    """
+
+    def read(found: Path) -> StoredImage:
+        content = content_of(found)
+        if content == TIFF:
+            return read_tiff(found, take_planes_as_channels)
+        return read_npy(found) if content == NPY else read_picture(found)
+
+    return _read(path, read)
+
+
+def _read(path: Path, read: Callable[[Path], Read]) -> Read:
+    """Call a reader, and name the file in whatever goes wrong."""
     path = Path(path)
-    if not path.is_file():
-        raise ImageError(f"{path}: there is no such file.")
-    if path.stat().st_size == 0:
-        raise ImageError(f"{path}: the file is empty.")
     try:
-        return _read_tiff(path) if path.suffix.lower() in TIFF_SUFFIXES else _read_with_pillow(path)
+        return read(path)
+    except ImageError as error:
+        raise error if str(path) in str(error) else ImageError(f"{path}: {error}") from error
+    except MemoryError as error:
+        raise ImageError(
+            f"{path}: the memory is too small for this image. Close other programs, or crop the image."
+        ) from error
     except Exception as error:  # each image format brings exceptions of its own
-        raise ImageError(f"{path}: this cannot be read as an image: {error}") from error
-
-
-def _read_tiff(path: Path) -> npt.NDArray[Any]:
-    try:
-        return np.asarray(tifffile.imread(str(path)))
-    except ValueError:
-        # tifffile needs a package that CellProfiler lacks for some compressions, such as LZW.
-        return _read_with_pillow(path)
-
-
-def _read_with_pillow(path: Path) -> npt.NDArray[Any]:
-    with PIL.Image.open(path) as picture:
-        if getattr(picture, "n_frames", 1) > 1:
-            raise ValueError("it holds several pictures; save each as a file of its own")
-        if picture.mode == "LA":
-            return np.array(picture.getchannel("L"))
-        if picture.mode in ("P", "PA", "RGBA", "CMYK", "YCbCr", "HSV", "LAB"):
-            return np.array(picture.convert("RGB"))
-        return np.array(picture)
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{path}: this cannot be read as an image: {what}. Copy or save it again.") from error
 
 
 def gray_of_equal_colors(image: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cpunet.errors import DataError, OptionError
-from cpunet.files.images import gray_of_equal_colors, read_image
+from cpunet.files.find import natural_order, other_programs_labels
+from cpunet.files.images import gray_of_equal_colors, read_image, read_label_numbers
 
 SUFFIXES = (".png", ".tif", ".tiff")
 
@@ -29,7 +30,7 @@ class LabeledImage(NamedTuple):
 
 
 def pairs_in_folder(folder: Path) -> List[LabeledFiles]:
-    """Pair the files of one name in the folders ``images`` and ``labels``, in the order of their names.
+    """Pair the files of one name in the folders ``images`` and ``labels``, in the natural order of their names.
 
     Raises
     ------
@@ -45,7 +46,10 @@ def pairs_in_folder(folder: Path) -> List[LabeledFiles]:
     labels = {path.stem: path for path in _pictures(folder / "labels")}
     pairs = [LabeledFiles(path, labels[path.stem]) for path in _pictures(folder / "images") if path.stem in labels]
     if not pairs:
-        raise DataError(f"{folder}: no file in images/ (PNG or TIFF) has one of the same name in labels/.")
+        others = " ".join(other_programs_labels(folder / "labels"))
+        raise DataError(
+            f"{folder}: no file in images/ (PNG or TIFF) has one of the same name in labels/. {others}".rstrip()
+        )
     return pairs
 
 
@@ -68,7 +72,7 @@ def read_labeled_image(files: LabeledFiles) -> LabeledImage:
     DataError
         If the labels are not whole numbers from 0 on, or differ from the image in size.
     """
-    image, labels = gray_of_equal_colors(read_image(files.image)), gray_of_equal_colors(read_image(files.labels))
+    image, labels = gray_of_equal_colors(read_image(files.image)), read_label_numbers(files.labels)
     if labels.shape != image.shape[:2]:
         raise DataError(f"{files.labels} has the shape {labels.shape}, and its image {image.shape}; they must agree.")
     if not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
@@ -82,4 +86,5 @@ def read_labeled_image(files: LabeledFiles) -> LabeledImage:
 
 
 def _pictures(folder: Path) -> List[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+    return sorted(found, key=natural_order)

@@ -16,7 +16,7 @@ from tests.written_sets import contents, fields, tree, write_small_set
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("stack", "f1.tif: a plane of one to four channels is needed"),
+        ("stack", "f1.tif: this holds 9 planes of which the file does not say what they are"),
         ("other size", "f1.tif: the labels have the shape (64, 64) and the image (60, 64)"),
         ("unreadable", "f1.tif: this cannot be read as an image"),
         ("deep color", "f1.png: this is a color PNG of 16 bits"),

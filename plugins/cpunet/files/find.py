@@ -1,0 +1,212 @@
+"""Which files the words of a command line mean: files, folders of images, and patterns such as ``images/*.tif``."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple, Union
+
+from cpunet.errors import OptionError
+
+# What a folder or pattern is searched for; a file that is named itself may have any suffix.
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".npy")
+WILDCARDS = "*?["
+# What this program, and Cellpose, add to an image's name for their results.
+OWN_RESULTS = (("_labels", (".tif",)), ("_overlay", (".png",)))
+CELLPOSE_RESULTS = tuple(
+    (ending, (".png", ".tif", ".tiff", ".npy"))
+    for ending in ("_cp_masks", "_cp_output", "_cp_outlines", "_flows", "_seg")
+)
+CELLPOSE_WAY_OUT = "Cellpose's own file, which is not read. In Cellpose choose File > Save masks as PNG/tif"
+ROIS_WAY_OUT = (
+    "ROIs of ImageJ, which are not read. In Fiji open the image and the ROIs, run BIOP's ROIs to Label image (update "
+    "site PTBIOP), and save the label image as TIFF"
+)
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """The files that the words of a command line mean.
+
+    Attributes
+    ----------
+    paths : tuple of Path
+        Each once. Files of a folder or pattern are in natural order: 2 before 10.
+    left_out : tuple of str
+        Sentences on files that were not taken, because they are results.
+    problems : tuple of str
+        Sentences on words that mean no file.
+    """
+
+    paths: Tuple[Path, ...]
+    left_out: Tuple[str, ...] = ()
+    problems: Tuple[str, ...] = ()
+
+
+def find_images(words: Sequence[Path]) -> FoundFiles:
+    """Find the image files that are meant by names, folders and patterns.
+
+    Parameters
+    ----------
+    words : sequence of Path
+        A file, whatever its name; a folder, whose images are taken, without those of its subfolders; or a pattern with
+        ``*``, ``?``, ``[...]`` or ``**``, which Windows passes on as it is. A name that exists is no pattern.
+
+    Returns
+    -------
+    FoundFiles
+        A name of no file is among its paths, for the reader to say so.
+
+    Notes
+    -----
+    NAME_labels.tif, NAME_overlay.png and Cellpose's NAME_cp_masks and the like are left out if the image NAME is
+    beside them; if such a file was named itself, only if NAME was named too: a second run with the same pattern must
+    not segment the results of the first.
+    """
+    found: Dict[str, Path] = {}
+    named, problems = set(), []
+    for word in words:
+        expanded = _expanded(word)
+        images = [word] if expanded is None else [path for path in expanded if path.suffix.lower() in IMAGE_SUFFIXES]
+        if expanded is None:
+            named.add(_key(word))
+        elif not images:
+            problems.append(_nothing(word, expanded))
+        for path in images:
+            found.setdefault(_key(path), path)
+    results = {}
+    for key, path in found.items():
+        image = result_of(path)
+        if image is not None and (key not in named or _key(image) in found):
+            results[key] = f"left out: {path}, by its name a result of {image.name}; give it another name to use it"
+    paths = tuple(path for key, path in found.items() if key not in results)
+    return FoundFiles(paths, tuple(results.values()), tuple(problems))
+
+
+def find_files(words: Sequence[Path]) -> List[Path]:
+    """Find the files that names, folders and patterns mean, those of results too.
+
+    Raises
+    ------
+    OptionError
+        If a folder or pattern holds no image file.
+    """
+    paths: Dict[str, Path] = {}
+    for word in words:
+        expanded = _expanded(word)
+        images = [word] if expanded is None else [path for path in expanded if path.suffix.lower() in IMAGE_SUFFIXES]
+        if not images:
+            raise OptionError(_nothing(word, expanded or ()))
+        for path in images:
+            paths.setdefault(_key(path), path)
+    return list(paths.values())
+
+
+def find_folders(words: Sequence[Path]) -> List[Path]:
+    """Find the folders that names and patterns such as ``data/*`` mean, each once, in natural order.
+
+    Raises
+    ------
+    OptionError
+        If a pattern matches no folder.
+    """
+    paths: Dict[str, Path] = {}
+    for word in words:
+        matches = None if _exists(word) else _matches(word)
+        folders = [word] if matches is None else [path for path in matches if path.is_dir()]
+        if not folders:
+            raise OptionError(f"{word}: no folder matches this pattern.")
+        for path in folders:
+            paths.setdefault(_key(path), path)
+    return list(paths.values())
+
+
+def result_of(path: Path) -> Optional[Path]:
+    """Return the image beside a file of which the file is a result by its name; None if there is none."""
+    for ending, suffixes in (*OWN_RESULTS, *CELLPOSE_RESULTS):
+        if path.suffix.lower() in suffixes and path.stem.endswith(ending):
+            stem = path.stem[: -len(ending)]
+            beside = (path.with_name(stem + suffix) for suffix in _in_both_cases(IMAGE_SUFFIXES))
+            image = next((each for each in beside if stem and _exists(each)), None)
+            if image is not None:
+                return image
+    return None
+
+
+def other_programs_labels(folder: Path) -> List[str]:
+    """Return sentences on files of a folder that hold objects in a way that is not read, with the way out."""
+    seg = [path for path in _listed(folder) if path.name.lower().endswith("_seg.npy")]
+    rois = [path for path in _listed(folder) if path.suffix.lower() in (".zip", ".roi")]
+    return [f"{_shown(paths)}: {what}." for paths, what in ((seg, CELLPOSE_WAY_OUT), (rois, ROIS_WAY_OUT)) if paths]
+
+
+def natural_order(path: Path) -> Tuple[Tuple[Union[int, str], ...], str]:
+    """Return a key that sorts names as people count: img2 before img10."""
+    parts = re.split(r"(\d+)", str(path).casefold())
+    return tuple(int(part) if number % 2 else part for number, part in enumerate(parts)), str(path)
+
+
+def _expanded(word: Path) -> Optional[List[Path]]:
+    """Return the files that a folder or a pattern means, in natural order; None if the word is a file's name."""
+    if _exists(word):
+        return _listed(word) if word.is_dir() else None
+    matches = _matches(word)
+    return None if matches is None else [path for path in matches if not path.is_dir()]
+
+
+def _matches(word: Path) -> Optional[List[Path]]:
+    """Return what matches a pattern, in natural order; None if the word has no wildcards."""
+    folder, pattern = Path(word.anchor), list(word.parts[1:] if word.anchor else word.parts)
+    while pattern and _exists(folder / pattern[0]):  # a folder that exists is meant as it is, brackets and all
+        folder = folder / pattern.pop(0)
+    if not any(sign in part for part in pattern for sign in WILDCARDS):
+        return None
+    start = os.path.join(glob.escape(str(folder)), "") if folder.parts else ""
+    found = glob.glob(start + os.path.join(*pattern), recursive=True)
+    return sorted((Path(path) for path in found), key=natural_order)
+
+
+def _listed(folder: Path) -> List[Path]:
+    """List the files of a folder, in natural order; hidden ones, which macOS adds, are left out."""
+    try:
+        files = [path for path in folder.iterdir() if not path.name.startswith(".") and not path.is_dir()]
+    except OSError:
+        return []
+    return sorted(files, key=natural_order)
+
+
+def _nothing(word: Path, others: Sequence[Path]) -> str:
+    """Say that a folder or pattern means no image, and what there is instead."""
+    is_folder = _exists(word)
+    text = f"{word}: there is no image in this folder" if is_folder else f"{word}: no image file matches this pattern"
+    text += f" ({', '.join(suffix[1:].upper() for suffix in IMAGE_SUFFIXES)})."
+    if others:
+        text += f" It means {len(others)} other files, such as {_shown(others)}."
+    if is_folder and any(path.is_dir() for path in word.iterdir()):
+        text += f" It holds folders; for the images in them, say {word / '*' / '*.tif'}."
+    return text
+
+
+def _shown(paths: Sequence[Path]) -> str:
+    names = ", ".join(path.name for path in paths[:SHOWN])
+    return names if len(paths) <= SHOWN else f"{names} and {len(paths) - SHOWN} more"
+
+
+def _in_both_cases(suffixes: Iterable[str]) -> List[str]:
+    return [each for suffix in suffixes for each in (suffix, suffix.upper())]
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long for the system, or a loop of links
+        return False
+
+
+def _key(path: Path) -> str:
+    """Return what is equal for two names of one file."""
+    return os.path.normcase(os.path.realpath(path))
