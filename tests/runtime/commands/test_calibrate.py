@@ -96,3 +96,11 @@ def test_images_without_objects_are_refused(data_set, own_models, capsys):
         tifffile.imwrite(str(path), np.zeros(FIELD.labels.shape, np.uint16))
     assert calibrate(data_set) == 2
     assert "no labeled object in 2 images" in capsys.readouterr().err
+
+
+def test_folders_and_patterns_mean_their_files(data_set, own_models, capsys):
+    for images, labels in ((data_set / "images", data_set / "labels"), (data_set / "images/*", data_set / "labels/*")):
+        assert calibrate(images, "--labels", labels) == 0
+        assert f"on 2 images, {2 * COUNT} objects" in capsys.readouterr().out
+    assert calibrate(data_set / "images/*.png", "--labels", data_set / "labels") == 2
+    assert "no image file matches this pattern" in capsys.readouterr().err

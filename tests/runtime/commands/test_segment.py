@@ -141,3 +141,49 @@ def test_the_kinds_of_png_that_programs_write_are_read(images, own_models, tmp_p
 def test_the_same_file_twice_is_done_once(images, own_models, tmp_path, capsys):
     assert segment(images / "a.tif", images / ".." / "images" / "a.tif", "-o", tmp_path) == 0
     assert "1 images done, 0 failed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["images/*.tif"], ["images"], ["images/a.tif", "images/?.tif"]])
+def test_patterns_and_folders_mean_their_images(images, own_models, tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    assert segment(*words, "-o", "out") == 0
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.tif")) == ["a_labels.tif", "b_labels.tif"]
+    assert "2 images done, 0 failed" in capsys.readouterr().out
+
+
+def test_a_pattern_without_a_match_costs_only_itself(images, own_models, tmp_path, capsys):
+    assert segment(images / "*.jpg", images / "a.tif", "-o", tmp_path / "out") == 1
+    said = capsys.readouterr()
+    assert f"FAILED {images / '*.jpg'}: no image file matches this pattern" in said.err
+    assert "1 images done, 1 failed" in said.out
+
+
+def test_a_second_run_does_not_segment_the_results_of_the_first(images, own_models, capsys):
+    for words in ([images], [images / "*.tif"], sorted(images.glob("*.tif"))):
+        segment(*words, "-o", images)
+        assert sorted(path.name for path in images.glob("*.tif")) == ["a.tif", "a_labels.tif", "b.tif", "b_labels.tif"]
+    assert "left out: " in capsys.readouterr().out
+
+
+def test_color_stored_plane_by_plane_and_white_as_0_give_the_same_objects(images, own_models, tmp_path):
+    eight_bits = (FIELD.image * 255).astype(np.uint8)
+    planes = np.stack([eight_bits] * 3)
+    tifffile.imwrite(str(images / "planar.tif"), planes, photometric="rgb", planarconfig="separate")
+    tifffile.imwrite(str(images / "white.tif"), 255 - eight_bits, photometric="miniswhite")
+    tifffile.imwrite(str(images / "plain.tif"), eight_bits)
+    names = ("planar", "white", "plain")
+    assert segment(*(images / f"{name}.tif" for name in names), "-o", tmp_path / "out") == 0
+    planar, white, plain = (tifffile.imread(str(tmp_path / "out" / f"{name}_labels.tif")) for name in names)
+    np.testing.assert_array_equal(planar, plain)
+    np.testing.assert_array_equal(white, plain)
+
+
+def test_an_image_larger_than_the_memory_costs_only_itself(images, own_models, tmp_path, capsys):
+    tifffile.imwrite(str(images / "bomb.tif"), np.zeros((4, 4), np.uint8))
+    with tifffile.TiffFile(str(images / "bomb.tif"), mode="r+b") as file:
+        for tag in ("ImageWidth", "ImageLength"):
+            file.pages[0].tags[tag].overwrite(4_000_000)
+    assert segment(images / "bomb.tif", images / "a.tif", "-o", tmp_path / "out") == 1
+    said = capsys.readouterr()
+    assert "bomb.tif: this declares 4000000 x 4000000 pixels" in said.err
+    assert "1 images done, 1 failed" in said.out

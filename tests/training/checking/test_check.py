@@ -41,7 +41,7 @@ def test_files_that_cannot_be_used_are_errors_and_do_not_stop_the_check(tmp_path
         (ERROR, "labels", "set/f2"),
         (ERROR, "labels", "set/f4"),
         (ERROR, "labels", "set/f5"),
-        (ERROR, "image", "set/f7"),
+        (ERROR, "file", "set/f7"),
         (ERROR, "file", "set/f8"),
     ]
     assert data("check", folder) == 1

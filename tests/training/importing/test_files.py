@@ -3,6 +3,7 @@ import importlib.util
 
 import numpy as np
 import pytest
+import tifffile
 
 from cpunet.files.images import read_image
 from cpunet.training.data.labeled_images import read_index
@@ -64,9 +65,52 @@ def test_images_that_say_the_same_otherwise_are_written_anew(tmp_path, given, st
 )
 def test_a_compressed_tiff_that_would_lose_bits_is_refused(tmp_path, capsys):
     image = RNG.integers(0, 60000, (20, 30, 3), np.uint16)
-    path = put_lzw(tmp_path / "images/a.tif", image)
+    put_lzw(tmp_path / "images/a.tif", image)
     put(tmp_path / "labels/a.png", np.eye(20, 30, dtype=np.uint8))
-    # It is a sound file, of which Pillow keeps the upper 8 bits.
-    np.testing.assert_array_equal(read_image(path), image >> 8)
     assert data("import", "--images", tmp_path / "images", "--labels", tmp_path / "labels", "-o", tmp_path / "new") == 2
-    assert "a.tif: this is compressed so that only 8 of its bits can be read" in capsys.readouterr().err
+    assert "a.tif: this is compressed with LZW so that only 8 of its 16 bits can be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("array", "options", "stored"),
+    [
+        (RNG.integers(0, 200, (20, 30), np.uint8), {"photometric": "miniswhite"}, lambda array: 255 - array),
+        (RNG.integers(0, 200, (1, 20, 30), np.uint8), {"photometric": "minisblack"}, lambda array: array[0]),
+        (
+            RNG.integers(0, 200, (3, 20, 30), np.uint8),
+            {"photometric": "rgb", "planarconfig": "separate"},
+            lambda array: np.moveaxis(array, 0, 2),
+        ),
+        (
+            RNG.integers(0, 200, (20, 30, 4), np.uint8),
+            {"photometric": "rgb", "extrasamples": ["unassalpha"]},
+            lambda array: array[..., :3],
+        ),
+        (
+            RNG.integers(0, 200, (20, 30, 4), np.uint8),
+            {"photometric": "minisblack", "planarconfig": "contig"},
+            lambda array: array,
+        ),
+    ],
+    ids=["0 is white", "leading 1", "planar", "RGBA", "four channels"],
+)
+def test_a_data_set_holds_what_a_tiff_file_says(tmp_path, array, options, stored):
+    (tmp_path / "images").mkdir()
+    tifffile.imwrite(tmp_path / "images/a.tif", array, **options)
+    put(tmp_path / "labels/a.png", np.eye(20, 30, dtype=np.uint8))
+    assert data("import", "--images", tmp_path / "images", "--labels", tmp_path / "labels", "-o", tmp_path / "new") == 0
+    np.testing.assert_array_equal(read_image(read_index(tmp_path / "new")[0].image_path), stored(array))
+
+
+def test_planes_taken_as_channels_are_said(tmp_path, capsys):
+    put(tmp_path / "images/a.tif", RNG.integers(0, 60000, (2, 20, 30), np.uint16))
+    put(tmp_path / "labels/a.png", np.eye(20, 30, dtype=np.uint8))
+    assert data("import", "--images", tmp_path / "images", "--labels", tmp_path / "labels", "-o", tmp_path / "new") == 0
+    assert "a: its 2 planes, of which the file does not say what they are, are channels" in capsys.readouterr().out
+
+
+def test_a_png_named_as_tiff_is_stored_by_its_content(tmp_path):
+    put(tmp_path / "images/a.png", RNG.integers(0, 255, (20, 30), np.uint8)).rename(tmp_path / "images/a.tif")
+    put(tmp_path / "labels/a.png", np.eye(20, 30, dtype=np.uint8))
+    assert data("import", "--images", tmp_path / "images", "--labels", tmp_path / "labels", "-o", tmp_path / "new") == 0
+    assert read_index(tmp_path / "new")[0].image_path.suffix == ".png"

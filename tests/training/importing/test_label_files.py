@@ -5,7 +5,7 @@ import tifffile
 from skimage.util import img_as_float32, img_as_ubyte, img_as_uint
 
 from cpunet.checks.synthetic import synthetic_field
-from cpunet.errors import LabelFileError
+from cpunet.errors import ImageError, LabelFileError
 from cpunet.training.importing.label_files import guess_format, read_labels
 
 TRUTH = synthetic_field((96, 96), columns=4, diameter_px=15, touching=True, seed=2).labels
@@ -88,12 +88,12 @@ def test_objects_that_8_bits_have_joined_are_refused_and_emptied_images_pointed_
         (np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8), "no label image"),
         (np.where(TRUTH > 0, TRUTH, -1).astype(np.int16), "negative value -1"),
         (np.where(TRUTH > 0, TRUTH, np.nan).astype(np.float32), "NaN"),
-        (np.zeros((4, 5, 6), np.uint8), "one number an object"),
+        (np.zeros((4, 5, 6), np.uint8), "4 planes of which"),
     ],
     ids=["mask", "photograph", "negative", "nan", "stack"],
 )
 def test_what_is_no_label_image_is_refused(tmp_path, array, message):
-    with pytest.raises(LabelFileError, match=rf"a\.tif: .*{message}"):
+    with pytest.raises((LabelFileError, ImageError), match=rf"a\.tif: .*{message}"):
         read_labels([saved(tmp_path / "a.tif", array)], "instances")
 
 
@@ -221,3 +221,43 @@ def test_numbers_are_closed_up_in_their_order(tmp_path):
     labels = read_labels([path], "own").labels
     np.testing.assert_array_equal(labels, [[0, 3, 1], [1, 0, 2]])
     assert labels.dtype == np.int32
+
+
+def palette_file(path, colors):
+    """Write TRUTH as numbers of a palette, as PNG or TIFF; the colors of further numbers are random."""
+    more = np.random.default_rng(0).integers(1, 255, (256 - len(colors), 3))
+    palette = np.concatenate([np.array(colors).reshape(-1, 3), more]).astype(np.uint16)
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, TRUTH.astype(np.uint8), photometric="palette", colormap=palette.T * 257)
+        return path
+    picture = PIL.Image.new("P", TRUTH.shape[::-1])
+    picture.putdata(TRUTH.ravel().tolist())
+    picture.putpalette(palette.ravel().tolist())
+    picture.save(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+@pytest.mark.parametrize("second", [(0, 0, 9), (0, 0, 0)], ids=["colors", "two numbers of one color"])
+def test_palette_labels_are_the_stored_numbers(tmp_path, name, second):
+    path = palette_file(tmp_path / name, [(0, 0, 0), (9, 0, 0), second])
+    assert guess_format(path) == "instances"
+    np.testing.assert_array_equal(read_labels([path], "instances").labels, TRUTH)
+    np.testing.assert_array_equal(read_labels([path], "own").labels, TRUTH)
+
+
+def test_a_palette_in_which_black_is_not_0_is_read_by_its_colors(tmp_path):
+    colors = [(255, 255, 255), (0, 0, 0)]  # 0 is white, and object 1 is black
+    path = palette_file(tmp_path / "a.png", colors)
+    assert guess_format(path) == "colors"
+    read = read_labels([path], "colors").labels
+    assert not read[TRUTH == 1].any()
+    assert read[TRUTH == 0].all()
+    with pytest.raises(ImageError, match=r"a\.png: this has a palette in which black"):
+        read_labels([path], "instances")
+
+
+def test_labels_in_jpeg_are_refused(tmp_path):
+    PIL.Image.fromarray(TRUTH.astype(np.uint8)).save(tmp_path / "a.jpg")
+    with pytest.raises(ImageError, match="compressed with JPEG, which changes numbers"):
+        read_labels([tmp_path / "a.jpg"], "instances")

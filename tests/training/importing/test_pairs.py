@@ -111,3 +111,47 @@ def test_labels_of_one_number_in_pieces_are_read_if_the_user_says_so(tmp_path, c
     printed = capsys.readouterr().out
     assert "a: its one number lies in 9 places; is each object a number of its own?\n" in printed
     assert "labels: instances, as you said" in printed
+
+
+def test_what_cellpose_and_imagej_write_is_named_with_the_way_out(tmp_path, capsys):
+    image, labels = field(0)
+    for name in ("a", "b"):
+        put(tmp_path / f"set/{name}.png", image)
+        np.save(tmp_path / f"set/{name}_seg.npy", np.array({"masks": labels}, object))
+        put(tmp_path / f"set/{name}_cp_output.png", np.repeat((image // 256).astype(np.uint8)[..., None], 3, axis=2))
+    (tmp_path / "set/RoiSet.zip").write_bytes(b"PK\x03\x04")
+    words = ["import", "--images", tmp_path / "set", "--labels", tmp_path / "set", "-o", tmp_path / "new"]
+    assert data(*words) == 2
+    said = capsys.readouterr().err
+    assert "there is no label image (PNG or TIFF) of any image" in said
+    assert "a_seg.npy, b_seg.npy: Cellpose's own file, which is not read. In Cellpose choose File > Save masks" in said
+    assert "RoiSet.zip: ROIs of ImageJ" in said
+    for name in ("a", "b"):
+        put(tmp_path / f"set/{name}_cp_masks.png", labels.astype(np.uint16))
+    assert data(*words) == 0
+    said = capsys.readouterr().out
+    assert "results of the images beside them by their names: a_cp_output.png, b_cp_output.png." in said
+    assert contents(tmp_path / "new").keys() == {"a", "b"}
+
+
+def test_images_of_other_formats_are_named(tmp_path, capsys):
+    put(tmp_path / "labels/a.png", field(0)[1].astype(np.uint16))
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/a.czi").write_bytes(b"ZISRAWFILE")
+    words = ["import", "--labels", tmp_path / "labels", "-o", tmp_path / "new", "--images"]
+    assert data(*words, tmp_path / "images") == 2
+    assert "It holds a.czi; save images of other formats as TIFF." in capsys.readouterr().err
+    assert data(*words, tmp_path / "images/*.tif") == 2
+    assert f"Give the folder itself: {tmp_path / 'images'}" in capsys.readouterr().err
+
+
+def test_data_sets_may_be_given_as_a_pattern(tmp_path, capsys):
+    for number, name in enumerate(("set1", "set2")):
+        put(tmp_path / f"in/{name}/images/{name}.tif", field(number)[0])
+        put(tmp_path / f"in/{name}/labels/{name}.png", field(number)[1].astype(np.uint16))
+        folder = tmp_path / "in" / name
+        assert data("import", "--images", folder / "images", "--labels", folder / "labels", "-o", tmp_path / name) == 0
+    assert data("import", tmp_path / "set*", "-o", tmp_path / "both") == 0
+    assert contents(tmp_path / "both").keys() == {"set1", "set2"}
+    assert data("check", tmp_path / "x*") == 2
+    assert "no folder matches this pattern" in capsys.readouterr().err
