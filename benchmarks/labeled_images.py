@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, TypeVar
 
 import numpy as np
-from skimage.io import imread
 from skimage.transform import resize
+
+from cpunet.files.images import read_image, read_label_numbers
 
 Labeled = TypeVar("Labeled")
 
@@ -28,8 +29,8 @@ def index_rows(folder: Path, modality: str = "") -> List[Dict[str, str]]:
 def labeled_image(folder: Path, image_id: str) -> BenchmarkImage:
     """Read an image of a folder, and its labels as int32."""
     name = f"{image_id}.png"
-    labels = imread(str(folder / "labels" / name)).astype(np.int32)
-    return BenchmarkImage(image_id, imread(str(folder / "images" / name)), labels)
+    labels = read_label_numbers(folder / "labels" / name).astype(np.int32)
+    return BenchmarkImage(image_id, read_image(folder / "images" / name), labels)
 
 
 def labeled_images(folder: Path, split: str, modality: str = "") -> Iterator[BenchmarkImage]:

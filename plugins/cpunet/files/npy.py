@@ -49,6 +49,8 @@ def read_npy(path: Path) -> StoredImage:
             f"this has the shape {shape}, and NPY does not say what its axes are; (Y, X), or (Y, X, C) with at most "
             f"{MOST_CHANNELS} channels, is needed. Save each plane as a file."
         )
+    if any(length < 1 for length in shape):
+        raise ImageError(f"this has no pixels: its shape is {shape}.")
     channels = plane[2] if len(plane) == 3 else 1
     declared, there = dtype.itemsize * int(np.prod(shape, dtype=object)), path.stat().st_size - begin
     refuse_more_than_memory(plane[0], plane[1], channels * dtype.itemsize)

@@ -46,9 +46,10 @@ def read_picture(path: Path) -> StoredImage:
             pixels = pixels_of(picture)
             palette = palette_of(picture) if mode in ("P", "PA") else None
     except PIL.UnidentifiedImageError as error:
+        what = "it is a damaged PNG" if is_png else f"it begins with {start[:SHOWN]!r}"
         raise ImageError(
-            f"this cannot be read as an image: it begins with {start[:SHOWN]!r}. Save it as TIFF or PNG; if it was "
-            "copied or downloaded, do that again."
+            f"this cannot be read as an image: {what}. Save it as TIFF or PNG; if it was copied or downloaded, do that "
+            "again."
         ) from error
     if kind == "PNG" and pixels.dtype == np.int32:  # earlier versions of Pillow read 16 bits as 32
         pixels = pixels.astype(np.uint16)

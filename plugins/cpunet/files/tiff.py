@@ -18,6 +18,7 @@ from cpunet.files.stored_image import StoredImage
 from cpunet.files.tiff_pixels import (
     CONVERTED,
     JPEGS,
+    LACKS_PLANES,
     WHITE_IS_ZERO,
     Planes,
     bits_of,
@@ -118,7 +119,10 @@ def _chosen_image(file: Any, path: Path) -> ChosenImage:
             "as a file of its own."
         )
     note = f"the largest of {len(series)} images; the others are previews" if others else ""
-    pages = list(largest.pages)
+    try:
+        pages = list(largest.pages)
+    except IndexError as error:
+        raise ImageError(LACKS_PLANES) from error
     of_many = len(pages) > 1 or len(series) > 1
     return ChosenImage(pages, tuple(largest.shape), str(largest.axes), largest.asarray, of_many, note)
 
@@ -209,8 +213,9 @@ def _is_preview(series: Any, largest: Any) -> bool:
 def _without_log() -> Iterator[None]:
     """Keep tifffile's warnings off the terminal: what they are about is refused, or said, by its right name."""
     logger = logging.getLogger("tifffile")
-    disabled, logger.disabled = logger.disabled, True
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.disabled = disabled
+        logger.setLevel(level)

@@ -16,11 +16,14 @@ WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, TRANSPARENCY, SEPARATED, YCBCR = ran
 # What Pillow turns into red, green and blue, and tifffile leaves as stored.
 CONVERTED = (SEPARATED, YCBCR)
 ALPHA = (1, 2)  # values of the tag ExtraSamples
+# Beyond twice their size, strips and tiles of pixels are never so much larger for being compressed.
+SPARE_BYTES = 4096
 ORIENTATION, NOT_TURNED = 274, 1
 NO_COMPRESSION = 1
 JPEGS = {6: "JPEG", 7: "JPEG", 34892: "JPEG", 33003: "JPEG 2000", 33005: "JPEG 2000", 34712: "JPEG 2000"}
 # None, CCITT, LZW, JPEG, ZIP, PackBits and ThunderScan: what the libtiff within Pillow decodes on every system.
 IN_PILLOW = (NO_COMPRESSION, 2, 3, 4, 5, 6, 7, 8, 32773, 32809, 32946)
+LACKS_PLANES = "this lacks planes that it declares. Copy or save it again."
 SAVE_PLAIN = "Save it as TIFF without compression or with ZIP, or install the package imagecodecs."
 
 
@@ -50,7 +53,7 @@ def refuse_cut_short(pages: Sequence[Any], size: int) -> None:
     """Raise ImageError if a strip or tile of a page lies beyond the end of a file of `size` bytes, or is left out."""
     for page in pages:
         if page is None:
-            raise ImageError("this lacks planes that it declares. Copy or save it again.")
+            raise ImageError(LACKS_PLANES)
         segments = list(zip(page.dataoffsets, page.databytecounts))
         end = max((begin + count for begin, count in segments), default=0)
         if end > size:
@@ -60,6 +63,13 @@ def refuse_cut_short(pages: Sequence[Any], size: int) -> None:
             raise ImageError(
                 f"this lacks pixels: {missing} of its {len(segments)} strips or tiles were never written. Save it "
                 "again."
+            )
+        unpacked = len(segments) * _bytes_of_segment(page)
+        packed = sum(count for _, count in segments)
+        if packed > 2 * unpacked + SPARE_BYTES * len(segments):
+            raise ImageError(
+                f"this holds {packed} bytes for {unpacked} bytes of pixels; it is damaged, or made to fill the memory. "
+                "Save it again."
             )
 
 
@@ -95,9 +105,12 @@ def decoded(planes: Planes, path: Path) -> npt.NDArray[Any]:
     else:
         reason = f"{name_of(page.photometric)} is not understood"
     how = "not compressed" if compression == NO_COMPRESSION else f"compressed with {name_of(page.compression)}"
+    way_out = f"{SAVE_PLAIN} If no other program opens it, it is damaged."
+    if compression == NO_COMPRESSION:
+        way_out = "Save it again with 8 or 16 bits, or 32 for fractions. If no other program opens it, it is damaged."
     trouble = ImageError(
         f"its pixels are {how} ({name_of(page.photometric)}, {page.bitspersample} bits) and cannot be decoded here "
-        f"({reason}). {SAVE_PLAIN} If no other program opens it, it is damaged."
+        f"({reason}). {way_out}"
     )
     pixels = _decoded_by_pillow(planes, path, trouble)
     if pixels.dtype.itemsize < page.dtype.itemsize:
@@ -106,6 +119,16 @@ def decoded(planes: Planes, path: Path) -> npt.NDArray[Any]:
             f"read. {SAVE_PLAIN}"
         )
     return pixels.astype(page.dtype, copy=False)
+
+
+def _bytes_of_segment(page: Any) -> int:
+    """Return the bytes of a strip or tile, not compressed."""
+    pixels = (
+        page.tilelength * page.tilewidth
+        if page.is_tiled
+        else min(page.rowsperstrip, page.imagelength) * page.imagewidth
+    )
+    return int(pixels) * int(page.samplesperpixel) * int(page.dtype.itemsize)
 
 
 def bits_of(page: Any) -> int:
