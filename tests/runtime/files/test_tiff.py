@@ -8,6 +8,7 @@ import tifffile
 from cpunet.errors import ImageError
 from cpunet.files.images import gray_of_equal_colors, read_image, read_label_numbers, read_stored
 from tests.import_sources import put_lzw
+from tests.ome_files import ome_of_many
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 200, (40, 50)).astype(np.uint8)
@@ -157,25 +158,6 @@ def test_of_two_images_none_is_chosen_in_silence(tmp_path, second):
         writer.write(second)
     with pytest.raises(ImageError, match=r"a\.tif: this holds 2 images \(50 x 40, .* Save each"):
         read_image(tmp_path / "a.tif")
-
-
-def ome_of_many(folder, planes, axis):
-    """Write one plane a file; the OME metadata of each name all files, as microscopes do."""
-    uuids = [f"urn:uuid:{number:08d}-0000-0000-0000-000000000000" for number in range(len(planes))]
-    data = "".join(
-        f'<TiffData First{axis}="{number}" IFD="0" PlaneCount="1"><UUID FileName="p{number}.ome.tif">{uuid}</UUID>'
-        "</TiffData>"
-        for number, uuid in enumerate(uuids)
-    )
-    sizes = " ".join(f'Size{each}="{len(planes) if each == axis else 1}"' for each in "CZT")
-    for number, plane in enumerate(planes):
-        text = (
-            f'<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
-            f'UUID="{uuids[number]}">'
-            f'<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint16" SizeX="50" SizeY="40" '
-            f'{sizes}><Channel ID="Channel:0:0" SamplesPerPixel="1"/>{data}</Pixels></Image></OME>'
-        )
-        tifffile.imwrite(str(folder / f"p{number}.ome.tif"), plane, description=text, metadata=None)
 
 
 @pytest.mark.parametrize("axis", ["T", "C", "Z"])
