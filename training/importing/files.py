@@ -15,9 +15,9 @@ import tifffile
 from numpy.typing import NDArray
 
 from cpunet.errors import DataError, ImageError
-from cpunet.files.content import TIFF, content_of
+from cpunet.files.formats.content import TIFF, content_of
+from cpunet.files.formats.stored_image import as_shown
 from cpunet.files.images import LARGEST_UINT16, TIFF_SUFFIXES, gray_of_equal_colors, read_stored
-from cpunet.files.stored_image import as_shown
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from skimage.measure import label as connected
 from skimage.segmentation import relabel_sequential
 
 from cpunet.errors import LabelFileError
+from cpunet.files.formats.stored_image import is_picture_in_colors
 from cpunet.files.images import gray_of_equal_colors, read_image, read_label_numbers, read_stored
-from cpunet.files.stored_image import is_picture_in_colors
 from cpunet.training.data.labeled_images import check_labels
 
 # Of a label image that went through a lossy file or is a photograph, nearly every pixel is a piece of its own.

@@ -64,8 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.output.mkdir(parents=True, exist_ok=True)
     found = find_images(arguments.images)
     paths = found.paths
-    for line in found.left_out:
-        report(line)
+    for each in found.left_out:
+        report(each.why)
     for line in found.problems:
         report(f"FAILED {line}", sys.stderr)
     failed = len(found.problems)

@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from cpunet.errors import OptionError
 
@@ -16,6 +16,7 @@ IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".npy")
 WILDCARDS = "*?["
 # What this program, and Cellpose, add to an image's name for their results.
 OWN_RESULTS = (("_labels", (".tif",)), ("_overlay", (".png",)))
+OWN_ENDINGS = tuple(ending for ending, _ in OWN_RESULTS)
 CELLPOSE_RESULTS = tuple(
     (ending, (".png", ".tif", ".tiff", ".npy"))
     for ending in ("_cp_masks", "_cp_output", "_cp_outlines", "_flows", "_seg")
@@ -28,6 +29,13 @@ ROIS_WAY_OUT = (
 SHOWN = 3
 
 
+class LeftOut(NamedTuple):
+    """A file that is not taken, because it is a result, and a sentence that says so."""
+
+    path: Path
+    why: str
+
+
 @dataclass(frozen=True)
 class FoundFiles:
     """The files that the words of a command line mean.
@@ -36,14 +44,14 @@ class FoundFiles:
     ----------
     paths : tuple of Path
         Each once. Files of a folder or pattern are in natural order: 2 before 10.
-    left_out : tuple of str
-        Sentences on files that were not taken, because they are results.
+    left_out : tuple of LeftOut
+        Results that a folder or pattern means as well.
     problems : tuple of str
         Sentences on words that mean no file.
     """
 
     paths: Tuple[Path, ...]
-    left_out: Tuple[str, ...] = ()
+    left_out: Tuple[LeftOut, ...] = ()
     problems: Tuple[str, ...] = ()
 
 
@@ -63,9 +71,9 @@ def find_images(words: Sequence[Path]) -> FoundFiles:
 
     Notes
     -----
-    NAME_labels.tif, NAME_overlay.png and Cellpose's NAME_cp_masks and the like are left out if the image NAME is
-    beside them; if such a file was named itself, only if NAME was named too: a second run with the same pattern must
-    not segment the results of the first.
+    Of a folder or pattern, NAME_labels.tif, NAME_overlay.png and Cellpose's NAME_cp_masks and the like are left out if
+    the image NAME is beside them: a second run must not segment the results of the first. Cellpose's are left out
+    also where a shell has put them beside NAME into the command; a file of our own that is named itself is taken.
     """
     found: Dict[str, Path] = {}
     named, problems = set(), []
@@ -81,8 +89,10 @@ def find_images(words: Sequence[Path]) -> FoundFiles:
     results = {}
     for key, path in found.items():
         image = result_of(path)
-        if image is not None and (key not in named or _key(image) in found):
-            results[key] = f"left out: {path}, by its name a result of {image.name}; give it another name to use it"
+        other_programs = image is not None and not path.stem.endswith(OWN_ENDINGS)
+        if image is not None and (key not in named or (other_programs and _key(image) in found)):
+            why = f"left out: {path}, by its name a result of {image.name}; give it another name to use it"
+            results[key] = LeftOut(path, why)
     paths = tuple(path for key, path in found.items() if key not in results)
     return FoundFiles(paths, tuple(results.values()), tuple(problems))
 

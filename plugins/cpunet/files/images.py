@@ -13,11 +13,11 @@ import PIL.Image
 import tifffile
 
 from cpunet.errors import ImageError
-from cpunet.files.content import NPY, TIFF, content_of
-from cpunet.files.npy import read_npy
-from cpunet.files.pictures import read_picture
-from cpunet.files.stored_image import StoredImage, as_shown, stored_numbers
-from cpunet.files.tiff import read_tiff
+from cpunet.files.formats.content import NPY, TIFF, content_of
+from cpunet.files.formats.npy import read_npy
+from cpunet.files.formats.pictures import read_picture
+from cpunet.files.formats.stored_image import StoredImage, as_shown, stored_numbers
+from cpunet.files.formats.tiff import read_tiff
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 LARGEST_UINT16 = np.iinfo(np.uint16).max

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from cpunet.errors import ImageError
-from cpunet.files.memory_at_hand import refuse_more_than_memory
-from cpunet.files.stored_image import StoredImage
+from cpunet.files.formats.memory_at_hand import refuse_more_than_memory
+from cpunet.files.formats.stored_image import StoredImage
 
 MOST_CHANNELS = 4
 OBJECTS_WAY_OUT = (

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import PIL.Image
 
 from cpunet.errors import ImageError
-from cpunet.files.memory_at_hand import refuse_more_than_memory
-from cpunet.files.stored_image import StoredImage
+from cpunet.files.formats.memory_at_hand import refuse_more_than_memory
+from cpunet.files.formats.stored_image import StoredImage
 
 LOSSY_FORMATS = ("JPEG", "MPO")
 PNG_START, SHOWN = b"\x89PNG\r\n\x1a\n", 12

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cpunet.errors import ImageError
-from cpunet.files.pictures import opened, pixels_of
+from cpunet.files.formats.pictures import opened, pixels_of
 
 # Values of the tag PhotometricInterpretation.
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, TRANSPARENCY, SEPARATED, YCBCR = range(7)
@@ -64,7 +64,7 @@ def refuse_cut_short(pages: Sequence[Any], size: int) -> None:
                 f"this lacks pixels: {missing} of its {len(segments)} strips or tiles were never written. Save it "
                 "again."
             )
-        unpacked = len(segments) * _bytes_of_segment(page)
+        unpacked = len(segments) * _bytes_of_segment(page.keyframe)
         packed = sum(count for _, count in segments)
         if packed > 2 * unpacked + SPARE_BYTES * len(segments):
             raise ImageError(
@@ -93,7 +93,7 @@ def decoded(planes: Planes, path: Path) -> npt.NDArray[Any]:
     ImageError
         If the pixels cannot be decoded with all their bits.
     """
-    page = planes.pages[0]
+    page = planes.pages[0].keyframe
     photometric, compression = int(page.photometric), int(page.compression)
     if photometric not in CONVERTED or (photometric == YCBCR and compression in JPEGS):
         try:
@@ -172,9 +172,9 @@ def _without_alpha(pixels: npt.NDArray[Any], page: Any) -> npt.NDArray[Any]:
 
 
 def _decoded_by_pillow(planes: Planes, path: Path, trouble: ImageError) -> npt.NDArray[Any]:
-    page = planes.pages[0]
+    page = planes.pages[0].keyframe
     photometric, bits = int(page.photometric), bits_of(page)
-    number = getattr(page, "index", None)
+    number = planes.pages[0].index
     if len(planes.pages) > 1 or int(page.compression) not in IN_PILLOW:
         raise trouble
     if not isinstance(number, int):  # Pillow reads no page within a page

@@ -4,8 +4,8 @@ import sys
 import pytest
 
 from cpunet.errors import ImageError
-from cpunet.files import memory_at_hand
-from cpunet.files.memory_at_hand import bytes_at_hand, refuse_more_than_memory
+from cpunet.files.formats import memory_at_hand
+from cpunet.files.formats.memory_at_hand import bytes_at_hand, refuse_more_than_memory
 from tests.places import REPOSITORY
 
 
@@ -35,7 +35,7 @@ def test_a_containers_limit_counts_and_the_cache_of_files_is_free(monkeypatch, t
 @pytest.mark.skipif(sys.platform != "linux", reason="ulimit -v is enforced on Linux")
 def test_a_limit_of_the_shell_counts():
     code = "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)); "
-    code += "from cpunet.files.memory_at_hand import bytes_at_hand; print(bytes_at_hand())"
+    code += "from cpunet.files.formats.memory_at_hand import bytes_at_hand; print(bytes_at_hand())"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY / "plugins", capture_output=True, text=True, check=True
     )

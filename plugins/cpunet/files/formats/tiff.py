@@ -13,9 +13,9 @@ import numpy.typing as npt
 import tifffile
 
 from cpunet.errors import ImageError
-from cpunet.files.memory_at_hand import refuse_more_than_memory
-from cpunet.files.stored_image import StoredImage
-from cpunet.files.tiff_pixels import (
+from cpunet.files.formats.memory_at_hand import refuse_more_than_memory
+from cpunet.files.formats.stored_image import StoredImage
+from cpunet.files.formats.tiff_pixels import (
     CONVERTED,
     JPEGS,
     LACKS_PLANES,
@@ -82,7 +82,7 @@ def read_tiff(path: Path, take_planes_as_channels: bool = False) -> StoredImage:
     """
     with _without_log(), tifffile.TiffFile(str(path)) as file:
         chosen = _chosen_image(file, path)
-        page = chosen.pages[0]
+        page = chosen.pages[0].keyframe
         refuse_other_numbers(page)
         axes, shape, note = _plane_axes(chosen, take_planes_as_channels)
         height, width = shape[axes.index("Y")], shape[axes.index("X")]
