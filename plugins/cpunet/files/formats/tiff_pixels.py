@@ -66,6 +66,12 @@ def refuse_cut_short(pages: Sequence[Any], size: int) -> None:
             )
         unpacked = len(segments) * _bytes_of_segment(page.keyframe)
         packed = sum(count for _, count in segments)
+        least = _least_bytes(page.keyframe)
+        if packed < least:
+            raise ImageError(
+                f"this lacks pixels: it holds {packed} bytes of them, and its size needs {least}. Copy or save it "
+                "again."
+            )
         if packed > 2 * unpacked + SPARE_BYTES * len(segments):
             raise ImageError(
                 f"this holds {packed} bytes for {unpacked} bytes of pixels; it is damaged, or made to fill the memory. "
@@ -129,6 +135,13 @@ def _bytes_of_segment(page: Any) -> int:
         else min(page.rowsperstrip, page.imagelength) * page.imagewidth
     )
     return int(pixels) * int(page.samplesperpixel) * int(page.dtype.itemsize)
+
+
+def _least_bytes(page: Any) -> int:
+    """Return the bytes that a page's pixels take where they are stored as they are; 0 where they are compressed."""
+    if int(page.compression) != NO_COMPRESSION or int(page.photometric) == YCBCR:
+        return 0
+    return int(page.imagelength) * (int(page.imagewidth) * int(page.samplesperpixel) * bits_of(page) // 8)
 
 
 def bits_of(page: Any) -> int:

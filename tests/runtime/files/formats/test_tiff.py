@@ -1,4 +1,5 @@
 import importlib.util
+import zlib
 
 import numpy as np
 import PIL.Image
@@ -249,6 +250,21 @@ def test_strips_that_were_never_written_are_not_black_pixels(tmp_path):
         counts = list(file.pages[0].databytecounts)
     with_tag(path, "StripByteCounts", [0, *counts[1:]])
     with pytest.raises(ImageError, match=r"lacks pixels: 1 of its 5 strips or tiles"):
+        read_image(path)
+
+
+def test_fewer_bytes_than_pixels_are_not_black_pixels(tmp_path):
+    path = with_tag(written(tmp_path / "a.tif", DEEP, metadata=None), "ImageLength", 60)
+    with pytest.raises(ImageError, match=r"lacks pixels: it holds 4000 bytes of them, and its size needs 6000"):
+        read_image(path)
+
+
+def test_a_strip_that_would_fill_the_memory_is_not_unpacked(tmp_path):
+    bomb = zlib.compress(bytes(50_000_000), 9)
+    path = written(tmp_path / "a.tif", np.frombuffer(bomb, np.uint8)[np.newaxis], metadata=None)
+    for tag, value in (("ImageWidth", 50), ("ImageLength", 40), ("RowsPerStrip", 40), ("Compression", 8)):
+        with_tag(path, tag, value)
+    with pytest.raises(ImageError, match=r"bytes for 2000 bytes of pixels; it is damaged, or made to fill the memory"):
         read_image(path)
 
 
