@@ -12,8 +12,13 @@ from skimage.measure import label as connected
 from skimage.segmentation import relabel_sequential
 
 from cpunet.errors import LabelFileError
-from cpunet.files.formats.stored_image import is_picture_in_colors
-from cpunet.files.images import gray_of_equal_colors, read_image, read_label_numbers, read_stored
+from cpunet.files.images import (
+    gray_of_equal_colors,
+    read_image,
+    read_label_numbers,
+    read_numbers_as_said,
+    read_stored,
+)
 from cpunet.training.data.labeled_images import check_labels
 
 # Of a label image that went through a lossy file or is a photograph, nearly every pixel is a piece of its own.
@@ -25,6 +30,8 @@ SAVE_AS = (
     'In CellProfiler choose "uint16" in ConvertObjectsToImage, and in SaveImages the format "tiff" with the bit depth '
     '"16-bit integer", or "No conversion" with more than 65535 objects.'
 )
+# How files of these formats are read; all others by their numbers, if it is clear that these are the labels.
+READERS = {"colors": read_image, "first-channel": read_image, "said-instances": read_numbers_as_said}
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
     if label_format == "masks":
         return _from_masks(paths)
     (path,) = paths
-    array = read_image(path) if label_format in ("colors", "first-channel") else read_label_numbers(path)
+    array = READERS.get(label_format, read_label_numbers)(path)
     try:
         if label_format == "colors":
             return ReadLabels(_on_black(_connected_colors(array)))
@@ -83,13 +90,8 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
 
 
 def guess_format(path: Path) -> str:
-    """Return ``instances`` for a label file of one number a pixel, whatever its palette, and ``colors`` for others.
-
-    A palette in which black is not 0 belongs to a picture in colors.
-    """
-    stored = read_stored(path)
-    one_number = gray_of_equal_colors(stored.pixels).ndim == 2 and not is_picture_in_colors(stored)
-    return "instances" if one_number else "colors"
+    """Return ``instances`` for a label file of one number a pixel, whatever its palette, and ``colors`` for others."""
+    return "instances" if gray_of_equal_colors(read_stored(path).pixels).ndim == 2 else "colors"
 
 
 def _from_instances(array: NDArray[np.generic], one_may_be_in_pieces: bool) -> ReadLabels:

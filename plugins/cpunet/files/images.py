@@ -16,7 +16,7 @@ from cpunet.errors import ImageError
 from cpunet.files.formats.content import NPY, TIFF, content_of
 from cpunet.files.formats.npy import read_npy
 from cpunet.files.formats.pictures import read_picture
-from cpunet.files.formats.stored_image import StoredImage, as_shown, stored_numbers
+from cpunet.files.formats.stored_image import StoredImage, as_shown, clear_numbers, stored_numbers
 from cpunet.files.formats.tiff import read_tiff
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -48,7 +48,7 @@ def read_image(path: Path) -> npt.NDArray[Any]:
 
 
 def read_label_numbers(path: Path) -> npt.NDArray[Any]:
-    """Read the numbers of a label image as they are stored, whatever colors they are shown in.
+    """Read the numbers of a label image as they are stored, not the colors that they are shown in.
 
     Returns
     -------
@@ -58,8 +58,14 @@ def read_label_numbers(path: Path) -> npt.NDArray[Any]:
     Raises
     ------
     ImageError
-        As `read_image`, and if lossy compression has changed the numbers.
+        As `read_image`; if lossy compression has changed the numbers; or if a palette shows another number than 0 in
+        black, so that the file may be a picture in colors.
     """
+    return _read(path, lambda found: gray_of_equal_colors(clear_numbers(read_stored(found))))
+
+
+def read_numbers_as_said(path: Path) -> npt.NDArray[Any]:
+    """Read the numbers of a label image, as `read_label_numbers`, where the user said that they are the labels."""
     return _read(path, lambda found: gray_of_equal_colors(stored_numbers(read_stored(found))))
 
 

@@ -246,15 +246,14 @@ def test_palette_labels_are_the_stored_numbers(tmp_path, name, second):
     np.testing.assert_array_equal(read_labels([path], "own").labels, TRUTH)
 
 
-def test_a_palette_in_which_black_is_not_0_is_read_by_its_colors(tmp_path):
-    colors = [(255, 255, 255), (0, 0, 0)]  # 0 is white, and object 1 is black
-    path = palette_file(tmp_path / "a.png", colors)
-    assert guess_format(path) == "colors"
+def test_a_palette_in_which_black_is_not_0_is_read_as_the_user_says(tmp_path):
+    path = palette_file(tmp_path / "a.png", [(255, 255, 255), (0, 0, 0)])  # 0 is white, and object 1 is black
+    with pytest.raises(ImageError, match=r"a\.png: this has a palette in which black is the number 1 and not 0"):
+        read_labels([path], guess_format(path))
+    np.testing.assert_array_equal(read_labels([path], "said-instances").labels, TRUTH)
     read = read_labels([path], "colors").labels
     assert not read[TRUTH == 1].any()
     assert read[TRUTH == 0].all()
-    with pytest.raises(ImageError, match=r"a\.png: this has a palette in which black"):
-        read_labels([path], "instances")
 
 
 def test_labels_in_jpeg_are_refused(tmp_path):

@@ -81,26 +81,31 @@ def stored_numbers(stored: StoredImage) -> npt.NDArray[Any]:
     Raises
     ------
     ImageError
-        If lossy compression has changed the numbers, or the palette says that black, and so the background of a
-        picture of labels, is another number than 0.
+        If lossy compression has changed the numbers.
     """
     if stored.lossy:
         raise ImageError(
             f"this is compressed with {stored.lossy}, which changes numbers, so that it cannot hold labels. Save the "
             "labels as PNG or TIFF."
         )
-    if is_picture_in_colors(stored):
-        raise ImageError(
-            "this has a palette in which black, the background, is another number than 0: it is a picture in colors, "
-            "and no label image. In `cpunet data import` say --label-format colors; or save the labels without a "
-            "palette."
-        )
     return stored.pixels
 
 
-def is_picture_in_colors(stored: StoredImage) -> bool:
-    """Return whether a palette shows objects on black and black is not 0, so that 0 would be taken for background."""
-    if stored.palette is None:
-        return False
-    black = np.flatnonzero((stored.palette == 0).all(axis=1))
-    return len(black) > 0 and 0 not in black and bool(np.isin(stored.pixels, black).any())
+def clear_numbers(stored: StoredImage) -> npt.NDArray[Any]:
+    """Return `stored_numbers` if it is clear that these are the labels, and not the colors of a picture.
+
+    Raises
+    ------
+    ImageError
+        Also if the palette shows another number than 0 in black: where a program has saved a picture of objects on
+        black with a palette, 0 is an object.
+    """
+    if stored.palette is not None:
+        black = np.flatnonzero((stored.palette == 0).all(axis=1))
+        if len(black) and 0 not in black and np.isin(stored.pixels, black).any():
+            raise ImageError(
+                f"this has a palette in which black is the number {black[0]} and not 0, so that it is not clear "
+                "whether its numbers or its colors are the labels. In `cpunet data import` say --label-format instances "
+                "or colors; or save the labels without a palette."
+            )
+    return stored_numbers(stored)
