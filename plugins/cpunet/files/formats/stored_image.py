@@ -105,7 +105,7 @@ def clear_numbers(stored: StoredImage) -> npt.NDArray[Any]:
         if len(black) and 0 not in black and np.isin(stored.pixels, black).any():
             raise ImageError(
                 f"this has a palette in which black is the number {black[0]} and not 0, so that it is not clear "
-                "whether its numbers or its colors are the labels. In `cpunet data import` say --label-format instances "
-                "or colors; or save the labels without a palette."
+                "whether its numbers or its colors are the labels. In `cpunet data import` say --label-format "
+                "instances or colors; or save the labels without a palette."
             )
     return stored_numbers(stored)
