@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cpunet.errors import DataError
-from cpunet.files.find import natural_order, other_programs_labels, result_of
+from cpunet.files.find import other_programs_labels, result_of
 from cpunet.training.data.labeled_images import SUFFIXES
 from cpunet.training.importing.label_files import guess_format
 
@@ -60,8 +60,7 @@ class Pairing:
 def image_files(folder: Path, recursive: bool = False) -> list[Path]:
     """List the PNG and TIFF files of a folder, in order; hidden ones, which macOS adds, are left out."""
     found = folder.rglob("*") if recursive else folder.iterdir()
-    images = (path for path in found if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
-    return sorted(images, key=natural_order)
+    return sorted(path for path in found if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
 
 
 def _without_results(files: Iterable[Path]) -> tuple[list[Path], list[str]]:

@@ -154,10 +154,12 @@ def other_programs_labels(folder: Path) -> List[str]:
     return [f"{_shown(paths)}: {what}." for paths, what in ((seg, CELLPOSE_WAY_OUT), (rois, ROIS_WAY_OUT)) if paths]
 
 
-def natural_order(path: Path) -> Tuple[Tuple[Union[int, str], ...], str]:
-    """Return a key that sorts names as people count: img2 before img10."""
-    parts = re.split(r"(\d+)", str(path).casefold())
-    return tuple(int(part) if number % 2 else part for number, part in enumerate(parts)), str(path)
+def natural_order(path: Path) -> Tuple[Tuple[Tuple[Union[int, str], ...], ...], str]:
+    """Return a key that sorts files as people count: img before img2, and that before img10; folder by folder."""
+    words = (*path.parts[:-1], path.stem, path.suffix)
+    parted = (re.split(r"([0-9]+)", word.casefold()) for word in words)
+    keys = tuple(tuple(int(part) if place % 2 else part for place, part in enumerate(parts)) for parts in parted)
+    return keys, str(path)
 
 
 def _expanded(word: Path) -> Optional[List[Path]]:

@@ -3,7 +3,14 @@ from pathlib import Path
 import pytest
 
 from cpunet.errors import OptionError
-from cpunet.files.find import find_files, find_folders, find_images, other_programs_labels, result_of
+from cpunet.files.find import (
+    find_files,
+    find_folders,
+    find_images,
+    natural_order,
+    other_programs_labels,
+    result_of,
+)
 
 
 @pytest.fixture
@@ -24,6 +31,21 @@ def test_a_folder_and_a_pattern_give_their_images_in_natural_order(folder, word)
     found = find_images([Path(word)])
     assert names(found) == ["a1.png", "a2.tif", "a10.TIF"]
     assert (found.left_out, found.problems) == ((), ())
+
+
+def test_the_order_is_that_of_counting():
+    names = ["b/a.tif", "a10/x.tif", "a2/x.tif", "a2/x2.tif", "a2/x10.tif", "a2/x2_1.tif", "A3/y.tif", "a2/x²5.tif"]
+    ordered = [path.as_posix() for path in sorted(map(Path, names), key=natural_order)]
+    assert ordered == [
+        "a2/x.tif",
+        "a2/x2.tif",
+        "a2/x2_1.tif",
+        "a2/x10.tif",
+        "a2/x²5.tif",
+        "A3/y.tif",
+        "a10/x.tif",
+        "b/a.tif",
+    ]
 
 
 def test_an_absolute_pattern_is_a_pattern(folder):
