@@ -94,9 +94,9 @@ def pair_by_name(images: Path, labels: Path, label_format: str | None) -> Pairin
     """
     for folder in (images, labels):
         if not folder.is_dir():
-            what = "a file; a folder of files is needed" if folder.is_file() else "no folder"
+            what = "this is a file; a folder is needed" if folder.is_file() else "there is no such folder"
             hint = f" Give the folder itself: {folder.parent}." if "*" in folder.name else ""
-            raise DataError(f"{folder}: this is {what}.{hint}")
+            raise DataError(f"{folder}: {what}.{hint}")
     found, label_files = image_files(images), image_files(labels)
     if images.resolve() == labels.resolve():
         # Cellpose writes NAME_cp_masks.tif beside NAME.tif.
