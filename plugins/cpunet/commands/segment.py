@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = find_images(arguments.images)
     paths = found.paths
     for each in found.left_out:
-        report(each.why)
+        report(each.why, sys.stderr)
     for line in found.problems:
         report(f"FAILED {line}", sys.stderr)
     failed = len(found.problems)

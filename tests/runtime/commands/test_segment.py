@@ -162,7 +162,7 @@ def test_a_second_run_does_not_segment_the_results_of_the_first(images, own_mode
     for words in ([images], [images / "*.tif"]):
         segment(*words, "-o", images)
         assert sorted(path.name for path in images.glob("*.tif")) == ["a.tif", "a_labels.tif", "b.tif", "b_labels.tif"]
-    assert "left out: " in capsys.readouterr().out
+    assert "left out: " in capsys.readouterr().err
 
 
 def test_color_stored_plane_by_plane_and_white_as_0_give_the_same_objects(images, own_models, tmp_path):
