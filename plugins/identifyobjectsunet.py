@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 
 import cellprofiler_core.module.image_segmentation
+import numpy
 from cellprofiler_core.constants.measurement import EXPERIMENT, IMAGE
 from cellprofiler_core.object import Objects
 from cellprofiler_core.setting import ValidationError
@@ -47,12 +48,16 @@ from cpunet.plugin.measurements import (
 from cpunet.plugin.model_settings import ModelSettings
 from cpunet.plugin.probability_settings import ProbabilitySettings
 from cpunet.plugin.progress import progress_reporter, warn_once
-from cpunet.plugin.revisions import PROBABILITIES_INDEX, upgrade
+from cpunet.plugin.revisions import NAMES_END, NEWEST, PROBABILITIES_INDEX, fault_of_saved, upgrade
+from cpunet.plugin.validity import check_names, check_values, refuse_wrong_settings
 from cpunet.segment import segment_image, segment_stack
+from cpunet.segmentation import empty_segmentation
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.filters import filter_objects
 from cpunet.steps.planes import in_one_plane
 from cpunet.steps.prepare import usable_pixels
+
+COLOR_CHANNELS = (3, 4)  # without and with an alpha channel
 
 __doc__ = HELP  # CellProfiler shows it as the module's help
 
@@ -63,7 +68,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
 
     module_name = "IdentifyObjectsUNet"
 
-    variable_revision_number = 4
+    variable_revision_number = NEWEST
 
     def volumetric(self):
         """Return True: 3D images are supported."""
@@ -85,10 +90,12 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             doc="Runs the model on a synthetic image, and reports which device it ran on and how fast.",
         )
         self.probability_settings = ProbabilitySettings()
+        self.fault_of_file = None  # why the settings in the pipeline file could not be read
 
     def prepare_settings(self, setting_values):
         """Make as many groups of settings as the pipeline has."""
-        self.probability_settings.set_further_count(int(setting_values[PROBABILITIES_INDEX]))
+        if self.fault_of_file is None:
+            self.probability_settings.set_further_count(int(setting_values[PROBABILITIES_INDEX]))
 
     def settings(self):
         """Return all settings in the order of the pipeline file: append only."""
@@ -128,11 +135,22 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         return self.advanced_settings if self.advanced.value else self.default_settings
 
     def upgrade_settings(self, setting_values, variable_revision_number, module_name):
-        """Bring the settings of an older pipeline to this revision; return them and the revision."""
+        """Bring the settings of an older pipeline to this revision; return them and the revision.
+
+        If they cannot be read, `validate_module` refuses them. An error here would have CellProfiler run the pipeline
+        without this module and all later ones.
+        """
+        self.fault_of_file = fault_of_saved(setting_values, variable_revision_number)
+        if self.fault_of_file is not None:
+            return [str(name) for name in setting_values[:NAMES_END]], self.variable_revision_number
         return upgrade(setting_values, variable_revision_number)
 
     def validate_module(self, pipeline):
         """Raise ValidationError for the setting that is wrong. This runs after every edit, so it loads no network."""
+        if self.fault_of_file is not None:
+            raise ValidationError(self.fault_of_file, self.y_name)
+        check_values(self.visible_settings())
+        check_names(self, pipeline)
         try:
             self.model_settings.card()
         except (ModelError, OSError) as error:
@@ -172,16 +190,15 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         return device_report(path, DEVICE_CHOICES[chosen.device.value], card, memory, threads_for_this_process())
 
     def prepare_to_create_batch(self, workspace, fn_alter_path):
-        """Rewrite the folder of the model file for the computers of a cluster."""
-        self.model_settings.directory.alter_for_create_batch_files(fn_alter_path)
+        """Rewrite the paths of models for the computers of a cluster."""
+        self.model_settings.map_paths(fn_alter_path)
+        self.advanced_settings.map_paths(fn_alter_path)
         return True
 
     def prepare_run(self, workspace):
-        """Record the model once per run. Return True even if there is no model: `run` reports that."""
-        try:
-            used = self.model_settings.used(self.settings_in_effect().further_model_names())
-        except (ModelError, OSError):
-            return True
+        """Refuse wrong settings, and record the model once per run."""
+        refuse_wrong_settings(self, workspace.pipeline)
+        used = self.model_settings.used(self.settings_in_effect().further_model_names())
         add_experiment_measurements(workspace.measurements, self.y_name.value, used)
         return True
 
@@ -212,26 +229,25 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         free_earlier_image_sets()
         image = workspace.image_set.get_image(self.x_name.value)
         check_shape(image, self.x_name.value)
-        mask = usable_part(image)
+        stack, mask = is_stack(image), usable_part(image)
         model, used = self.open_model()
         if self.advanced.value:
             self.probability_settings.check_roles(model.card.output.roles)  # a batch has not validated the pipeline
-        what = f"IdentifyObjectsUNet, image set {workspace.measurements.image_set_number}"
+        what = f"IdentifyObjectsUNet (module {self.module_num}), image set {workspace.measurements.image_set_number}"
         logging.info("%s: model %s, SHA-256 %s, on %s", what, used.name, used.sha256, model.provider)
-        found = segment_within_memory(
-            functools.partial(segment_stack if image.volumetric else segment_image, image.pixel_data),
-            model,
-            replace(self.options(mask), on_progress=progress_reporter(what, workspace.frame)),
-            lambda: self.open_model("cpu")[0],
-            warn_once,
-        )
+        if is_line(image):
+            warn_once(f"An image of {self.x_name.value} is only one pixel high or wide: it is given no objects.")
+            found = empty_segmentation(image.pixel_data.shape[:2], model.card)
+        else:
+            found = segment_within_memory(
+                functools.partial(segment_stack if stack else segment_image, image.pixel_data),
+                model,
+                replace(self.options(mask), on_progress=progress_reporter(what, workspace.frame)),
+                lambda: self.open_model("cpu")[0],
+                warn_once,
+            )
         kept = self.filter(found.labels, image, mask)
-        objects = Objects()
-        objects.segmented = kept.labels
-        objects.unedited_segmented = found.labels
-        objects.small_removed_segmented = kept.small_removed
-        objects.parent_image = image
-        workspace.object_set.add_objects(objects, self.y_name.value)
+        workspace.object_set.add_objects(make_objects(found.labels, kept, image), self.y_name.value)
 
         planes = probabilities_by_role(found.probabilities, model.card.output.roles)
         foreground = foreground_probability(planes)
@@ -255,7 +271,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             mask,
             fill=chosen.fill_holes.value != FILL_NEVER,
             object_limit=chosen.most_objects(),
-            z_step_px=image.spacing[0] if image.volumetric else 1.0,
+            z_step_px=image.spacing[0] if is_stack(image) else 1.0,
         )
 
     def get_measurement_columns(self, pipeline, object_name=None):
@@ -292,14 +308,57 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         return True
 
 
+def is_stack(image):
+    """Return True for several planes. A pipeline for stacks also loads a file of a single plane as a stack."""
+    return image.volumetric and image.pixel_data.ndim > 2
+
+
+def is_line(image):
+    """Return True for an image that is one pixel high or wide."""
+    return not is_stack(image) and min(image.pixel_data.shape[:2]) == 1
+
+
 def check_shape(image, name):
-    """Raise ImageError if an image is too small for CellProfiler to hold its objects."""
-    shape = image.pixel_data.shape[: 3 if image.volumetric else 2]
-    if min(shape[-2:]) < 2:
+    """Raise ImageError if CellProfiler cannot hold objects of an image, or loaded it as what it is not."""
+    shape = image.pixel_data.shape
+    if image.volumetric and len(shape) == 3 and shape[2] in COLOR_CHANNELS:
         raise ImageError(
-            f"{name} has the shape {shape}: CellProfiler cannot hold objects of "
-            "an image that is only one pixel high or wide. Check how the image was loaded or cropped."
+            f"{name} has the shape {shape}: a color image of one plane was loaded as a stack. Answer No to "
+            "Process as 3D? in NamesAndTypes, or leave this file out."
         )
+    if is_stack(image) and min(shape[1:3]) < 2:
+        raise ImageError(
+            f"{name} has the shape {shape}: CellProfiler cannot hold objects of a stack that is only one pixel high or "
+            "wide. Check how the image was loaded or cropped."
+        )
+    if min(shape[:2]) < 1:
+        raise ImageError(f"{name} has no pixels: its shape is {shape}. Check how the image was loaded or cropped.")
+
+
+def make_objects(found, kept, image):
+    """Return CellProfiler's objects: those kept, those found, and those found that are not too small.
+
+    Parameters
+    ----------
+    found : ndarray of shape (Y, X) or (Z, Y, X), int32
+        Labels of all objects.
+    kept : cpunet.steps.filters.FilteredLabels
+    image : cellprofiler_core.image.Image
+
+    Returns
+    -------
+    cellprofiler_core.object.Objects
+    """
+    objects = Objects()
+    if is_line(image):
+        # As a list of pixels, since CellProfiler cannot count objects in labels that are one pixel high or wide.
+        objects.set_ijv(numpy.zeros((0, 3), numpy.int32), found.shape)
+    else:
+        objects.segmented = kept.labels
+        objects.unedited_segmented = found
+        objects.small_removed_segmented = kept.small_removed
+    objects.parent_image = image
+    return objects
 
 
 def usable_part(image):
@@ -311,7 +370,7 @@ def usable_part(image):
         None if all.
     """
     mask = image.mask if image.has_mask else None
-    if not image.volumetric:
+    if not is_stack(image):
         return usable_pixels(image.pixel_data, mask)
     shape = image.pixel_data.shape[:3]
     usable = usable_pixels(in_one_plane(image.pixel_data), None if mask is None else in_one_plane(mask))

@@ -9,6 +9,7 @@ from cellprofiler_core.pipeline import Pipeline
 from cellprofiler_core.workspace import Workspace
 from identifyobjectsunet import IdentifyObjectsUNet
 
+from benchmarks.pipeline_text import make_module
 from cpunet.checks.synthetic import synthetic_field
 from cpunet.plugin.model_settings import MODEL_FROM_FILE
 from tests.tiny_onnx import changed_card, tiny_onnx
@@ -32,6 +33,16 @@ def module(tiny_model):
     made.model_directory.value = f"Elsewhere...|{tiny_model.parent}"
     made.model_file.value = tiny_model.name
     made.show_window = False
+    return made
+
+
+@pytest.fixture
+def pipeline(module):
+    """A pipeline that loads the image DNA and gives it to the module."""
+    made = Pipeline()
+    for number, each in enumerate((make_module("NamesAndTypes", single_image_provider="DNA"), module), start=1):
+        each.set_module_num(number)
+        made.add_module(each)
     return made
 
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from cellprofiler.modules.identifyprimaryobjects import IdentifyPrimaryObjects
 from cellprofiler_core.constants.measurement import COLTYPE_FLOAT, COLTYPE_INTEGER, EXPERIMENT
+from cellprofiler_core.measurement import Measurements
+from cellprofiler_core.workspace import Workspace
 
 from cpunet.onnx_reader.metadata import sha256
 
@@ -65,11 +67,8 @@ def test_further_measurements_tell_of_confidence_area_time_and_model(module, run
         assert ("Image", f"Segmentation_{feature}_{of}") in written
 
 
-def test_the_experiment_says_with_which_model_it_began(module, run, field, tiny_model):
-    done = run(module, field[0])
-    assert module.prepare_run(done.workspace)
-    measured = done.measurements
+def test_the_experiment_says_with_which_model_it_began(module, pipeline, tiny_model):
+    measured = Measurements()
+    assert module.prepare_run(Workspace(pipeline, module, None, None, measured, None))
     assert measured.get_experiment_measurement("Segmentation_Model_Nuclei") == "tiny"
     assert measured.get_experiment_measurement("Segmentation_ModelSHA256_Nuclei") == sha256(tiny_model)
-    tiny_model.unlink()
-    assert module.prepare_run(done.workspace)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from cellprofiler.modules.identifyprimaryobjects import IdentifyPrimaryObjects
 
+from cpunet.errors import ImageError
 from cpunet.model import session
 from cpunet.scores import score_image
 from cpunet.segment import segment_image
@@ -121,9 +122,48 @@ def test_images_with_nothing_in_them_give_zero_objects(module, run, pixels):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1)])
-def test_an_image_one_pixel_wide_is_refused_since_cellprofiler_cannot_hold_its_objects(module, run, shape):
-    with pytest.raises(ValueError, match="one pixel"):
+def test_an_image_one_pixel_wide_has_no_objects_and_can_be_counted_and_measured(advanced, run, shape):
+    advanced.probability_settings.save.value = advanced.show_window = True
+    advanced.exclude_size.value = advanced.exclude_border_objects.value = True
+    done = run(advanced, np.linspace(0, 1, max(shape)).reshape(shape), mask=np.ones(shape, bool))
+    for labels in (done.objects.segmented, done.objects.unedited_segmented, done.objects.small_removed_segmented):
+        assert labels.shape == shape
+        assert not labels.any()
+    assert (done.objects.count, len(done.objects.areas), len(done.objects.ijv)) == (0, 0, 0)
+    assert done.measurements.get_current_image_measurement("Count_Nuclei") == 0
+    assert done.image_set.get_image("ProbabilityNuclei").pixel_data.shape == shape
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 40), (40, 0)])
+def test_an_image_without_pixels_is_refused(module, run, shape):
+    with pytest.raises(ImageError, match="DNA has no pixels"):
         run(module, np.ones(shape))
+
+
+@pytest.mark.parametrize("shape", [(4, 1, 40), (4, 40, 1), (1, 1, 1)])
+def test_a_stack_one_pixel_wide_is_refused_since_cellprofiler_cannot_hold_its_objects(module, run, shape):
+    with pytest.raises(ImageError, match=r"DNA has the shape .*one pixel high or wide"):
+        run(module, np.ones(shape), dimensions=3)
+
+
+def test_a_file_of_one_plane_among_stacks_gives_the_objects_of_that_plane(advanced, run, field):
+    advanced.probability_settings.save.value = advanced.show_window = True
+    plane = run(advanced, field[0]).objects.segmented
+    assert plane.max() > 3
+    np.testing.assert_array_equal(run(advanced, field[0], dimensions=3).objects.segmented, plane)
+    np.testing.assert_array_equal(run(advanced, field[0][np.newaxis], dimensions=3).objects.segmented, plane)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_color_image_among_stacks_is_not_taken_for_a_narrow_stack(module, run, field, channels):
+    with pytest.raises(ImageError, match="color image of one plane was loaded as a stack"):
+        run(module, np.repeat(field[0][..., np.newaxis], channels, axis=2), dimensions=3)
+
+
+def test_a_mask_without_a_usable_pixel_gives_no_objects(module, run, field):
+    done = run(module, field[0], mask=np.zeros(field[0].shape, bool))
+    assert done.objects.count == 0
+    assert not done.objects.unedited_segmented.any()
 
 
 def test_a_color_image_is_refused_with_the_way_out(module, run):

@@ -168,7 +168,10 @@ def test_a_batch_runs_on_a_cluster_that_sees_the_folders_elsewhere(tmp_path):
     batch = make_module("CreateBatchFiles")
     batch.mappings[0].local_directory.value, batch.mappings[0].remote_directory.value = str(desk), str(cluster)
     sheet = make_module("ExportToSpreadsheet", wants_prefix=False)
-    modules = [*input_modules(), unet_with_model(desk), *modules_that_use_the_measurements(), sheet, batch]
+    unet = unet_with_model(desk)
+    (desk / "second.onnx").write_bytes(tiny_onnx(changed_card(name="second")))
+    unet.advanced.value, unet.advanced_settings.further_models.value = True, str(desk / "second.onnx")
+    modules = [*input_modules(), unet, *modules_that_use_the_measurements(), sheet, batch]
     run_headless(write_pipeline(desk / "batch.cppipe", modules), desk / "images", desk / "output")
     assert (desk / "output" / "Batch_data.h5").is_file()
     desk.rename(cluster)
@@ -178,8 +181,8 @@ def test_a_batch_runs_on_a_cluster_that_sees_the_folders_elsewhere(tmp_path):
     assert done.returncode == 0, done.log
     rows = rows_of(output / "Image.csv")
     assert [(row["ImageNumber"], float(row["Count_Nuclei"])) for row in rows] == [("2", 6), ("3", 0)]
-    total = sha256(cluster / "mine.onnx")
+    total = f"{sha256(cluster / 'mine.onnx')}+{sha256(cluster / 'second.onnx')}"
     assert {row["Segmentation_ModelSHA256_Nuclei"] for row in rows} == {total}
     written = {row["Key"]: row["Value"] for row in rows_of(output / "Experiment.csv")}
-    assert written["Segmentation_Model_Nuclei"] == "newer"
+    assert written["Segmentation_Model_Nuclei"] == "newer + second"
     assert written["Segmentation_ModelSHA256_Nuclei"] == total

@@ -11,6 +11,7 @@ from cellprofiler_core.setting.text import Float, Integer, Text
 
 from cpunet.model.card import ModelCard
 from cpunet.options import TILE_PX, Options
+from cpunet.plugin.batch import AlterPath, join_names, map_models, split_names
 from cpunet.steps.tiling import check_tile
 
 DECLUMP_PROBABILITY, DECLUMP_NONE = "Probability", "None"
@@ -90,6 +91,7 @@ is smooth already. Select "*No*" to enter the width.""",
             "Size of the smoothing filter, in pixel units",
             5.0,
             minval=0,
+            maxval=1000,  # more would take minutes for each image
             doc="""\
 *(Used only if the smoothing is not calculated automatically)*
 
@@ -202,9 +204,9 @@ The most memory that the network may use. Multiplied by the number of workers, i
             "",
             doc=ADVANCED
             + """\
-Enter names of models from the list above, or paths of .onnx files, separated by commas. All models must take the same
-channels and compute the same kinds of probability. Their probabilities are averaged. Leave this empty to use one
-model.""",
+Enter names of models from the list above, or paths of .onnx files, separated by commas. Put a path that has a comma
+in double quotes. All models must take the same channels and compute the same kinds of probability. Their probabilities
+are averaged. Leave this empty to use one model.""",
         )
         self.outlines = Choice(
             "Outlines",
@@ -298,7 +300,11 @@ level.""",
 
     def further_model_names(self) -> List[str]:
         """Return the names or paths of the models to average with."""
-        return [name.strip() for name in self.further_models.value.split(",") if name.strip()]
+        return split_names(self.further_models.value)
+
+    def map_paths(self, alter_path: AlterPath) -> None:
+        """Rewrite the paths of models to average with for the computers of a cluster."""
+        self.further_models.value = join_names(map_models(self.further_model_names(), alter_path))
 
 
 def _unless(automatic: Binary, *settings: Any) -> List[Any]:

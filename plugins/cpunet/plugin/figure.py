@@ -46,7 +46,7 @@ def keep_for_display(
     """
     place = ""
     chosen: Any = slice(None)
-    if image.volumetric:
+    if found.labels.ndim == 3:
         chosen = plane_to_show(found.labels)
         place = f", plane {chosen + 1} of {len(found.labels)}"
     display_data.place = place

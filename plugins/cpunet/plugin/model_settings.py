@@ -21,6 +21,7 @@ from cpunet.model.find import DEFAULT_MODEL, find_model, list_models
 from cpunet.model.session import load_model
 from cpunet.model.without_card import has_card
 from cpunet.onnx_reader.metadata import read_card, sha256
+from cpunet.plugin.batch import AlterPath, map_file, map_folder
 from cpunet.plugin.cardless_settings import CardlessSettings
 from cpunet.plugin.dialogs import ask_for_folder, show_lines
 from cpunet.plugin.host import prefer_models_folder, preferred_models_folder
@@ -105,7 +106,16 @@ CellProfiler before you analyze images with a model from a new folder.""",
             return find_model(self.name.value)
         if not self.file.value.strip():
             raise ModelError("No model file is chosen. Enter its name, or browse for the .onnx file.")
-        return Path(self.directory.get_absolute_path(), self.file.value)
+        try:
+            folder = self.directory.get_absolute_path()
+        except ValueError as error:  # a pipeline file with an unknown kind of folder
+            raise ModelError(f"The folder of the model file cannot be found ({error}). Choose it again.") from error
+        return Path(folder, self.file.value)
+
+    def map_paths(self, alter_path: AlterPath) -> None:
+        """Rewrite the folder and the name of the model file for the computers of a cluster."""
+        map_folder(self.directory, alter_path)
+        map_file(self.file, alter_path)
 
     def card(self) -> ModelCard:
         """Return the model's own card, or that of the user's answers; raise ModelError if it cannot be used."""
@@ -131,7 +141,12 @@ CellProfiler before you analyze images with a model from a new folder.""",
         """Return the setting to mark if the model cannot be used."""
         if self.lacks_card():
             return self.cardless.roles
-        return self.file if self.name.value == MODEL_FROM_FILE else self.name
+        if self.name.value != MODEL_FROM_FILE:
+            return self.name
+        try:
+            return self.file if os.path.isdir(self.directory.get_absolute_path()) else self.directory
+        except ValueError:  # an unknown kind of folder
+            return self.directory
 
     def one_line(self) -> str:
         """Return the model's description, or why there is none."""

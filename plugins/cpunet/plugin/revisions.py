@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import List, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 from cpunet.plugin.advanced_settings import DECLUMP_NONE, DECLUMP_PROBABILITY, OUTLINES_BY_MODEL
 from cpunet.plugin.progress import warn_once
 
+# How many settings each revision saves, without those of further probability images, which are two for each image.
+NEWEST = 4
+COUNTS = {1: 16, 2: 16, 3: 36, NEWEST: 38}
 # Places among the settings of a saved pipeline.
+NAMES_END = 2
 MODEL_INDEX = 2
 RESCALE_INDEX, DECLUMP_INDEX, OUTLINES_INDEX, PROBABILITIES_INDEX = 8, 12, 31, 37
 # The settings that revision 3 added, with the values that give what revision 2 did.
@@ -28,9 +32,37 @@ ADDED_BY_REVISION_4 = (OUTLINES_BY_MODEL, "0.5")
 TRAINED_ANEW, FORMER = "nuclei_fluorescence", "nuclei_fluorescence_1"
 
 
+def fault_of_saved(setting_values: Sequence[Any], revision: int) -> Optional[str]:
+    """Say why saved settings cannot be those of a revision, or return None if they can.
+
+    Values belong to settings by their place, so one that is missing would shift those behind it. CellProfiler drops a
+    module that fails to load, together with all later modules, and runs the rest.
+    """
+    if revision not in COUNTS:
+        return (
+            f"The pipeline was saved with revision {revision} of this module, and this plugin knows the revisions 1 to "
+            f"{NEWEST}. Install the plugin that saved it, or a newer one."
+        )
+    way_out = "Take the file as CellProfiler saved it, or remove this module and add it again."
+    for place, value in enumerate(setting_values, start=1):
+        if not isinstance(value, (str, bool, int, float)):
+            return f"Setting {place} of this module in the pipeline file is {value!r}. {way_out}"
+    found, expected = len(setting_values), COUNTS[revision]
+    if revision > 2 and found >= expected:
+        count = str(setting_values[expected - 1])
+        if not (count.isascii() and count.isdigit()):
+            return f"The number of further probability images in the pipeline file is {count!r}. {way_out}"
+        expected += 2 * int(count)
+    if found != expected:
+        what = f"The pipeline file has {found} settings for this module, and revision {revision} saves {expected}."
+        return f"{what} {way_out}"
+    return None
+
+
 def upgrade(setting_values: Sequence[str], revision: int) -> Tuple[List[str], int]:
     """Bring saved settings to the newest revision, with the meaning that they had; return them and the revision."""
-    setting_values = list(setting_values)
+    # A .json may hold numbers and true or false in place of their text.
+    setting_values = [{True: "Yes", False: "No"}[v] if isinstance(v, bool) else str(v) for v in setting_values]
     if revision == 1:
         # Revision 1 could rescale by the diameter range only, and called this automatic.
         if setting_values[RESCALE_INDEX] == "Automatic":
@@ -39,7 +71,8 @@ def upgrade(setting_values: Sequence[str], revision: int) -> Tuple[List[str], in
     if revision == 2:
         # Revision 2 had one method to separate touching objects, and a question with Yes or No.
         setting_values += ADDED_BY_REVISION_3
-        setting_values[DECLUMP_INDEX] = DECLUMP_PROBABILITY if setting_values[DECLUMP_INDEX] == "Yes" else DECLUMP_NONE
+        declump = setting_values[DECLUMP_INDEX]  # anything but Yes and No is kept, and refused later
+        setting_values[DECLUMP_INDEX] = {"Yes": DECLUMP_PROBABILITY, "No": DECLUMP_NONE}.get(declump, declump)
         revision = 3
     if revision == 3:
         setting_values[OUTLINES_INDEX:OUTLINES_INDEX] = ADDED_BY_REVISION_4

@@ -1,0 +1,84 @@
+"""Refuse wrong settings before the first image: without a window, CellProfiler itself checks none of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Iterator, List, Sequence, Tuple
+
+from cellprofiler_core.setting import Binary, ValidationError
+from cellprofiler_core.setting.text import Number
+from cellprofiler_core.setting.text.alphanumeric.name import Name
+
+from cpunet.errors import OptionError
+
+
+def refuse_wrong_settings(module: Any, pipeline: Any) -> None:
+    """Raise OptionError for the first setting in use that CellProfiler's window would refuse.
+
+    Parameters
+    ----------
+    module : identifyobjectsunet.IdentifyObjectsUNet
+    pipeline : cellprofiler_core.pipeline.Pipeline
+        With the module in it.
+
+    Raises
+    ------
+    OptionError
+        Names the module, the setting, its value and what is wrong.
+
+    Notes
+    -----
+    Without this, CellProfiler takes the default in place of a number out of bounds, and No in place of a word that is
+    neither Yes nor No. The list of images is not checked after **LoadData**: its file may be named on the command line,
+    which that module's own list does not know.
+    """
+    place = f"{module.module_name} (module {module.module_num}) cannot run"
+    if module.fault_of_file is not None:
+        raise OptionError(f"{place}. {module.fault_of_file}")
+    try:
+        for setting in module.visible_settings():
+            if setting is not module.x_name or not pipeline.has_legacy_loaders():
+                setting.test_valid(pipeline)
+        module.validate_module(pipeline)
+    except ValidationError as error:
+        what = f"its setting {error.setting.text!r} is {error.setting.value_text!r}. {str(error).rstrip('.')}"
+        way_out = "Correct it in CellProfiler's window, or in the pipeline file."
+        raise OptionError(f"{place}: {what}. {way_out}") from error
+
+
+def check_values(settings: Sequence[Any]) -> None:
+    """Raise ValidationError for a number that is not finite, or a word that is neither Yes nor No.
+
+    CellProfiler's own check of a setting lets these pass.
+    """
+    for setting in settings:
+        if isinstance(setting, Binary) and setting.value_text not in ("Yes", "No"):
+            raise ValidationError(f"Must be Yes or No, was {setting.value_text!r}.", setting)
+        if isinstance(setting, Number) and not math.isfinite(setting.value):
+            raise ValidationError(f"Must be a finite number, was {setting.value_text}.", setting)
+
+
+def check_names(module: Any, pipeline: Any) -> None:
+    """Raise ValidationError if the module gives a name that an earlier module, or another of its settings, gives too.
+
+    Otherwise an image would take the place of another in silence, and objects would stop the run at the first image.
+    """
+    for group in ("objectgroup", "imagegroup"):
+        taken = dict(_names_of_earlier(module, pipeline, group))
+        for setting in _names_given(module, group):
+            if setting.value in taken:
+                raise ValidationError(f"{taken[setting.value]} gives this name already. Choose another name.", setting)
+            taken[setting.value] = "Another setting of this module"
+
+
+def _names_of_earlier(module: Any, pipeline: Any, group: str) -> Iterator[Tuple[str, str]]:
+    """Yield each name that an earlier module gives, and which module that is."""
+    for other in pipeline.modules():
+        if other is module:
+            return
+        for name in [*other.other_providers(group), *[setting.value for setting in _names_given(other, group)]]:
+            yield name, f"{other.module_name} (module {other.module_num})"
+
+
+def _names_given(module: Any, group: str) -> List[Any]:
+    return [each for each in module.visible_settings() if isinstance(each, Name) and each.group == group]
