@@ -230,6 +230,11 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         image = workspace.image_set.get_image(self.x_name.value)
         check_shape(image, self.x_name.value)
         stack, mask = is_stack(image), usable_part(image)
+        if image.volumetric and not stack:
+            warn_once(
+                f"An image of {self.x_name.value} has one plane, in a pipeline for stacks: its objects are found in "
+                "that plane. Some of CellProfiler's modules cannot measure them; leave such files out."
+            )
         model, used = self.open_model()
         if self.advanced.value:
             self.probability_settings.check_roles(model.card.output.roles)  # a batch has not validated the pipeline

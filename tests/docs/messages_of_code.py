@@ -44,7 +44,7 @@ def name_of(call: ast.Call) -> str:
 def is_told(call: ast.Call) -> bool:
     """Whether a call makes an error, or hands a warning to the user."""
     name = name_of(call)
-    return (name.endswith(("Error", "Exception")) and name not in DETAILS) or name in ("warn", "error")
+    return (name.endswith(("Error", "Exception")) and name not in DETAILS) or name in ("warn", "warn_once", "error")
 
 
 def messages_in(path: Path) -> Iterator[Tuple[int, str]]:

@@ -134,13 +134,22 @@ def test_two_modules_with_one_name_for_their_objects_are_refused(whole, module):
     second = make_module("IdentifyObjectsUNet", x_name="DNA", y_name="Nuclei")
     second.set_module_num(4)
     whole.add_module(second)
-    with pytest.raises(OptionError, match=r"\(module 4\).*IdentifyObjectsUNet \(module 3\) gives this name already"):
+    with pytest.raises(OptionError, match=r"\(module 4\).*IdentifyObjectsUNet \(module 3\) gives this name, too"):
         prepare(whole)
+    with pytest.raises(ValidationError, match=r"IdentifyObjectsUNet \(module 4\) gives this name, too"):
+        module.validate_module(whole)
     second.y_name.value = "Others"
     assert prepare(whole)
     module.enabled = False
     second.y_name.value = "Nuclei"
     assert prepare(whole)
+
+
+def test_a_later_module_may_replace_an_image(whole, module):
+    smooth = make_module("Smooth", image_name="DNA", filtered_image_name="ProbabilityNuclei")
+    smooth.set_module_num(4)
+    whole.add_module(smooth)
+    module.validate_module(whole)
 
 
 def test_an_image_that_only_a_table_on_the_command_line_lists_is_not_refused(module, whole):
@@ -197,7 +206,7 @@ def test_a_module_with_missing_or_unknown_settings_loads_and_is_refused(module, 
     loaded.set_module_num(3)
     whole.remove_module(3)
     whole.add_module(loaded)
-    with pytest.raises(OptionError, match=rf"IdentifyObjectsUNet \(module 3\) cannot run\..*{says}"):
+    with pytest.raises(OptionError, match=rf"\(module 3\) cannot run, because of the pipeline file\. .*{says}"):
         prepare(whole)
     with pytest.raises(ValidationError, match=says):  # in the window, too
         loaded.validate_module(whole)

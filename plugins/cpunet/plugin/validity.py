@@ -32,18 +32,20 @@ def refuse_wrong_settings(module: Any, pipeline: Any) -> None:
     neither Yes nor No. The list of images is not checked after **LoadData**: its file may be named on the command line,
     which that module's own list does not know.
     """
-    place = f"{module.module_name} (module {module.module_num}) cannot run"
+    place = f"{module.module_name} (module {module.module_num})"
     if module.fault_of_file is not None:
-        raise OptionError(f"{place}. {module.fault_of_file}")
+        raise OptionError(f"{place} cannot run, because of the pipeline file. {module.fault_of_file}")
     try:
         for setting in module.visible_settings():
             if setting is not module.x_name or not pipeline.has_legacy_loaders():
                 setting.test_valid(pipeline)
         module.validate_module(pipeline)
     except ValidationError as error:
-        what = f"its setting {error.setting.text!r} is {error.setting.value_text!r}. {str(error).rstrip('.')}"
-        way_out = "Correct it in CellProfiler's window, or in the pipeline file."
-        raise OptionError(f"{place}: {what}. {way_out}") from error
+        name, value, why = error.setting.text, error.setting.value_text, str(error).rstrip(".")
+        raise OptionError(
+            f"{place} cannot run: its setting {name!r} is {value!r}. {why}. Correct it in CellProfiler's window, or in "
+            "the pipeline file."
+        ) from None
 
 
 def check_values(settings: Sequence[Any]) -> None:
@@ -59,23 +61,25 @@ def check_values(settings: Sequence[Any]) -> None:
 
 
 def check_names(module: Any, pipeline: Any) -> None:
-    """Raise ValidationError if the module gives a name that an earlier module, or another of its settings, gives too.
+    """Raise ValidationError if the module gives a name that another module, or another of its settings, gives too.
 
-    Otherwise an image would take the place of another in silence, and objects would stop the run at the first image.
+    Otherwise an image would take the place of an earlier one in silence. Objects would stop the run at the first image.
     """
     for group in ("objectgroup", "imagegroup"):
-        taken = dict(_names_of_earlier(module, pipeline, group))
+        taken = dict(_names_of_others(module, pipeline, group))
         for setting in _names_given(module, group):
             if setting.value in taken:
-                raise ValidationError(f"{taken[setting.value]} gives this name already. Choose another name.", setting)
+                raise ValidationError(f"{taken[setting.value]} gives this name, too. Choose another name.", setting)
             taken[setting.value] = "Another setting of this module"
 
 
-def _names_of_earlier(module: Any, pipeline: Any, group: str) -> Iterator[Tuple[str, str]]:
-    """Yield each name that an earlier module gives, and which module that is."""
+def _names_of_others(module: Any, pipeline: Any, group: str) -> Iterator[Tuple[str, str]]:
+    """Yield each name that another module gives, and which module that is; of images, those of earlier modules."""
     for other in pipeline.modules():
         if other is module:
-            return
+            if group == "imagegroup":
+                return  # a later module may replace an image
+            continue
         for name in [*other.other_providers(group), *[setting.value for setting in _names_given(other, group)]]:
             yield name, f"{other.module_name} (module {other.module_num})"
 
