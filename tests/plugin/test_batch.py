@@ -55,7 +55,7 @@ def test_linux_paths_are_mapped_for_windows(unet):
     unet.model_directory.value = "Elsewhere...|/home/me/models"
     unet.advanced_settings.further_models.value = "/home/me/models/second.onnx,phase_cells"
     unet.prepare_to_create_batch(None, mapping("/home/me", "D:\\me", remote_is_windows=True))
-    assert unet.model_directory.custom_path == r"D:\me\models"
+    assert unet.model_directory.custom_path == r"D:\\me\\models"
     assert unet.advanced_settings.further_models.value == r"D:\me\models\second.onnx,phase_cells"
 
 

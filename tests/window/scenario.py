@@ -45,7 +45,7 @@ from benchmarks.pipeline_text import example_folder, read_pipeline, text_of
 
 NAME = "IdentifyObjectsUNet"
 WORKERS = 2
-TILE_PX = 192
+TILE_PX = 352  # the smallest for the default model, so that there are very many tiles
 
 
 def scenario(driver):

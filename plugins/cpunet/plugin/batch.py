@@ -36,7 +36,7 @@ def map_folder(directory: Directory, alter_path: AlterPath) -> None:
     custom = share + custom[len(share) :].replace("\\\\", "\\")
     if directory.dir_choice == ABSOLUTE_FOLDER_NAME:
         custom = _absolute(custom)
-    directory.value = directory.join_string(custom_path=alter_path(custom))
+    directory.custom_path = alter_path(custom)  # which doubles backslashes, as pipeline files have them
 
 
 def map_file(file: Filename, alter_path: AlterPath) -> None:
