@@ -3,7 +3,6 @@
 import functools
 import logging
 import math
-import re
 import time
 from dataclasses import replace
 
@@ -49,7 +48,14 @@ from cpunet.plugin.model_settings import ModelSettings
 from cpunet.plugin.probability_settings import ProbabilitySettings
 from cpunet.plugin.progress import progress_reporter, warn_once
 from cpunet.plugin.revisions import NAMES_END, NEWEST, PROBABILITIES_INDEX, fault_of_saved, upgrade
-from cpunet.plugin.validity import check_names, check_values, refuse_wrong_settings
+from cpunet.plugin.validity import (
+    check_names,
+    check_range_to_rescale_by,
+    check_thresholds_asked_for,
+    check_values,
+    log_warning,
+    refuse_wrong_settings,
+)
 from cpunet.segment import segment_image, segment_stack
 from cpunet.segmentation import empty_segmentation
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
@@ -167,17 +173,14 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             raise ValidationError(INSTALL_HELP, self.model_settings.name)
 
     def validate_module_warnings(self, pipeline):
-        """Raise ValidationError, shown as a warning, if a later module uses Threshold measurements."""
-        threshold = re.compile(rf"\bThreshold_\w+_{re.escape(self.y_name.value)}\b")
-        for module in pipeline.modules():
-            for setting in module.settings():
-                found = threshold.search(setting.value_text)
-                if found and module.module_num > self.module_num:
-                    raise ValidationError(
-                        f"{module.module_name} (module {module.module_num}) asks for the measurement {found[0]}, which "
-                        "IdentifyPrimaryObjects writes and this module does not. Choose another measurement there.",
-                        self.y_name,
-                    )
+        """Raise ValidationError, shown as a warning, for what is possible and most likely a mistake."""
+        check_thresholds_asked_for(self, pipeline)
+        if self.rescale.value == RESCALE_FROM_RANGE:
+            check_range_to_rescale_by(self.size_range, self.typical_diameter_px(), self.model_settings.card().input)
+
+    def typical_diameter_px(self):
+        """Return the middle of the diameter range: its geometric mean."""
+        return math.sqrt(self.size_range.min * self.size_range.max)
 
     def device_lines(self):
         """Return what the button Check device shows."""
@@ -196,15 +199,16 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         return True
 
     def prepare_run(self, workspace):
-        """Refuse wrong settings, and record the model once per run."""
+        """Refuse wrong settings, log what the window warns of, and record the model once per run."""
         refuse_wrong_settings(self, workspace.pipeline)
+        log_warning(self, workspace.pipeline)
         used = self.model_settings.used(self.settings_in_effect().further_model_names())
         add_experiment_measurements(workspace.measurements, self.y_name.value, used)
         return True
 
     def options(self, mask):
         """Translate the settings into segmentation options; `mask` is the usable part of the image."""
-        diameter_px = math.sqrt(self.size_range.min * self.size_range.max)  # the geometric mean of the range
+        diameter_px = self.typical_diameter_px()
         scales = {RESCALE_OFF: 1.0, RESCALE_BY_FACTOR: float(self.rescale_factor.value)}
         basis = Options(
             diameter_px=diameter_px if self.rescale.value == RESCALE_FROM_RANGE else None,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import re
 from typing import Any, Iterator, List, Sequence, Tuple
 
 from cellprofiler_core.setting import Binary, ValidationError
@@ -10,6 +12,8 @@ from cellprofiler_core.setting.text import Number
 from cellprofiler_core.setting.text.alphanumeric.name import Name
 
 from cpunet.errors import OptionError
+from cpunet.model.card import InputCard
+from cpunet.options import LARGEST_SCALE, SMALLEST_SCALE
 
 
 def refuse_wrong_settings(module: Any, pipeline: Any) -> None:
@@ -46,6 +50,14 @@ def refuse_wrong_settings(module: Any, pipeline: Any) -> None:
             f"{place} cannot run: its setting {name!r} is {value!r}. {why}. Correct it in CellProfiler's window, or in "
             "the pipeline file."
         ) from None
+
+
+def log_warning(module: Any, pipeline: Any) -> None:
+    """Log the warning that CellProfiler's window would show of the module, if there is one."""
+    try:
+        module.validate_module_warnings(pipeline)
+    except ValidationError as warning:
+        logging.warning("%s (module %d): %s", module.module_name, module.module_num, warning)
 
 
 def check_values(settings: Sequence[Any]) -> None:
@@ -86,3 +98,33 @@ def _names_of_others(module: Any, pipeline: Any, group: str) -> Iterator[Tuple[s
 
 def _names_given(module: Any, group: str) -> List[Any]:
     return [each for each in module.visible_settings() if isinstance(each, Name) and each.group == group]
+
+
+def check_thresholds_asked_for(module: Any, pipeline: Any) -> None:
+    """Raise ValidationError if a later module asks for a Threshold measurement of the module's objects."""
+    threshold = re.compile(rf"\bThreshold_\w+_{re.escape(module.y_name.value)}\b")
+    for other in pipeline.modules():
+        for setting in other.settings():
+            found = threshold.search(setting.value_text)
+            if found and other.module_num > module.module_num:
+                raise ValidationError(
+                    f"{other.module_name} (module {other.module_num}) asks for the measurement {found[0]}, which "
+                    "IdentifyPrimaryObjects writes and this module does not. Choose another measurement there.",
+                    module.y_name,
+                )
+
+
+def check_range_to_rescale_by(size_range: Any, diameter_px: float, known: InputCard) -> None:
+    """Raise ValidationError if images cannot be rescaled as much as the diameter range asks for.
+
+    This is so for a range whose maximum only means "no limit", such as 10 to 99999.
+    """
+    asked_for = known.diameter_px / diameter_px
+    if known.diameter_low_px <= diameter_px <= known.diameter_high_px or SMALLEST_SCALE <= asked_for <= LARGEST_SCALE:
+        return
+    raise ValidationError(
+        f"Images are rescaled by the middle of this range, {diameter_px:.0f} pixels, that is by a factor of "
+        f"{asked_for:.2g}; possible are {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}. Enter the smallest and largest "
+        "diameter that you expect, or rescale by the objects in the image.",
+        size_range,
+    )
