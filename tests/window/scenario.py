@@ -39,7 +39,7 @@ import cellprofiler.gui.cpframe  # before the names below, which import one anot
 from cellprofiler.gui.figure import Figure
 from cellprofiler.gui.namesubscriber import NameSubscriberComboBox
 from cellprofiler.gui.utilities.module_view import edit_control_name
-from window_driver import Driver, descendants, gone, later, press, screen, seconds, send, shown
+from window_driver import Driver, descendants, gone, later, press, seconds, send, shown
 
 from benchmarks.pipeline_text import example_folder, read_pipeline, text_of
 
@@ -384,7 +384,7 @@ def analyze(driver, controller):
     dialog = yield complete
     driver.report["analysis"] = {"workers": most_workers[0], "seconds": round(time.monotonic() - begun, 1)}
     yield seconds(1)
-    driver.shoot_now(screen(), "analysis")
+    driver.shoot_now(dialog.GetScreenRect(), "analysis")
     later(dialog.EndModal, wx.ID_OK)
     yield gone(dialog)
     driver.report["analysis"]["figure"] = bool(shown(NAME, Figure)())
