@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-COLORS = 256
+COLORS = 256  # those of small marks as well
 # By the name in docs: the photograph, and the part of it that is shown (left, top, right, bottom), or all of it.
 PICTURES = {
     "window-add-module": ("add-modules", None),
@@ -33,7 +33,9 @@ def main(shots: Path) -> None:
     for name, (shot, part) in PICTURES.items():
         with Image.open(shots / f"{shot}.png") as photograph:
             picture = photograph.crop(part) if part else photograph
-            picture.convert("RGB").quantize(COLORS).save(DOCS / f"{name}.png", optimize=True)
+            picture.convert("RGB").quantize(COLORS, Image.Quantize.MAXCOVERAGE).save(
+                DOCS / f"{name}.png", optimize=True
+            )
 
 
 if __name__ == "__main__":
