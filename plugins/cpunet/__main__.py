@@ -11,7 +11,7 @@ from typing import List, Optional
 from cpunet import __version__
 from cpunet.errors import CpunetError
 from cpunet.interruption import Interruption, interruptions, requested
-from cpunet.terminal import lasting_streams
+from cpunet.terminal import lasting_streams, report
 
 # Each names a module with add_arguments(parser) and run(arguments) -> exit code. Imported late, so that a
 # machine without torch can segment, and one without onnxruntime can train. Commands return 0 or 1
@@ -90,7 +90,7 @@ def _until_interrupted(arguments: List[str], name: Optional[str]) -> int:
             stopped = error if isinstance(error, Interruption) else requested()
             if stopped is None:
                 raise
-            _say(f"cpunet {name}: {stopped}")
+            report(f"cpunet {name}: {stopped}", sys.stderr)
             return stopped.exit_code
 
 

@@ -10,6 +10,7 @@ from typing import Collection, Optional
 
 from cpunet.errors import CpunetError, OutputError
 from cpunet.files.mark import (
+    COMMENTS,
     PROGRAM,
     Source,
     is_as_written,
@@ -102,10 +103,12 @@ def _written_here(path: Path) -> Optional[bool]:
             return True if METADATA_KEY in read_metadata(path) else None
         if suffix == ".zip":
             with zipfile.ZipFile(path) as archive:
-                return True if archive.comment.decode("ascii", "replace").startswith(PROGRAM) else None
+                return True if archive.comment == PROGRAM.encode("ascii") else None
         if suffix == ".safetensors":
             return True if WEIGHTS_KEY in _safetensors_metadata(path) else None
-        return text_is_as_written(path.read_text(encoding="utf-8"))
+        if suffix in (*COMMENTS, ".json"):
+            return text_is_as_written(path.read_text(encoding="utf-8"))
+        return None
     except (OSError, ValueError, CpunetError, zipfile.BadZipFile):  # what cannot be read is another program's
         return None
 

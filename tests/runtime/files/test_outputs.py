@@ -35,7 +35,7 @@ def own(path):
         path.write_bytes(tiny_onnx())
     elif path.suffix == ".zip":
         with zipfile.ZipFile(path, "w") as archive:
-            archive.comment = b"cpunet 1.0"
+            archive.comment = b"cpunet"
     else:
         write_text(path, "{\n}\n" if path.suffix == ".json" else "text\n")
 
