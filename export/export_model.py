@@ -103,7 +103,7 @@ def export_model(
 
 
 def check_weights_beside(path: Path, trained: TrainedNetwork, overwrite: bool) -> None:
-    """Raise OutputError if a file of weights is another program's, or those of another training, which would be lost."""
+    """Raise OutputError if a file holds the weights of another program or training, which would be lost."""
     check_output(path, overwrite=overwrite)
     if overwrite or not path.exists():
         return

@@ -77,8 +77,9 @@ def _packages() -> bool:
 
 
 def _file(name: str, path: Path) -> List[str]:
-    if path.is_dir():
-        raise ModelError(f"{path} is a folder, and a model is one file. Move the file out of it, or remove the folder.")
+    if not path.is_file():  # to open a named pipe would wait for ever
+        what = "a folder" if path.is_dir() else "no file, or a link that leads to none"
+        raise ModelError(f"{path} is {what}; a model is one file. Put the file there, or remove that.")
     return [f"model {name}", f"    file      {path}", f"    sha256    {sha256(path)}"]
 
 

@@ -13,8 +13,7 @@ from cpunet.errors import OptionError
 from cpunet.steps.diameter import area_of_disc, volume_of_sphere
 
 Labels = npt.NDArray[np.int32]
-# numpy needs twelve bytes a pixel beside labels to count them, or to look something up by them, which a slide of 16000 x
-# 16000 pixels has no memory for.
+# To count labels or to look something up by them, numpy needs eight more bytes a pixel: for a slide, gigabytes.
 PIXELS_AT_A_TIME = 2**22
 # IdentifyPrimaryObjects' default for the largest number of objects.
 OBJECT_LIMIT = 500
