@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 # A terminal, and the program that started this one, may both pass on one key press.
 SAME_REQUEST_SECONDS = 1.0
 MOST_REQUESTS = 3
+SECONDS_UNTIL_FREED = 0.1
 
 
 class Interruption(BaseException):
@@ -47,6 +50,7 @@ class Requests:
         self._process = os.getpid()
         self._numbers: List[int] = []
         self._last = float("-inf")
+        self._swallowed = False
 
     @property
     def first(self) -> Optional[Interruption]:
@@ -57,6 +61,9 @@ class Requests:
         """Raise Interruption in the main thread, where it runs; at the third request, end without tidying up."""
         if os.getpid() != self._process:  # a forked worker: its parent says what happened
             os._exit(128 + number)
+        if self._swallowed:
+            self._swallowed = False
+            raise Interruption(number)
         now = time.monotonic()
         if now - self._last < SAME_REQUEST_SECONDS:
             return
@@ -65,6 +72,18 @@ class Requests:
         if len(self._numbers) >= MOST_REQUESTS:
             os._exit(128 + number)
         raise Interruption(number)
+
+    def raise_later(self) -> None:
+        """Raise Interruption once more, a moment later.
+
+        Python drops what is raised while it frees an object, such as the workers of torch's data loader.
+        """
+        self._swallowed = True
+        main, number = threading.main_thread().ident or 0, self._numbers[-1]
+        send = functools.partial(signal.pthread_kill, main) if hasattr(signal, "pthread_kill") else signal.raise_signal
+        timer = threading.Timer(SECONDS_UNTIL_FREED, send, [number])
+        timer.daemon = True
+        timer.start()
 
 
 _listening: List[Requests] = []
@@ -98,10 +117,20 @@ def interruptions() -> Iterator[None]:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 before[number] = signal.signal(number, requests.handle)
+    hook = sys.unraisablehook
+
+    def unraisable(what: Any) -> None:
+        if issubclass(what.exc_type, Interruption):
+            requests.raise_later()
+        else:
+            hook(what)
+
     _listening.append(requests)
+    sys.unraisablehook = unraisable
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         _listening.remove(requests)
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -32,6 +32,29 @@ def test_a_signal_raises_an_interruption_that_guards_let_pass(number, code):
     assert signal.getsignal(number) is before
 
 
+class Slow:
+    """What takes its time to be freed."""
+
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+
+
+def free_and_go_on():
+    slow = Slow()
+    del slow
+    time.sleep(5)
+    pytest.fail("the interruption was lost")
+
+
+def test_an_interruption_while_an_object_is_freed_comes_a_moment_later(capsys):
+    begun = time.monotonic()
+    with interruptions(), pytest.raises(Interruption):
+        free_and_go_on()
+    assert time.monotonic() - begun < 4
+    assert capsys.readouterr().err == ""
+
+
 def test_a_guard_can_ask_whether_a_library_has_swallowed_the_interruption():
     with interruptions():
         stop_if_requested()
