@@ -97,3 +97,11 @@ def test_reports_carry_a_mark_that_changes_nothing(tmp_path, name, text):
     assert text_is_as_written(marked.replace("a", "b", 1)) is False
     if name == "a.json":
         assert {key: value for key, value in json.loads(marked).items() if key != "written_by"} == {"a": 1, "b": 2}
+
+
+def test_the_overlay_of_a_slide_is_recognized_though_pillow_takes_it_for_a_bomb(tmp_path, monkeypatch):
+    write_picture(tmp_path / "a.png", PICTURE)
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 2)
+    mark = read_mark(tmp_path / "a.png")
+    assert mark is not None
+    assert is_as_written(tmp_path / "a.png", mark)
