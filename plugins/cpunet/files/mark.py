@@ -114,6 +114,7 @@ def is_result(path: Path) -> bool:
 
 def marked_text(text: str, suffix: str) -> str:
     """Add a mark to the text of a report: a comment at its end, or in JSON (an object with indents) its first entry."""
+    text = text if text.endswith("\n") else text + "\n"  # the mark is a line of its own
     words = f"written by {PROGRAM} {__version__}, sum {_sum(text)}"
     if suffix == ".json":
         start = text.index("\n") + 1

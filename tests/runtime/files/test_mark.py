@@ -86,7 +86,13 @@ def test_a_moved_image_is_recognized_by_its_content_and_a_changed_one_by_its_pla
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("a.html", "<p>a</p>\n"), ("a.md", "# a\n"), ("a.yaml", "a: 1\n"), ("a.json", '{\n "a": 1,\n "b": 2\n}\n')],
+    [
+        ("a.html", "<p>a</p>\n"),
+        ("a.html", "<p>a</p>\n</html>"),
+        ("a.md", "# a\n"),
+        ("a.yaml", "a: 1\n"),
+        ("a.json", '{\n "a": 1,\n "b": 2\n}\n'),
+    ],
 )
 def test_reports_carry_a_mark_that_changes_nothing(tmp_path, name, text):
     path = tmp_path / name
