@@ -10,9 +10,15 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 import numpy.typing as npt
 
+from cpunet.cores import threads_within_limits
 from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
 from cpunet.model.card import ModelCard
-from cpunet.model.packages import PYTHON_VERSION, add_bundled_packages, packages_folder_of_this_python
+from cpunet.model.packages import (
+    PYTHON_VERSION,
+    add_bundled_packages,
+    packages_folder_of_this_python,
+    place_of_onnxruntime,
+)
 from cpunet.model.without_card import has_card
 from cpunet.onnx_reader.metadata import read_card, sha256
 from cpunet.onnx_reader.safety import check_onnx
@@ -40,6 +46,10 @@ INSTALL_HELP = (
     "onnxruntime, the package that runs the network, cannot be loaded. Install it, then start CellProfiler again: "
     + INSTALL_COMMAND
 )
+# pip leaves a copy that it takes for installed as it is, and CellProfiler's own packages must keep their versions.
+REINSTALL_COMMAND = INSTALL_COMMAND.replace(
+    "pip install ", f"pip install --force-reinstall {'--upgrade' if '--target' in INSTALL_COMMAND else '--no-deps'} "
+)
 
 
 @dataclass(frozen=True)
@@ -63,8 +73,29 @@ class OnnxModel:
     @property
     def provider(self) -> str:
         """The onnxruntime provider that the session really runs on, which may not be the one asked for."""
-        name: str = self._session.get_providers()[0]
+        name: str = (self._session.get_providers() or [CPU])[0]
         return name
+
+    def start_anew(self) -> None:
+        """Give back all memory that the session holds, and open the same network again.
+
+        A session keeps what it once took, also where a run failed for lack of memory. So what would fit into the memory
+        of a new session need not fit beside that.
+
+        Raises
+        ------
+        OutOfMemoryError
+            If the memory does not even hold the network; the next prediction tries to open it again.
+        """
+        # A session that could not be opened again has lost its providers.
+        providers, options = self._session.get_providers() or [CPU], self._session.get_provider_options() or {}
+        try:
+            # onnxruntime frees the old session first.
+            self._session.set_providers(providers, [options.get(name, {}) for name in providers])
+        except Exception as error:  # onnxruntime's exceptions share no base class but Exception
+            if is_out_of_memory(error):
+                raise OutOfMemoryError(f"{self.path}: the memory is too small to open this model: {error}") from error
+            raise ModelError(f"{self.path}: onnxruntime cannot open this model again: {error}") from error
 
     def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Run the network.
@@ -85,6 +116,8 @@ class OnnxModel:
         ModelError
             If onnxruntime fails otherwise, or returns another shape than the card promises.
         """
+        if getattr(self._session, "_sess", self) is None:  # it could not be opened again, see `start_anew`
+            self.start_anew()
         expected = (batch.shape[0], len(self.card.output.roles), *batch.shape[2:])
         try:
             result = np.asarray(self._session.run(None, {self._input_name: batch})[0])
@@ -123,7 +156,7 @@ def load_model(
     device : str
         ``automatic`` (CUDA where a session really gets it, otherwise the CPU), ``cpu`` or ``cuda``.
     threads : int
-        On the CPU; 0 uses all cores.
+        On the CPU; 0 uses all cores that this process may use, and more than these are never used.
     card : ModelCard, optional
         For a file without one, such as `cpunet.model.without_card.card_of_answers` gives. A file's own card takes
         precedence.
@@ -170,9 +203,24 @@ def import_onnxruntime() -> Any:
     add_bundled_packages()
     try:
         import onnxruntime
-    except ImportError as error:
-        raise RuntimeMissingError(f"{INSTALL_HELP} ({error})") from error
+    except Exception as error:  # a broken copy fails with almost any error
+        raise RuntimeMissingError(f"{install_help()} ({type(error).__name__}: {error})") from error
+    if not hasattr(onnxruntime, "InferenceSession"):
+        # Python takes any folder of this name, such as one that an uninstallation left, for a package.
+        sys.modules.pop("onnxruntime")
+        raise RuntimeMissingError(install_help())
     return onnxruntime
+
+
+def install_help() -> str:
+    """Say how to install onnxruntime where it cannot be loaded: anew, if there is a broken copy of it."""
+    broken = place_of_onnxruntime()
+    if broken is None:
+        return INSTALL_HELP
+    return (
+        "onnxruntime, the package that runs the network, cannot be loaded, because the copy of it in "
+        f"{broken} is broken. Remove that, install it anew, then start CellProfiler again: {REINSTALL_COMMAND}"
+    )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -188,7 +236,7 @@ def _open(path: Path, card: ModelCard, device: str, threads: int, gpu_memory_byt
     digest = sha256(path)
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads_within_limits(threads)
     options.log_severity_level = 4  # failures reach the user once, as our exceptions
     # Read the file in the format that was checked: by a name such as x.ort, onnxruntime would choose another format.
     options.add_session_config_entry("session.load_model_format", "ONNX")
