@@ -25,6 +25,7 @@ from benchmarks.model_files.mutations import mutated_card, mutated_file, seed_fi
 from cpunet.errors import ModelError
 from cpunet.model.card import METADATA_KEY
 from cpunet.onnx_reader.metadata import read_card
+from cpunet.onnx_reader.model_file import read_model_file
 from cpunet.onnx_reader.safety import check_onnx
 from tests.tiny_onnx import field, tiny_onnx
 
@@ -34,6 +35,11 @@ SESSION_S, SESSION_GIB = 30, 4
 PASSED, REFUSED = "passed", "refused"
 ALL_PASSED = f"card {PASSED}, network {PASSED}"
 OPENED, FAILED = 0, 3  # exit codes of the process that opens one file
+
+
+def read_and_check(path: Path) -> None:
+    """Check the network of a file."""
+    check_onnx(read_model_file(path))
 
 
 class HangError(BaseException):
@@ -62,7 +68,7 @@ def outcome(path: Path) -> Tuple[str, str]:
     failure = ""
     try:
         signal.setitimer(signal.ITIMER_PROF, LONGEST_S)
-        for name, action in (("card", read_card), ("network", check_onnx)):
+        for name, action in (("card", read_card), ("network", read_and_check)):
             found[name] = REFUSED
             with contextlib.suppress(ModelError):
                 action(path)

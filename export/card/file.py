@@ -18,22 +18,21 @@ from cpunet.export.put_in_place import put_in_place
 from cpunet.model.card import METADATA_KEY, ModelCard, card_to_json
 from cpunet.model.card_limits import card_from_json
 from cpunet.model.session import OnnxModel, load_model
-from cpunet.onnx_reader.metadata import read_metadata, sha256
+from cpunet.onnx_reader.metadata import sha256
 from cpunet.steps.tiling import Predict
 
 # What float32 may leave above 1 or below 0 in a sum of a softmax, or after an interpolation.
 PROBABILITY_TOLERANCE = 1e-3
 
 
-def card_content(path: Path) -> dict[str, Any]:
-    """Read a card's JSON out of an ONNX file, without checking it.
+def card_content(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Read a card's JSON out of the metadata of an ONNX file, without checking it.
 
     Raises
     ------
     ModelError
-        If the file is no ONNX file, or has no card, or one that is no JSON object.
+        If there is no card, or one that is no JSON object; names `path`.
     """
-    metadata = read_metadata(path)
     if METADATA_KEY not in metadata:
         raise ModelError(f"{path}: this ONNX file carries no cpunet model card. `cpunet card add` writes one.")
     try:

@@ -86,5 +86,11 @@ def run(arguments: argparse.Namespace) -> int:
             reason = str(error) if str(path) in str(error) else f"{path}: {error}"
             report(f"FAILED {reason}", sys.stderr)
     show_progress(len(paths), len(paths), "done")
+    if model.file_has_changed():
+        report(
+            f"NOTE {model.path} was changed, replaced or removed meanwhile. All images were segmented with the network "
+            f"that was read at the beginning, SHA-256 {model.sha256}.",
+            sys.stderr,
+        )
     print(f"\n{len(written)} images done, {failed} failed; results in {arguments.output}")
     return 1 if failed else 0

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import BinaryIO, List
 
 from cpunet.errors import ModelError
 from cpunet.onnx_reader.growth import check_growth
+from cpunet.onnx_reader.model_file import ModelFile, check_size
 from cpunet.onnx_reader.protobuf import LENGTH_DELIMITED, ProtobufError, Reader, many, one
 from cpunet.onnx_reader.structure import Network, Node, Value, read_network, shown
 from cpunet.onnx_reader.tensor import BITS, FLOAT, FLOAT16, TYPE_NAMES, Tensor
 
-# protobuf, and so onnxruntime, reads no longer file.
-LARGEST_FILE_BYTES = 2**31 - 1
 # A U-Net has some hundred nodes and ten thousand fields; these are read in about a second.
 MOST_NODES, MOST_FIELDS, MOST_TEXT_BYTES = 20_000, 500_000, 32 * 2**20
 LARGEST_RANK = 8
@@ -60,14 +58,14 @@ LOOPS = ("Loop", "Scan", "SequenceMap")
 SESSION_OPTIONS_KEY = "ort_config"
 
 
-def check_onnx(path: Path) -> None:
-    """Raise ModelError if a model file is not safe to open.
+def check_onnx(file: ModelFile) -> None:
+    """Raise ModelError if a model file that was read is not safe to open.
 
     Raises
     ------
     ModelError
-        If the file is missing, malformed or too large, keeps weights in another file, declares more than it holds,
-        or needs operators that are not ONNX's or may never end; says what was found, and the way out.
+        If the file is malformed or too large, keeps weights in another file, declares more than it holds, or needs
+        operators that are not ONNX's or may never end; says what was found, and the way out.
 
     Notes
     -----
@@ -76,22 +74,15 @@ def check_onnx(path: Path) -> None:
     itself again and again). Only steps whose size is in the file are bounded.
     """
     try:
-        with Path(path).open("rb") as stream:
-            check_stream(stream)
-    except OSError as error:
-        raise ModelError(f"{path}: the model file cannot be read ({error.strerror or error}).") from None
+        check_stream(file.stream())
     except ModelError as error:
-        raise ModelError(f"{path}: {error}") from None
+        raise ModelError(f"{file.path}: {error}") from None
 
 
 def check_stream(stream: BinaryIO) -> None:
     """Raise ModelError if a model is not safe to open; the beginning of `stream` is that of the file."""
     size = stream.seek(0, 2)
-    if size > LARGEST_FILE_BYTES:
-        raise ModelError(
-            f"the model file has {size} bytes, and ONNX files of more than {LARGEST_FILE_BYTES} cannot be opened. "
-            "Choose a smaller network."
-        )
+    check_size(size)
     reader = Reader(stream, MOST_FIELDS, MOST_TEXT_BYTES)
     try:
         network = _read_model(reader, size)
