@@ -8,11 +8,13 @@ from importlib import metadata
 
 from cpunet import __version__
 from cpunet.checks.device import measure
+from cpunet.checks.stored_test import STORED_TEST_KEY
 from cpunet.errors import CpunetError, RuntimeMissingError
 from cpunet.model.find import list_models
 from cpunet.model.packages import add_bundled_packages
-from cpunet.model.session import import_onnxruntime, load_model
-from cpunet.onnx_reader.metadata import sha256
+from cpunet.model.session import import_onnxruntime, open_model
+from cpunet.onnx_reader.metadata import metadata_of, sha256
+from cpunet.onnx_reader.model_file import read_model_file
 
 PACKAGES = ("numpy", "scipy", "scikit-image", "onnxruntime", "onnxruntime-gpu", "cellprofiler", "torch")
 
@@ -45,8 +47,12 @@ def run(arguments: argparse.Namespace) -> int:
     problems = 0
     for name, path in models.items():
         try:
-            model = load_model(path)
-            print("\n".join([f"model {name}", *(f"    {line}" for line in measure(model))]))
+            file = read_model_file(path)
+            found = measure(open_model(file), metadata_of(file).get(STORED_TEST_KEY))
+            print("\n".join([f"model {name}", *(f"    {line}" for line in found.lines)]))
+            if found.problem:
+                problems += 1
+                print(f"PROBLEM: model {name}: {found.problem}")
         except CpunetError as error:
             problems += 1
             print(f"PROBLEM: model {name}: {error}")

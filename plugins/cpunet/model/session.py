@@ -14,6 +14,7 @@ import numpy.typing as npt
 from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
 from cpunet.model.card import METADATA_KEY, ModelCard
 from cpunet.model.packages import PYTHON_VERSION, add_bundled_packages, packages_folder_of_this_python
+from cpunet.model.probabilities import checked_probabilities
 from cpunet.onnx_reader.metadata import card_in, metadata_of
 from cpunet.onnx_reader.model_file import FileState, ModelFile, read_model_file, state_of
 from cpunet.onnx_reader.safety import check_onnx
@@ -92,7 +93,8 @@ class OnnxModel:
         OutOfMemoryError
             If the memory is too small for the batch.
         ModelError
-            If onnxruntime fails otherwise, or returns another shape than the card promises.
+            If onnxruntime fails otherwise, or returns another shape than the card promises or values that are no
+            probabilities.
         """
         expected = (batch.shape[0], len(self.card.output.roles), *batch.shape[2:])
         try:
@@ -109,7 +111,7 @@ class OnnxModel:
                 f"{self.path}: the network returned the shape {result.shape}; its card promises {expected}, one "
                 f"channel each for {', '.join(self.card.output.roles)}. Export the model again."
             )
-        return result.astype(np.float32, copy=False)
+        return checked_probabilities(result.astype(np.float32, copy=False), self.card.output.roles, str(self.path))
 
 
 class _Opened(NamedTuple):
