@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
-from cpunet.model.card import METADATA_KEY, ModelCard
+from cpunet.model.card import METADATA_KEY, InputCard, ModelCard
 from cpunet.model.packages import PYTHON_VERSION, add_bundled_packages, packages_folder_of_this_python
 from cpunet.model.probabilities import checked_probabilities
+from cpunet.onnx_reader.bounds import check_needs
 from cpunet.onnx_reader.metadata import card_in, metadata_of
 from cpunet.onnx_reader.model_file import FileState, ModelFile, read_model_file, state_of
 from cpunet.onnx_reader.safety import check_onnx
+from cpunet.onnx_reader.structure import Network
 
 DEVICES = ("automatic", "cpu", "cuda")
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
@@ -31,6 +33,7 @@ OUT_OF_MEMORY_WORDS = (
     "bad_alloc",  # the C++ exception, as GCC and Clang name it
     "bad allocation",  # and as Microsoft's compiler does
 )
+LEAST_SIDE = 64
 INSTALL_COMMAND = (
     # The installed application cannot install anything by itself; any other Python can install for it.
     "python -m pip install --no-deps --only-binary=:all: "
@@ -62,12 +65,25 @@ class OnnxModel:
     _state: FileState
     _session: Any
     _input_name: str
+    _network: Network
+    _shapes: Set[Tuple[int, ...]] = field(default_factory=set, compare=False)
 
     @property
     def provider(self) -> str:
         """The onnxruntime provider that the session really runs on, which may not be the one asked for."""
         name: str = self._session.get_providers()[0]
         return name
+
+    def _check_needs(self, shape: Tuple[int, ...]) -> None:
+        """Refuse an input for which the network would take too much memory or time; once for each shape."""
+        if shape in self._shapes:
+            return
+        try:
+            check_needs(self._network, shape)
+        except ModelError as error:
+            error.args = (f"{self.path}: {error}",)
+            raise
+        self._shapes.add(shape)
 
     def file_has_changed(self) -> bool:
         """Return True if the file holds something else by now, or is gone; the open network stays as it is."""
@@ -96,6 +112,7 @@ class OnnxModel:
             If onnxruntime fails otherwise, or returns another shape than the card promises or values that are no
             probabilities.
         """
+        self._check_needs(batch.shape)
         expected = (batch.shape[0], len(self.card.output.roles), *batch.shape[2:])
         try:
             result = np.asarray(self._session.run(None, {self._input_name: batch})[0])
@@ -242,8 +259,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _open(file: ModelFile, card: ModelCard, device: str, threads: int, gpu_memory_bytes: Optional[int]) -> OnnxModel:
-    check_onnx(file)  # before onnxruntime reads anything of the file
     path = file.path
+    # Before onnxruntime reads anything of the file.
+    network = check_onnx(file, len(card.input.channels), smallest_side(card.input))
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -268,7 +286,7 @@ def _open(file: ModelFile, card: ModelCard, device: str, threads: int, gpu_memor
         raise ModelError(f"{path}: onnxruntime {onnxruntime.__version__} cannot open this model: {error}") from error
     if device == "cuda":
         session.disable_fallback()  # otherwise onnxruntime goes on with the CPU
-    model = OnnxModel(path, card, file.sha256, file.state, session, _check_fits_card(path, card, session))
+    model = OnnxModel(path, card, file.sha256, file.state, session, _check_fits_card(path, card, session), network)
     if device == "cuda" and model.provider != CUDA:
         raise DeviceError(
             f"CUDA was asked for, but the session runs on {model.provider}: the CUDA or cuDNN libraries that "
@@ -276,6 +294,11 @@ def _open(file: ModelFile, card: ModelCard, device: str, threads: int, gpu_memor
             "install them."
         )
     return model
+
+
+def smallest_side(given: InputCard) -> int:
+    """Return the side, pixels, of the smallest square that a network takes and that is no stamp of an image."""
+    return -(-max(given.min_size, LEAST_SIDE) // given.divisible_by) * given.divisible_by
 
 
 def _providers(wants_cuda: bool, gpu_memory_bytes: Optional[int]) -> List[Any]:
