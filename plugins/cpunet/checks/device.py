@@ -52,7 +52,7 @@ def measure(model: OnnxModel, stored_test: Optional[str] = None) -> Measured:
     A model of fluorescent nuclei must find between half and twice as many objects as the field has nuclei. A model of
     other images need not, if it passes the test in its file.
     """
-    tested = None if stored_test is None else run_stored_test(stored_test, model)
+    tested = None if stored_test is None else run_stored_test(stored_test, model, model.path)
     field = synthetic_field((512, 512))
     image = _with_channels(field.image, model)
     segment_image(image, model)  # the first call sets up the memory

@@ -7,6 +7,7 @@ import binascii
 import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from cpunet.checks.agreement import Tolerance, check_agreement
 from cpunet.errors import ModelError
-from cpunet.model.session import OnnxModel
+from cpunet.model.protocol import Model
 
 STORED_TEST_KEY = "cpunet.stored_test"
 # Four million values are 16 MB; export writes less than a tenth of that.
@@ -62,25 +63,30 @@ def stored_test_from_json(text: str) -> StoredTest:
     return StoredTest(tensors[0], tensors[1])
 
 
-def run_stored_test(text: str, model: OnnxModel) -> float:
+def run_stored_test(text: str, model: Model, path: Path) -> float:
     """Run the stored test of a model file, and return the largest difference from the output that is stored.
 
     Raises
     ------
     ModelError
-        If the test is damaged, or does not fit the card.
+        If the test is damaged, or does not fit the card; names `path`.
     DisagreementError
         If the network gives something else.
     """
-    test = stored_test_from_json(text)
+    try:
+        test = stored_test_from_json(text)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
     given = model.card.input
     _, channels, height, width = test.input.shape
     if channels != len(given.channels) or height % given.divisible_by or width % given.divisible_by:
         raise ModelError(
-            f"{model.path}: the stored test's input has the shape {test.input.shape}, which does not fit the card "
+            f"{path}: the stored test's input has the shape {test.input.shape}, which does not fit the card "
             f"({len(given.channels)} channels, sides divisible by {given.divisible_by}). Export the model again."
         )
-    return check_agreement(model.predict(test.input), test.output, Tolerance(), "the network and its stored test")
+    return check_agreement(
+        model.predict(test.input), test.output, Tolerance(), f"{path}: the network and its stored test"
+    )
 
 
 def _tensor_to_dict(values: npt.NDArray[np.float32]) -> Any:

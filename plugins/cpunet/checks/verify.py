@@ -161,7 +161,7 @@ def _check_stored_test(file: ModelFile, model: OnnxModel) -> str:
             f"{model.path}: the file carries no test (an input with its output). `cpunet export` and `cpunet card add` "
             "write one into it."
         )
-    return f"agrees within {run_stored_test(text, model):.1e} ({Tolerance()})"
+    return f"agrees within {run_stored_test(text, model, model.path):.1e} ({Tolerance()})"
 
 
 def _check_reference(reference: Reference, model: OnnxModel) -> str:

@@ -13,12 +13,15 @@ import numpy.typing as npt
 
 from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
 from cpunet.model.card import METADATA_KEY, InputCard, ModelCard
+from cpunet.model.first_opening.first_run import run_once
+from cpunet.model.first_opening.in_child import try_in_child
+from cpunet.model.first_opening.trust import is_trusted, remember
 from cpunet.model.packages import PYTHON_VERSION, add_bundled_packages, packages_folder_of_this_python
 from cpunet.model.probabilities import checked_probabilities
 from cpunet.onnx_reader.bounds import check_needs
 from cpunet.onnx_reader.metadata import card_in, metadata_of
 from cpunet.onnx_reader.model_file import FileState, ModelFile, read_model_file, state_of
-from cpunet.onnx_reader.safety import check_onnx
+from cpunet.onnx_reader.safety import check_onnx, usual_shape
 from cpunet.onnx_reader.structure import Network
 
 DEVICES = ("automatic", "cpu", "cuda")
@@ -73,6 +76,11 @@ class OnnxModel:
         """The onnxruntime provider that the session really runs on, which may not be the one asked for."""
         name: str = self._session.get_providers()[0]
         return name
+
+    @property
+    def smallest_shape(self) -> Tuple[int, ...]:
+        """The shape (N, C, Y, X) of the smallest image that the network takes, at least 64 pixels wide if it may be."""
+        return usual_shape(self._network, len(self.card.input.channels), smallest_side(self.card.input))
 
     def _check_needs(self, shape: Tuple[int, ...]) -> None:
         """Refuse an input for which the network would take too much memory or time; once for each shape."""
@@ -259,9 +267,29 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _open(file: ModelFile, card: ModelCard, device: str, threads: int, gpu_memory_bytes: Optional[int]) -> OnnxModel:
+    """Check and open a file; if this user has not opened it before, in a process of its own first."""
+    if is_trusted(file.sha256):
+        return open_session(file, card, device, threads, gpu_memory_bytes)
+    _checked_network(file, card)
+    import_onnxruntime()  # the first of all errors, since a child could do nothing either
+    tried = try_in_child(file, card)
+    model = open_session(file, card, device, threads, gpu_memory_bytes)
+    if not tried:  # what is left without a child: the list of operators, and the test of what it computes
+        run_once(file, model, model.smallest_shape)
+    remember(file.sha256)
+    return model
+
+
+def _checked_network(file: ModelFile, card: ModelCard) -> Network:
+    return check_onnx(file, len(card.input.channels), smallest_side(card.input))
+
+
+def open_session(
+    file: ModelFile, card: ModelCard, device: str, threads: int = 0, gpu_memory_bytes: Optional[int] = None
+) -> OnnxModel:
+    """Check the bytes of a model file and open them with onnxruntime in this process; see `open_model`."""
     path = file.path
-    # Before onnxruntime reads anything of the file.
-    network = check_onnx(file, len(card.input.channels), smallest_side(card.input))
+    network = _checked_network(file, card)  # before onnxruntime reads anything of the file
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
