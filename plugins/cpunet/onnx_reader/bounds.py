@@ -60,7 +60,7 @@ def check_needs(network: Network, shape: Tuple[int, ...]) -> Needs:
         If a step is none that segmentation networks need, has an unusual attribute, does not fit its inputs, or has a
         result whose size depends on the pixels; or the network needs too much work, or too much when it is opened.
     """
-    needs = _needs(network, shape)
+    needs = follow(network, shape).needs
     weights = sum(constant_value(tensor).bytes for tensor in network.tensors)
     most_fixed = MOST_FIXED_BYTES + FIXED_BYTES_A_WEIGHT * weights
     if needs.fixed_bytes > most_fixed or needs.fixed_work > MOST_FIXED_WORK + FIXED_BYTES_A_WEIGHT * weights:
@@ -85,7 +85,15 @@ def check_needs(network: Network, shape: Tuple[int, ...]) -> Needs:
     return needs
 
 
-def _needs(network: Network, shape: Tuple[int, ...]) -> Needs:
+class Followed(NamedTuple):
+    """What is known of all values of a network, by name, and what it needs."""
+
+    values: Dict[str, Value]
+    needs: Needs
+
+
+def follow(network: Network, shape: Tuple[int, ...]) -> Followed:
+    """Follow the sizes of all values through a network; ModelError as in `check_needs`, but for the limits."""
     values: Dict[str, Value] = {}
     for tensor in network.tensors:
         _define(values, tensor.name, constant_value(tensor))
@@ -116,7 +124,7 @@ def _needs(network: Network, shape: Tuple[int, ...]) -> Needs:
     for output in network.outputs:
         if output.name not in values:
             raise ModelError(f"the network's output {shown(output.name)} is computed nowhere. {WAY_OUT}")
-    return Needs(most, work, fixed_bytes, fixed_work)
+    return Followed(values, Needs(most, work, fixed_bytes, fixed_work))
 
 
 def _counted(value: Optional[Value]) -> bool:
