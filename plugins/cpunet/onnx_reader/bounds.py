@@ -99,6 +99,7 @@ def follow(network: Network, shape: Tuple[int, ...]) -> Followed:
         _define(values, tensor.name, constant_value(tensor))
     (image,) = [each for each in network.inputs if each.name not in values]
     _define(values, image.name, Value(shape, image.data_type or FLOAT))
+    one_size = image.dims is not None and all(size is not None and size > 0 for size in image.dims)
     last_use = {name: place for place, node in enumerate(network.nodes) for name in node.inputs}
     last_use.update({output.name: len(network.nodes) for output in network.outputs})
     dying: Dict[int, List[str]] = {}
@@ -109,7 +110,8 @@ def follow(network: Network, shape: Tuple[int, ...]) -> Followed:
     for place, node in enumerate(network.nodes):
         step = _step(node, values)
         result = _result(step)
-        fixed = not step.depends() and node.operator not in ("Shape", "Size")
+        # onnxruntime computes beforehand what follows from the size of an image that can have but one size.
+        fixed = not step.depends() or (one_size and node.operator in ("Shape", "Size"))
         size = sum(value.bytes for value in result.outputs)
         for name, value in zip(node.outputs, result.outputs):
             if name:
@@ -125,6 +127,11 @@ def follow(network: Network, shape: Tuple[int, ...]) -> Followed:
         if output.name not in values:
             raise ModelError(f"the network's output {shown(output.name)} is computed nowhere. {WAY_OUT}")
     return Followed(values, Needs(most, work, fixed_bytes, fixed_work))
+
+
+def _reason(error: Exception) -> str:
+    """Return why a step is refused; what its rule did not foresee is that it does not fit."""
+    return str(error) if isinstance(error, RefusedError) else "it does not fit its inputs"
 
 
 def _counted(value: Optional[Value]) -> bool:
@@ -159,9 +166,9 @@ def _result(step: Step) -> Result:
         for value in result.outputs:
             step.need(len(value.shape) <= LARGEST_RANK, f"its result has {len(value.shape)} axes")
             step.need(value.elements > 0 or value.known is not None, "its result is empty")
-    except RefusedError as error:
+    except (RefusedError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise ModelError(
-            f"the network's node {shown(node.name)} with the operator {shown(node.operator)} is not run: {error}. "
-            f"{WAY_OUT}"
+            f"the network's node {shown(node.name)} with the operator {shown(node.operator)} is not run: "
+            f"{_reason(error)}. {WAY_OUT}"
         ) from None
     return result

@@ -166,6 +166,11 @@ def concat(step: Step) -> Result:
     """Join along an axis."""
     # The 8-bit operator has the scale and the zero of its result first, and those of each input beside it.
     first, by = (2, 3) if step.node.operator == "QLinearConcat" else (0, 1)
+    step.need((len(step.inputs) - first) % by == 0, f"it has {len(step.inputs)} inputs")
+    for position in range(len(step.inputs) if by == 3 else 0):
+        if position < first or (position - first) % by:
+            step.input(position)
+            step.shaped(position, (), (1,))
     values = [step.input(position) for position in range(first, len(step.inputs), by)]
     step.need(bool(values) and len(values[0].shape) >= 1, "it joins nothing")
     axis = step.axis(len(values[0].shape), 1)

@@ -93,10 +93,15 @@ STANDARD: Dict[str, Rule] = {
 
 
 def _quantized_pair(step: Step) -> Result:
+    step.need(len(step.inputs) == 8, f"it has {len(step.inputs)} inputs, and takes 8")
+    for position in (1, 2, 4, 5, 6, 7):
+        step.input(position)
+        step.shaped(position, (), (1,))
     return pointwise.elementwise(Step(step.node, (step.input(0), step.input(3))))
 
 
 def _quantized_unary(step: Step) -> Result:
+    step.need(len(step.inputs) == 5, f"it has {len(step.inputs)} inputs, and takes 5")
     for position in (1, 2, 3, 4):
         step.shaped(position, (), (1,))
     return pointwise.unary(COSTLY)(Step(step.node, step.inputs[:1]))
@@ -105,11 +110,10 @@ def _quantized_unary(step: Step) -> Result:
 # What onnxruntime's own quantization and optimization write. Others of this domain read files or call Python.
 OF_ONNXRUNTIME: Dict[str, Rule] = {
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), _rule(pointwise.quantize, "axis")),
-    "FusedConv": _rule(windows.conv, f"{_WINDOW} activation activation_params"),
+    "FusedConv": _rule(windows.conv, f"{_WINDOW} activation"),
     **dict.fromkeys(("QLinearAdd", "QLinearMul"), _rule(_quantized_pair)),
     "QLinearSigmoid": _rule(_quantized_unary),
     "QLinearLeakyRelu": _rule(_quantized_unary, "alpha"),
-    "QLinearSoftmax": _rule(_quantized_unary, "axis opset"),
     "QLinearConcat": _rule(shapes.concat, "axis"),
     "QLinearAveragePool": _rule(windows.quantized_pool, f"{_POOL} channels_last"),
     "QLinearGlobalAveragePool": _rule(windows.quantized_pool, "channels_last"),

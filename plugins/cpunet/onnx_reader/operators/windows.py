@@ -12,7 +12,7 @@ LARGEST_WINDOW, LARGEST_STRIDE, LARGEST_DILATION, LARGEST_PAD = 64, 64, 64, 4096
 LARGEST_FACTOR = 64
 # A convolution with fewer output channels than this in a group cannot use the processor well.
 FEW_CHANNELS, SLOWER = 8, 16
-FUSED_ACTIVATIONS = ("", "Relu", "Sigmoid", "Tanh", "LeakyRelu", "Clip", "HardSigmoid", "HardSwish")
+FUSED_ACTIVATIONS = ("", "Relu", "Sigmoid", "Tanh")  # others take parameters
 
 
 def _window(step: Step, kernel: Sequence[int]) -> Tuple[Shape, Shape, Shape]:
@@ -123,13 +123,14 @@ def conv_transpose(step: Step) -> Result:
             full = strides[axis] * sizes[axis]
         elif auto == "NOTSET":
             full -= pads[axis] + pads[axis + rank]
-        step.need(full >= 1, "nothing of its result is left")
+        step.need(full >= 1 or "output_shape" in step.node.attributes, "nothing of its result is left")
         result.append(full)
     if "output_shape" in step.node.attributes:
         asked = step.list("output_shape", (1,) * rank, 1, 2**20)
-        step.need(
-            all(size <= LARGEST_FACTOR * given_size for size, given_size in zip(asked, sizes)), "its output_shape"
-        )
+        for axis, size in enumerate(asked):
+            reach = (kernel[axis] - 1) * dilations[axis] + 1
+            cut_off = strides[axis] * (sizes[axis] - 1) + more[axis] + reach - size
+            step.need(0 <= cut_off <= 2 * reach, f"its output_shape {list(asked)} does not fit")
         result = list(asked)
     out = Value((given.shape[0], channels, *result), given.kind)
     columns = weights.shape[1] * group * math.prod(kernel) * math.prod(sizes)
