@@ -18,7 +18,8 @@ from cpunet.onnx_reader.operators.step import (
 from cpunet.onnx_reader.tensor import BITS, BOOL, DTYPES
 
 # The work of an element, in multiplications of a convolution: moving it through memory takes as long.
-CHEAP, COSTLY = 32, 256
+# A power takes some ten nanoseconds.
+CHEAP, COSTLY, POWER = 32, 256, 2048
 
 
 def _truncated(first: Any, second: Any) -> Any:
@@ -98,7 +99,7 @@ def elementwise(step: Step) -> Result:
     kind = BOOL if operator in COMPARISONS else values[0].kind
     known = known_result(step, BINARY.get(operator), *values) if len(values) == 2 else None
     elements = Value(shape, kind).elements
-    work = COSTLY if operator == "Pow" else CHEAP * len(values)
+    work = POWER if operator in ("Pow", "Mod") else CHEAP * len(values)
     return Result([Value(shape, kind, known)], work * elements)
 
 

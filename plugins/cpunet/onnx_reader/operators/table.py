@@ -29,10 +29,11 @@ _POOL = "auto_pad ceil_mode count_include_pad dilations kernel_shape pads storag
 _NORMALIZATION = "epsilon momentum num_groups spatial stash_type training_mode"
 
 STANDARD: Dict[str, Rule] = {
-    **dict.fromkeys(("Abs", "Ceil", "Cos", "Exp", "Floor", "HardSwish", "Identity"), _rule(pointwise.unary())),
-    **dict.fromkeys(("Neg", "Not", "Reciprocal", "Relu", "Round", "Sign", "Sin"), _rule(pointwise.unary())),
+    **dict.fromkeys(("Abs", "Ceil", "Exp", "Floor", "HardSwish", "Identity"), _rule(pointwise.unary())),
+    **dict.fromkeys(("Neg", "Not", "Reciprocal", "Relu", "Round", "Sign"), _rule(pointwise.unary())),
     **dict.fromkeys(("Sqrt", "Tanh", "Sigmoid", "Log"), _rule(pointwise.unary(2 * pointwise.CHEAP))),
-    **dict.fromkeys(("Erf", "Mish", "Softplus", "Softsign"), _rule(pointwise.unary(COSTLY))),
+    **dict.fromkeys(("Erf", "Softsign"), _rule(pointwise.unary(COSTLY))),
+    **dict.fromkeys(("Cos", "Mish", "Sin", "Softplus"), _rule(pointwise.unary(2 * COSTLY))),
     **dict.fromkeys(("Celu", "Elu", "LeakyRelu", "ThresholdedRelu"), _rule(pointwise.unary(), "alpha")),
     "Gelu": _rule(pointwise.unary(COSTLY), "approximate"),
     "HardSigmoid": _rule(pointwise.unary(), "alpha beta"),

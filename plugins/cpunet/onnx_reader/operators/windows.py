@@ -11,7 +11,7 @@ from cpunet.onnx_reader.operators.step import Result, Shape, Step, Value
 LARGEST_WINDOW, LARGEST_STRIDE, LARGEST_DILATION, LARGEST_PAD = 64, 64, 64, 4096
 LARGEST_FACTOR = 64
 # A convolution with fewer output channels than this in a group cannot use the processor well.
-FEW_CHANNELS, SLOWER = 8, 16
+FEW_CHANNELS, SLOWER = 8, 64
 FUSED_ACTIVATIONS = ("", "Relu", "Sigmoid", "Tanh")  # others take parameters
 
 
