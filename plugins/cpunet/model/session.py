@@ -21,7 +21,7 @@ from cpunet.model.probabilities import checked_probabilities
 from cpunet.onnx_reader.bounds import check_needs
 from cpunet.onnx_reader.metadata import card_in, metadata_of
 from cpunet.onnx_reader.model_file import FileState, ModelFile, read_model_file, state_of
-from cpunet.onnx_reader.safety import check_onnx, usual_shape
+from cpunet.onnx_reader.safety import check_onnx, listed_network, usual_shape
 from cpunet.onnx_reader.structure import Network
 
 DEVICES = ("automatic", "cpu", "cuda")
@@ -270,7 +270,7 @@ def _open(file: ModelFile, card: ModelCard, device: str, threads: int, gpu_memor
     """Check and open a file; if this user has not opened it before, in a process of its own first."""
     if is_trusted(file.sha256):
         return open_session(file, card, device, threads, gpu_memory_bytes)
-    _checked_network(file, card)
+    check_onnx(file, len(card.input.channels), smallest_side(card.input))
     import_onnxruntime()  # the first of all errors, since a child could do nothing either
     tried = try_in_child(file, card)
     model = open_session(file, card, device, threads, gpu_memory_bytes)
@@ -280,16 +280,15 @@ def _open(file: ModelFile, card: ModelCard, device: str, threads: int, gpu_memor
     return model
 
 
-def _checked_network(file: ModelFile, card: ModelCard) -> Network:
-    return check_onnx(file, len(card.input.channels), smallest_side(card.input))
-
-
 def open_session(
     file: ModelFile, card: ModelCard, device: str, threads: int = 0, gpu_memory_bytes: Optional[int] = None
 ) -> OnnxModel:
-    """Check the bytes of a model file and open them with onnxruntime in this process; see `open_model`."""
+    """Check the bytes of a model file and open them with onnxruntime in this process; see `open_model`.
+
+    The memory and work that it needs are computed before each size of tile is run.
+    """
     path = file.path
-    network = _checked_network(file, card)  # before onnxruntime reads anything of the file
+    network = listed_network(file)  # before onnxruntime reads anything of the file
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

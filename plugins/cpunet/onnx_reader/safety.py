@@ -48,13 +48,21 @@ def check_onnx(file: ModelFile, channels: Optional[int] = None, side: int = USUA
     Reads what the file declares and none of its weights: some milliseconds for a U-Net. `check_needs` is asked again
     for each size of tile.
     """
+    network = listed_network(file)
     try:
-        network = _network(file.stream())
         check_needs(network, usual_shape(network, channels, side))
     except ModelError as error:
         error.args = (f"{file.path}: {error}",)  # keeps its kind, and the shape of one that lacks memory
         raise
     return network
+
+
+def listed_network(file: ModelFile) -> Network:
+    """Return the network of a file, after all that `check_onnx` does but the memory and work for an image."""
+    try:
+        return _network(file.stream())
+    except ModelError as error:
+        raise ModelError(f"{file.path}: {error}") from None
 
 
 def check_stream(stream: BinaryIO) -> None:

@@ -14,7 +14,7 @@ from cpunet.model import session
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card
 from cpunet.onnx_reader.model_file import LARGEST_FILE_BYTES, read_model_file
-from cpunet.onnx_reader.safety import MOST_FIELDS, MOST_NODES, check_onnx
+from cpunet.onnx_reader.safety import MOST_FIELDS, MOST_NODES, check_onnx, listed_network
 from tests.places import REPOSITORY
 from tests.tiny_onnx import (
     attribute,
@@ -178,6 +178,7 @@ def no_session(monkeypatch):
         raise AssertionError("onnxruntime was asked to open the file")
 
     monkeypatch.setattr(session, "import_onnxruntime", never)
+    monkeypatch.setattr(session, "is_trusted", lambda sha256: False)
 
 
 @pytest.mark.parametrize(("content", "message"), REFUSED.values(), ids=REFUSED)
@@ -275,7 +276,7 @@ def test_a_file_that_cannot_be_read_is_a_model_error(tmp_path, monkeypatch):
 
 def test_the_check_is_made_once_for_an_open_model(tiny_model, monkeypatch):
     checked = []
-    monkeypatch.setattr(session, "check_onnx", lambda *given: checked.append(1) or check_onnx(*given))
+    monkeypatch.setattr(session, "listed_network", lambda file: checked.append(1) or listed_network(file))
     first = load_model(tiny_model, "cpu")
     assert load_model(tiny_model, "cpu") is first
     assert len(checked) == 1
