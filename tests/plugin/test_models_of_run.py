@@ -13,10 +13,11 @@ BLIND = tiny_onnx(offset=-40.0)  # finds nothing
 
 
 @pytest.fixture
-def began(module, run, field, monkeypatch):
+def began(module, pipeline, run, field, monkeypatch):
     """A workspace of a run that began with the module's model, as a process without a window has it."""
     monkeypatch.setattr(progress, "_logged", set())
     workspace = run(module, field[0]).workspace
+    workspace._Workspace__pipeline = pipeline
     assert module.prepare_run(workspace)
     return workspace
 

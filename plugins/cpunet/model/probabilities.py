@@ -49,14 +49,15 @@ def checked_probabilities(
         return found
     if low >= -BEYOND_0_TO_1 and high <= 1 + BEYOND_0_TO_1:
         return np.clip(found, 0, 1)
-    raise ModelError(f"{subject}: {_fault(found, roles)}")
+    raise ModelError(_fault(found, roles, subject))
 
 
-def _fault(found: npt.NDArray[np.float32], roles: Sequence[str]) -> str:
+def _fault(found: npt.NDArray[np.float32], roles: Sequence[str], subject: str) -> str:
     unsound = ~np.isfinite(found)
     if unsound.any():
         return (
-            f"the network returns values that are no numbers (NaN or infinite), {int(unsound.sum())} of {found.size}. "
+            f"{subject}: the network returns values that are no numbers (NaN or infinite), {int(unsound.sum())} of "
+            f"{found.size}. "
             "Its weights are damaged, or its training went wrong. Copy or download the file again, or use another."
         )
     lowest, highest = found.min(axis=(0, 2, 3)), found.max(axis=(0, 2, 3))
@@ -67,6 +68,7 @@ def _fault(found: npt.NDArray[np.float32], roles: Sequence[str]) -> str:
         else "Export the network with its sigmoid or softmax inside, or check the order of the roles"
     )
     return (
-        f"the network's channel {roles[worst]} holds values from {lowest[worst]:.3g} to {highest[worst]:.3g}; each "
-        f"must lie between 0 and 1, as a probability does. {way_out}."
+        f"{subject}: the network's channel {roles[worst]} holds "
+        f"values from {lowest[worst]:.3g} to {highest[worst]:.3g}; "
+        f"each must lie between 0 and 1, as a probability does. {way_out}."
     )
