@@ -21,8 +21,9 @@ from cpunet.export.readme import write_readme
 from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
 from cpunet.model.card import METADATA_KEY, ModelCard, card_to_json
 from cpunet.model.find import MODEL_FILE
-from cpunet.model.session import load_model
-from cpunet.onnx_reader.metadata import read_card, sha256
+from cpunet.model.session import load_model, open_model
+from cpunet.onnx_reader.metadata import card_in, metadata_of, sha256
+from cpunet.onnx_reader.model_file import read_model_file
 from cpunet.scores import SetScores
 from cpunet.steps.prepare import prepare
 from cpunet.steps.resize import rescale
@@ -112,8 +113,8 @@ def write_reduced(source: Path, output: Path, precision: str, data: Path, rebuil
     if output.resolve() == source.resolve():
         raise ModelError(f"{output} is the float32 model itself. Give the variant a folder of its own with -o.")
     trained = load_trained(weights)
-    content = source.read_bytes()
-    card = read_card(source)
+    file = read_model_file(source)
+    content, card = file.content, card_in(source, metadata_of(file))
     reduced = (
         to_float16(content) if precision == "float16" else to_int8(content, calibration_images(trained, data, card))
     )
@@ -121,9 +122,10 @@ def write_reduced(source: Path, output: Path, precision: str, data: Path, rebuil
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / MODEL_FILE
         draft.write_bytes(reduced)
-        before, after = (score_sets(load_model(path, device="cpu"), sets) for path in (source, draft))
+        models = [open_model(each, device="cpu") for each in (file, read_model_file(draft))]
+        before, after = (score_sets(model, sets) for model in models)
         found = Comparison(len(content), len(reduced), times_as_fast(source, draft), before, after)
-        reduced_card = read_card(draft)
+        reduced_card = models[1].card
     if found.f1_lost > MOST_F1_LOST:
         raise ExportError(
             f"{precision} loses {found.f1_lost:.4f} of mean F1, and {MOST_F1_LOST} at most may be lost; nothing "

@@ -12,6 +12,7 @@ from cpunet.export.card.schema import check_against_schema
 from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
 from cpunet.export.to_onnx import predict_with
 from cpunet.model.session import load_model
+from cpunet.onnx_reader.metadata import read_metadata
 from cpunet.training.network.unet import Probabilities
 from cpunet.training.weights import WEIGHTS_FILE, load_trained
 
@@ -32,7 +33,7 @@ def torch_reference(path: Path) -> Reference | None:
 def further_checks(path: Path, data: Path | None) -> Iterator[CheckResult]:
     """Compare a verified file's card with its schema and, if there are images, its scores with scores measured now."""
     try:
-        check_against_schema(card_content(path))
+        check_against_schema(card_content(path, read_metadata(path)))
         yield CheckResult("schema", True, "the card follows model_card.schema.json")
         if data is not None:
             yield CheckResult("scores", True, _checked_scores(path, data))

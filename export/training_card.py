@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cpunet.checks.agreement import Tolerance, check_agreement
-from cpunet.checks.stored_test import synthetic_input
+from cpunet.checks.synthetic import synthetic_input
 from cpunet.errors import DisagreementError, ModelError
 from cpunet.model.card import ModelCard
 from cpunet.model.session import load_model

@@ -43,6 +43,7 @@ from cpunet.plugin.measurements import (
     add_experiment_measurements,
     add_measurements,
     measurement_columns,
+    sums_at_the_beginning,
 )
 from cpunet.plugin.model_settings import ModelSettings
 from cpunet.plugin.probability_settings import ProbabilitySettings
@@ -202,7 +203,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         """Refuse wrong settings, log what the window warns of, and record the model once per run."""
         refuse_wrong_settings(self, workspace.pipeline)
         log_warning(self, workspace.pipeline)
-        used = self.model_settings.used(self.settings_in_effect().further_model_names())
+        used = self.model_settings.begin_run(self.settings_in_effect().further_model_names())
         add_experiment_measurements(workspace.measurements, self.y_name.value, used)
         return True
 
@@ -217,15 +218,23 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         )
         return self.settings_in_effect().options(basis, diameter_px)
 
-    def open_model(self, device=None):
-        """Open the model, or the mean of several; on the device of the settings by default."""
+    def open_model(self, workspace, device=None):
+        """Open the model, or the mean of several; on the device of the settings by default.
+
+        In test mode, which has a frame, the user may change the model and its file at any time. A run keeps the model
+        that it began with.
+        """
         chosen = self.settings_in_effect()
-        return self.model_settings.open(
+        where = (
             chosen.further_model_names(),
             device or DEVICE_CHOICES[chosen.device.value],
             threads_for_this_process(),
             gpu_memory_for_this_process(chosen.gpu_memory_bytes()),
         )
+        began_with = sums_at_the_beginning(workspace.measurements, self.y_name.value)
+        if began_with and workspace.frame is None:
+            return self.model_settings.open_for_run(began_with, *where)
+        return self.model_settings.open(*where)
 
     def run(self, workspace):
         """Find the objects of one image set."""
@@ -239,7 +248,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
                 f"An image of {self.x_name.value} has one plane, in a pipeline for stacks: its objects are found in "
                 "that plane. Some of CellProfiler's modules cannot measure them; leave such files out."
             )
-        model, used = self.open_model()
+        model, used = self.open_model(workspace)
         if self.advanced.value:
             self.probability_settings.check_roles(model.card.output.roles)  # a batch has not validated the pipeline
         what = f"IdentifyObjectsUNet (module {self.module_num}), image set {workspace.measurements.image_set_number}"
@@ -252,7 +261,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
                 functools.partial(segment_stack if stack else segment_image, image.pixel_data),
                 model,
                 replace(self.options(mask), on_progress=progress_reporter(what, workspace.frame)),
-                lambda: self.open_model("cpu")[0],
+                lambda: self.open_model(workspace, "cpu")[0],
                 warn_once,
             )
         kept = self.filter(found.labels, image, mask)

@@ -16,10 +16,16 @@ def empty_home(tmp_path_factory):
 def no_models_of_a_developer(monkeypatch, empty_home):
     """Hide the models folder of the developer, so that tests list the same models on every machine."""
     monkeypatch.delenv("CPUNET_MODELS", raising=False)
-    for variable in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+    for variable in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(variable, str(empty_home))
     if sys.platform == "darwin":  # whose data folder is always below the home folder
         monkeypatch.setenv("HOME", str(empty_home))
+
+
+@pytest.fixture(autouse=True)
+def trusted_models(monkeypatch):
+    """Open models without a trial in a process of its own, which costs a second each; tests of the trial undo this."""
+    monkeypatch.setattr("cpunet.model.session.is_trusted", lambda sha256: True)
 
 
 @pytest.fixture

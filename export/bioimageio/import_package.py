@@ -25,7 +25,8 @@ from cpunet.export.put_in_place import errors_name, put_in_place
 from cpunet.model.card import METADATA_KEY, card_to_json
 from cpunet.model.card_limits import card_from_json
 from cpunet.model.session import OnnxModel, load_model
-from cpunet.onnx_reader.safety import LARGEST_FILE_BYTES, check_stream
+from cpunet.onnx_reader.model_file import LARGEST_FILE_BYTES, read_model_file
+from cpunet.onnx_reader.safety import check_stream
 from cpunet.steps.prepare import normalize
 
 LARGEST_TENSOR_BYTES = 2**26
@@ -72,7 +73,7 @@ def import_package(package: Package, output: Path, answers: Mapping[str, Any]) -
             bare = Path(folder) / output.name
             bare.write_bytes(with_steps(weights, contract.preprocessing.inside, contract.postprocessing))
             with errors_name(output, instead_of=bare):
-                content, measured = with_answers(bare, with_answers_for(contract.known, answers))
+                content, measured = with_answers(read_model_file(bare), with_answers_for(contract.known, answers))
     with put_in_place(output, content) as beside:
         model = load_model(beside, device="cpu")
         check_runs(model)

@@ -35,8 +35,8 @@ from cpunet.export.readme import decoding, model_readme
 from cpunet.files.mark import PROGRAM
 from cpunet.files.overlay import draw_outlines, picture
 from cpunet.model.card import InputCard, ModelCard
-from cpunet.model.session import OnnxModel, load_model
-from cpunet.onnx_reader.metadata import sha256
+from cpunet.model.session import OnnxModel, open_model
+from cpunet.onnx_reader.model_file import ModelFile, read_model_file
 from cpunet.options import Options
 from cpunet.segment import segment_image
 from cpunet.steps.prepare import normalize
@@ -73,23 +73,24 @@ def write_bioimageio(onnx_path: Path, zip_path: Path, sample_image: NDArray[Any]
     """
     if zip_path.suffix != ".zip":
         raise ModelError(f"{zip_path}: the name of a package must end in .zip.")
-    model = load_model(onnx_path, device="cpu")
+    file = read_model_file(onnx_path)  # once: the package holds the very bytes that are run
+    model = open_model(file, device="cpu")
     image = middle_of(model.card, sample_image)
-    files = package_files(onnx_path, model, image)
+    files = package_files(file, model, image)
     with put_in_place(zip_path, zipped(files)) as beside:
         check_package(beside)
 
 
-def package_files(onnx_path: Path, model: OnnxModel, image: NDArray[np.float32]) -> dict[str, bytes]:
+def package_files(file: ModelFile, model: OnnxModel, image: NDArray[np.float32]) -> dict[str, bytes]:
     """Make all files of a package, by name; `image` (C, Y, X), float32, is the test input."""
     card = model.card
     expected = model.predict(normalize(image, card.input.normalization)[np.newaxis])
     files = {
-        WEIGHTS: onnx_path.read_bytes(),
+        WEIGHTS: file.content,
         TEST_INPUT: _npy(image[np.newaxis]),
         TEST_OUTPUT: _npy(expected),
         COVER: cover_picture(model, image),
-        DOCUMENTATION: documentation(onnx_path, card).encode(),
+        DOCUMENTATION: documentation(file, card).encode(),
     }
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     opset = max(
@@ -143,12 +144,12 @@ def cover_picture(model: OnnxModel, image: NDArray[np.float32]) -> bytes:
     return buffer.getvalue()
 
 
-def documentation(onnx_path: Path, card: ModelCard) -> str:
+def documentation(file: ModelFile, card: ModelCard) -> str:
     """Return the model's README, and what a user of other programs than cpunet must know beside it."""
-    readme = onnx_path.with_name(DOCUMENTATION)
+    readme = file.path.with_name(DOCUMENTATION)
     text = readme.read_text(encoding="utf-8", errors="replace") if readme.is_file() else ""
     if card.name not in text:  # it is about something else
-        text = model_readme(card, {WEIGHTS: sha256(onnx_path)})
+        text = model_readme(card, {WEIGHTS: file.sha256})
     given = card.input
     return f"""{text.rstrip()}
 

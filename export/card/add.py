@@ -15,8 +15,9 @@ from cpunet.export.card.declared import declared_channels
 from cpunet.export.card.fields import field_value, with_field
 from cpunet.export.card.file import checked_card, network, put_runnable, sum_lines, with_card_and_test
 from cpunet.model.card import METADATA_KEY
-from cpunet.model.session import OnnxModel, load_model
-from cpunet.onnx_reader.metadata import read_metadata, sha256
+from cpunet.model.session import OnnxModel, open_model
+from cpunet.onnx_reader.metadata import metadata_of
+from cpunet.onnx_reader.model_file import ModelFile, read_model_file
 from cpunet.onnx_reader.safety import check_onnx
 
 LARGEST_UNIT = 128
@@ -45,10 +46,10 @@ def add_card(path: Path, answers: Mapping[str, Any]) -> list[str]:
     ModelError
         If the file has a card already, an answer is missing, or the network does not fit the answers.
     """
-    if METADATA_KEY in read_metadata(path):
+    file = read_model_file(path)  # once: what is checked and measured is what gets the card
+    if METADATA_KEY in metadata_of(file):
         raise ModelError(f"{path}: it carries a model card already. Change its fields with `cpunet card edit`.")
-    before = sha256(path)
-    content, measured = with_answers(path, answers)
+    content, measured = with_answers(file, answers)
     put_runnable(path, content)
     lines = [f"{name}: {value}, measured" for name, value in measured.items()]
     if measured.get("output.halo", 0) > FIELD_PX // 2:
@@ -56,10 +57,10 @@ def add_card(path: Path, answers: Mapping[str, Any]) -> list[str]:
             "One pixel changes the result at all distances that were tried: this network looks at the whole image, so "
             "that one larger than a tile (1024 pixels) may show the tiles' edges."
         )
-    return [*lines, *sum_lines(path, before), f"Read the card with: cpunet card show {path}"]
+    return [*lines, *sum_lines(path, file.sha256), f"Read the card with: cpunet card show {path}"]
 
 
-def with_answers(path: Path, answers: Mapping[str, Any]) -> tuple[bytes, dict[str, int]]:
+def with_answers(file: ModelFile, answers: Mapping[str, Any]) -> tuple[bytes, dict[str, int]]:
     """Make a card of answers and of measurements, and put it into the bytes of an ONNX file without one.
 
     Returns
@@ -69,16 +70,15 @@ def with_answers(path: Path, answers: Mapping[str, Any]) -> tuple[bytes, dict[st
     dict of str to int
         What was measured, by the fields' dotted names.
     """
-    check_onnx(path)
-    onnx_bytes = path.read_bytes()
-    check_complete(dict(answers), declared_channels(network(onnx_bytes)))
+    check_onnx(file)
+    check_complete(dict(answers), declared_channels(network(file.content)))
     content = with_defaults(dict(answers))
     # The draft is checked before the minutes that measuring may take.
-    model = load_model(path, device="cpu", card=checked_card(content))
+    model = open_model(file, device="cpu", card=checked_card(content))
     measured = measured_fields(model, answers)
     for name, value in measured.items():
         content = with_field(content, name, value)
-    return with_card_and_test(onnx_bytes, checked_card(content), model.predict), measured
+    return with_card_and_test(file.content, checked_card(content), model.predict), measured
 
 
 def measured_fields(model: OnnxModel, answers: Mapping[str, Any]) -> dict[str, int]:

@@ -10,7 +10,8 @@ from cpunet.errors import OptionError
 from cpunet.export.card.fields import check_known, field_value, value_from_text, with_field
 from cpunet.export.card.file import card_content, checked_text, put_runnable, sum_lines, with_metadata
 from cpunet.model.card import METADATA_KEY
-from cpunet.onnx_reader.metadata import sha256
+from cpunet.onnx_reader.metadata import metadata_of
+from cpunet.onnx_reader.model_file import read_model_file
 
 
 def edit_card(path: Path, changes: Sequence[str]) -> list[str]:
@@ -28,18 +29,19 @@ def edit_card(path: Path, changes: Sequence[str]) -> list[str]:
     ModelError
         If a field is unknown, a value cannot be, or the network does not fit the card.
     """
-    content = card_content(path)
+    file = read_model_file(path)
+    content = card_content(path, metadata_of(file))
     wanted = dict(_change(change) for change in changes)
     check_known(wanted)
-    before, changed = sha256(path), content
+    changed = content
     for name, text in wanted.items():
         changed = with_field(changed, name, value_from_text(name, text))
-    put_runnable(path, with_metadata(path.read_bytes(), METADATA_KEY, checked_text(changed)))
+    put_runnable(path, with_metadata(file.content, METADATA_KEY, checked_text(changed)))
     lines = []
     for name in wanted:
         old, new = field_value(content, name), json.dumps(field_value(changed, name))
         lines.append(f"{name}: {'not given' if old is None else json.dumps(old)} -> {new}")
-    return [*lines, *sum_lines(path, before)]
+    return [*lines, *sum_lines(path, file.sha256)]
 
 
 def _change(text: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from cpunet.export.card.edit import edit_card
 from cpunet.export.card.file import card_content
 from cpunet.export.card.page import card_page
 from cpunet.model.find import find_model
-from cpunet.onnx_reader.metadata import read_card, sha256
+from cpunet.onnx_reader.metadata import read_card, read_metadata, sha256
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def show(arguments: argparse.Namespace) -> None:
     path = find_model(arguments.model)
     card = read_card(path)
     if arguments.json:
-        print(json.dumps(card_content(path), indent=2, sort_keys=True))
+        print(json.dumps(card_content(path, read_metadata(path)), indent=2, sort_keys=True))
     else:
         print(card_page(card, str(path), path.stat().st_size, sha256(path)))
 

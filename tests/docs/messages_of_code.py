@@ -23,7 +23,7 @@ SOURCES = [
     ],
 ]
 # Details that another message quotes in brackets or after a colon.
-DETAILS = {"ProtobufError"}
+DETAILS = {"ProtobufError", "GraphInNodeError", "RefusedError"}
 
 
 def template(node: ast.AST) -> str:

@@ -53,15 +53,21 @@ def npy(values):
 
 
 def same_network(channels=1):
-    """An ONNX file that gives back its input, without a card."""
+    """An ONNX file that gives back its input, cut off at 0 and 1, without a card."""
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ("N", channels, "Y", "X")) for name in "ab"]
-    graph = helper.make_graph([helper.make_node("Identity", ["a"], ["b"])], "same", ends[:1], ends[1:])
+    graph = helper.make_graph(
+        [helper.make_node("Clip", ["a", "low", "high"], ["b"])],
+        "same",
+        ends[:1],
+        ends[1:],
+        [helper.make_tensor(name, TensorProto.FLOAT, (), [value]) for name, value in (("low", 0), ("high", 1))],
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     return model.SerializeToString()
 
 
 def theirs(path, before=(SCALE,), after=(), test_output=None, channels=1, **changes):
-    """Write another program's package of a network that gives back its input."""
+    """Write another program's package of a network that gives back its input, cut off at 0 and 1."""
     spaces = [{"type": "space", "id": axis, "size": {"min": 8, "step": 4}} for axis in "yx"]
     names = [f"c{number}" for number in range(channels)]
     image = np.arange(channels * 12 * 16, dtype=np.float32).reshape(1, channels, 12, 16)
@@ -97,7 +103,7 @@ def theirs(path, before=(SCALE,), after=(), test_output=None, channels=1, **chan
         **changes,
     }
     low, high = image.min(axis=(2, 3), keepdims=True), np.percentile(image, 99, axis=(2, 3), keepdims=True)
-    scaled = (image - low) / (high - low)
+    scaled = np.clip((image - low) / (high - low), 0, 1)
     files = {
         "rdf.yaml": json.dumps(rdf).encode(),
         "w.onnx": same_network(channels),

@@ -2,7 +2,7 @@ import numpy as np
 import onnx
 import pytest
 
-from cpunet.checks.stored_test import synthetic_input
+from cpunet.checks.synthetic import synthetic_input
 from cpunet.checks.verify import verify_model
 from cpunet.errors import ModelError
 from cpunet.export.precision import to_float16, to_int8

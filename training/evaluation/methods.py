@@ -167,16 +167,17 @@ def model_method(name_or_path: str, rows: Sequence[IndexRow], diameter_px: float
     path = Path(name_or_path).expanduser()
     model: Model
     if path.suffix in WEIGHTS_SUFFIXES:
-        model = open_weights(path, diameter_px is not None)
+        model, total = open_weights(path, diameter_px is not None), sha256(path)
     else:
         in_folder = path.is_dir() and name_or_path not in list_models()
         path = path / MODEL_FILE if in_folder else find_model(name_or_path)
-        model = load_model(path)
+        opened = load_model(path)
+        model, total = opened, opened.sha256
     name = model.card.name
     folder = folder / (re.sub(r"[^\w.-]+", "_", name).strip(".") or "model")
     several = len({row.folder for row in rows}) > 1
     files = {row.key: (folder / row.folder.name if several else folder) / f"{row.id}.tif" for row in rows}
-    return ModelMethod(name, f"{path}, SHA-256 {sha256(path)}", model, options, files)
+    return ModelMethod(name, f"{path}, SHA-256 {total}", model, options, files)
 
 
 def open_weights(path: Path, needs_diameter: bool) -> TorchModel:

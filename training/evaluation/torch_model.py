@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from cpunet.model.card import InputCard, ModelCard, OutputCard
+from cpunet.model.probabilities import checked_probabilities
 from cpunet.model.protocol import Model
 from cpunet.options import Options
 from cpunet.scores import ImageScores, score_image
@@ -38,7 +39,7 @@ class TorchModel:
         with torch.inference_mode():
             result = self.network(torch.from_numpy(batch).to(device)).cpu().numpy()
         self.network.train(training)
-        return result
+        return checked_probabilities(result, self.card.output.roles, f"the network in training, {self.card.name}")
 
 
 def torch_model(trained: TrainedNetwork) -> TorchModel:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import statistics
 import time
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import Any, List, NamedTuple, Optional
 
 import numpy as np
 
+from cpunet.checks.stored_test import run_stored_test
 from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import CpunetError, RuntimeMissingError
 from cpunet.model.card import ModelCard
@@ -24,8 +25,34 @@ REPORTED_SIDE = 1024
 GPU_LIBRARIES_PAGE = "https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html"
 
 
-def measure(model: OnnxModel) -> List[str]:
-    """Return lines on the provider that the session runs on, and the time from an image of 512x512 pixels to labels."""
+class Measured(NamedTuple):
+    """What a model did on a synthetic field: lines for a report, and what is wrong, '' if nothing is."""
+
+    lines: List[str]
+    problem: str
+
+
+def measure(model: OnnxModel, stored_test: Optional[str] = None) -> Measured:
+    """Run a model on a synthetic field of nuclei, and on the test in its file; judge what it finds.
+
+    Parameters
+    ----------
+    model : OnnxModel
+    stored_test : str, optional
+        The file's metadata `cpunet.checks.stored_test.STORED_TEST_KEY`.
+
+    Returns
+    -------
+    Measured
+        The lines say on which provider the session runs, the time from an image of 512x512 pixels to labels, and how
+        many objects were found.
+
+    Notes
+    -----
+    A model of fluorescent nuclei must find between half and twice as many objects as the field has nuclei. A model of
+    other images need not, if it passes the test in its file.
+    """
+    tested = None if stored_test is None else run_stored_test(stored_test, model, model.path)
     field = synthetic_field((512, 512))
     image = _with_channels(field.image, model)
     segment_image(image, model)  # the first call sets up the memory
@@ -34,11 +61,25 @@ def measure(model: OnnxModel) -> List[str]:
         start = time.perf_counter()
         labels = segment_image(image, model).labels
         seconds.append(time.perf_counter() - start)
-    return [
+    found, drawn = int(labels.max()), int(field.labels.max())
+    lines = [
         f"runs on   {model.provider}",
         f"512x512   {statistics.median(seconds):.3f} s (median of {TIMED_RUNS})",
-        f"found     {labels.max()} objects in a synthetic field of {field.labels.max()} nuclei",
+        f"found     {found} objects in a synthetic field of {drawn} nuclei",
     ]
+    if tested is not None:
+        lines.append(f"test      the one in the file agrees within {tested:.1e}")
+    if drawn <= 2 * found <= 4 * drawn:
+        return Measured(lines, "")
+    modality = model.card.input.modality
+    if tested is not None and "fluorescence" not in modality.lower():
+        return Measured([*lines, f"          (not judged by that field: it was trained on {modality})"], "")
+    return Measured(
+        lines,
+        f"it found {found} objects in a synthetic field of {drawn} fluorescent nuclei. Its weights, its card's "
+        "normalization or its card's roles are wrong, or it was trained on other images and carries no test "
+        "(`cpunet card add` and `cpunet export` write one).",
+    )
 
 
 def device_report(

@@ -7,18 +7,17 @@ import binascii
 import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
 import numpy.typing as npt
 
-from cpunet.checks.synthetic import synthetic_field
+from cpunet.checks.agreement import Tolerance, check_agreement
 from cpunet.errors import ModelError
-from cpunet.model.card import InputCard
-from cpunet.steps.prepare import normalize
+from cpunet.model.protocol import Model
 
 STORED_TEST_KEY = "cpunet.stored_test"
-SMALLEST_SIDE_PX = 64
 # Four million values are 16 MB; export writes less than a tenth of that.
 MOST_VALUES = 4 * 2**20
 
@@ -38,23 +37,6 @@ class StoredTest:
 
     input: npt.NDArray[np.float32]
     output: npt.NDArray[np.float32]
-
-
-def synthetic_input(given: InputCard) -> npt.NDArray[np.float32]:
-    """Make the input of a stored test, (1, C, Y, X), float32: synthetic nuclei, normalized for the model.
-
-    Each channel is another field of nuclei of the trained diameter, some of which touch. Values are rounded to 1/4096,
-    so that the same card gives the same bytes on any machine.
-    """
-    unit = given.divisible_by
-    side = -(-max(SMALLEST_SIDE_PX, given.min_size) // unit) * unit
-    columns = max(1, int(side / (2 * given.diameter_px)))
-    fields = [
-        synthetic_field((side, side), columns, min(given.diameter_px, side / 3), touching=True, seed=seed).image
-        for seed in range(len(given.channels))
-    ]
-    normalized = normalize(np.stack(fields), given.normalization, None)
-    return (np.round(normalized * 4096) / 4096).astype(np.float32)[np.newaxis]
 
 
 def stored_test_to_json(test: StoredTest) -> str:
@@ -79,6 +61,32 @@ def stored_test_from_json(text: str) -> StoredTest:
             f"float32 values in base64, at most {MOST_VALUES}. Export the model again."
         )
     return StoredTest(tensors[0], tensors[1])
+
+
+def run_stored_test(text: str, model: Model, path: Path) -> float:
+    """Run the stored test of a model file, and return the largest difference from the output that is stored.
+
+    Raises
+    ------
+    ModelError
+        If the test is damaged, or does not fit the card; names `path`.
+    DisagreementError
+        If the network gives something else.
+    """
+    try:
+        test = stored_test_from_json(text)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+    given = model.card.input
+    _, channels, height, width = test.input.shape
+    if channels != len(given.channels) or height % given.divisible_by or width % given.divisible_by:
+        raise ModelError(
+            f"{path}: the stored test's input has the shape {test.input.shape}, which does not fit the card "
+            f"({len(given.channels)} channels, sides divisible by {given.divisible_by}). Export the model again."
+        )
+    return check_agreement(
+        model.predict(test.input), test.output, Tolerance(), f"{path}: the network and its stored test"
+    )
 
 
 def _tensor_to_dict(values: npt.NDArray[np.float32]) -> Any:

@@ -8,6 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from cpunet.model.card import InputCard
+from cpunet.steps.prepare import normalize
+
+SMALLEST_SIDE_PX = 64
+
 
 class SyntheticField(NamedTuple):
     """An image, float32 in 0..1 with blur, uneven nuclei and noise, and its labels, int32 in 1..n; both (Y, X)."""
@@ -64,3 +69,20 @@ def synthetic_field(
 def _around(center: float, radius: float, size: int) -> slice:
     """Return the pixels of an axis that an ellipse may cover."""
     return slice(max(0, int(center - radius)), min(size, int(center + radius) + 2))
+
+
+def synthetic_input(given: InputCard) -> npt.NDArray[np.float32]:
+    """Make the input of a stored test, (1, C, Y, X), float32: synthetic nuclei, normalized for the model.
+
+    Each channel is another field of nuclei of the trained diameter, some of which touch. Values are rounded to 1/4096,
+    so that the same card gives the same bytes on any machine.
+    """
+    unit = given.divisible_by
+    side = -(-max(SMALLEST_SIDE_PX, given.min_size) // unit) * unit
+    columns = max(1, int(side / (2 * given.diameter_px)))
+    fields = [
+        synthetic_field((side, side), columns, min(given.diameter_px, side / 3), touching=True, seed=seed).image
+        for seed in range(len(given.channels))
+    ]
+    normalized = normalize(np.stack(fields), given.normalization, None)
+    return (np.round(normalized * 4096) / 4096).astype(np.float32)[np.newaxis]

@@ -5,18 +5,19 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator, NamedTuple, Optional, Sequence, Tuple, TypeVar
+from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from cpunet.checks.agreement import Tolerance, check_agreement
 from cpunet.checks.halo import NOTICEABLE, reach_of_impulse
-from cpunet.checks.stored_test import STORED_TEST_KEY, stored_test_from_json, synthetic_input
-from cpunet.checks.synthetic import synthetic_field
+from cpunet.checks.stored_test import STORED_TEST_KEY, run_stored_test
+from cpunet.checks.synthetic import synthetic_field, synthetic_input
 from cpunet.errors import DisagreementError, ModelError
-from cpunet.model.session import OnnxModel, load_model
-from cpunet.onnx_reader.metadata import read_card, read_metadata, read_versions
+from cpunet.model.session import OnnxModel, open_model
+from cpunet.onnx_reader.metadata import card_in, metadata_of, versions_of
+from cpunet.onnx_reader.model_file import ModelFile, read_model_file
 from cpunet.onnx_reader.safety import check_onnx
 from cpunet.steps.predict import predict_in_tiles
 from cpunet.steps.tiling import Predict
@@ -27,10 +28,8 @@ NEWEST_OPSET, NEWEST_IR = 21, 10
 # Tiles see zeros where the image continues. Each pixel beyond the halo moves a probability by less than a thousandth,
 # but all of them together can move it by more.
 TILED = Tolerance(rtol=0.0, atol=0.02, mismatched_per_million=100)
-# How far rounding in float32 may lead beyond 0 or 1.
-BEYOND_0_TO_1 = 1e-3
 
-Subject = TypeVar("Subject", Path, OnnxModel)
+Subject = TypeVar("Subject")
 
 
 class CheckResult(NamedTuple):
@@ -72,13 +71,22 @@ def verify_model(path: Path, reference: Optional[Reference] = None) -> Iterator[
     -----
     Runs on the CPU with all cores. Takes some seconds for a U-Net.
     """
+    try:
+        file = read_model_file(path)  # once, so that all checks look at the same bytes
+    except ModelError as error:
+        yield CheckResult(FILE_CHECKS[0][0], False, str(error))
+        return
     for name, check_file in FILE_CHECKS:
-        result = _result(name, check_file, path)
+        result = _result(name, check_file, file)
         yield result
         if not result.passed:
             return
-    model = load_model(path, "cpu")  # the last of these checks has opened it
-    model_checks = list(MODEL_CHECKS)
+    model = open_model(file, "cpu")  # the last of these checks has opened it
+    model_checks: List[Tuple[str, Callable[[OnnxModel], str]]] = [
+        ("shapes", _check_shapes),
+        ("stored test", functools.partial(_check_stored_test, file)),
+        *MODEL_CHECKS,
+    ]
     if reference is not None:
         model_checks.insert(2, (f"values of {reference.name}", functools.partial(_check_reference, reference)))
     for name, check in model_checks:
@@ -105,30 +113,30 @@ def _noise(model: OnnxModel) -> Iterator[npt.NDArray[np.float32]]:
         yield rng.random((batch, len(given.channels), height, width), np.float32)
 
 
-def _check_file(path: Path) -> str:
-    read_metadata(path)
-    check_onnx(path)
-    return f"{path.stat().st_size / 1e6:.2f} MB in one file, standard operators only"
+def _check_file(file: ModelFile) -> str:
+    metadata_of(file)
+    check_onnx(file)
+    return f"{len(file.content) / 1e6:.2f} MB in one file, standard operators only"
 
 
-def _check_versions(path: Path) -> str:
-    ir, opset = read_versions(path)
+def _check_versions(file: ModelFile) -> str:
+    ir, opset = versions_of(file)
     if opset > NEWEST_OPSET or ir > NEWEST_IR:
         raise ModelError(
-            f"{path}: opset {opset} and IR version {ir}; the newest onnxruntime for CellProfiler's Python (1.19.2) "
-            f"loads at most {NEWEST_OPSET} and {NEWEST_IR}. Export the network again with opset_version=17, or convert "
-            "the file with onnx.version_converter."
+            f"{file.path}: opset {opset} and IR version {ir}; the newest onnxruntime for CellProfiler's Python (1.19.2)"
+            f" loads at most {NEWEST_OPSET} and {NEWEST_IR}. Export the network again with opset_version=17, or "
+            "convert the file with onnx.version_converter."
         )
     return f"opset {opset}, IR version {ir}"
 
 
-def _check_card(path: Path) -> str:
-    card = read_card(path)
+def _check_card(file: ModelFile) -> str:
+    card = card_in(file.path, metadata_of(file))
     return f"{card.name} {card.version}: {', '.join(card.input.channels)} in, {', '.join(card.output.roles)} out"
 
 
-def _check_names(path: Path) -> str:
-    model = load_model(path, "cpu")
+def _check_names(file: ModelFile) -> str:
+    model = open_model(file, "cpu")
     return f"{len(model.card.input.channels)} in, {len(model.card.output.roles)} out; batch, height and width are free"
 
 
@@ -136,44 +144,24 @@ def _check_shapes(model: OnnxModel) -> str:
     tried = []
     for image in _noise(model):
         found = model.predict(image)
-        _check_range(model, found)
         if len(image) > 1:
             alone = np.concatenate([model.predict(image[place : place + 1]) for place in range(len(image))])
             check_agreement(found, alone, Tolerance(), "a batch of two and its images one by one")
         tried.append("x".join(str(size) for size in image.shape))
     odd = next(_noise(model))[0][:, :-1, :-3]
-    _check_range(model, predict_in_tiles(odd, model, odd.shape[1:]))
+    predict_in_tiles(odd, model, odd.shape[1:])
     tried.append("x".join(str(size) for size in (1, *odd.shape)))
     return ", ".join(tried)
 
 
-def _check_range(model: OnnxModel, found: npt.NDArray[np.float32]) -> None:
-    if not np.isfinite(found).all():
-        raise ModelError(f"{model.path}: the network returns values that are no numbers, on noise between 0 and 1.")
-    if found.min() < -BEYOND_0_TO_1 or found.max() > 1 + BEYOND_0_TO_1:
-        raise ModelError(
-            f"{model.path}: the network returns values from {found.min():.3g} to {found.max():.3g}; probabilities lie "
-            "between 0 and 1. Export it with its sigmoid or softmax inside."
-        )
-
-
-def _check_stored_test(model: OnnxModel) -> str:
-    text = read_metadata(model.path).get(STORED_TEST_KEY)
+def _check_stored_test(file: ModelFile, model: OnnxModel) -> str:
+    text = metadata_of(file).get(STORED_TEST_KEY)
     if text is None:
         raise ModelError(
             f"{model.path}: the file carries no test (an input with its output). `cpunet export` and `cpunet card add` "
             "write one into it."
         )
-    test = stored_test_from_json(text)
-    given = model.card.input
-    _, channels, height, width = test.input.shape
-    if channels != len(given.channels) or height % given.divisible_by or width % given.divisible_by:
-        raise ModelError(
-            f"{model.path}: the stored test's input has the shape {test.input.shape}, which does not fit the card "
-            f"({len(given.channels)} channels, sides divisible by {given.divisible_by}). Export the model again."
-        )
-    difference = check_agreement(model.predict(test.input), test.output, Tolerance(), "the network and its stored test")
-    return f"agrees within {difference:.1e} ({Tolerance()})"
+    return f"agrees within {run_stored_test(text, model, model.path):.1e} ({Tolerance()})"
 
 
 def _check_reference(reference: Reference, model: OnnxModel) -> str:
@@ -215,15 +203,13 @@ def _check_halo(model: OnnxModel) -> str:
     return f"{model.card.output.halo} pixels; an impulse is noticed at most {reach} pixels far"
 
 
-FILE_CHECKS: Sequence[Tuple[str, Callable[[Path], str]]] = (
+FILE_CHECKS: Sequence[Tuple[str, Callable[[ModelFile], str]]] = (
     ("ONNX", _check_file),
     ("opset and IR", _check_versions),
     ("card", _check_card),
     ("names", _check_names),
 )
 MODEL_CHECKS: Sequence[Tuple[str, Callable[[OnnxModel], str]]] = (
-    ("shapes", _check_shapes),
-    ("stored test", _check_stored_test),
     ("tiles", _check_tiles),
     ("halo", _check_halo),
 )

@@ -10,11 +10,13 @@ from typing import Any, Callable, List, Optional, TypeVar
 
 from cpunet import __version__
 from cpunet.checks.device import measure
+from cpunet.checks.stored_test import STORED_TEST_KEY
 from cpunet.errors import CpunetError, ModelError
 from cpunet.model.find import list_models
 from cpunet.model.packages import add_bundled_packages
-from cpunet.model.session import import_onnxruntime, load_model
-from cpunet.onnx_reader.metadata import sha256
+from cpunet.model.session import import_onnxruntime, open_model
+from cpunet.onnx_reader.metadata import metadata_of, sha256
+from cpunet.onnx_reader.model_file import read_model_file
 
 Found = TypeVar("Found")
 PACKAGES = ("numpy", "scipy", "scikit-image", "onnxruntime", "onnxruntime-gpu", "cellprofiler", "torch")
@@ -44,10 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     problems = len(models) - len(readable)
     for name, path in readable.items():
-        lines = diagnosed(_speed, name, path)
-        problems += lines is None
-        if lines is not None:
-            print("\n".join(lines))
+        problems += diagnosed(_judged, name, path) is not True
     print("Everything works." if not problems else f"Models with a problem: {problems}.")
     return 1 if problems else 0
 
@@ -88,5 +87,11 @@ def _runtime() -> bool:
     return True
 
 
-def _speed(name: str, path: Path) -> List[str]:
-    return [f"model {name}", *(f"    {line}" for line in measure(load_model(path)))]
+def _judged(name: str, path: Path) -> bool:
+    """Run a model, print what it does, and return whether that is as it should be."""
+    file = read_model_file(path)
+    found = measure(open_model(file), metadata_of(file).get(STORED_TEST_KEY))
+    print("\n".join([f"model {name}", *(f"    {line}" for line in found.lines)]))
+    if found.problem:
+        print(f"PROBLEM: model {name}: {found.problem}")
+    return not found.problem

@@ -15,7 +15,8 @@ from cpunet.files.outputs import identity
 from cpunet.files.segment_file import Batch, results_of, segment_file
 from cpunet.interruption import stop_if_requested
 from cpunet.model.find import find_model
-from cpunet.model.session import load_model
+from cpunet.model.session import open_model
+from cpunet.onnx_reader.model_file import read_model_file
 from cpunet.options import Options, check_options
 from cpunet.terminal import printable, report, show_progress
 
@@ -64,8 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
             f"--diameter-range {diameter_range[0]:g} {diameter_range[1]:g}: the minimum is larger than the "
             "maximum, or not above 0."
         )
-    model_file = find_model(arguments.model)
-    model = load_model(model_file, arguments.device)
+    # Read once: the network that the run begins with is the one that it ends with.
+    model_file = read_model_file(find_model(arguments.model))
+    model = open_model(model_file, arguments.device)
     if arguments.output.exists() and not arguments.output.is_dir():
         raise OptionError(f"{arguments.output}: this is a file; -o needs a folder.")
     found = find_images(arguments.images)
@@ -83,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         model,
         options,
         arguments.output,
-        open_on_cpu=lambda: load_model(model_file, "cpu"),
+        open_on_cpu=lambda: open_model(model_file, "cpu"),
         warn=lambda line: report(line, sys.stderr),
         inputs=frozenset(images),
         overwrite=arguments.overwrite,
@@ -91,6 +93,12 @@ def run(arguments: argparse.Namespace) -> int:
         discard_border=arguments.discard_border,
     )
     failed = _segment_all(list(images.values()), batch)
+    if model.file_has_changed():
+        report(
+            f"NOTE {printable(model.path)} was changed, replaced or removed meanwhile. All images were segmented with "
+            f"the network that was read at the beginning, SHA-256 {model.sha256}.",
+            sys.stderr,
+        )
     done, failed = len(images) - failed, failed + len(found.problems)
     print(f"\n{done} images done, {failed} failed; results in {arguments.output}")
     return 1 if failed else 0

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cpunet.cores import threads_within_limits
 from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
-from cpunet.model.card import ModelCard
+from cpunet.model.card import METADATA_KEY, InputCard, ModelCard
+from cpunet.model.first_opening.first_run import run_once
+from cpunet.model.first_opening.in_child import try_in_child
+from cpunet.model.first_opening.trust import is_trusted, remember
 from cpunet.model.packages import (
     PYTHON_VERSION,
     add_bundled_packages,
     packages_folder_of_this_python,
     place_of_onnxruntime,
 )
-from cpunet.model.without_card import has_card
-from cpunet.onnx_reader.metadata import read_card, sha256
-from cpunet.onnx_reader.safety import check_onnx
+from cpunet.model.probabilities import checked_probabilities
+from cpunet.onnx_reader.bounds import check_needs
+from cpunet.onnx_reader.metadata import card_in, metadata_of
+from cpunet.onnx_reader.model_file import FileState, ModelFile, read_model_file, state_of
+from cpunet.onnx_reader.safety import check_onnx, listed_network, usual_shape
+from cpunet.onnx_reader.structure import Network
 
 DEVICES = ("automatic", "cpu", "cuda")
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
@@ -35,6 +42,7 @@ OUT_OF_MEMORY_WORDS = (
     "bad_alloc",  # the C++ exception, as GCC and Clang name it
     "bad allocation",  # and as Microsoft's compiler does
 )
+LEAST_SIDE = 64
 INSTALL_COMMAND = (
     # The installed application cannot install anything by itself; any other Python can install for it.
     "python -m pip install --no-deps --only-binary=:all: "
@@ -61,14 +69,17 @@ class OnnxModel:
     path : Path
     card : ModelCard
     sha256 : str
-        Of the file as it was opened, hexadecimal.
+        Of the bytes that were checked and opened, hexadecimal.
     """
 
     path: Path
     card: ModelCard
     sha256: str
+    _state: FileState
     _session: Any
     _input_name: str
+    _network: Network
+    _shapes: Set[Tuple[int, ...]] = field(default_factory=set, compare=False)
 
     @property
     def provider(self) -> str:
@@ -97,6 +108,29 @@ class OnnxModel:
                 raise OutOfMemoryError(f"{self.path}: the memory is too small to open this model: {error}") from error
             raise ModelError(f"{self.path}: onnxruntime cannot open this model again: {error}") from error
 
+    @property
+    def smallest_shape(self) -> Tuple[int, ...]:
+        """The shape (N, C, Y, X) of the smallest image that the network takes, at least 64 pixels wide if it may be."""
+        return usual_shape(self._network, len(self.card.input.channels), smallest_side(self.card.input))
+
+    def _check_needs(self, shape: Tuple[int, ...]) -> None:
+        """Refuse an input for which the network would take too much memory or time; once for each shape."""
+        if shape in self._shapes:
+            return
+        try:
+            check_needs(self._network, shape)
+        except ModelError as error:
+            error.args = (f"{self.path}: {error}",)
+            raise
+        self._shapes.add(shape)
+
+    def file_has_changed(self) -> bool:
+        """Return True if the file holds something else by now, or is gone; the open network stays as it is."""
+        try:
+            return state_of(self.path) != self._state and read_model_file(self.path).sha256 != self.sha256
+        except (ModelError, OSError):
+            return True
+
     def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Run the network.
 
@@ -114,8 +148,10 @@ class OnnxModel:
         OutOfMemoryError
             If the memory is too small for the batch.
         ModelError
-            If onnxruntime fails otherwise, or returns another shape than the card promises.
+            If onnxruntime fails otherwise, or returns another shape than the card promises or values that are no
+            probabilities.
         """
+        self._check_needs(batch.shape)
         if getattr(self._session, "_sess", self) is None:  # it could not be opened again, see `start_anew`
             self.start_anew()
         expected = (batch.shape[0], len(self.card.output.roles), *batch.shape[2:])
@@ -133,11 +169,19 @@ class OnnxModel:
                 f"{self.path}: the network returned the shape {result.shape}; its card promises {expected}, one "
                 f"channel each for {', '.join(self.card.output.roles)}. Export the model again."
             )
-        return result.astype(np.float32, copy=False)
+        return checked_probabilities(result.astype(np.float32, copy=False), self.card.output.roles, str(self.path))
 
 
-# By file, device and threads: the state of the file and of the limit when it was opened, and the model.
-_open_models: Dict[Tuple[str, str, int], Tuple[Tuple[Optional[int], ...], OnnxModel]] = {}
+class _Opened(NamedTuple):
+    """A model that this process has open, its limit of memory, and whether its card is the file's own."""
+
+    model: OnnxModel
+    limit: Optional[int]
+    has_own_card: bool
+
+
+# By file, device and threads.
+_open_models: Dict[Tuple[str, str, int], _Opened] = {}
 
 
 def load_model(
@@ -153,6 +197,41 @@ def load_model(
     ----------
     path : Path
         An ONNX file.
+    device, threads, card, gpu_memory_bytes
+        See `open_model`.
+
+    Returns
+    -------
+    OnnxModel
+        The same object for the same arguments, until the file changes on disk.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be used; and the errors of `open_model`.
+    """
+    path = Path(path).resolve()
+    limit = None if device == "cpu" else gpu_memory_bytes
+    opened = _open_models.get((str(path), device, threads))
+    if opened is not None and opened.limit == limit and (opened.has_own_card or opened.model.card == card):
+        with contextlib.suppress(OSError):
+            if state_of(path) == opened.model._state:
+                return opened.model
+    return open_model(read_model_file(path), device, threads, card, gpu_memory_bytes)
+
+
+def open_model(
+    file: ModelFile,
+    device: str = "automatic",
+    threads: int = 0,
+    card: Optional[ModelCard] = None,
+    gpu_memory_bytes: Optional[int] = None,
+) -> OnnxModel:
+    """Check the bytes of a model file, and open those very bytes.
+
+    Parameters
+    ----------
+    file : ModelFile
     device : str
         ``automatic`` (CUDA where a session really gets it, otherwise the CPU), ``cpu`` or ``cuda``.
     threads : int
@@ -167,8 +246,8 @@ def load_model(
     Returns
     -------
     OnnxModel
-        The same object for the same arguments, until the file changes on disk. A new card or limit replaces the old
-        one, so that no network is in memory twice.
+        With the session that this process has open for the same bytes, if it has one. A new card or limit, or other
+        content of the file, replaces the old one, so that no network is in memory twice.
 
     Raises
     ------
@@ -181,20 +260,24 @@ def load_model(
     """
     if device not in DEVICES:
         raise DeviceError(f"There is no device {device!r}; the devices are {', '.join(DEVICES)}.")
-    path = Path(path).resolve()
-    card = read_card(path) if card is None or has_card(path) else card
+    metadata = metadata_of(file)
+    has_own_card = METADATA_KEY in metadata
+    if card is None or has_own_card:
+        card = card_in(file.path, metadata)
     limit = None if device == "cpu" else gpu_memory_bytes
-    status = path.stat()
-    state = (status.st_mtime_ns, status.st_size, limit)
-    key = (str(path), device, threads)
-    if key not in _open_models or _open_models[key][0] != state:
-        _open_models.pop(key, None)  # the file was replaced: free the old network first
-        _open_models[key] = (state, _open(path, card, device, threads, limit))
-    model = _open_models[key][1]
-    if model.card != card:  # the user changed the description of a file without a card
-        _check_fits_card(path, card, model._session)
-        model = replace(model, card=card)
-        _open_models[key] = (state, model)
+    key = (str(file.path), device, threads)
+    opened = _open_models.get(key)
+    if opened is not None and (opened.model.sha256, opened.limit) == (file.sha256, limit):
+        model = opened.model
+        if model.card != card:  # the user changed the description of a file without a card
+            _check_fits_card(file.path, card, model._session)
+        if (model.card, model._state) != (card, file.state):
+            model = replace(model, card=card, _state=file.state)
+    else:
+        opened = None
+        _open_models.pop(key, None)  # frees the old network before the new one is opened
+        model = _open(file, card, device, threads, limit)
+    _open_models[key] = _Opened(model, limit, has_own_card)
     return model
 
 
@@ -231,14 +314,34 @@ def is_out_of_memory(error: BaseException) -> bool:
     return any(each in words for each in OUT_OF_MEMORY_WORDS)
 
 
-def _open(path: Path, card: ModelCard, device: str, threads: int, gpu_memory_bytes: Optional[int]) -> OnnxModel:
-    check_onnx(path)  # before onnxruntime reads anything of the file
-    digest = sha256(path)
+def _open(file: ModelFile, card: ModelCard, device: str, threads: int, gpu_memory_bytes: Optional[int]) -> OnnxModel:
+    """Check and open a file; if this user has not opened it before, in a process of its own first."""
+    if is_trusted(file.sha256):
+        return open_session(file, card, device, threads, gpu_memory_bytes)
+    check_onnx(file, len(card.input.channels), smallest_side(card.input))
+    import_onnxruntime()  # the first of all errors, since a child could do nothing either
+    tried = try_in_child(file, card)
+    model = open_session(file, card, device, threads, gpu_memory_bytes)
+    if not tried:  # what is left without a child: the list of operators, and the test of what it computes
+        run_once(file, model, model.smallest_shape)
+    remember(file.sha256)
+    return model
+
+
+def open_session(
+    file: ModelFile, card: ModelCard, device: str, threads: int = 0, gpu_memory_bytes: Optional[int] = None
+) -> OnnxModel:
+    """Check the bytes of a model file and open them with onnxruntime in this process; see `open_model`.
+
+    The memory and work that it needs are computed before each size of tile is run.
+    """
+    path = file.path
+    network = listed_network(file)  # before onnxruntime reads anything of the file
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads_within_limits(threads)
     options.log_severity_level = 4  # failures reach the user once, as our exceptions
-    # Read the file in the format that was checked: by a name such as x.ort, onnxruntime would choose another format.
+    # Read the bytes in the format that was checked: onnxruntime would take some for another format.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     wants_cuda = device != "cpu" and CUDA in onnxruntime.get_available_providers()
     if device == "cuda" and not wants_cuda:
@@ -250,7 +353,7 @@ def _open(path: Path, card: ModelCard, device: str, threads: int, gpu_memory_byt
         onnxruntime.preload_dlls()  # finds the CUDA libraries that pip installed
     try:
         session = onnxruntime.InferenceSession(
-            str(path), sess_options=options, providers=_providers(wants_cuda, gpu_memory_bytes)
+            file.content, sess_options=options, providers=_providers(wants_cuda, gpu_memory_bytes)
         )
     except Exception as error:  # onnxruntime's exceptions share no base class but Exception
         if is_out_of_memory(error):
@@ -258,7 +361,7 @@ def _open(path: Path, card: ModelCard, device: str, threads: int, gpu_memory_byt
         raise ModelError(f"{path}: onnxruntime {onnxruntime.__version__} cannot open this model: {error}") from error
     if device == "cuda":
         session.disable_fallback()  # otherwise onnxruntime goes on with the CPU
-    model = OnnxModel(path, card, digest, session, _check_fits_card(path, card, session))
+    model = OnnxModel(path, card, file.sha256, file.state, session, _check_fits_card(path, card, session), network)
     if device == "cuda" and model.provider != CUDA:
         raise DeviceError(
             f"CUDA was asked for, but the session runs on {model.provider}: the CUDA or cuDNN libraries that "
@@ -266,6 +369,11 @@ def _open(path: Path, card: ModelCard, device: str, threads: int, gpu_memory_byt
             "install them."
         )
     return model
+
+
+def smallest_side(given: InputCard) -> int:
+    """Return the side, pixels, of the smallest square that a network takes and that is no stamp of an image."""
+    return -(-max(given.min_size, LEAST_SIDE) // given.divisible_by) * given.divisible_by
 
 
 def _providers(wants_cuda: bool, gpu_memory_bytes: Optional[int]) -> List[Any]:

@@ -9,6 +9,7 @@ from typing import BinaryIO, Callable, Dict, Tuple, TypeVar
 from cpunet.errors import ModelError
 from cpunet.model.card import METADATA_KEY, ModelCard
 from cpunet.model.card_limits import card_from_json
+from cpunet.onnx_reader.model_file import ModelFile
 from cpunet.onnx_reader.protobuf import LENGTH_DELIMITED, VARINT, ProtobufError, Reader, many, one
 
 # Field numbers of ModelProto and StringStringEntryProto, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
@@ -36,7 +37,11 @@ def read_card(path: Path) -> ModelCard:
     -----
     Skips the network itself: it takes a millisecond for any size of file, and executes nothing.
     """
-    metadata = read_metadata(path)
+    return card_in(path, read_metadata(path))
+
+
+def card_in(path: Path, metadata: Dict[str, str]) -> ModelCard:
+    """Return the model card in the metadata of an ONNX file; ModelError if it is missing or invalid."""
     if METADATA_KEY not in metadata:
         raise ModelError(
             f"{path}: this ONNX file carries no cpunet model card, so it does not say what its channels mean or how "
@@ -50,29 +55,35 @@ def read_card(path: Path) -> ModelCard:
 
 def read_metadata(path: Path) -> Dict[str, str]:
     """Read the metadata_props of an ONNX file; ModelError if the file is missing, cut short or no ONNX file."""
-    return _read(path, _metadata)
-
-
-def read_versions(path: Path) -> Tuple[int, int]:
-    """Read the IR version and the opset of ONNX's own operators, 0 where the file names none.
-
-    Raises ModelError as `read_metadata` does.
-    """
-    return _read(path, _versions)
-
-
-def _read(path: Path, read: Callable[[BinaryIO, int], Found]) -> Found:
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"{path}: there is no such model file. Check its folder and its name.")
     try:
         with path.open("rb") as stream:
-            size = stream.seek(0, 2)
-            if size == 0:
-                raise ModelError(f"{path}: the model file is empty. Copy or download it again.")
-            return read(stream, size)
+            return _parsed(path, stream, _metadata)
     except OSError as error:
         raise ModelError(f"{path}: the model file cannot be read ({error.strerror or error}).") from None
+
+
+def metadata_of(file: ModelFile) -> Dict[str, str]:
+    """Return the metadata_props of a file that was read; ModelError if it is no ONNX file, or cut short."""
+    return _parsed(file.path, file.stream(), _metadata)
+
+
+def versions_of(file: ModelFile) -> Tuple[int, int]:
+    """Return the IR version and the opset of ONNX's own operators, 0 where the file names none.
+
+    Raises ModelError as `metadata_of` does.
+    """
+    return _parsed(file.path, file.stream(), _versions)
+
+
+def _parsed(path: Path, stream: BinaryIO, read: Callable[[BinaryIO, int], Found]) -> Found:
+    size = stream.seek(0, 2)
+    if size == 0:
+        raise ModelError(f"{path}: the model file is empty. Copy or download it again.")
+    try:
+        return read(stream, size)
     except ProtobufError as error:
         raise ModelError(
             f"{path}: this is no ONNX model, or one that was cut short ({size} bytes): {error}. Copy or download it "

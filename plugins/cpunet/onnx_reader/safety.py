@@ -1,100 +1,87 @@
-"""Before an ONNX file is opened, refuse one that could read other files, run code or fill the memory."""
+"""Before an ONNX file is opened, refuse one that could read other files, run code, crash or fill the memory."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import BinaryIO, List
+from typing import BinaryIO, List, Optional, Tuple
 
 from cpunet.errors import ModelError
-from cpunet.onnx_reader.growth import check_growth
+from cpunet.onnx_reader.bounds import WAY_OUT, check_needs
+from cpunet.onnx_reader.model_file import ModelFile, check_size
+from cpunet.onnx_reader.operators.table import RULES
 from cpunet.onnx_reader.protobuf import LENGTH_DELIMITED, ProtobufError, Reader, many, one
-from cpunet.onnx_reader.structure import Network, Node, Value, read_network, shown
+from cpunet.onnx_reader.structure import Declared, GraphInNodeError, Network, Node, read_network, shown
 from cpunet.onnx_reader.tensor import BITS, FLOAT, FLOAT16, TYPE_NAMES, Tensor
 
-# protobuf, and so onnxruntime, reads no longer file.
-LARGEST_FILE_BYTES = 2**31 - 1
 # A U-Net has some hundred nodes and ten thousand fields; these are read in about a second.
 MOST_NODES, MOST_FIELDS, MOST_TEXT_BYTES = 20_000, 500_000, 32 * 2**20
 LARGEST_RANK = 8
 LARGEST_WEIGHTS_BYTES = 2**31 - 1
 LARGEST_SIDE = 16_384
-
+# Where nothing says which sizes a network takes, its needs are computed for a square of so many pixels.
+USUAL_SIDE = 256
 STANDARD = ("", "ai.onnx")
-QUANTIZATION = "com.microsoft"
-# Operators that onnxruntime's own quantization and optimization write. Others of its domain read files (EPContext) or
-# call Python (PythonOp).
-QUANTIZATION_OPERATORS = (
-    "DequantizeLinear",
-    "FusedConv",
-    "QGemm",
-    "QLinearAdd",
-    "QLinearAveragePool",
-    "QLinearConcat",
-    "QLinearConv",
-    "QLinearGlobalAveragePool",
-    "QLinearLeakyRelu",
-    "QLinearMul",
-    "QLinearSigmoid",
-    "QLinearSoftmax",
-    "QLinearWhere",
-    "QuantizeLinear",
-)
-# onnxruntime names these in each file that it saves, even if it does not use them.
-NAMED_DOMAINS = (
-    *STANDARD,
-    QUANTIZATION,
-    "ai.onnx.ml",
-    "ai.onnx.preview",
-    "ai.onnx.preview.training",
-    "ai.onnx.training",
-    "com.microsoft.dml",
-    "com.microsoft.experimental",
-    "com.microsoft.nchwc",
-    "com.ms.internal.nhwc",
-    "org.pytorch.aten",
-)
-# These repeat a part of the network as often as they compute themselves, possibly without end.
-LOOPS = ("Loop", "Scan", "SequenceMap")
 # With this metadata, a file chooses onnxruntime's options, such as a file to write a profile to.
 SESSION_OPTIONS_KEY = "ort_config"
 
 
-def check_onnx(path: Path) -> None:
-    """Raise ModelError if a model file is not safe to open.
+def check_onnx(file: ModelFile, channels: Optional[int] = None, side: int = USUAL_SIDE) -> Network:
+    """Raise ModelError if a model file that was read is not safe to open, and return its network.
+
+    Parameters
+    ----------
+    file : ModelFile
+    channels : int, optional
+        Of the image, if they are known.
+    side : int
+        Height and width, pixels, for which memory and work are computed; fixed sizes of the file take precedence.
 
     Raises
     ------
     ModelError
-        If the file is missing, malformed or too large, keeps weights in another file, declares more than it holds,
-        or needs operators that are not ONNX's or may never end; says what was found, and the way out.
+        If the file is malformed or too large, keeps weights in another file, declares more than it holds, has an
+        operator or attribute that segmentation networks do not need, or needs too much memory or work for such an
+        image; says what was found, and the way out.
 
     Notes
     -----
-    Reads what the file declares and none of its weights: some milliseconds for a U-Net. Two things are not known
-    before a network runs: how long it takes, and how large its intermediate values become (a value can be joined with
-    itself again and again). Only steps whose size is in the file are bounded.
+    Reads what the file declares and none of its weights: some milliseconds for a U-Net. `check_needs` is asked again
+    for each size of tile.
     """
+    network = listed_network(file)
     try:
-        with Path(path).open("rb") as stream:
-            check_stream(stream)
-    except OSError as error:
-        raise ModelError(f"{path}: the model file cannot be read ({error.strerror or error}).") from None
+        check_needs(network, usual_shape(network, channels, side))
     except ModelError as error:
-        raise ModelError(f"{path}: {error}") from None
+        error.args = (f"{file.path}: {error}",)  # keeps its kind, and the shape of one that lacks memory
+        raise
+    return network
+
+
+def listed_network(file: ModelFile) -> Network:
+    """Return the network of a file, after all that `check_onnx` does but the memory and work for an image."""
+    try:
+        return _network(file.stream())
+    except ModelError as error:
+        raise ModelError(f"{file.path}: {error}") from None
 
 
 def check_stream(stream: BinaryIO) -> None:
     """Raise ModelError if a model is not safe to open; the beginning of `stream` is that of the file."""
+    network = _network(stream)
+    check_needs(network, usual_shape(network, None, USUAL_SIDE))
+
+
+def _network(stream: BinaryIO) -> Network:
     size = stream.seek(0, 2)
-    if size > LARGEST_FILE_BYTES:
-        raise ModelError(
-            f"the model file has {size} bytes, and ONNX files of more than {LARGEST_FILE_BYTES} cannot be opened. "
-            "Choose a smaller network."
-        )
+    check_size(size)
     reader = Reader(stream, MOST_FIELDS, MOST_TEXT_BYTES)
     try:
         network = _read_model(reader, size)
+    except GraphInNodeError as error:
+        raise ModelError(
+            f"the network has the operator {shown(str(error))}, which holds a network of its own to run on a condition "
+            f"or again and again; it is not run. Export the network without conditions and loops. {WAY_OUT}"
+        ) from None
     except ProtobufError as error:
         raise ModelError(
             f"this is no sound ONNX model of an image network ({size} bytes): {error}. Copy or download it again, or "
@@ -103,7 +90,24 @@ def check_stream(stream: BinaryIO) -> None:
     _check_nodes(network.nodes)
     _check_weights(network)
     _check_inputs_and_outputs(network)
-    check_growth(network)
+    return network
+
+
+def usual_shape(network: Network, channels: Optional[int], side: int) -> Tuple[int, ...]:
+    """Return the shape (N, C, Y, X) of an image that a network takes, by what it declares and otherwise as given."""
+    weights = {tensor.name: tensor.dims for tensor in network.tensors}
+    (image,) = [value for value in network.inputs if value.name not in weights]
+    if channels is None:
+        channels = 1
+        for node in network.nodes:
+            dims = weights.get(node.inputs[1] if len(node.inputs) > 1 else "", ())
+            if node.operator == "Conv" and node.inputs[0] == image.name and len(dims) > 1:
+                channels = dims[1]
+                break
+    usual = (1, channels, side, side)
+    declared = image.dims or (None,) * 4
+    shape = (size if size is not None and size > 0 else free for size, free in zip(declared, usual))
+    return tuple(shape)
 
 
 def _read_model(reader: Reader, size: int) -> Network:
@@ -118,10 +122,6 @@ def _read_model(reader: Reader, size: int) -> Network:
         )
     if 20 in model:
         raise ModelError("the model carries a training procedure. Export it again for inference alone.")
-    for entry in many(model, 8):
-        domain = reader.text(one(reader.message(entry.start, entry.stop), 1, LENGTH_DELIMITED))
-        if domain not in NAMED_DOMAINS:
-            raise ModelError(_custom(f"operators of {shown(domain)}"))
     for entry in many(model, 14):
         key = reader.text(one(reader.message(entry.start, entry.stop), 1, LENGTH_DELIMITED))
         if key == SESSION_OPTIONS_KEY:
@@ -139,31 +139,25 @@ def _check_nodes(nodes: List[Node]) -> None:
             "Check that this is the right file, or simplify the network."
         )
     for node in nodes:
-        if node.domain in STANDARD:
-            if node.operator in LOOPS:
-                raise ModelError(
-                    f"the network has the node {shown(node.name)} with the operator {node.operator}, which may repeat "
-                    "its part of the network without end. Export the network without loops."
-                )
-        elif node.domain != QUANTIZATION or node.operator not in QUANTIZATION_OPERATORS:
-            raise ModelError(_custom(f"the operator {shown(node.operator)} of {shown(node.domain)}"))
-
-
-def _custom(what: str) -> str:
-    return (
-        f"the network needs {what}, a custom operator: only ONNX's own are run, and those with which onnxruntime "
-        "quantizes, so that a model cannot bring code along. Export it with ONNX's own operators."
-    )
+        rule = RULES.get((node.domain, node.operator))
+        if rule is None:
+            kind = "of ONNX" if node.domain in STANDARD else f"of {shown(node.domain)}, a custom operator"
+            raise ModelError(
+                f"the network's node {shown(node.name)} has the operator {shown(node.operator)} {kind}; it is not "
+                f"among those that segmentation networks need, and no other is run. {WAY_OUT}"
+            )
+        unknown = sorted(node.attributes.keys() - rule.attributes)
+        if unknown:
+            raise ModelError(
+                f"the network's node {shown(node.name)} with the operator {shown(node.operator)} has the attribute "
+                f"{shown(unknown[0])}, which is not among those that are known. {WAY_OUT}"
+            )
 
 
 def _check_weights(network: Network) -> None:
-    if network.sparse_tensors:
-        raise ModelError(
-            f"the model holds {len(network.sparse_tensors)} sparse tensors, which declare more than they hold. Export "
-            "it with dense weights."
-        )
     total = 0
-    for tensor in network.tensors:
+    constants = [value for node in network.nodes for value in node.attributes.values() if isinstance(value, Tensor)]
+    for tensor in [*network.tensors, *constants]:
         total += _checked_bytes(tensor)
     if total > LARGEST_WEIGHTS_BYTES:
         raise ModelError(
@@ -214,7 +208,7 @@ def _check_inputs_and_outputs(network: Network) -> None:
             _check_value(what, value)
 
 
-def _check_value(what: str, value: Value) -> None:
+def _check_value(what: str, value: Declared) -> None:
     name = f"the network's {what} {shown(value.name)}"
     again = "Export the network again with one image in, and one plane for each kind of probability out."
     if value.data_type not in (FLOAT, FLOAT16):

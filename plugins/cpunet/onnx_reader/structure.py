@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Tuple
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Tuple
 
 from cpunet.onnx_reader.protobuf import (
     FIXED32,
@@ -14,13 +14,21 @@ from cpunet.onnx_reader.protobuf import (
     ProtobufError,
     Reader,
     many,
+    of_kind,
     one,
     signed,
 )
-from cpunet.onnx_reader.tensor import LONGEST_VALUES, Numbers, Tensor, read_tensor, size_bytes, unpacked
+from cpunet.onnx_reader.tensor import LONGEST_VALUES, Tensor, read_tensor, size_bytes, unpacked
 
-# Field numbers in read_network and below: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
-DEEPEST_GRAPH = 4  # graphs occur in the branches of an If; networks do not nest deeper
+# Field numbers here and below: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
+NODE, INITIALIZER, INPUT, OUTPUT, SPARSE_INITIALIZER = 1, 5, 11, 12, 15
+# AttributeProto.AttributeType
+OF_FLOAT, OF_INT, OF_TEXT, OF_TENSOR, OF_GRAPH, OF_FLOATS, OF_INTS = 1, 2, 3, 4, 5, 6, 7
+LONGEST_TEXT = 200
+
+
+class GraphInNodeError(ProtobufError):
+    """A node holds a network of its own, as conditions and loops do."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +40,9 @@ class Node:
     operator, domain, name : str
         ONNX's own domain is ''.
     inputs, outputs : tuple of str
-    numbers : dict of str to tuple of int or float, or None
-        The attributes that are numbers; None for a long list.
-    tensors : tuple of Tensor
-        Of a Constant.
+        '' where an optional one is left out.
+    attributes : dict
+        int, float, str, Tensor, or tuple of int or float by name; None for a long list.
     """
 
     operator: str
@@ -43,12 +50,11 @@ class Node:
     name: str
     inputs: Tuple[str, ...]
     outputs: Tuple[str, ...]
-    numbers: Dict[str, Optional[Numbers]]
-    tensors: Tuple[Tensor, ...]
+    attributes: Dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Value:
+class Declared:
     """A declared input or output.
 
     Attributes
@@ -67,96 +73,97 @@ class Value:
 
 @dataclass(frozen=True)
 class Network:
-    """All graphs of a file, including those in branches.
+    """The graph of a file.
 
     Attributes
     ----------
     nodes : list of Node
+        In the order of the file.
     tensors : list of Tensor
-        Weights, and the tensors of Constant nodes.
-    sparse_tensors : list of Field
-        Not read.
-    inputs, outputs : list of Value
-        Of the outermost graph.
+        Weights; those of Constant nodes are their attributes.
+    inputs, outputs : list of Declared
     """
 
-    nodes: List[Node] = field(default_factory=list)
-    tensors: List[Tensor] = field(default_factory=list)
-    sparse_tensors: List[Field] = field(default_factory=list)
-    inputs: List[Value] = field(default_factory=list)
-    outputs: List[Value] = field(default_factory=list)
+    nodes: List[Node]
+    tensors: List[Tensor]
+    inputs: List[Declared]
+    outputs: List[Declared]
 
 
 def read_network(reader: Reader, graph: Field) -> Network:
-    """Read what a GraphProto declares; ProtobufError if it is malformed or nested more than 4 deep."""
-    network = Network()
-    message = _read_graph(reader, graph, network, depth=1)
-    network.inputs.extend(_read_value(reader, value) for value in many(message, 11))
-    network.outputs.extend(_read_value(reader, value) for value in many(message, 12))
-    return network
-
-
-def _read_graph(reader: Reader, graph: Field, network: Network, depth: int) -> Message:
-    if depth > DEEPEST_GRAPH:
-        raise ProtobufError(f"its graphs lie in one another more than {DEEPEST_GRAPH} deep")
+    """Read what a GraphProto declares; ProtobufError if it is malformed, or holds sparse weights."""
     message = reader.message(graph.start, graph.stop)
-    network.tensors.extend(read_tensor(reader, tensor) for tensor in many(message, 5))
-    network.sparse_tensors.extend(many(message, 15))
-    for node in many(message, 1):
-        network.nodes.append(_read_node(reader, node, network, depth))
-    return message
+    if SPARSE_INITIALIZER in message:
+        raise ProtobufError("it holds sparse weights, which declare more than they hold")
+    return Network(
+        [_read_node(reader, node) for node in many(message, NODE)],
+        [read_tensor(reader, tensor) for tensor in many(message, INITIALIZER)],
+        [_read_declared(reader, value) for value in many(message, INPUT)],
+        [_read_declared(reader, value) for value in many(message, OUTPUT)],
+    )
 
 
-def _read_node(reader: Reader, node: Field, network: Network, depth: int) -> Node:
+def _read_node(reader: Reader, node: Field) -> Node:
     message = reader.message(node.start, node.stop)
-    numbers: Dict[str, Optional[Numbers]] = {}
-    tensors: List[Tensor] = []
+    operator = reader.text(one(message, 4, LENGTH_DELIMITED))
+    attributes: Dict[str, Any] = {}
     for part in many(message, 5):
         attribute = reader.message(part.start, part.stop)
         name = reader.text(one(attribute, 1, LENGTH_DELIMITED))
-        if name in numbers:
+        if name in attributes:
             raise ProtobufError(f"the attribute at byte {part.start} occurs twice")
-        numbers[name] = _numbers(reader, attribute)
-        single = one(attribute, 5, LENGTH_DELIMITED)
-        tensors.extend(read_tensor(reader, tensor) for tensor in [*([single] if single else []), *many(attribute, 10)])
-        network.sparse_tensors.extend([*many(attribute, 22), *many(attribute, 23)])
-        branch = one(attribute, 6, LENGTH_DELIMITED)
-        for graph in [*([branch] if branch else []), *many(attribute, 11)]:
-            _read_graph(reader, graph, network, depth + 1)
-    network.tensors.extend(tensors)
+        kind = one(attribute, 20, VARINT)
+        if kind is not None and kind.value == OF_GRAPH:
+            raise GraphInNodeError(operator)
+        attributes[name] = _read_attribute(reader, part, attribute, kind.value if kind else 0)
     return Node(
-        operator=reader.text(one(message, 4, LENGTH_DELIMITED)),
+        operator=operator,
         domain=reader.text(one(message, 7, LENGTH_DELIMITED)),
         name=reader.text(one(message, 3, LENGTH_DELIMITED)),
         inputs=tuple(reader.text(name) for name in many(message, 1)),
         outputs=tuple(reader.text(name) for name in many(message, 2)),
-        numbers=numbers,
-        tensors=tuple(tensors),
+        attributes=attributes,
     )
 
 
-def _numbers(reader: Reader, attribute: Message) -> Optional[Numbers]:
-    """Return the numbers of an attribute: () if it holds none, None for a long list."""
-    if size_bytes(attribute, (7, 8)) > LONGEST_VALUES * 10:
-        return None
-    single = one(attribute, 3, VARINT)
-    fraction = one(attribute, 2, FIXED32)
-    return (
-        *([signed(single.value)] if single else []),
-        *unpacked(reader, [fraction] if fraction else [], "f"),
-        *reader.integers(attribute.get(8, [])),
-        *unpacked(reader, attribute.get(7, []), "f"),
-    )
+def _read_attribute(reader: Reader, part: Field, attribute: Message, kind: int) -> Any:
+    """Return the value that an attribute's type names: ONNX looks at no other."""
+    if kind == OF_INT:
+        number = one(attribute, 3, VARINT)
+        return signed(number.value) if number else 0
+    if kind == OF_FLOAT:
+        fraction = one(attribute, 2, FIXED32)
+        return unpacked(reader, [fraction], "f")[0] if fraction else 0.0
+    if kind == OF_TEXT:
+        text = one(attribute, 4, LENGTH_DELIMITED)
+        if text is not None and text.stop - text.start > LONGEST_TEXT:
+            raise ProtobufError(f"the text at byte {text.start} is longer than {LONGEST_TEXT} bytes")
+        return reader.text(text)
+    if kind == OF_TENSOR:
+        tensor = one(attribute, 5, LENGTH_DELIMITED)
+        if tensor is None:
+            raise ProtobufError(f"the attribute at byte {part.start} lacks its tensor")
+        return read_tensor(reader, tensor)
+    if kind in (OF_INTS, OF_FLOATS):
+        if size_bytes(attribute, (7, 8)) > LONGEST_VALUES * 10:
+            return None
+        if kind == OF_INTS:
+            return tuple(reader.integers(attribute.get(8, [])))
+        fields = [
+            field if field.kind == FIXED32 else of_kind(field, LENGTH_DELIMITED) for field in attribute.get(7, [])
+        ]
+        return unpacked(reader, fields, "f")
+    raise ProtobufError(f"the attribute at byte {part.start} is of the type {kind}, which no image network needs")
 
 
-def _read_value(reader: Reader, value: Field) -> Value:
+def _read_declared(reader: Reader, value: Field) -> Declared:
     message = reader.message(value.start, value.stop)
     name = reader.text(one(message, 1, LENGTH_DELIMITED))
     kind = one(message, 2, LENGTH_DELIMITED)
     kinds = reader.message(kind.start, kind.stop) if kind else {}
     tensor = one(kinds, 1, LENGTH_DELIMITED)
     if tensor is None:
-        return Value(name, None, None)
+        return Declared(name, None, None)
     declared = reader.message(tensor.start, tensor.stop)
     element = one(declared, 1, VARINT)
     shape = one(declared, 2, LENGTH_DELIMITED)
@@ -165,7 +172,7 @@ def _read_value(reader: Reader, value: Field) -> Value:
         sizes = [reader.message(dim.start, dim.stop) for dim in many(reader.message(shape.start, shape.stop), 1)]
         fixed = [one(size, 1, VARINT) for size in sizes]
         dims = tuple(signed(size.value) if size else None for size in fixed)
-    return Value(name, element.value if element else 0, dims)
+    return Declared(name, element.value if element else 0, dims)
 
 
 def shown(text: str) -> str:

@@ -6,11 +6,15 @@ import struct
 from dataclasses import dataclass
 from typing import List, Optional, Tuple, Union
 
+import numpy as np
+
 from cpunet.onnx_reader.protobuf import LENGTH_DELIMITED, VARINT, Field, Message, ProtobufError, Reader, many, one
 
-LONGEST_VALUES = 16  # longer lists of numbers are weights, and are not read
+LONGEST_VALUES = 64  # longer lists of numbers are weights, and are not read
 
-FLOAT, INT16, INT32, INT64, FLOAT16, DOUBLE, COMPLEX64, COMPLEX128 = 1, 5, 6, 7, 10, 11, 14, 15
+FLOAT, UINT8, INT8, UINT16, INT16, INT32, INT64, BOOL = 1, 2, 3, 4, 5, 6, 7, 9
+FLOAT16, DOUBLE, UINT32, UINT64, COMPLEX64, COMPLEX128 = 10, 11, 12, 13, 14, 15
+INTEGERS = (UINT8, INT8, UINT16, INT16, INT32, INT64, UINT32, UINT64)
 # Bits of an element, by TensorProto.DataType. Texts are left out: an image network has none.
 BITS = {
     **dict.fromkeys((2, 3, 9, 17, 18, 19, 20, 24), 8),
@@ -21,7 +25,14 @@ BITS = {
 }
 # The types that another program may have chosen for its input or output.
 TYPE_NAMES = {2: "uint8", 3: "int8", 4: "uint16", INT32: "int32", INT64: "int64", 9: "bool", DOUBLE: "float64"}
-FORMATS = {FLOAT: "f", INT16: "h", INT32: "i", INT64: "q", FLOAT16: "e", DOUBLE: "d"}
+FORMATS = {
+    **{FLOAT: "f", UINT8: "B", INT8: "b", INT16: "h", INT32: "i", INT64: "q"},
+    **{BOOL: "?", FLOAT16: "e", DOUBLE: "d"},
+}
+DTYPES = {
+    **{FLOAT: np.float32, UINT8: np.uint8, INT8: np.int8, INT16: np.int16, INT32: np.int32, INT64: np.int64},
+    **{BOOL: np.bool_, FLOAT16: np.float16, DOUBLE: np.float64},
+}
 
 Numbers = Tuple[Union[int, float], ...]
 
@@ -104,7 +115,7 @@ def _values(reader: Reader, message: Message, data_type: int, holder: int) -> Op
         return unpacked(reader, fields, FORMATS[data_type])
     if (holder, data_type) in ((4, FLOAT), (10, DOUBLE)):
         return unpacked(reader, fields, FORMATS[data_type])
-    if (holder, data_type) in ((5, INT16), (5, INT32), (7, INT64)):
+    if (holder == 5 and data_type in (UINT8, INT8, INT16, INT32, BOOL)) or (holder, data_type) == (7, INT64):
         return tuple(reader.integers(fields))
     return None
 

@@ -29,6 +29,7 @@ FOREGROUND, BOUNDARY = "Foreground", "Boundary"
 NUMBERS_OF_IMAGE = (FOREGROUND_AREA, COUNT_FROM_AREA, SECONDS)
 FEATURES_OF_OBJECTS = (FOREGROUND, BOUNDARY)
 LONGEST_MODEL_NAME = 256
+LONGEST_SUMS = 1040  # of 16 models that are averaged
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def measurement_columns(object_name: str) -> List[Tuple[str, str, str]]:
         Object or table, measurement, column type.
     """
     name_type = COLTYPE_VARCHAR_FORMAT % LONGEST_MODEL_NAME
-    sum_type = COLTYPE_VARCHAR_FORMAT % LONGEST_MODEL_NAME
+    sum_type = COLTYPE_VARCHAR_FORMAT % LONGEST_SUMS
     texts = [
         (table, feature_of_image(feature, object_name), kind)
         for table in (IMAGE, EXPERIMENT)
@@ -150,12 +151,20 @@ def add_measurements(
         (COUNT_FROM_AREA, count_from_area(labels)),
         (SECONDS, seconds),
         (MODEL, model.name[:LONGEST_MODEL_NAME]),
-        (MODEL_SHA256, model.sha256[:LONGEST_MODEL_NAME]),
+        (MODEL_SHA256, model.sha256[:LONGEST_SUMS]),
     ):
         measurements.add_measurement(IMAGE, feature_of_image(feature, object_name), value)
 
 
 def add_experiment_measurements(measurements: Any, object_name: str, model: ModelUsed) -> None:
     """Write, once a run, which model it started with."""
-    for feature, value in ((MODEL, model.name), (MODEL_SHA256, model.sha256)):
-        measurements.add_experiment_measurement(feature_of_image(feature, object_name), value[:LONGEST_MODEL_NAME])
+    for feature, value in ((MODEL, model.name[:LONGEST_MODEL_NAME]), (MODEL_SHA256, model.sha256[:LONGEST_SUMS])):
+        measurements.add_experiment_measurement(feature_of_image(feature, object_name), value)
+
+
+def sums_at_the_beginning(measurements: Any, object_name: str) -> str:
+    """Return the sums of the models with which a run began; '' if none were written."""
+    feature = feature_of_image(MODEL_SHA256, object_name)
+    if not measurements.has_feature(EXPERIMENT, feature):
+        return ""
+    return str(measurements.get_experiment_measurement(feature))

@@ -8,24 +8,27 @@ import os
 from pathlib import Path
 from typing import Any, List, Optional, Sequence, Tuple
 
+from cellprofiler_core.preferences import get_headless
 from cellprofiler_core.setting import HTMLText
 from cellprofiler_core.setting.choice import Choice
 from cellprofiler_core.setting.do_something import DoSomething
 from cellprofiler_core.setting.text import Directory, Filename
 
 from cpunet.errors import ModelError
-from cpunet.model.card import ModelCard
+from cpunet.model.card import METADATA_KEY, ModelCard
 from cpunet.model.describe import describe
 from cpunet.model.ensemble import average_cards, average_models
 from cpunet.model.find import DEFAULT_MODEL, find_model, list_models
-from cpunet.model.session import load_model
+from cpunet.model.session import OnnxModel, load_model, open_model
 from cpunet.model.without_card import has_card
-from cpunet.onnx_reader.metadata import read_card, sha256
+from cpunet.onnx_reader.metadata import card_in, metadata_of, read_card
+from cpunet.onnx_reader.model_file import ModelFile, read_model_file
 from cpunet.plugin.batch import AlterPath, map_file, map_folder
 from cpunet.plugin.cardless_settings import CardlessSettings
 from cpunet.plugin.dialogs import ask_for_folder, show_lines
 from cpunet.plugin.host import prefer_models_folder, preferred_models_folder
 from cpunet.plugin.measurements import ModelUsed
+from cpunet.plugin.models_of_run import ModelsOfRun, sums_of, warn_of_changes
 
 MODEL_FROM_FILE = "A model file of your own"
 
@@ -89,6 +92,7 @@ The .onnx files in this folder appear in the list of models, in this session and
 CellProfiler before you analyze images with a model from a new folder.""",
         )
         self.cardless = CardlessSettings()
+        self.of_run = ModelsOfRun("")
 
     def visible(self) -> List[Any]:
         """Return the settings that are shown."""
@@ -163,16 +167,49 @@ CellProfiler before you analyze images with a model from a new folder.""",
             return [str(error)]
         return describe(card.name if self.name.value == MODEL_FROM_FILE else self.name.value, path, card)
 
-    def used(self, further: Sequence[str]) -> ModelUsed:
-        """Return the name and checksum of the model, and further models, as they are on disk."""
-        names = [self.card().name, *[card_of_further(name).name for name in further]]
-        paths = [self.path(), *[find_model(name) for name in further]]
-        return ModelUsed(" + ".join(names), "+".join(sha256(path) for path in paths))
+    def begin_run(self, further: Sequence[str]) -> ModelUsed:
+        """Read the files of the model and the further models once; return their names and sums.
+
+        Without a window, this process runs the image sets too, and uses the very bytes that it has read here.
+        """
+        files = [read_model_file(path) for path in self.paths(further)]
+        self.of_run = ModelsOfRun(sums_of(files), files if get_headless() else ())
+        return ModelUsed(" + ".join(self.card_of(file).name for file in files), "+".join(file.sha256 for file in files))
+
+    def paths(self, further: Sequence[str]) -> List[Path]:
+        """Return the paths of the model and the further models."""
+        return [self.path(), *[find_model(name) for name in further]]
+
+    def card_of(self, file: ModelFile) -> ModelCard:
+        """Return the card of a file that was read, or that of the user's answers."""
+        metadata = metadata_of(file)
+        return card_in(file.path, metadata) if METADATA_KEY in metadata else self.cardless.card(file.path)
+
+    def open_for_run(
+        self, began_with: str, further: Sequence[str], device: str, threads: int, gpu_memory_bytes: Optional[int]
+    ) -> Tuple[Any, ModelUsed]:
+        """Open the models with which a run began, or return those that are open; log if a file has changed since.
+
+        `began_with` are their sums; see `open` for the rest. Raises ModelError if the files are others, and this
+        process did not read the earlier ones.
+        """
+        if self.of_run.sums != began_with:
+            self.of_run = ModelsOfRun(began_with)
+        held, where = self.of_run, (device, threads, gpu_memory_bytes)
+        if where not in held.opened:
+            if not held.files:
+                held.keep([read_model_file(path) for path in self.paths(further)])
+            memory = None if gpu_memory_bytes is None else gpu_memory_bytes // len(held.files)
+            models = [open_model(file, device, threads, self.card_of(file), memory) for file in held.files]
+            held.opened[where] = (*together(models), models)
+        model, used, each = held.opened[where]
+        warn_of_changes(each)
+        return model, used
 
     def open(
         self, further: Sequence[str], device: str, threads: int, gpu_memory_bytes: Optional[int]
     ) -> Tuple[Any, ModelUsed]:
-        """Open the model, or the mean of several; see `cpunet.model.session.load_model`.
+        """Open the model, or the mean of several, as the files are now; see `cpunet.model.session.open_model`.
 
         Parameters
         ----------
@@ -189,8 +226,13 @@ CellProfiler before you analyze images with a model from a new folder.""",
         answers = self.card() if self.lacks_card() else None  # a card in the file is read with the network
         models = [load_model(self.path(), device, threads, answers, memory)]
         models += [load_model(find_model(name), device, threads, None, memory) for name in further]
-        used = ModelUsed(" + ".join(model.card.name for model in models), "+".join(model.sha256 for model in models))
-        return (models[0] if len(models) == 1 else average_models(models)), used
+        return together(models)
+
+
+def together(models: Sequence[OnnxModel]) -> Tuple[Any, ModelUsed]:
+    """Return the only model or the mean of several, and their names and sums."""
+    used = ModelUsed(" + ".join(model.card.name for model in models), "+".join(model.sha256 for model in models))
+    return (models[0] if len(models) == 1 else average_models(models)), used
 
 
 def model_choices() -> List[str]:

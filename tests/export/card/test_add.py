@@ -201,7 +201,8 @@ def test_add_refuses_and_leaves_the_file_as_it_was(theirs, capsys, make, changes
 def test_sizes_that_the_network_does_not_take_are_refused(tmp_path, capsys):
     nodes = [
         helper.make_node("AveragePool", ["image"], ["small"], kernel_shape=[4, 4], strides=[4, 4]),
-        helper.make_node("Resize", ["small", "", "scales"], ["probabilities"], mode="nearest"),
+        helper.make_node("Resize", ["small", "", "scales"], ["large"], mode="nearest"),
+        helper.make_node("Sigmoid", ["large"], ["probabilities"]),
     ]
     scales = helper.make_tensor("scales", TensorProto.FLOAT, [4], [1, 1, 4, 4])
     path = network_file(tmp_path / "theirs.onnx", nodes, out_shape=("N", 1, "Y2", "X2"), weights=[scales])

@@ -4,7 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cpunet.checks.stored_test import StoredTest, stored_test_from_json, stored_test_to_json, synthetic_input
+from cpunet.checks.stored_test import StoredTest, stored_test_from_json, stored_test_to_json
+from cpunet.checks.synthetic import synthetic_input
 from cpunet.errors import ModelError
 from cpunet.model.card import card_from_content
 from tests.tiny_onnx import CARD

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, stored_test_to_json, synthetic_input
+from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, stored_test_to_json
+from cpunet.checks.synthetic import synthetic_input
 from cpunet.checks.verify import Reference, verify_model
 from cpunet.model.session import load_model
 from tests.tiny_onnx import CARD, changed_card, field, graph_of, node, onnx_of, tensor, tiny_onnx
@@ -90,7 +91,7 @@ def test_values_must_be_probabilities(tmp_path):
     path = tmp_path / "model.onnx"
     graph = graph_of([node("Exp", ["image"], ["probabilities"])])
     path.write_bytes(onnx_of(graph))
-    assert "from 1 to 2.71; probabilities lie between 0 and 1" in fails(path, "shapes")
+    assert "from 1 to 2.71; each must lie between 0 and 1" in fails(path, "shapes")
 
 
 def test_an_output_of_another_size_fails(tmp_path):

@@ -8,6 +8,7 @@ from skimage.io import imread, imsave
 
 from cpunet.__main__ import main
 from cpunet.checks.synthetic import synthetic_field
+from cpunet.commands import segment as segment_command
 from tests.tiny_onnx import changed_card, tiny_onnx
 
 FIELD = synthetic_field((120, 150), columns=4, diameter_px=20)
@@ -187,3 +188,18 @@ def test_an_image_larger_than_the_memory_costs_only_itself(images, own_models, t
     said = capsys.readouterr()
     assert "bomb.tif: this declares 4000000 x 4000000 pixels" in said.err
     assert "1 images done, 1 failed" in said.out
+
+
+def test_a_model_that_is_replaced_meanwhile_is_said(images, own_models, tmp_path, capsys, monkeypatch):
+    path = own_models / "nuclei_fluorescence" / "model.onnx"
+    do = segment_command.segment_file
+
+    def replace_then_do(*given):
+        path.write_bytes(tiny_onnx(offset=-40.0))
+        return do(*given)
+
+    monkeypatch.setattr(segment_command, "segment_file", replace_then_do)
+    assert main(["segment", *map(str, sorted(images.iterdir())), "-o", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr()
+    assert "was changed, replaced or removed meanwhile" in said.err
+    assert ": 0 objects" not in said.out

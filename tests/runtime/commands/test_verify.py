@@ -1,5 +1,6 @@
 from cpunet.__main__ import main
-from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, stored_test_to_json, synthetic_input
+from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, stored_test_to_json
+from cpunet.checks.synthetic import synthetic_input
 from cpunet.model.session import load_model
 from tests.tiny_onnx import field, tiny_onnx
 

@@ -48,7 +48,7 @@ def test_the_provider_is_the_one_that_the_session_got(tiny_model):
         (tiny_onnx(channels=3), "input has 3 channels and its card names 1"),
         (tiny_onnx(out_channels=2), "output has 2 channels and its card names 1"),
         (tiny_onnx(size=16), "fixed shape"),
-        (tiny_onnx().replace(b"Sigmoid", b"Sigmold"), "cannot open this model"),
+        (tiny_onnx().replace(b"Sigmoid", b"Sigmold"), "operator 'Sigmold' of ONNX; it is not among"),
     ],
     ids=["input does not fit", "output does not fit", "fixed size", "unknown operator"],
 )

@@ -1,7 +1,6 @@
 """A model file is a stranger's data: what is refused before onnxruntime sees it, and that nothing breaks the reader."""
 
 import json
-import math
 import os
 import struct
 import time
@@ -14,7 +13,8 @@ from cpunet.errors import ModelError
 from cpunet.model import session
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card
-from cpunet.onnx_reader.safety import LARGEST_FILE_BYTES, MOST_FIELDS, MOST_NODES, check_onnx
+from cpunet.onnx_reader.model_file import LARGEST_FILE_BYTES, read_model_file
+from cpunet.onnx_reader.safety import MOST_FIELDS, MOST_NODES, check_onnx, listed_network
 from tests.places import REPOSITORY
 from tests.tiny_onnx import (
     attribute,
@@ -61,9 +61,9 @@ def enlarged(operator, position, values, known=int64s):
     return of_nodes(node(operator, inputs, ["probabilities"]), tensors=[known("by", values)])
 
 
-def by_constant(operator, values):
-    constant = node("Constant", [], ["by"]) + tensor_attribute("value", int64s("", values))
-    return of_nodes(constant, node(operator, ["by"], ["probabilities"]))
+def chain(count):
+    names = ["image", *[f"v{index}" for index in range(count - 1)], "probabilities"]
+    return [node("Relu", [given], [made]) for given, made in zip(names, names[1:])]
 
 
 def declared(number, name, kind):
@@ -71,10 +71,8 @@ def declared(number, name, kind):
     return field(number, field(1, name) + field(2, kind))
 
 
-def in_branches(depth, content=RELU):
-    for _ in range(depth):
-        content = node("If", ["image"], ["probabilities"]) + graph_attribute("then_branch", graph_of([content]))
-    return content
+def in_branch(content):
+    return node("If", ["image"], ["probabilities"]) + graph_attribute("then_branch", graph_of([content]))
 
 
 def floats(name, values):
@@ -83,15 +81,21 @@ def floats(name, values):
 
 REFUSED = {
     "custom operator": (of_nodes(RELU + field(7, "evil.ops")), r"operator 'Relu' of 'evil\.ops', a custom operator"),
-    "custom domain": (of_nodes(RELU, domains=("", "evil.ops")), r"operators of 'evil\.ops', a custom operator"),
     "onnxruntime's operator that reads files": (
         of_nodes(node("EPContext", ["image"], ["probabilities"]) + field(7, "com.microsoft")),
         "'EPContext' of 'com.microsoft', a custom operator",
     ),
-    "custom operator in a branch": (of_nodes(in_branches(2, RELU + field(7, "evil.ops"))), "a custom operator"),
-    "loop": (of_nodes(node("Loop", ["image"], ["probabilities"])), "Loop, which may repeat"),
-    "scan": (of_nodes(node("Scan", ["image"], ["probabilities"]) + field(7, "ai.onnx")), "Scan, which may repeat"),
-    "loop in a branch": (of_nodes(in_branches(1, node("Loop", ["image"], ["p"]))), "Loop, which may repeat"),
+    "loop": (
+        of_nodes(node("Loop", ["image"], ["probabilities"])),
+        "the operator 'Loop' of ONNX; it is not among those",
+    ),
+    "scan": (
+        of_nodes(node("Scan", ["image"], ["probabilities"]) + field(7, "ai.onnx")),
+        "the operator 'Scan' of ONNX; it is not among those",
+    ),
+    "condition": (of_nodes(in_branch(RELU)), "the operator 'If', which holds a network of its own"),
+    "attribute that is not known": (of_nodes(RELU + attribute("pads", [1])), "has the attribute 'pads'"),
+    "attribute without a type": (of_nodes(RELU + field(5, field(1, "alpha") + field(3, 1))), "of the type 0"),
     "function": (of_nodes(RELU, more=field(25, field(1, "Relu"))), "defines 1 operators of its own"),
     "training": (of_nodes(RELU, more=field(20, b"")), "training procedure"),
     "session options": (
@@ -99,14 +103,8 @@ REFUSED = {
         "options for onnxruntime",
     ),
     "too many nodes": (of_nodes(*[RELU] * (MOST_NODES + 1)), f"has {MOST_NODES + 1} nodes; {MOST_NODES} at most"),
-    "too many nodes in a branch": (
-        of_nodes(node("If", ["a"], ["b"]) + graph_attribute("then_branch", graph_of([RELU] * MOST_NODES))),
-        f"has {MOST_NODES + 1} nodes",
-    ),
     "too many fields": (of_nodes(RELU + field(1, "") * MOST_FIELDS), f"more than {MOST_FIELDS} fields"),
-    "branches too deep": (of_nodes(in_branches(4)), "more than 4 deep"),
-    "sparse weights": (onnx_of(graph_of([RELU]) + field(15, b"")), "1 sparse tensors"),
-    "sparse attribute": (of_nodes(RELU + field(5, field(1, "sparse_value") + field(22, b""))), "1 sparse tensors"),
+    "sparse weights": (onnx_of(graph_of([RELU]) + field(15, b"")), "holds sparse weights"),
     "weights in another file": (of_tensor(WEIGHT + elsewhere("weights.bin")), r"another file \('weights.bin'\)"),
     "weights outside the folder": (of_tensor(WEIGHT + elsewhere("../../secret")), r"another file \('../../secret'\)"),
     "weights at an address in memory": (
@@ -118,13 +116,6 @@ REFUSED = {
     "weights' place without the mark": (of_tensor(WEIGHT + elsewhere("a")[: -len(field(14, 1))]), "another file"),
     "constant in another file": (
         of_nodes(node("Constant", [], ["c"]) + tensor_attribute("value", WEIGHT + elsewhere("a")), RELU),
-        "another file",
-    ),
-    "weights of a branch in another file": (
-        of_nodes(
-            node("If", ["image"], ["probabilities"])
-            + graph_attribute("else_branch", graph_of([RELU], [WEIGHT + elsewhere("a")]))
-        ),
         "another file",
     ),
     "tensor larger than its bytes": (
@@ -166,35 +157,6 @@ REFUSED = {
         "output 'p' is no tensor",
     ),
     "huge input": (tiny_onnx(size=10**6), "declares a size of 1000000; the limit is 16384"),
-    "huge fill": (enlarged("ConstantOfShape", 0, [10**6, 10**6]), "limit of their product is 268435456"),
-    "huge fill of a constant": (by_constant("ConstantOfShape", [2**40]), "limit is 268435456"),
-    "huge expansion": (enlarged("Expand", 1, [1, 1, 10**9]), "limit is 268435456"),
-    "huge repetition": (enlarged("Tile", 1, [1, 1, 10**5, 1]), "limit is 64"),
-    "huge scale": (enlarged("Resize", 2, [1.0, 1.0, 1e6, 1e6], floats), "limit is 64"),
-    "scale that is no number": (enlarged("Resize", 2, [math.nan], floats), "limit is 64"),
-    "long list of scales": (enlarged("Resize", 2, [2.0] * 40, floats), "a list that is too long"),
-    "huge padding": (enlarged("Pad", 1, [0, 0, 10**6, 0, 0, 0, 0, 0]), "limit is 1024"),
-    "huge padding as attribute": (of_nodes(RELU + attribute("pads", [10**9] * 4)), "limit is 1024"),
-    "huge stride": (
-        of_nodes(node("ConvTranspose", ["image"], ["p"]) + attribute("strides", [10**6] * 2)),
-        "limit is 64",
-    ),
-    "huge random image": (
-        of_nodes(node("RandomNormal", [], ["probabilities"]) + attribute("shape", [10**6, 10**6])),
-        "limit of their product is 268435456",
-    ),
-    "scales as attribute": (
-        of_nodes(node("Upsample", ["image"], ["p"]) + attribute("scales", [1.0, 1e9])),
-        "limit is 64",
-    ),
-    "list of another type": (enlarged("Tile", 1, [1], lambda name, _: raw_tensor(name, 2, [1], b"\1")), "unusual type"),
-    "two values of one name": (
-        of_nodes(
-            node("ConstantOfShape", ["by"], ["p"]),
-            tensors=[int64s("by", [10**12]), int64s("by", [1])],
-        ),
-        "limit is 268435456",
-    ),
 }
 
 
@@ -202,6 +164,10 @@ def written(tmp_path, content):
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
     return path
+
+
+def read_and_check(path):
+    check_onnx(read_model_file(path))
 
 
 @pytest.fixture
@@ -212,13 +178,14 @@ def no_session(monkeypatch):
         raise AssertionError("onnxruntime was asked to open the file")
 
     monkeypatch.setattr(session, "import_onnxruntime", never)
+    monkeypatch.setattr(session, "is_trusted", lambda sha256: False)
 
 
 @pytest.mark.parametrize(("content", "message"), REFUSED.values(), ids=REFUSED)
 def test_what_is_not_safe_is_refused_before_onnxruntime_sees_it(tmp_path, no_session, content, message):
     path = written(tmp_path, content)
     with pytest.raises(ModelError, match=message) as caught:
-        check_onnx(path)
+        read_and_check(path)
     assert str(path) in str(caught.value)
     assert str(caught.value).rstrip().endswith(".")
     with pytest.raises(ModelError):
@@ -227,7 +194,7 @@ def test_what_is_not_safe_is_refused_before_onnxruntime_sees_it(tmp_path, no_ses
 
 def test_a_file_of_another_program_names_itself_in_plain_characters(tmp_path):
     with pytest.raises(ModelError) as caught:
-        check_onnx(written(tmp_path, of_nodes(RELU + field(7, "\x1b[2J" + "x" * 500))))
+        check_onnx(read_model_file(written(tmp_path, of_nodes(RELU + field(7, "\x1b[2J" + "x" * 500)))))
     assert str(caught.value).replace(str(tmp_path), "").isprintable()
     assert len(str(caught.value)) < 500 + len(str(tmp_path))
 
@@ -236,9 +203,8 @@ ACCEPTED = {
     "drawn": tiny_onnx(),
     "three channels": tiny_onnx(channels=3, out_channels=2),
     "quantized": quantized_onnx(),
-    "branches three deep": of_nodes(in_branches(3)),
-    "most nodes": of_nodes(*[RELU] * MOST_NODES),
-    "domains that onnxruntime names": of_nodes(RELU, domains=("", "ai.onnx.ml", "com.microsoft.nchwc")),
+    "domains that are named and not used": of_nodes(RELU, domains=("", "ai.onnx.ml", "pkg.onnxscript.torch_lib")),
+    "many nodes": of_nodes(*chain(2000)),
     "weights listed as inputs": onnx_of(graph_of([RELU], [WEIGHT], takes=("image", "w"))),
     "empty tensor": of_tensor(tensor("roi", [0], [])),
     "scalar": of_tensor(tensor("w", [], [1.0])),
@@ -247,22 +213,22 @@ ACCEPTED = {
     "packed numbers": of_tensor(field(1, 3) + field(2, INT64) + field(8, "w") + field(7, b"\1\2\3")),
     "enlarged by two": enlarged("Resize", 2, [1.0, 1.0, 2.0, 2.0], floats),
     "mirrored by a halo": enlarged("Pad", 1, [0, 0, 512, 512, 0, 0, 512, 512]),
-    "wide window": of_nodes(RELU + attribute("kernel_shape", [31, 31]) + attribute("strides", [32, 32])),
 }
 
 
 @pytest.mark.parametrize("content", ACCEPTED.values(), ids=ACCEPTED)
 def test_what_networks_need_is_let_through(tmp_path, content):
-    check_onnx(written(tmp_path, content))
+    check_onnx(read_model_file(written(tmp_path, content)))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
 def test_shipped_models_pass_in_no_time(path):
-    check_onnx(path)
+    file = read_model_file(path)
+    check_onnx(file)
     taken = []
     for _ in range(5):
         began = time.process_time()
-        check_onnx(path)
+        check_onnx(file)
         taken.append(time.process_time() - began)
     assert min(taken) < 0.05
 
@@ -279,13 +245,13 @@ def test_a_file_beyond_two_gigabytes_is_refused_unread(tmp_path):
     with path.open("wb") as stream:
         stream.truncate(LARGEST_FILE_BYTES + 1)
     with pytest.raises(ModelError, match=f"has {LARGEST_FILE_BYTES + 1} bytes"):
-        check_onnx(path)
+        read_model_file(path)
 
 
 def test_a_file_of_nothing_but_fields_is_refused_soon(tmp_path):
     path = written(tmp_path, field(1, 8) * 5_000_000)
     began = time.process_time()
-    for action in (read_card, check_onnx):
+    for action in (read_card, read_and_check):
         with pytest.raises(ModelError, match=r"more than \d+ fields"):
             action(path)
     assert time.process_time() - began < 10
@@ -303,14 +269,14 @@ def test_a_file_that_cannot_be_read_is_a_model_error(tmp_path, monkeypatch):
 
     path = written(tmp_path, tiny_onnx())
     monkeypatch.setattr(Path, "open", refuse)
-    for action in (read_card, check_onnx):
+    for action in (read_card, read_model_file):
         with pytest.raises(ModelError, match="Permission denied"):
             action(path)
 
 
 def test_the_check_is_made_once_for_an_open_model(tiny_model, monkeypatch):
     checked = []
-    monkeypatch.setattr(session, "check_onnx", checked.append)
+    monkeypatch.setattr(session, "listed_network", lambda file: checked.append(1) or listed_network(file))
     first = load_model(tiny_model, "cpu")
     assert load_model(tiny_model, "cpu") is first
     assert len(checked) == 1

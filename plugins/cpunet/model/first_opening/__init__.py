@@ -1,0 +1,1 @@
+"""The first opening of a model file by a user: in a process of its own, and remembered if it does no harm."""
