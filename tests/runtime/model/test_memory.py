@@ -232,7 +232,7 @@ def test_a_real_session_that_runs_out_of_memory_goes_on_with_smaller_tiles(tiny_
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + 600 * 2**20,) * 2)
         found = segment_within_memory(segment, model, Options(tile_shape=(4096, 4096)), None, print)
-        print(found.shape, len(np.unique(found)))
+        print(found.shape, int(found.min() == found.max()))
     """
     found = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program), str(tiny_model)],
