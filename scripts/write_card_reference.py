@@ -65,6 +65,8 @@ def kind_of(schema: dict[str, Any]) -> str:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     if schema["type"] == ["number", "null"]:
         words = "number or `null`"
+    elif schema["type"] == ["array", "null"]:
+        return "two whole numbers or `null`"
     else:
         words = "roles" if "contains" in schema else WORDS[schema["type"]]
     return ", ".join([words, *(text.format(schema[key]) for key, text in LIMITS.items() if key in schema)])

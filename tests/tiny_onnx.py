@@ -47,8 +47,9 @@ def tensor(name, shape, values):
     return dims + field(2, FLOAT) + field(8, name) + field(9, struct.pack(f"<{len(values)}f", *values))
 
 
-def value_info(name, channels, size):
-    wanted = ["N", channels, size or "Y", size or "X"]
+def value_info(name, channels, size, batch="N"):
+    height, width = size if isinstance(size, tuple) else (size or "Y", size or "X")
+    wanted = [batch, channels, height, width]
     dims = [field(1 if isinstance(dim, int) else 2, dim) for dim in wanted]
     shape = b"".join(field(1, dim) for dim in dims)
     return field(1, name) + field(2, field(1, field(1, FLOAT) + field(2, shape)))
@@ -121,7 +122,7 @@ def quantized_onnx(gain=14.0, offset=-4.0):
     return onnx_of(graph_of(nodes, tensors), domains=("", "com.microsoft"))
 
 
-def tiny_onnx(card=CARD, channels=1, out_channels=1, gain=14.0, offset=-4.0, size=None):
+def tiny_onnx(card=CARD, channels=1, out_channels=1, gain=14.0, offset=-4.0, size=None, batch="N"):
     """Return an ONNX file: sigmoid(gain * intensity + offset) in every output channel.
 
     Parameters
@@ -131,8 +132,10 @@ def tiny_onnx(card=CARD, channels=1, out_channels=1, gain=14.0, offset=-4.0, siz
     channels, out_channels : int
         Of the network, whatever the card says.
     gain, offset : float
-    size : int, optional
+    size : int, or two, optional
         A fixed height and width; free by default.
+    batch : str or int
+        A name for a free batch, or its fixed size.
     """
     weights = [gain / channels] * (channels * out_channels)
     graph = b"".join(
@@ -142,8 +145,8 @@ def tiny_onnx(card=CARD, channels=1, out_channels=1, gain=14.0, offset=-4.0, siz
             field(2, "tiny"),
             field(5, tensor("weight", [out_channels, channels, 1, 1], weights)),
             field(5, tensor("bias", [out_channels], [offset] * out_channels)),
-            field(11, value_info("image", channels, size)),
-            field(12, value_info("probabilities", out_channels, size)),
+            field(11, value_info("image", channels, size, batch)),
+            field(12, value_info("probabilities", out_channels, size, batch)),
         ]
     )
     model = field(1, 8) + field(7, graph) + field(8, field(2, 17))

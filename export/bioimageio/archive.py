@@ -22,6 +22,7 @@ from cpunet.export.bioimageio.description import model_description
 DESCRIPTIONS = ("rdf.yaml", "bioimageio.yaml", "model.yaml")
 LARGEST_DESCRIPTION_BYTES = 2**20
 DEEPEST_NESTING = 64
+MOST_VALUES = 100_000
 # A zip archive's list of contents is read in one piece before anything else.
 LARGEST_READ_BYTES = 2**20
 READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -103,11 +104,14 @@ def _plain_yaml(text: bytes) -> dict[str, Any]:
     depth = 0
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):  # each may double what the text holds
-                raise ModelError("its description uses YAML aliases (*name). Write out what they stand for.")
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST_NESTING:
                 raise ModelError(f"its description is nested more than {DEEPEST_NESTING} deep.")
+        if _written_out(yaml.compose(text, Loader=yaml.SafeLoader), {}) > MOST_VALUES:
+            raise ModelError(
+                f"its description holds more than {MOST_VALUES} values once its YAML aliases (*name) are written out, "
+                "or one that holds itself."
+            )
         content = yaml.safe_load(text)
     except ModelError:
         raise
@@ -116,6 +120,17 @@ def _plain_yaml(text: bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ModelError("its description is not a mapping of fields to values.")
     return content
+
+
+def _written_out(node: yaml.Node | None, counted: dict[int, int]) -> int:
+    """Count the values of a YAML document as if each alias were written out; one that holds itself counts too many."""
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in counted:
+        counted[id(node)] = MOST_VALUES + 1  # until it is known
+        parts = [part for each in node.value for part in (each if isinstance(each, tuple) else (each,))]
+        counted[id(node)] = 1 + sum(_written_out(part, counted) for part in parts)
+    return counted[id(node)]
 
 
 def read_file(package: Package, entry: FileDescr, what: str, limit: int) -> bytes:

@@ -27,10 +27,13 @@ from bioimageio.spec.model.v0_5 import (
     SpaceOutputAxisWithHalo,
     TensorId,
     WeightsDescr,
+    ZeroMeanUnitVarianceDescr,
+    ZeroMeanUnitVarianceKwargs,
 )
 from loguru import logger
 
 from cpunet.errors import ModelError
+from cpunet.export.bioimageio.conversions import put_right, ready_to_read
 from cpunet.model.card import ModelCard, Normalization
 
 RDF, WEIGHTS, DOCUMENTATION, COVER = "rdf.yaml", "model.onnx", "README.md", "cover.png"
@@ -54,15 +57,12 @@ def model_description(content: dict[str, Any]) -> ModelDescr:
     """
     if content.get("type") != "model":
         raise ModelError(f"it is a {content.get('type')}; a model is needed.")
-    weights = content.get("weights")
-    entry = weights.get("onnx") if isinstance(weights, dict) else None
-    promised = entry.get("sha256") if isinstance(entry, dict) else None
     try:
         with OFFLINE, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the package's own test decides, not the conversion's doubts
-            found = build_description(content, format_version="latest")
-            if not isinstance(found, InvalidDescr) and found.weights.onnx is not None and promised:
-                found.weights.onnx.sha256 = promised  # the conversion of an old format drops it
+            found = build_description(ready_to_read(content), format_version="latest")
+            if not isinstance(found, InvalidDescr):
+                put_right(found, content)
         reason = found.get_reason() if isinstance(found, InvalidDescr) else ""
     except Exception as error:  # the conversion of an old format may fail with almost any
         reason = str(error)
@@ -75,7 +75,7 @@ def model_description(content: dict[str, Any]) -> ModelDescr:
     return found
 
 
-def description(card: ModelCard, sums: dict[str, str], opset: int) -> ModelDescr:
+def description(card: ModelCard, sums: dict[str, str], opset: int, one_at_a_time: bool = False) -> ModelDescr:
     """Describe a model.
 
     Parameters
@@ -85,12 +85,16 @@ def description(card: ModelCard, sums: dict[str, str], opset: int) -> ModelDescr
         SHA-256 by file name.
     opset : int
         Of the ONNX file.
+    one_at_a_time : bool
+        Whether the network takes one image at a time.
     """
 
     def file(name: str) -> dict[str, str]:
         return {"source": name, "sha256": sums[name]}
 
-    size = ParameterizedSize(min=smallest_side(card), step=card.input.divisible_by)
+    free = ParameterizedSize(min=smallest_side(card), step=card.input.divisible_by)
+    sizes = card.input.tile_shape or (free, free)
+    batch = BatchAxis(size=1) if one_at_a_time else BatchAxis()
     scale = {} if card.input.pixel_size_um is None else {"scale": card.input.pixel_size_um, "unit": "micrometer"}
     doi = re.search(r"10\.\d{4,9}/[^\s,;]+", card.citation)
     halo = {"halo": card.output.halo} if card.output.halo else {}  # the format asks for 1 or more
@@ -112,12 +116,12 @@ def description(card: ModelCard, sums: dict[str, str], opset: int) -> ModelDescr
                     id=INPUT,
                     description=f"{', '.join(card.input.channels)}; intensities in any units",
                     axes=[
-                        BatchAxis(),
+                        batch,
                         ChannelAxis(channel_names=identifiers(card.input.channels)),
-                        *[SpaceInputAxis(id=axis, size=size, **scale) for axis in axes],
+                        *[SpaceInputAxis(id=axis, size=size, **scale) for axis, size in zip(axes, sizes, strict=True)],
                     ],
                     test_tensor=file(TEST_INPUT),
-                    preprocessing=preprocessing(card.input.normalization),
+                    preprocessing=preprocessing(card.input.normalization, len(card.input.channels)),
                 )
             ],
             outputs=[
@@ -125,7 +129,7 @@ def description(card: ModelCard, sums: dict[str, str], opset: int) -> ModelDescr
                     id=OUTPUT,
                     description="probabilities, 0 to 1",
                     axes=[
-                        BatchAxis(),
+                        batch,
                         ChannelAxis(channel_names=list(card.output.roles)),
                         *[
                             output_axis(id=axis, size=SizeReference(tensor_id=INPUT, axis_id=axis), **halo, **scale)
@@ -139,8 +143,8 @@ def description(card: ModelCard, sums: dict[str, str], opset: int) -> ModelDescr
         )
 
 
-def preprocessing(normalization: Normalization) -> list[Any]:
-    """Say `cpunet.steps.prepare.normalize` in the format's own steps.
+def preprocessing(normalization: Normalization, channels: int) -> list[Any]:
+    """Say `cpunet.steps.prepare.normalize` of an image of so many channels in the format's own steps.
 
     Notes
     -----
@@ -150,18 +154,21 @@ def preprocessing(normalization: Normalization) -> list[Any]:
     """
     if normalization.kind == "none":
         return []
+    axes = tuple(map(AxisId, ("y", "x") if normalization.per_channel or channels == 1 else ("channel", "y", "x")))
+    if normalization.kind == "zero_mean_unit_variance":
+        return [ZeroMeanUnitVarianceDescr(kwargs=ZeroMeanUnitVarianceKwargs(axes=axes, eps=EPSILON))]
     if normalization.percentile_high <= 1:
         raise ModelError(
             f"The card's percentile_high is {normalization.percentile_high:g}, and a bioimage.io package cannot hold "
             "one of 1 or less."
         )
     percentiles = ScaleRangeKwargs(
-        axes=(AxisId("y"), AxisId("x")),
+        axes=axes,
         min_percentile=normalization.percentile_low,
         max_percentile=normalization.percentile_high,
         eps=EPSILON,
     )
-    limits = ClipKwargs(min=-1.0, max=normalization.clip_high)
+    limits = ClipKwargs(min=normalization.clip_low, max=normalization.clip_high)
     return [ScaleRangeDescr(kwargs=percentiles), ClipDescr(kwargs=limits)]
 
 

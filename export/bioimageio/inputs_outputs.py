@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
-from bioimageio.spec.model.v0_5 import InputTensorDescr, ModelDescr, OutputTensorDescr, ParameterizedSize
+import numpy as np
+from bioimageio.spec.model.v0_5 import (
+    InputTensorDescr,
+    ModelDescr,
+    OutputTensorDescr,
+    ParameterizedSize,
+    SizeReference,
+)
+from numpy.typing import NDArray
 
 from cpunet.errors import ModelError
-from cpunet.export.bioimageio.steps import Preprocessing, Step, read_postprocessing, read_preprocessing
+from cpunet.export.bioimageio.steps import FLOATS, Preprocessing, Step, read_postprocessing, read_preprocessing
+from cpunet.export.bioimageio.tensors import Layout, read_layout
 from cpunet.export.card.fields import with_field
 from cpunet.model.card import ROLES
 
 MICROMETERS = {"nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3}
+# What authors of packages call the roles, without marks between the words.
+SYNONYMS = {
+    "foreground": ("fg", "foregroundprobability", "foregroundprobabilities", "probability", "probabilities", "mask"),
+    "boundary": ("boundaries", "boundaryprobability", "boundaryprobabilities", "edge", "edges", "contour", "contours"),
+    "background": ("bg", "backgroundprobability"),
+    "interior": ("inside", "interiorprobability"),
+}
+# A single channel of such a name can be nothing but the foreground.
+NAMELESS = re.compile(r"(channel|output|ch|c)?_?\d*$|nucle(us|i)$|cells?$|segmentation$|prediction$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -23,17 +43,27 @@ class Contract:
     ----------
     input : InputTensorDescr
     output : OutputTensorDescr
+    takes, gives : Layout
+        Of the input and the output.
+    one_at_a_time : bool
+        Whether the package takes one image at a time.
     known : dict
         The card's content as far as the description has it.
     preprocessing : Preprocessing
     postprocessing : tuple of Step
+    notes : tuple of str
+        What was taken for granted, a sentence each.
     """
 
     input: InputTensorDescr
     output: OutputTensorDescr
+    takes: Layout
+    gives: Layout
+    one_at_a_time: bool
     known: dict[str, Any]
     preprocessing: Preprocessing
     postprocessing: tuple[Step, ...]
+    notes: tuple[str, ...]
 
 
 def read_contract(description: ModelDescr) -> Contract:
@@ -46,16 +76,24 @@ def read_contract(description: ModelDescr) -> Contract:
     """
     for name, tensors in (("inputs", description.inputs), ("outputs", description.outputs)):
         if len(tensors) != 1:
-            raise ModelError(f"it has {len(tensors)} {name}; one is needed.")
+            named = ", ".join(str(tensor.id) for tensor in tensors)
+            raise ModelError(
+                f"it has {len(tensors)} {name} ({named}); one image in and one out are needed. Export the network with "
+                "one of each, several channels in it if need be."
+            )
     image, probabilities = description.inputs[0], description.outputs[0]
-    takes, gives = _axes(image), _axes(probabilities)
-    channels = list(map(str, takes["channel"].channel_names))
-    prepared = read_preprocessing(image.preprocessing, len(channels), str(image.id))
+    takes, input_axes = read_layout(image)
+    gives, output_axes = read_layout(probabilities)
+    prepared = read_preprocessing(image.preprocessing, takes, str(image.id), image.dtype)
     normalization = prepared.normalization
+    _check_sizes_agree(image, input_axes, probabilities, output_axes)
+    roles, notes = _roles(_channel_names(output_axes, "output"))
     known: dict[str, Any] = {
-        "input.channels": channels,
-        "input.normalization": {"kind": "none"} if normalization.kind == "none" else dict(vars(normalization)),
-        **_sizes(takes),
+        "input.channels": _channel_names(input_axes, str(image.id)),
+        "input.normalization": {
+            name: value for name, value in vars(normalization).items() if normalization.kind != "none" or name == "kind"
+        },
+        **_sizes(input_axes),
         "name": str(description.name),
         "version": str(description.version or "1.0.0"),
         "description": str(description.description or ""),
@@ -65,34 +103,109 @@ def read_contract(description: ModelDescr) -> Contract:
             f"{entry.text} {entry.doi or entry.url or ''}".strip() for entry in description.cite if entry.text
         ),
     }
-    roles = list(map(str, gives["channel"].channel_names))
-    if set(roles) <= set(ROLES):
+    if roles:
         known["output.roles"] = roles
-    halos = [getattr(gives[axis], "halo", None) for axis in "yx"]
-    if None not in halos:
-        known["output.halo"] = max(halos)
+    halos = [getattr(output_axes[axis], "halo", None) for axis in "yx"]
+    if any(halo is not None for halo in halos):
+        known["output.halo"] = max(halo or 0 for halo in halos)
     content: dict[str, Any] = {}
     for name, value in known.items():
         if value not in ("", []):
             content = with_field(content, name, value)
-    return Contract(image, probabilities, content, prepared, read_postprocessing(probabilities.postprocessing))
+    one_at_a_time = "batch" not in input_axes or input_axes["batch"].size == 1
+    return Contract(
+        image,
+        probabilities,
+        takes,
+        gives,
+        one_at_a_time,
+        content,
+        prepared,
+        read_postprocessing(probabilities.postprocessing, gives),
+        (*prepared.notes, *notes),
+    )
 
 
-def _axes(tensor: InputTensorDescr | OutputTensorDescr) -> dict[str, Any]:
-    names = [str(axis.id if axis.type == "space" else axis.type) for axis in tensor.axes]
-    if names != ["batch", "channel", "y", "x"]:
-        raise ModelError(f"its {tensor.id} has the axes {', '.join(names)}; batch, channel, y, x are needed.")
-    return dict(zip(names, tensor.axes, strict=True))
+def units_of(image: InputTensorDescr, test_input: NDArray[np.float32]) -> str:
+    """Return in which of `cpunet.model.card.UNITS` a package takes its images.
+
+    Whole numbers are those of files. Of other numbers, the range that the description gives decides, or else that of
+    the package's own test.
+    """
+    described = image.data[0] if isinstance(image.data, (list, tuple)) else image.data
+    if described.type not in FLOATS:
+        return "as_stored"
+    low, high = getattr(described, "range", (None, None))
+    if low is None or high is None:
+        low, high = float(test_input.min()), float(test_input.max())
+    return "zero_to_one" if low >= 0 and high <= 1 else "as_stored"
+
+
+def _channel_names(axes: dict[str, Any], otherwise: str) -> list[str]:
+    return list(map(str, axes["channel"].channel_names)) if "channel" in axes else [otherwise]
+
+
+def _roles(names: list[str]) -> tuple[list[str], list[str]]:
+    """Return the roles that the channels' names say, none if one says nothing; and what was taken for granted."""
+    by_name = {synonym: role for role, synonyms in SYNONYMS.items() for synonym in synonyms}
+    by_name |= {role: role for role in ROLES}
+    found = [by_name.get(re.sub(r"[^a-z]", "", name.lower()), "") for name in names]
+    if len(names) == 1 and not found[0] and NAMELESS.match(names[0]):
+        found = ["foreground"]
+    if not all(found) or len(set(found)) < len(found):
+        return [], []
+    taken = [(name, role) for name, role in zip(names, found, strict=True) if name != role]
+    return found, [
+        f"the output channel {name!r} is taken for {role}; if it is something else, say so with --roles"
+        for name, role in taken
+    ]
 
 
 def _sizes(axes: dict[str, Any]) -> dict[str, Any]:
     """Return what sizes the network takes, and the pixel size, where the description says so."""
     height, width = axes["y"], axes["x"]
-    sizes = [size for size in (height.size, width.size) if isinstance(size, ParameterizedSize)]
+    sizes = [height.size, width.size]
     found: dict[str, Any] = {}
-    # The format asks for min + n * step; cpunet for multiples of a step.
-    if len(sizes) == 2 and sizes[0].step == sizes[1].step and not any(size.min % size.step for size in sizes):
-        found = {"input.divisible_by": sizes[0].step, "input.min_size": max(size.min for size in sizes)}
+    if all(isinstance(size, int) for size in sizes):
+        found = {"input.tile_shape": sizes}
+    elif all(isinstance(size, ParameterizedSize) for size in sizes):
+        # The format asks for min + n * step; cpunet for multiples of a step.
+        if not any(size.min % size.step for size in sizes):
+            unit = math.lcm(*(size.step for size in sizes))
+            found = {"input.divisible_by": unit, "input.min_size": max(size.min for size in sizes)}
+    else:
+        raise ModelError(
+            f"its input has the height {_shown(sizes[0])} and the width {_shown(sizes[1])}; both must be fixed, or "
+            "both free. Ask its author to correct it."
+        )
     if (height.scale, height.unit) == (width.scale, width.unit) and height.unit in MICROMETERS:
         found["input.pixel_size_um"] = height.scale * MICROMETERS[height.unit]
     return found
+
+
+def _check_sizes_agree(
+    image: InputTensorDescr, takes: dict[str, Any], probabilities: OutputTensorDescr, gives: dict[str, Any]
+) -> None:
+    """Refuse an output that is not as large as the input."""
+    for axis in "yx":
+        given, size = takes[axis], gives[axis].size
+        if isinstance(size, SizeReference):
+            alike = str(size.tensor_id) == str(image.id) and str(size.axis_id) == axis and size.offset == 0
+            alike = alike and math.isclose(gives[axis].scale, given.scale)
+        else:
+            alike = size == given.size
+        if not alike:
+            raise ModelError(
+                f"its output {probabilities.id} has another {'height' if axis == 'y' else 'width'} than its input: "
+                f"{_shown(size)}, scale {gives[axis].scale:g}, and the input's is {_shown(given.size)}, scale "
+                f"{given.scale:g}. Only networks whose output is as large as their input can be used: export it with "
+                "padded convolutions, and enlarged to the input's size."
+            )
+
+
+def _shown(size: Any) -> str:
+    if isinstance(size, ParameterizedSize):
+        return f"{size.min} + n * {size.step}"
+    if isinstance(size, SizeReference):
+        return f"that of {size.tensor_id}.{size.axis_id} {size.offset:+d}"
+    return str(size)

@@ -8,6 +8,7 @@ import io
 import tempfile
 import warnings
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,20 +94,25 @@ def package_files(file: ModelFile, model: OnnxModel, image: NDArray[np.float32])
         DOCUMENTATION: documentation(file, card).encode(),
     }
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    opset = max(
-        entry.version for entry in onnx.load_from_string(files[WEIGHTS]).opset_import if entry.domain in ("", "ai.onnx")
-    )
-    content = dump_description(description(card, sums, opset))
+    network = onnx.load_from_string(files[WEIGHTS])
+    opset = max(entry.version for entry in network.opset_import if entry.domain in ("", "ai.onnx"))
+    weights = {tensor.name for tensor in network.graph.initializer}
+    given = next(value for value in network.graph.input if value.name not in weights)
+    one_at_a_time = given.type.tensor_type.shape.dim[0].dim_value == 1
+    content = dump_description(description(card, sums, opset, one_at_a_time))
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
     return {RDF: text.encode(), **files}
 
 
 def middle_of(card: ModelCard, sample: NDArray[Any] | None) -> NDArray[np.float32]:
-    """Cut a square test input (C, Y, X), float32, from the middle of an image, or draw it."""
+    """Cut a test input (C, Y, X), float32, from the middle of an image, or draw it.
+
+    It is a square, or has the only height and width that the network takes.
+    """
     channels, unit = len(card.input.channels), card.input.divisible_by
-    side = max(smallest_side(card), -(-SMALLEST_TEST_SIDE // unit) * unit)
+    shape = card.input.tile_shape or (max(smallest_side(card), -(-SMALLEST_TEST_SIDE // unit) * unit),) * 2
     if sample is None:
-        return _drawn(card.input, side)
+        return _drawn(card.input, shape)
     planes = np.asarray(sample, np.float32)
     planes = planes[np.newaxis] if planes.ndim == 2 else np.moveaxis(planes, -1, 0)
     if planes.ndim == 3 and planes.shape[0] == 1:
@@ -116,7 +122,7 @@ def middle_of(card: ModelCard, sample: NDArray[Any] | None) -> NDArray[np.float3
             f"The sample image has the shape {np.shape(sample)}, and the model takes {', '.join(card.input.channels)}. "
             "Give an image (Y, X) or (Y, X, C) with as many channels, all of whose values are numbers."
         )
-    for axis in (1, 2):
+    for axis, side in zip((1, 2), shape, strict=True):
         missing = max(0, side - planes.shape[axis])
         widths = [(0, 0)] * 3
         widths[axis] = (missing // 2, missing - missing // 2)
@@ -126,13 +132,22 @@ def middle_of(card: ModelCard, sample: NDArray[Any] | None) -> NDArray[np.float3
     return np.ascontiguousarray(planes)
 
 
-def _drawn(given: InputCard, side: int) -> NDArray[np.float32]:
-    """Draw nuclei so that each part of the normalization shows: channels differ in contrast, and one pixel is hot."""
-    columns = max(1, int(side / (2.4 * given.diameter_px)))
-    field = synthetic_field((side, side), columns, min(given.diameter_px, side / 3), touching=True).image
-    field[0, 0] = HOT
-    contrast = DRAWN_WHITE / (1 + 0.25 * np.arange(len(given.channels))[:, np.newaxis, np.newaxis])
-    return np.round(field * contrast).astype(np.float32)
+def _drawn(given: InputCard, shape: Sequence[int]) -> NDArray[np.float32]:
+    """Draw nuclei so that each part of the normalization shows: channels differ in contrast, and one pixel is hot.
+
+    Without a normalization, no pixel is brighter than the model's units allow.
+    """
+    columns = max(1, int(shape[1] / (2.4 * given.diameter_px)))
+    diameter = min(given.diameter_px, min(shape) / 3)
+    field = synthetic_field((shape[0], shape[1]), columns, diameter, touching=True).image
+    white = DRAWN_WHITE
+    if given.normalization.kind == "none" and given.normalization.units != "as_stored":
+        white = 1
+    else:
+        field[0, 0] = HOT
+    contrast = white / (1 + 0.25 * np.arange(len(given.channels))[:, np.newaxis, np.newaxis])
+    steps = DRAWN_WHITE / white
+    return (np.round(field * contrast * steps) / steps).astype(np.float32)
 
 
 def cover_picture(model: OnnxModel, image: NDArray[np.float32]) -> bytes:

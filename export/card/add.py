@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cpunet.checks.halo import FIELD_PX, measure_halo
+from cpunet.checks.halo import FIELD_PX, largest_halo, measure_halo
 from cpunet.errors import ModelError
 from cpunet.export.card.answers import check_complete, with_defaults
 from cpunet.export.card.declared import declared_channels
@@ -16,7 +17,7 @@ from cpunet.export.card.fields import field_value, with_field
 from cpunet.export.card.file import checked_card, network, put_runnable, sum_lines, with_card_and_test
 from cpunet.model.card import METADATA_KEY
 from cpunet.model.session import OnnxModel, open_model
-from cpunet.onnx_reader.metadata import metadata_of
+from cpunet.onnx_reader.metadata import metadata_of, read_card
 from cpunet.onnx_reader.model_file import ModelFile, read_model_file
 from cpunet.onnx_reader.safety import check_onnx
 
@@ -24,6 +25,7 @@ LARGEST_UNIT = 128
 # An image of about so many pixels shows which multiples a network takes.
 TRIAL_PX = 64
 LARGEST_MULTIPLE = 32
+LARGEST_UNIT_OF_TILES, UNITS_OF_A_TILE = 32, 16
 
 
 def add_card(path: Path, answers: Mapping[str, Any]) -> list[str]:
@@ -52,7 +54,13 @@ def add_card(path: Path, answers: Mapping[str, Any]) -> list[str]:
     content, measured = with_answers(file, answers)
     put_runnable(path, content)
     lines = [f"{name}: {value}, measured" for name, value in measured.items()]
-    if measured.get("output.halo", 0) > FIELD_PX // 2:
+    tile = read_card(path).input.tile_shape
+    if tile is not None:
+        lines.append(
+            f"The network takes {tile[0]} x {tile[1]} pixels alone: larger images are cut into tiles of this shape."
+        )
+    far = FIELD_PX // 2 if tile is None else largest_halo(tile, read_card(path).input.divisible_by) - 1
+    if measured.get("output.halo", 0) > far:
         lines.append(
             "One pixel changes the result at all distances that were tried: this network looks at the whole image, so "
             "that one larger than a tile (1024 pixels) may show the tiles' edges."
@@ -71,7 +79,11 @@ def with_answers(file: ModelFile, answers: Mapping[str, Any]) -> tuple[bytes, di
         What was measured, by the fields' dotted names.
     """
     check_onnx(file)
-    check_complete(dict(answers), declared_channels(network(file.content)))
+    declared = declared_channels(network(file.content))
+    check_complete(dict(answers), declared)
+    tile_shape = declared.tile_shape or field_value(answers, "input.tile_shape")
+    if tile_shape is not None:
+        answers = with_tile(answers, tile_shape)
     content = with_defaults(dict(answers))
     # The draft is checked before the minutes that measuring may take.
     model = open_model(file, device="cpu", card=checked_card(content))
@@ -79,6 +91,21 @@ def with_answers(file: ModelFile, answers: Mapping[str, Any]) -> tuple[bytes, di
     for name, value in measured.items():
         content = with_field(content, name, value)
     return with_card_and_test(file.content, checked_card(content), model.predict), measured
+
+
+def with_tile(answers: Mapping[str, Any], tile_shape: Sequence[int]) -> dict[str, Any]:
+    """Return a card's content for a network that takes images of one height and width only.
+
+    Tiles start at multiples of `divisible_by`, so that the network pools the same pixels together wherever a tile lies.
+    Unless somebody answered for it, it is the largest power of two that divides both sides, and is at most 32 and a
+    sixteenth of the shorter side, since a halo is rounded up to it.
+    """
+    finest = 2 ** int(math.log2(max(1, min(tile_shape) // UNITS_OF_A_TILE)))
+    unit = field_value(answers, "input.divisible_by") or math.gcd(*tile_shape, finest, LARGEST_UNIT_OF_TILES)
+    content = with_field(dict(answers), "input.tile_shape", list(tile_shape))
+    for name, value in (("input.divisible_by", unit), ("input.min_size", unit)):
+        content = with_field(content, name, value)
+    return content
 
 
 def measured_fields(model: OnnxModel, answers: Mapping[str, Any]) -> dict[str, int]:
@@ -89,7 +116,8 @@ def measured_fields(model: OnnxModel, answers: Mapping[str, Any]) -> dict[str, i
         unit, least = measured_sizes(model, unit)
         smallest = smallest or least
     if halo is None:
-        halo = measure_halo(model.predict, len(model.card.input.channels), unit, smallest)
+        only = model.card.input.tile_shape
+        halo = measure_halo(model.predict, len(model.card.input.channels), unit, smallest, only_shape=only)
     found = dict(zip(names, (unit, smallest, halo), strict=True))
     return {name: value for name, value in found.items() if field_value(answers, name) is None}
 

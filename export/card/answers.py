@@ -11,7 +11,7 @@ import yaml
 from cpunet.errors import ModelError
 from cpunet.export.card.declared import Declared
 from cpunet.export.card.fields import card_fields, check_known, field_value, flattened, with_field
-from cpunet.model.card import CARD_VERSION, NORMALIZATIONS, ROLES, check_card_version
+from cpunet.model.card import CARD_VERSION, NORMALIZATIONS, ROLES, UNITS, check_card_version
 from cpunet.training.facts import LARGEST_RATIO_ABOVE, LARGEST_RATIO_BELOW
 
 LOW, HIGH = "input.diameter_low_px", "input.diameter_high_px"
@@ -28,7 +28,10 @@ NEEDED = {
     "input.diameter_px": "--diameter PX: typical diameter of the objects that it was trained on",
     "output.roles": f"--roles ROLE ...: what each output channel means: {', '.join(ROLES)}",
 }
-NEEDED_NORMALIZATION = "--percentiles LOW HIGH, or --normalization none: how images were normalized for its training"
+NEEDED_NORMALIZATION = (
+    "--percentiles LOW HIGH, or --normalization zero_mean_unit_variance or none: how images were normalized for its "
+    "training"
+)
 NEEDED_HALO = (
     "--halo PX: half the width of what the network sees at once; it cannot be measured without a normalization, as "
     "the range of the images is not known"
@@ -40,6 +43,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "float": {"type": float},
     "Optional[float]": {"type": float},
     "Tuple[str, ...]": {"nargs": "+"},
+    "Optional[Tuple[int, ...]]": {"type": int, "nargs": 2},
 }
 # Flag, field, placeholder and help, by the title of their group. The flags for a pair of fields are added by hand.
 FLAGS = {
@@ -54,11 +58,13 @@ FLAGS = {
     "input": (
         ("--channels", "input.channels", "NAME", "the image's channels, in their order"),
         ("--modality", "input.modality", "NAME", "such as fluorescence, phase_contrast or brightfield"),
+        ("--clip-low", "input.normalization.clip_low", "X", "smallest normalized value that is let through (-1)"),
         ("--clip-high", "input.normalization.clip_high", "X", "largest normalized value that is let through (8)"),
         ("--diameter", "input.diameter_px", "PX", "typical diameter of the objects in training, pixels"),
         ("--pixel-size", "input.pixel_size_um", "UM", "micrometers, if all training images had the same"),
         ("--divisible-by", "input.divisible_by", "PX", "height and width must be multiples of it (measured)"),
         ("--min-size", "input.min_size", "PX", "smallest height and width (measured)"),
+        ("--tile-shape", "input.tile_shape", "PX", "height and width, if the network takes no other (read)"),
     ),
     "output": (
         ("--roles", "output.roles", "ROLE", f"one a channel: {', '.join(ROLES)}"),
@@ -94,6 +100,19 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
         "--percentiles", nargs=2, type=float, metavar=("LOW", "HIGH"), help="of each image, that become 0 and 1"
     )
     ways.add_argument("--normalization", dest=KIND, choices=NORMALIZATIONS, help="none: images go in as they are")
+    groups["input"].add_argument(
+        "--units",
+        dest="input.normalization.units",
+        choices=UNITS,
+        help="in which the network reads images that are not normalized: zero_to_one, as CellProfiler gives them, or "
+        "as_stored, the numbers of the files",
+    )
+    groups["input"].add_argument(
+        "--per-channel",
+        dest="input.normalization.per_channel",
+        action=argparse.BooleanOptionalAction,
+        help="each channel of an image is normalized by itself, not all together (yes)",
+    )
     groups["input"].add_argument(
         "--diameter-range",
         nargs=2,

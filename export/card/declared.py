@@ -12,10 +12,18 @@ from cpunet.errors import ModelError
 
 @dataclass(frozen=True)
 class Declared:
-    """The channels that a file declares; None where the file leaves the number free, or does not say it."""
+    """What a file declares; None where the file leaves it free, or does not say it.
+
+    Attributes
+    ----------
+    in_channels, out_channels : int, optional
+    tile_shape : tuple of int, optional
+        Height and width, pixels, of a network that takes no other.
+    """
 
     in_channels: int | None
     out_channels: int | None
+    tile_shape: tuple[int, int] | None = None
 
 
 def declared_channels(model: onnx.ModelProto) -> Declared:
@@ -24,7 +32,8 @@ def declared_channels(model: onnx.ModelProto) -> Declared:
     Raises
     ------
     ModelError
-        If it is too new, or its input or output is not one float32 tensor (N, C, Y, X) with N, Y and X free.
+        If it is too new, or its input or output is not one float32 tensor (N, C, Y, X). N must be free or 1, Y and X
+        both free or both fixed, the same at both ends.
     """
     graph = model.graph
     opset = max([entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")], default=0)
@@ -40,11 +49,19 @@ def declared_channels(model: onnx.ModelProto) -> Declared:
             f"the network has {len(inputs)} inputs ({', '.join(value.name for value in inputs)}) and "
             f"{len(graph.output)} outputs ({', '.join(value.name for value in graph.output)}); one of each is needed."
         )
-    return Declared(_channels(inputs[0], "input"), _channels(graph.output[0], "output"))
+    in_channels, takes = _channels_and_sides(inputs[0], "input")
+    out_channels, gives = _channels_and_sides(graph.output[0], "output")
+    if gives is not None and takes != gives:
+        found = "any size" if takes is None else f"{takes[0]} x {takes[1]} pixels"
+        raise ModelError(
+            f"the network takes {found} and gives {gives[0]} x {gives[1]} pixels; both must be the same. Export it "
+            "again with dynamic axes, and padded so that its output is as large as its input."
+        )
+    return Declared(in_channels, out_channels, takes)
 
 
-def _channels(value: onnx.ValueInfoProto, what: str) -> int | None:
-    """Check a declared tensor, and return its number of channels."""
+def _channels_and_sides(value: onnx.ValueInfoProto, what: str) -> tuple[int | None, tuple[int, int] | None]:
+    """Check a declared tensor, and return its number of channels, and its height and width where they are fixed."""
     tensor = value.type.tensor_type
     if tensor.elem_type != onnx.TensorProto.FLOAT:
         name = onnx.TensorProto.DataType.Name(tensor.elem_type).lower() if tensor.elem_type else "no tensor"
@@ -53,7 +70,7 @@ def _channels(value: onnx.ValueInfoProto, what: str) -> int | None:
             "and output."
         )
     if not tensor.HasField("shape"):
-        return None
+        return None, None
     # Some exporters write -1 for a free size.
     shape = [dim.dim_value if dim.dim_value > 0 else dim.dim_param or "?" for dim in tensor.shape.dim]
     text = f"({', '.join(str(size) for size in shape)})"
@@ -62,9 +79,10 @@ def _channels(value: onnx.ValueInfoProto, what: str) -> int | None:
             f"its {what} {value.name!r} has the shape {text}, with the channels last; they must stand second. Export "
             "the network with channels first, or with a transpose at its input and output."
         )
-    if any(isinstance(shape[axis], int) for axis in (0, 2, 3)):
+    sides = [side for side in shape[2:] if isinstance(side, int)]
+    if len(sides) == 1 or (isinstance(shape[0], int) and shape[0] != 1):
         raise ModelError(
-            f"its {what} {value.name!r} has the fixed shape {text}; batch, height and width must be free, so that "
-            "images of any size fit. Export the network again with dynamic axes; docs/model-card.md has the call."
+            f"its {what} {value.name!r} has the fixed shape {text}; the batch must be free or 1, and height and width "
+            "both free or both fixed. Export the network again with dynamic axes; docs/model-card.md has the call."
         )
-    return shape[1] if isinstance(shape[1], int) else None
+    return shape[1] if isinstance(shape[1], int) else None, (sides[0], sides[1]) if sides else None

@@ -68,6 +68,7 @@ def value_from_text(name: str, text: str) -> Any:
             "int": "a whole number",
             "float": "a number",
             "Optional[float]": "a number or null",
+            "Optional[Tuple[int, ...]]": "two numbers in brackets, or null",
             "bool": "true or false",
             "Tuple[str, ...]": "texts with commas between them",
         }.get(kind, "an object in JSON")

@@ -148,7 +148,7 @@ def sum_lines(path: Path, before: str) -> list[str]:
 
 
 def check_runs(model: OnnxModel) -> None:
-    """Run a network on the smallest image that its card allows and on a larger one.
+    """Run a network on the smallest image that its card allows and on a larger one, or on the only one.
 
     Raises
     ------
@@ -158,5 +158,6 @@ def check_runs(model: OnnxModel) -> None:
     given, unit = model.card.input, model.card.input.divisible_by
     smallest = -(-given.min_size // unit) * unit
     rng = np.random.default_rng(0)
-    for shape in ((smallest, smallest), (smallest + unit, smallest + 3 * unit)):
+    sizes = [(smallest, smallest), (smallest + unit, smallest + 3 * unit)]
+    for shape in sizes if given.tile_shape is None else [given.tile_shape]:
         model.predict(rng.random((1, len(given.channels), *shape), np.float32))

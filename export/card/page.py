@@ -84,16 +84,24 @@ def card_page(card: ModelCard, place: str, size_bytes: int, sha256: str) -> str:
 def input_entries(card: InputCard) -> list[tuple[str, str]]:
     """Say what a network takes, as pairs of a name and a sentence."""
     given = card.normalization
+    of_what = (
+        "each channel of each image" if given.per_channel or len(card.channels) == 1 else "all channels of each image"
+    )
     if given.kind == "percentile":
         normalization = (
-            f"percentiles {given.percentile_low:g} and {given.percentile_high:g} of each channel of each image become "
-            f"0 and 1; limited to between -1 and {given.clip_high:g}"
+            f"percentiles {given.percentile_low:g} and {given.percentile_high:g} of {of_what} become 0 and 1; "
+            f"limited to between {given.clip_low:g} and {given.clip_high:g}"
         )
+    elif given.kind == "zero_mean_unit_variance":
+        normalization = f"{of_what} is shifted to the mean 0 and scaled to the standard deviation 1"
     else:
-        normalization = "none: the network gets the image's own values"
+        units = {"as_stored": ", the numbers of its file", "zero_to_one": ", from 0 to 1"}
+        normalization = f"none: the network gets the image's own values{units.get(given.units, '')}"
     gray = "; gray images too, as colors that are all alike" if card.channels == COLORS else ""
     multiples = f"multiples of {card.divisible_by} pixels, " if card.divisible_by > 1 else ""
     sizes = f"{multiples}{card.min_size} or more a side"
+    if card.tile_shape is not None:
+        sizes = "tiles of {} x {} pixels, and no others".format(*card.tile_shape)
     return [
         ("channels", ", ".join(card.channels) + gray),
         ("modality", card.modality or "not given"),

@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 
 from cpunet.errors import ModelError
 from cpunet.export.card.fields import PLACES
-from cpunet.model.card import NORMALIZATIONS, ROLES
-from cpunet.model.card_limits import LARGEST, MOST_CHANNELS
+from cpunet.model.card import NORMALIZATIONS, ROLES, UNITS
+from cpunet.model.card_limits import LARGEST, LARGEST_TILE_PX, MOST_CHANNELS
 
 TYPES: dict[str, dict[str, Any]] = {
     "str": {"type": "string"},
@@ -22,6 +22,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "float": {"type": "number"},
     "bool": {"type": "boolean"},
     "Optional[float]": {"type": ["number", "null"]},
+    "Optional[Tuple[int, ...]]": {"type": ["array", "null"], "items": {"type": "integer"}},
     "Tuple[str, ...]": {"type": "array", "items": {"type": "string"}},
     "Dict[str, Any]": {"type": "object"},
 }
@@ -39,6 +40,12 @@ RULES: dict[str, dict[str, Any]] = {
     "input.normalization.percentile_low": {"minimum": 0, "exclusiveMaximum": 100},
     "input.normalization.percentile_high": {"exclusiveMinimum": 0, "maximum": 100},
     "input.normalization.clip_high": ABOVE_0,
+    "input.normalization.units": {"enum": ["", *UNITS]},
+    "input.tile_shape": {
+        "items": {"type": "integer", "minimum": 1, "maximum": LARGEST_TILE_PX},
+        "minItems": 2,
+        "maxItems": 2,
+    },
     "input.diameter_px": ABOVE_0,
     "input.diameter_low_px": ABOVE_0,
     "input.diameter_high_px": ABOVE_0,

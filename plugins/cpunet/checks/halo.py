@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from typing import Optional, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import scipy.ndimage
 
 from cpunet.checks.synthetic import synthetic_field
@@ -19,7 +21,14 @@ NOTICEABLE = 1e-3
 DIAMETERS_PX, INNER_PX, CUT_NOTICEABLE = (15.0, 30.0), 128, 1e-2
 
 
-def measure_halo(predict: Predict, in_channels: int, divisible_by: int, min_size: int = 1, seed: int = 0) -> int:
+def measure_halo(
+    predict: Predict,
+    in_channels: int,
+    divisible_by: int,
+    min_size: int = 1,
+    seed: int = 0,
+    only_shape: Optional[Sequence[int]] = None,
+) -> int:
     """Choose the halo that a network's tiles need.
 
     Parameters
@@ -31,6 +40,8 @@ def measure_halo(predict: Predict, in_channels: int, divisible_by: int, min_size
         What the network takes, pixels.
     seed : int
         Of the noise on which it is measured.
+    only_shape : two int, optional
+        Height and width of a network that takes no other; its halo is at most `largest_halo`.
 
     Returns
     -------
@@ -38,10 +49,17 @@ def measure_halo(predict: Predict, in_channels: int, divisible_by: int, min_size
         Pixels a side: one more than `reach_of_impulse`, rounded up to a multiple of `divisible_by`; more if tiles of
         synthetic nuclei need it, up to what a field of 512 pixels can show.
     """
-    reach = reach_of_impulse(predict, in_channels, divisible_by, min_size, seed)
+    reach = reach_of_impulse(predict, in_channels, divisible_by, min_size, seed, only_shape=only_shape)
     halo = -(-(reach + 1) // divisible_by) * divisible_by
+    if only_shape is not None:  # there is no larger field to compare a tile with
+        return min(halo, largest_halo(only_shape, divisible_by))
     # A network that was trained on few images may see nothing in noise: then an impulse has no effect.
     return _grow_for_nuclei(halo, predict, in_channels, divisible_by, min_size, seed)
+
+
+def largest_halo(tile_shape: Sequence[int], divisible_by: int) -> int:
+    """Return the largest halo with which tiles of one shape are of use: half of their shorter side is kept at least."""
+    return min(tile_shape) // 4 // divisible_by * divisible_by
 
 
 def _grow_for_nuclei(halo: int, predict: Predict, in_channels: int, divisible_by: int, min_size: int, seed: int) -> int:
@@ -72,6 +90,7 @@ def reach_of_impulse(
     min_size: int = 1,
     seed: int = 0,
     noticeable: float = NOTICEABLE,
+    only_shape: Optional[Sequence[int]] = None,
 ) -> int:
     """Change one pixel, and measure how far away the output changes.
 
@@ -86,6 +105,8 @@ def reach_of_impulse(
         Of the noise images, some smooth and some rough, in which the pixel changes.
     noticeable : float
         By how much a probability must change to count.
+    only_shape : two int, optional
+        Height and width of a network that takes no other.
 
     Returns
     -------
@@ -94,19 +115,27 @@ def reach_of_impulse(
         pixel turns from dark to bright. At most half of 512 pixels, or of the next size that the network takes.
     """
     rng = np.random.default_rng(seed)
-    side = -(-max(FIELD_PX, min_size) // divisible_by) * divisible_by
-    middle = side // 2
+    height, width = only_shape or [-(-max(FIELD_PX, min_size) // divisible_by) * divisible_by] * 2
     reach = 0
     for pattern in range(PATTERNS):
         coarseness = 2 ** (pattern + 1)
-        coarse = rng.random((in_channels, *[-(-side // coarseness)] * 2), np.float32)
+        coarse = rng.random((in_channels, -(-height // coarseness), -(-width // coarseness)), np.float32)
         field = scipy.ndimage.zoom(coarse, (1, coarseness, coarseness), order=1, mode="nearest")
-        field = field[np.newaxis, :, :side, :side]
-        dark, bright = field.copy(), field.copy()
-        dark[..., middle, middle] = 0.0
-        bright[..., middle, middle] = 1.0
-        moved = np.abs(predict(dark) - predict(bright)).max(axis=(0, 1)) > noticeable
-        rows, columns = np.nonzero(moved)
-        if len(rows):
-            reach = max(reach, int(np.abs(rows - middle).max()), int(np.abs(columns - middle).max()))
+        field = field[np.newaxis, :, :height, :width]
+        reach = max(reach, reach_in_field(predict, field, (0.0, 1.0), noticeable))
     return reach
+
+
+def reach_in_field(
+    predict: Predict,
+    field: npt.NDArray[np.float32],
+    dark_and_bright: Sequence[float],
+    noticeable: float = NOTICEABLE,
+) -> int:
+    """Measure how far away the output changes, as `reach_of_impulse` does, in the middle of one field (1, C, Y, X)."""
+    row, column = field.shape[2] // 2, field.shape[3] // 2
+    dark, bright = field.copy(), field.copy()
+    dark[..., row, column], bright[..., row, column] = dark_and_bright
+    moved = np.abs(predict(dark) - predict(bright)).max(axis=(0, 1)) > noticeable
+    rows, columns = np.nonzero(moved)
+    return max(int(np.abs(rows - row).max()), int(np.abs(columns - column).max())) if len(rows) else 0

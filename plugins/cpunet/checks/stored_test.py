@@ -79,10 +79,14 @@ def run_stored_test(text: str, model: Model, path: Path) -> float:
         raise ModelError(f"{path}: {error}") from None
     given = model.card.input
     _, channels, height, width = test.input.shape
-    if channels != len(given.channels) or height % given.divisible_by or width % given.divisible_by:
+    fits = (height, width) == tuple(given.tile_shape or (height, width))
+    if channels != len(given.channels) or height % given.divisible_by or width % given.divisible_by or not fits:
+        sizes = f"sides divisible by {given.divisible_by}"
+        if given.tile_shape is not None:
+            sizes = "{} x {} pixels alone".format(*given.tile_shape)
         raise ModelError(
             f"{path}: the stored test's input has the shape {test.input.shape}, which does not fit the card "
-            f"({len(given.channels)} channels, sides divisible by {given.divisible_by}). Export the model again."
+            f"({len(given.channels)} channels, {sizes}). Export the model again."
         )
     return check_agreement(
         model.predict(test.input), test.output, Tolerance(), f"{path}: the network and its stored test"

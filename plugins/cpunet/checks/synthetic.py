@@ -78,10 +78,11 @@ def synthetic_input(given: InputCard) -> npt.NDArray[np.float32]:
     so that the same card gives the same bytes on any machine.
     """
     unit = given.divisible_by
-    side = -(-max(SMALLEST_SIDE_PX, given.min_size) // unit) * unit
-    columns = max(1, int(side / (2 * given.diameter_px)))
+    height, width = given.tile_shape or [-(-max(SMALLEST_SIDE_PX, given.min_size) // unit) * unit] * 2
+    columns = max(1, int(width / (2 * given.diameter_px)))
+    largest = min(height, width) / 3
     fields = [
-        synthetic_field((side, side), columns, min(given.diameter_px, side / 3), touching=True, seed=seed).image
+        synthetic_field((height, width), columns, min(given.diameter_px, largest), touching=True, seed=seed).image
         for seed in range(len(given.channels))
     ]
     normalized = normalize(np.stack(fields), given.normalization, None)

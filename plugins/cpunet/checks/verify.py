@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cpunet.checks.agreement import Tolerance, check_agreement
-from cpunet.checks.halo import NOTICEABLE, reach_of_impulse
+from cpunet.checks.halo import NOTICEABLE, largest_halo, reach_of_impulse
 from cpunet.checks.stored_test import STORED_TEST_KEY, run_stored_test
 from cpunet.checks.synthetic import synthetic_field, synthetic_input
 from cpunet.errors import DisagreementError, ModelError
@@ -104,12 +104,19 @@ def _result(name: str, check: Callable[[Subject], str], subject: Subject) -> Che
 
 
 def _noise(model: OnnxModel) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield noise (N, C, Y, X), 0..1, in shapes that a network must take: batches of one and two, wide and high."""
+    """Yield noise (N, C, Y, X), 0..1, in shapes that a network must take: batches of one and two, wide and high.
+
+    A network that takes one height and width only gets no other.
+    """
     given = model.card.input
     rng = np.random.default_rng(0)
     unit = given.divisible_by
     side = -(-max(given.min_size, 4 * unit) // unit) * unit
-    for batch, height, width in ((1, side, side), (2, side, side + 3 * unit), (1, side + 7 * unit, side)):
+    for batch, height, width in (
+        [(1, side, side), (2, side, side + 3 * unit), (1, side + 7 * unit, side)]
+        if given.tile_shape is None
+        else [(batch, *given.tile_shape) for batch in (1, 2)]
+    ):
         yield rng.random((batch, len(given.channels), height, width), np.float32)
 
 
@@ -137,7 +144,10 @@ def _check_card(file: ModelFile) -> str:
 
 def _check_names(file: ModelFile) -> str:
     model = open_model(file, "cpu")
-    return f"{len(model.card.input.channels)} in, {len(model.card.output.roles)} out; batch, height and width are free"
+    free = "batch, height and width are free"
+    if model.card.input.tile_shape is not None:
+        free = "tiles of {} x {} pixels alone".format(*model.card.input.tile_shape)
+    return f"{len(model.card.input.channels)} in, {len(model.card.output.roles)} out; {free}"
 
 
 def _check_shapes(model: OnnxModel) -> str:
@@ -175,6 +185,8 @@ def _check_reference(reference: Reference, model: OnnxModel) -> str:
 def _check_tiles(model: OnnxModel) -> str:
     given, halo = model.card.input, model.card.output.halo
     unit = given.divisible_by
+    if given.tile_shape is not None:
+        return _check_tiles_of_one_shape(model, given.tile_shape)
     tile = max(-(-given.min_size // unit), 2 * -(-halo // unit) + 4) * unit
     shape = (tile + 3 * unit, tile + unit)
     # Nuclei, because a network may see nothing at all in noise.
@@ -188,17 +200,43 @@ def _check_tiles(model: OnnxModel) -> str:
     return f"tiles of {tile} pixels agree with the whole within {difference:.1e} ({TILED})"
 
 
+def _check_tiles_of_one_shape(model: OnnxModel, tile: Sequence[int]) -> str:
+    """Compare the tiles of an image with one tile that was cut from the middle of it."""
+    given, unit = model.card.input, model.card.input.divisible_by
+    shift = -(-min(tile) // 3 // unit) * unit
+    shape = (tile[0] + 2 * shift, tile[1] + 2 * shift)
+    columns = max(2, int(shape[1] / (2 * given.diameter_px)))
+    fields = [
+        synthetic_field(shape, columns, given.diameter_px, seed=seed).image for seed in range(len(given.channels))
+    ]
+    image = np.stack(fields).astype(np.float32)
+    halo = -(-model.card.output.halo // unit) * unit
+    inner_y, inner_x = (slice(halo, side - halo) for side in tile)
+    alone = model.predict(image[np.newaxis, :, shift : shift + tile[0], shift : shift + tile[1]])[0]
+    tiled = predict_in_tiles(image, model, shape)[:, shift : shift + tile[0], shift : shift + tile[1]]
+    difference = check_agreement(
+        tiled[:, inner_y, inner_x], alone[:, inner_y, inner_x], TILED, "tiles, and a tile of another place,"
+    )
+    return f"tiles of {tile[0]} x {tile[1]} pixels agree with another within {difference:.1e} ({TILED})"
+
+
 def _check_halo(model: OnnxModel) -> str:
     given = model.card.input
     # Twice the threshold of export, so that the rounding of another onnxruntime does not decide.
     reach = reach_of_impulse(
-        model.predict, len(given.channels), given.divisible_by, given.min_size, noticeable=2 * NOTICEABLE
+        model.predict,
+        len(given.channels),
+        given.divisible_by,
+        given.min_size,
+        noticeable=2 * NOTICEABLE,
+        only_shape=given.tile_shape,
     )
-    if reach > model.card.output.halo:
+    enough = reach if given.tile_shape is None else min(reach, largest_halo(given.tile_shape, given.divisible_by))
+    if enough > model.card.output.halo:
         raise ModelError(
             f"{model.path}: the network sees {reach} pixels far, and its card promises a halo of "
             f"{model.card.output.halo}: objects at the edges of tiles would change. Export the model again, or set the "
-            f"halo with `cpunet card edit --set output.halo={reach}`."
+            f"halo with `cpunet card edit --set output.halo={enough}`."
         )
     return f"{model.card.output.halo} pixels; an impulse is noticed at most {reach} pixels far"
 

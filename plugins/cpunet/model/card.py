@@ -14,7 +14,8 @@ METADATA_KEY = "cpunet.model_card"
 OWNER = "The model card's "
 
 ROLES = ("background", "interior", "boundary", "foreground", "border", "distance")
-NORMALIZATIONS = ("percentile", "none")
+NORMALIZATIONS = ("percentile", "zero_mean_unit_variance", "none")
+UNITS = ("zero_to_one", "as_stored")
 
 
 @dataclass(frozen=True)
@@ -24,19 +25,35 @@ class Normalization:
     Attributes
     ----------
     kind : str
-        ``percentile`` (each channel of each image by its own percentiles) or ``none``.
+        ``percentile`` (each image by its own percentiles), ``zero_mean_unit_variance`` (each image by its own mean and
+        standard deviation) or ``none``.
     percentile_low, percentile_high : float
-        0 to 100; these intensities become 0 and 1.
-    clip_high : float
-        Larger normalized values are set to this value.
+        0 to 100; these intensities become 0 and 1. Only for ``percentile``.
+    clip_low, clip_high : float
+        Smaller and larger normalized values are set to these values. Only for ``percentile``.
+    per_channel : bool
+        Whether each channel of an image is scaled by itself; otherwise all its channels are scaled alike.
+    units : str
+        In which units the model reads an image that is not normalized. ``zero_to_one``: 1 is the largest number of the
+        file's type (255 in 8 bits, 65535 in 16), as CellProfiler gives images. ``as_stored``: the numbers of the
+        file. Empty: not stated, which is read as ``zero_to_one``, and said. Percentiles need no units.
     """
 
     kind: str = "percentile"
     percentile_low: float = 1.0
     percentile_high: float = 99.8
     clip_high: float = 8.0
+    clip_low: float = -1.0
+    per_channel: bool = True
+    units: str = ""
 
     def __post_init__(self) -> None:
+        if self.units and self.units not in UNITS:
+            raise ModelError(
+                f"The model card says that the model reads the units {self.units!r}; the units are {', '.join(UNITS)}. "
+                "Update the plugin, or correct it: cpunet card edit MODEL.onnx --set "
+                f"input.normalization.units={UNITS[0]}"
+            )
         if self.kind not in NORMALIZATIONS:
             raise ModelError(
                 f"The model asks for the normalization {self.kind!r}; this version knows "
@@ -44,6 +61,11 @@ class Normalization:
             )
         if not self.clip_high > 0:
             raise ModelError(f"The model card's clip_high must be larger than 0; it is {self.clip_high}.")
+        if not self.clip_low < self.clip_high:  # so that NaN is refused too
+            raise ModelError(
+                f"The model card's clip_low must be smaller than its clip_high, {self.clip_high}; it is "
+                f"{self.clip_low}."
+            )
         if not 0 <= self.percentile_low < self.percentile_high <= 100:
             raise ModelError(
                 "The model card's percentiles must satisfy 0 <= percentile_low < percentile_high <= 100; "
@@ -73,6 +95,8 @@ class InputCard:
         Micrometers, if all training images had the same.
     modality : str
         Such as ``fluorescence``.
+    tile_shape : tuple of int, optional
+        Height and width, pixels, of a network that takes no other: images are cut into tiles of exactly this shape.
     """
 
     channels: Tuple[str, ...]
@@ -84,6 +108,7 @@ class InputCard:
     diameter_high_px: float
     modality: str
     pixel_size_um: Optional[float] = None
+    tile_shape: Optional[Tuple[int, ...]] = None
 
     def __post_init__(self) -> None:
         if not self.channels:
@@ -97,6 +122,12 @@ class InputCard:
             raise ModelError(
                 "The model card's diameters must satisfy 0 < diameter_low_px <= diameter_px <= diameter_high_px; they "
                 f"are {self.diameter_low_px}, {self.diameter_px} and {self.diameter_high_px}."
+            )
+        shape = self.tile_shape
+        if shape is not None and (len(shape) != 2 or any(side < 1 or side % self.divisible_by for side in shape)):
+            raise ModelError(
+                "The model card's tile_shape must be a height and a width, both multiples of divisible_by, "
+                f"{self.divisible_by}; it is {list(shape)}."
             )
 
 
@@ -210,6 +241,14 @@ class ModelCard:
     provenance: Dict[str, Any] = field(default_factory=dict)
     scores: Dict[str, Any] = field(default_factory=dict)
     extra: Dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape, halo = self.input.tile_shape, self.output.halo
+        if shape is not None and -(-halo // self.input.divisible_by) * self.input.divisible_by * 2 >= min(shape):
+            raise ModelError(
+                f"The model card's halo of {halo} pixels a side leaves nothing of a tile of {list(shape)} pixels, and "
+                "the network takes no other. Set a smaller one with `cpunet card edit --set output.halo=PX`."
+            )
 
 
 SECTIONS: Dict[str, Type[Any]] = {"input": InputCard, "output": OutputCard, "postprocessing": Postprocessing}

@@ -15,6 +15,7 @@ DEEPEST_NESTING = 32
 LONGEST_NUMBER, LONGEST_VERSION = 20, 20
 LONGEST_MESSAGE = 600
 MOST_CHANNELS = 64
+LARGEST_TILE_PX = 4096
 # Larger values would fill the memory or make no sense. No U-Net comes near them.
 LARGEST: Dict[str, Dict[str, float]] = {
     "input": {
@@ -98,6 +99,11 @@ def _check_sizes(card: ModelCard) -> None:
     if len(card.input.channels) > MOST_CHANNELS:
         raise ModelError(
             f"The model card names {len(card.input.channels)} input channels; {MOST_CHANNELS} at most can be."
+        )
+    if any(side > LARGEST_TILE_PX for side in card.input.tile_shape or ()):
+        raise ModelError(
+            f"The model card's input.tile_shape is {list(card.input.tile_shape or ())}; {LARGEST_TILE_PX} pixels a "
+            "side at most can be. Export the network again with dynamic axes."
         )
     for section, bounds in LARGEST.items():
         for name, largest in bounds.items():

@@ -48,7 +48,8 @@ def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
     Parameters
     ----------
     cards : sequence of ModelCard
-        All must take the same channels, normalized alike, and give the same roles, in any order.
+        All must take the same channels, normalized alike, and give the same roles, in any order. Networks that take
+        tiles of one size only must agree in it.
 
     Returns
     -------
@@ -61,7 +62,8 @@ def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
     Raises
     ------
     ValueError
-        If there is no model, or two differ in channels, normalization or roles, or share no diameter.
+        If there is no model, or two differ in channels, normalization, roles or their only tile size, or share no
+        diameter.
     """
     if not cards:
         raise ModelError("There is no model to average; choose one at least.")
@@ -69,6 +71,7 @@ def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
     for card in cards[1:]:
         _check_alike(first, card, "channels", first.input.channels, card.input.channels)
         _check_alike(first, card, "normalization", first.input.normalization, card.input.normalization)
+        _check_alike(first, card, "tile sizes", first.input.tile_shape, card.input.tile_shape)
         _check_alike(first, card, "output roles", sorted(first.output.roles), sorted(card.output.roles))
     return ModelCard(
         name=" + ".join(card.name for card in cards),
@@ -105,6 +108,7 @@ def _common_input(inputs: Sequence[InputCard], names: Sequence[str]) -> InputCar
         diameter_high_px=high,
         modality=", ".join(dict.fromkeys(card.modality for card in inputs)),
         pixel_size_um=pixel_sizes.pop() if len(pixel_sizes) == 1 else None,
+        tile_shape=inputs[0].tile_shape,
     )
 
 
@@ -125,4 +129,4 @@ def _check_alike(first: ModelCard, other: ModelCard, what: str, wanted: Any, fou
 
 
 def _words(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, (list, tuple)) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

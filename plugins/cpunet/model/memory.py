@@ -105,8 +105,11 @@ def smaller_tiles(tile_shape: Tuple[int, int], card: ModelCard) -> Optional[Tupl
     """Halve the height and width of tiles as far as a model's halo allows.
 
     Returns multiples of the card's `divisible_by`, or None if the tiles cannot become smaller. A side that is too short
-    for the halo becomes longer, since tiles must also cover the same image at another scale.
+    for the halo becomes longer, since tiles must also cover the same image at another scale. Tiles of a network that
+    takes one size only stay as they are.
     """
+    if card.input.tile_shape is not None:
+        return None
     unit = card.input.divisible_by
     smallest = max(2 * -(-card.output.halo // unit) * unit + LEAST_UNITS_KEPT * unit, card.input.min_size)
     smallest = -(-smallest // unit) * unit

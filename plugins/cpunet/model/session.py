@@ -80,6 +80,7 @@ class OnnxModel:
     _input_name: str
     _network: Network
     _shapes: Set[Tuple[int, ...]] = field(default_factory=set, compare=False)
+    _one_at_a_time: bool = False
 
     @property
     def provider(self) -> str:
@@ -141,7 +142,7 @@ class OnnxModel:
         Returns
         -------
         ndarray of shape (N, roles, Y, X), float32
-            Probabilities, 0..1.
+            Probabilities, 0..1. A network whose batch is fixed to 1 runs once for each image.
 
         Raises
         ------
@@ -151,6 +152,8 @@ class OnnxModel:
             If onnxruntime fails otherwise, or returns another shape than the card promises or values that are no
             probabilities.
         """
+        if self._one_at_a_time and len(batch) > 1:
+            return np.concatenate([self.predict(batch[place : place + 1]) for place in range(len(batch))])
         self._check_needs(batch.shape)
         if getattr(self._session, "_sess", self) is None:  # it could not be opened again, see `start_anew`
             self.start_anew()
@@ -361,7 +364,9 @@ def open_session(
         raise ModelError(f"{path}: onnxruntime {onnxruntime.__version__} cannot open this model: {error}") from error
     if device == "cuda":
         session.disable_fallback()  # otherwise onnxruntime goes on with the CPU
-    model = OnnxModel(path, card, file.sha256, file.state, session, _check_fits_card(path, card, session), network)
+    input_name = _check_fits_card(path, card, session)
+    one_at_a_time = session.get_inputs()[0].shape[0] == 1
+    model = OnnxModel(path, card, file.sha256, file.state, session, input_name, network, _one_at_a_time=one_at_a_time)
     if device == "cuda" and model.provider != CUDA:
         raise DeviceError(
             f"CUDA was asked for, but the session runs on {model.provider}: the CUDA or cuDNN libraries that "
@@ -386,6 +391,11 @@ def _providers(wants_cuda: bool, gpu_memory_bytes: Optional[int]) -> List[Any]:
     return [(CUDA, limits), CPU]
 
 
+def _size_in_card(card: ModelCard) -> str:
+    shape = card.input.tile_shape
+    return "that it takes any" if shape is None else f"that it takes {shape[0]} x {shape[1]} pixels alone"
+
+
 def _check_fits_card(path: Path, card: ModelCard, session: Any) -> str:
     """Compare the network's declared input and output with its card, and return the name of the input."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
@@ -402,10 +412,18 @@ def _check_fits_card(path: Path, card: ModelCard, session: Any) -> str:
                 f"{path}: the network's {what} is a {value.type} of shape {value.shape}; a float32 tensor "
                 "(N, C, Y, X) is needed."
             )
-        if any(isinstance(size, int) for size in (value.shape[0], *value.shape[2:])):
+        batch, _, *sides = value.shape
+        if isinstance(batch, int) and batch != 1:
             raise ModelError(
-                f"{path}: the network's {what} has the fixed shape {value.shape}; its batch, height and width must "
-                "be free, so that images of any size fit. Export the model again with dynamic axes."
+                f"{path}: the network's {what} has the fixed shape {value.shape}; its batch must be free, or 1. Export "
+                "the model again with a dynamic batch."
+            )
+        if any(isinstance(side, int) for side in sides) and sides != list(card.input.tile_shape or ()):
+            raise ModelError(
+                f"{path}: the network's {what} has the fixed shape {value.shape}, and its card says "
+                f"{_size_in_card(card)}. Export the model again with dynamic axes, so that images of any size fit, or "
+                "write this height and width into its card: `cpunet card add`, or `cpunet card edit --set "
+                'input.tile_shape="[HEIGHT, WIDTH]"`.'
             )
         if isinstance(value.shape[1], int) and value.shape[1] != channels:
             raise ModelError(

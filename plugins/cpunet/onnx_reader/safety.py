@@ -72,6 +72,13 @@ def check_stream(stream: BinaryIO) -> None:
 
 
 def _network(stream: BinaryIO) -> Network:
+    network = check_contents(stream)
+    _check_inputs_and_outputs(network)
+    return network
+
+
+def check_contents(stream: BinaryIO) -> Network:
+    """Raise ModelError if a model is not safe to parse or brings code along; its input and output may be any."""
     size = stream.seek(0, 2)
     check_size(size)
     reader = Reader(stream, MOST_FIELDS, MOST_TEXT_BYTES)
@@ -89,7 +96,6 @@ def _network(stream: BinaryIO) -> Network:
         ) from None
     _check_nodes(network.nodes)
     _check_weights(network)
-    _check_inputs_and_outputs(network)
     return network
 
 

@@ -283,7 +283,7 @@ level.""",
 
     def check_tile(self, card: ModelCard) -> None:
         """Raise ValidationError if the tiles are too small for the model."""
-        if self.tiles_automatic.value:
+        if self.tiles_automatic.value or card.input.tile_shape is not None:
             return
         try:
             check_tile(int(self.tile_px.value), card.output.halo, card.input.divisible_by, card.input.min_size)

@@ -78,7 +78,10 @@ def predict_in_tiles(
     batch_size: int = 1,
     on_progress: Optional[Progress] = None,
 ) -> npt.NDArray[np.float32]:
-    """Predict (C, Y, X) as it is, in tiles as the model's card asks for; see `cpunet.steps.tiling.predict_tiled`."""
+    """Predict (C, Y, X) as it is, in tiles as the model's card asks for; see `cpunet.steps.tiling.predict_tiled`.
+
+    A network of one size gets tiles of that size, whatever `tile_shape` is.
+    """
     card = model.card
     return predict_tiled(
         image,
@@ -90,4 +93,5 @@ def predict_in_tiles(
         card.input.min_size,
         batch_size,
         on_progress,
+        card.input.tile_shape,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Optional, Sequence, Tuple
 
 import numpy as np
@@ -131,8 +132,9 @@ def normalize(
     Returns
     -------
     ndarray of shape (C, Y, X), float32
-        For ``percentile``, 0 at `percentile_low` and 1 at `percentile_high`, limited to -1..`clip_high` so that
-        one hot pixel or piece of debris cannot leave the range that the network knows. A channel in
+        For ``percentile``, 0 at `percentile_low` and 1 at `percentile_high`, limited to `clip_low`..`clip_high` so that
+        one hot pixel or piece of debris cannot leave the range that the network knows. For
+        ``zero_mean_unit_variance``, the mean of the usable pixels is 0 and their standard deviation 1. A channel in
         which all usable pixels are equal becomes 0 everywhere.
 
     Notes
@@ -140,19 +142,38 @@ def normalize(
     Percentiles follow the bulk of an image, not its bit depth: a 12-bit camera's image arrives in
     CellProfiler as 0..0.0625 and gives the same result as the same image in 8 bits.
     """
+    if not normalization.per_channel and len(image) > 1:  # all channels are one plane, each below the one before
+        joint = None if usable is None else np.tile(usable, (len(image), 1))
+        plane = image.reshape(1, -1, image.shape[2])
+        return normalize(plane, replace(normalization, per_channel=True), joint).reshape(image.shape)
     normalized = np.zeros(image.shape, np.float32)
     for plane, target in zip(image, normalized):
         if normalization.kind == "none":
             np.copyto(target, plane)
-        else:
+        elif normalization.kind == "percentile":
             low, high = contrast_limits(plane, normalization.percentile_low, normalization.percentile_high, usable)
             if high > low:
                 np.subtract(plane, np.float32(low), out=target)
                 target *= np.float32(1.0 / (high - low))
-                np.clip(target, -1.0, normalization.clip_high, out=target)
+                np.clip(target, normalization.clip_low, normalization.clip_high, out=target)
+        else:
+            mean, deviation = mean_and_deviation(plane, usable)
+            if deviation > 0:
+                np.subtract(plane, np.float32(mean), out=target)
+                target *= np.float32(1.0 / deviation)
         if usable is not None:
             target[~usable] = 0.0
     return normalized
+
+
+def mean_and_deviation(
+    plane: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]] = None
+) -> Tuple[float, float]:
+    """Return the mean and the standard deviation of the usable pixels of a plane (Y, X); both 0 if there is none."""
+    values = plane if usable is None else plane[usable]
+    if values.size == 0 or values.min() == values.max():  # rounding must not make contrast of a constant image
+        return 0.0, 0.0
+    return float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
 
 
 def contrast_limits(

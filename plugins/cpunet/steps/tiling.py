@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -139,6 +139,7 @@ def predict_tiled(
     min_size: int = 1,
     batch_size: int = 1,
     on_progress: Optional[Callable[[int, int], None]] = None,
+    only_shape: Optional[Sequence[int]] = None,
 ) -> npt.NDArray[np.float32]:
     """Apply a function that sees only a neighborhood of each pixel to a whole image, tile by tile.
 
@@ -161,6 +162,8 @@ def predict_tiled(
     on_progress : callable, optional
         Called with the tiles done and their number, before the first call and after each. An error that it raises ends
         the work.
+    only_shape : two int, optional
+        Height and width of every tile, where `predict` takes no other; `tile_shape` and `min_size` do not count then.
 
     Returns
     -------
@@ -176,9 +179,10 @@ def predict_tiled(
     Borders are mirrored as far as the network's sizes ask for. Each pixel is written by exactly one tile. If `halo`
     covers the network's receptive field, the result is that of one pass over the image.
     """
-    rows, columns = (mirrored_positions(size, divisible_by, min_size) for size in image.shape[1:])
+    least = only_shape or (min_size, min_size)
+    rows, columns = (mirrored_positions(size, divisible_by, side) for size, side in zip(image.shape[1:], least))
     height, width = len(rows), len(columns)
-    tile_y, tile_x = (
+    tile_y, tile_x = only_shape or (
         shortest_tile(size, most, halo, divisible_by, min_size) for size, most in zip((height, width), tile_shape)
     )
     tiles = [
@@ -199,7 +203,7 @@ def predict_tiled(
             result[:, top:bottom, left:right] = tile[:, top - y : bottom - y, left - x : right - x]
     if on_progress is not None:
         on_progress(len(tiles), len(tiles))
-    top, left = (_missing(size, divisible_by, min_size) // 2 for size in image.shape[1:])
+    top, left = (_missing(size, divisible_by, side) // 2 for size, side in zip(image.shape[1:], least))
     return result[:, top : top + image.shape[1], left : left + image.shape[2]]
 
 

@@ -3,6 +3,7 @@ import re
 import zipfile
 
 import pytest
+import yaml
 
 from tests.export.bioimageio_packages import ANSWERS, files_of, imported, theirs
 
@@ -19,9 +20,11 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path, capsys):
     assert "leads out of the folder" in capsys.readouterr().err
 
 
+DOUBLED = b"a0: &a0 [1]\n" + b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 40))
 HOSTILE = {
     "a description too large": ({"rdf.yaml": b"#" * 2**21}, "too large"),
-    "aliases": ({"rdf.yaml": b"a: &a [1]\nb: [*a, *a]\n"}, "YAML aliases"),
+    "aliases of aliases": ({"rdf.yaml": DOUBLED}, "YAML aliases"),
+    "a list in itself": ({"rdf.yaml": b"type: model\na: &a [*a]\n"}, "YAML aliases"),
     "an object of Python": ({"rdf.yaml": b"!!python/object/apply:os.getcwd []"}, "not readable YAML"),
     "nesting": ({"rdf.yaml": b"[" * 200_000}, "nested more than"),
     "no mapping": ({"rdf.yaml": b"- 1"}, "not a mapping"),
@@ -38,6 +41,19 @@ def test_a_hostile_file_is_refused(content, message, tmp_path, capsys):
             archive.writestr(name, held)
     assert imported(tmp_path / "p.zip", tmp_path / "m.onnx", *ANSWERS) == 2
     assert message in capsys.readouterr().err
+
+
+def test_aliases_that_an_author_s_program_wrote_are_read(tmp_path):
+    """Python's yaml.dump writes them for whatever occurs twice."""
+    files = files_of(theirs(tmp_path / "p.zip"))
+    rdf = yaml.safe_load(files["rdf.yaml"])
+    rdf["outputs"][0]["axes"][0] = rdf["inputs"][0]["axes"][0]
+    text = yaml.safe_dump(rdf).encode()
+    assert b"&id001" in text
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        for name, content in {**files, "rdf.yaml": text}.items():
+            archive.writestr(name, content)
+    assert imported(tmp_path / "p.zip", tmp_path / "m.onnx", *ANSWERS) == 0
 
 
 def many_entries(path):

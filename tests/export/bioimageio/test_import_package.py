@@ -190,7 +190,7 @@ def test_a_package_of_format_0_4_is_taken(tmp_path):
     assert imported(of_format_0_4(tmp_path / "p.zip"), tmp_path / "m.onnx", *answers) == 0
     card = read_card(tmp_path / "m.onnx")
     assert (card.name, card.licence, card.citation) == ("theirs", "MIT", "Curie 2020 10.1234/5")
-    assert (card.input.normalization.percentile_high, card.input.divisible_by, card.input.min_size) == (99, 4, 8)
+    assert (card.input.normalization.percentile_high, card.input.divisible_by, card.input.min_size) == (100, 4, 8)
 
 
 def test_the_sum_in_a_package_of_format_0_4_counts(tmp_path, capsys):

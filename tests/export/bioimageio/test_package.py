@@ -16,10 +16,16 @@ from cpunet.model.session import load_model
 from cpunet.options import Options
 from cpunet.segment import segment_image
 from tests.export.bioimageio_packages import (
+    ANSWERS,
     ROOT,
+    SCALE,
     SHIPPED,
+    clip,
     files_of,
+    imported,
+    linear,
     packed,
+    theirs,
 )
 from tests.tiny_onnx import changed_card, tiny_onnx
 
@@ -121,3 +127,50 @@ def test_an_image_that_does_not_fit_is_refused(tiny, tmp_path, capsys):
     assert "cannot be read as an image" in capsys.readouterr().err
     with pytest.raises(Exception, match="the model takes nuclei"):
         write_bioimageio(tiny, tmp_path / "s.zip", np.zeros((300, 300, 3)))
+
+
+NORMALIZED = {
+    "mean and standard deviation": {"kind": "zero_mean_unit_variance"},
+    "no lower limit": {"kind": "percentile", "clip_low": -1e6, "percentile_low": 40.0, "percentile_high": 60.0},
+    "none": {"kind": "none"},
+}
+
+
+@pytest.mark.parametrize("normalization", NORMALIZED.values(), ids=NORMALIZED)
+def test_any_normalization_goes_out_and_comes_back(normalization, tmp_path):
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(tiny_onnx(changed_card(input={"normalization": normalization}), gain=2.0, offset=0.0))
+    write_bioimageio(path, tmp_path / "p.zip")  # raises unless bioimageio.core's test passes
+    assert imported(tmp_path / "p.zip", tmp_path / "back.onnx") == 0
+    assert (tmp_path / "back.onnx").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["percentile", "zero_mean_unit_variance"])
+def test_channels_that_are_scaled_together_go_out_and_come_back(kind, tmp_path):
+    given = {"channels": ["a", "b"], "normalization": {"kind": kind, "per_channel": False}}
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(tiny_onnx(changed_card(input=given), channels=2, gain=2.0, offset=0.0))
+    write_bioimageio(path, tmp_path / "p.zip")
+    assert imported(tmp_path / "p.zip", tmp_path / "back.onnx") == 0
+    assert (tmp_path / "back.onnx").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("batch", ["N", 1])
+def test_a_network_of_one_size_goes_out_and_comes_back(batch, tmp_path):
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(tiny_onnx(changed_card(input={"tile_shape": [64, 96]}), size=(64, 96), batch=batch))
+    write_bioimageio(path, tmp_path / "p.zip")
+    rdf = yaml.safe_load(files_of(tmp_path / "p.zip")["rdf.yaml"])
+    assert [axis.get("size") for axis in rdf["inputs"][0]["axes"][2:]] == [64, 96]
+    assert imported(tmp_path / "p.zip", tmp_path / "back.onnx") == 0
+    assert (tmp_path / "back.onnx").read_bytes() == path.read_bytes()
+
+
+def test_an_imported_package_goes_out_again(tmp_path):
+    """Its steps are then inside the network."""
+    before = [SCALE, clip(min=0.0, max=1.0), linear(0.5, 0.25)]
+    package = theirs(tmp_path / "p.zip", before, [], lambda scaled: np.clip(scaled, 0, 1) * 0.5 + 0.25)
+    assert imported(package, tmp_path / "m.onnx", *ANSWERS) == 0
+    write_bioimageio(tmp_path / "m.onnx", tmp_path / "again.zip")
+    assert imported(tmp_path / "again.zip", tmp_path / "back.onnx") == 0
+    assert (tmp_path / "back.onnx").read_bytes() == (tmp_path / "m.onnx").read_bytes()

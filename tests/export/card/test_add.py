@@ -11,6 +11,7 @@ from cpunet.export.card.schema import schema_errors
 from cpunet.model.card import METADATA_KEY, card_to_json
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card, sha256
+from cpunet.steps.predict import predict_in_tiles
 from tests.export.card_files import ANSWERS, YAML, card, metadata_card, network_file, put, same, with_answers
 from tests.tiny_onnx import field, tiny_onnx
 
@@ -155,7 +156,8 @@ REFUSED = {
     "roles without objects": (None, (("--roles", "distance"),), "one must have the role foreground, interior or bound"),
     "percentiles": (None, (("--percentiles", "99", "1"),), "percentile_low < percentile_high"),
     "diameter": (None, (("--diameter", "-3"),), "0 < diameter_low_px"),
-    "fixed size": (lambda path: put(path, tiny_onnx(card=None, size=64)), (), r"fixed shape \(N, 1, 64, 64\)"),
+    "fixed batch": (lambda path: network_file(path, same(), (4, 1, "Y", "X")), (), r"fixed shape \(4, 1, Y, X\)"),
+    "fixed width": (lambda path: network_file(path, same(), ("N", 1, "Y", 64)), (), r"fixed shape \(N, 1, Y, 64\)"),
     "channels last": (
         lambda path: network_file(path, same(), ("N", "Y", "X", 1)),
         (),
@@ -210,3 +212,24 @@ def test_sizes_that_the_network_does_not_take_are_refused(tmp_path, capsys):
     assert card("add", path, *ANSWERS, "--halo", "8", "--divisible-by", "2", "--min-size", "4") == 2
     assert "returned the shape (1, 1, 4, 8)" in capsys.readouterr().err
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("shape", "unit"), [((1, 1, 64, 96), 4), (("N", 1, 50, 30), 1)], ids=["batch too", "free batch"]
+)
+def test_a_network_of_one_size_says_so_in_its_card(shape, unit, theirs, capsys):
+    network_file(theirs, [helper.make_node("Sigmoid", ["image"], ["probabilities"])], shape)
+    assert card("add", theirs, *ANSWERS) == 0
+    assert f"takes {shape[2]} x {shape[3]} pixels alone" in capsys.readouterr().out
+    written = read_card(theirs)
+    assert (written.input.tile_shape, written.input.divisible_by) == (shape[2:], unit)
+    assert schema_errors(metadata_card(theirs)) == []
+    image = np.random.default_rng(0).random((1, 70, 131), np.float32)
+    found = predict_in_tiles(image, load_model(theirs, "cpu"), (1024, 1024))
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-image)), atol=1e-6)
+
+
+def test_a_network_that_gives_another_size_than_it_takes_is_refused(theirs, capsys):
+    network_file(theirs, same(), ("N", 1, 64, 64), ("N", 1, 32, 32))
+    assert card("add", theirs, *ANSWERS) == 2
+    assert "takes 64 x 64 pixels and gives 32 x 32" in capsys.readouterr().err

@@ -31,6 +31,7 @@ TYPES = {
     "float": {"number"},
     "bool": {"boolean"},
     "Optional[float]": {"number", "null"},
+    "Optional[Tuple[int, ...]]": {"array", "null"},
     "Tuple[str, ...]": {"array"},
     "Dict[str, Any]": {"object"},
 }

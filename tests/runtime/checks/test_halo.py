@@ -23,3 +23,12 @@ def test_nuclei_do_not_make_a_halo_smaller():
 
 def test_a_network_that_looks_everywhere_ends_within_the_field():
     assert measure_halo(lambda batch: np.full_like(batch, batch.std() * 100), 1, 16) <= 512
+
+
+def test_the_halo_of_a_network_of_one_size_is_measured_in_that_size_and_leaves_half_of_it():
+    def only(batch):
+        assert batch.shape[2:] == (96, 128)
+        return 10 * sees(batch, blind_in_noise=False)
+
+    assert measure_halo(only, 1, 4, only_shape=(96, 128)) == 24
+    assert measure_halo(lambda batch: np.full_like(batch, batch.std() * 100), 1, 16, only_shape=(96, 128)) == 16

@@ -155,3 +155,21 @@ def test_a_halo_smaller_than_what_an_impulse_reaches_fails(tmp_path):
     text = fails(path, "halo")
     assert "sees 6 pixels far, and its card promises a halo of 4" in text
     assert "--set output.halo=6" in text
+
+
+def test_a_network_of_one_size_is_verified_in_that_size(tmp_path):
+    path = tmp_path / "fixed.onnx"
+    path.write_bytes(tiny_onnx(changed_card(input={"tile_shape": [64, 96]}), size=(64, 96), batch=1))
+    path.write_bytes(path.read_bytes() + stored(path))
+    found = findings(path)
+    assert [finding.check for finding in found] == CHECKS
+    assert all(finding.passed for finding in found), found
+    assert "tiles of 64 x 96 pixels alone" in found[3].text
+
+
+def test_a_stored_test_of_another_size_is_refused(tmp_path):
+    path = tmp_path / "fixed.onnx"
+    path.write_bytes(tiny_onnx(changed_card(input={"tile_shape": [64, 96]}), size=(64, 96)))
+    other = np.zeros((1, 1, 64, 64), np.float32)
+    path.write_bytes(path.read_bytes() + entry(STORED_TEST_KEY, stored_test_to_json(StoredTest(other, other))))
+    assert "64 x 96 pixels alone" in fails(path, "stored test")

@@ -94,6 +94,7 @@ def test_no_setting_of_a_card_is_forgotten():
     [
         ({"input": {"channels": ["actin"]}}, "their channels differ. tiny has nuclei; other has actin"),
         ({"input": {"normalization": {"kind": "none"}}}, "their normalization differ"),
+        ({"input": {"tile_shape": [64, 64]}}, "their tile sizes differ. tiny has None; other has 64, 64"),
         (
             {"output": {"roles": ["interior"], "halo": 8}},
             "their output roles differ. tiny has boundary, interior; other",
@@ -103,7 +104,7 @@ def test_no_setting_of_a_card_is_forgotten():
             r"no object diameter is known to all.*tiny: 10 to 40; other: 60 to 200 pixels",
         ),
     ],
-    ids=["channels", "normalization", "roles", "diameters"],
+    ids=["channels", "normalization", "tile sizes", "roles", "diameters"],
 )
 def test_models_that_do_not_fit_together_are_refused_in_plain_words(sections, message):
     with pytest.raises(ValueError, match=message):

@@ -212,6 +212,11 @@ def test_the_smallest_tiles_are_what_the_model_takes():
     assert smaller_tiles((400, 400), card) == (224, 224)
 
 
+def test_tiles_of_a_network_of_one_size_stay_as_they_are():
+    card = card_from_content(changed_card(input={"tile_shape": [64, 64]}))
+    assert smaller_tiles((1024, 1024), card) is None
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux lets a process limit its own memory")
 def test_a_real_session_that_runs_out_of_memory_goes_on_with_smaller_tiles(tiny_model):
     program = """

@@ -47,14 +47,24 @@ def test_the_provider_is_the_one_that_the_session_got(tiny_model):
     [
         (tiny_onnx(channels=3), "input has 3 channels and its card names 1"),
         (tiny_onnx(out_channels=2), "output has 2 channels and its card names 1"),
-        (tiny_onnx(size=16), "fixed shape"),
+        (tiny_onnx(size=16), "fixed shape.*says that it takes any"),
+        (tiny_onnx(changed_card(input={"tile_shape": [32, 32]}), size=16), "fixed shape.*takes 32 x 32 pixels alone"),
+        (tiny_onnx(batch=4), "batch must be free, or 1"),
         (tiny_onnx().replace(b"Sigmoid", b"Sigmold"), "operator 'Sigmold' of ONNX; it is not among"),
     ],
-    ids=["input does not fit", "output does not fit", "fixed size", "unknown operator"],
+    ids=["input does not fit", "output does not fit", "fixed size", "other fixed size", "batch", "unknown operator"],
 )
 def test_a_network_that_does_not_fit_its_card_is_refused(tmp_path, content, message):
     with pytest.raises(ModelError, match=message):
         load_model(written(tmp_path, content))
+
+
+def test_a_network_that_takes_one_image_at_a_time_gets_a_batch_one_by_one(tmp_path):
+    batch = np.random.default_rng(0).random((3, 1, 8, 12), np.float32)
+    expected = load_model(written(tmp_path, tiny_onnx())).predict(batch)
+    (tmp_path / "other").mkdir()
+    model = load_model(written(tmp_path / "other", tiny_onnx(batch=1)))
+    np.testing.assert_array_equal(model.predict(batch), expected)
 
 
 def test_an_output_that_breaks_its_promise_is_refused(tiny_model):

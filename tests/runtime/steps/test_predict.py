@@ -25,7 +25,8 @@ def uneven(batch):
 def predicted(image, network, augmentation, usable=None, scale=1.0):
     """Predict in one tile, with a function as the network."""
     card = SimpleNamespace(
-        output=SimpleNamespace(roles=("a", "b"), halo=0), input=SimpleNamespace(divisible_by=1, min_size=1)
+        output=SimpleNamespace(roles=("a", "b"), halo=0),
+        input=SimpleNamespace(divisible_by=1, min_size=1, tile_shape=None),
     )
     return predict(
         image, usable, SimpleNamespace(card=card, predict=network), Options(augmentation=augmentation), scale

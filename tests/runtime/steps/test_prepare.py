@@ -65,3 +65,45 @@ def test_large_images_are_sampled_close_to_the_truth():
 def test_impossible_normalizations_are_refused(wrong):
     with pytest.raises(ModelError):
         Normalization(**wrong)
+
+
+@pytest.mark.parametrize("factor", [1 / 16, 1, 65535])
+def test_the_mean_becomes_zero_and_the_standard_deviation_one(factor):
+    image = RAMP * factor + 3 * factor
+    result = normalize(image, Normalization("zero_mean_unit_variance"))
+    np.testing.assert_allclose((result.mean(), result.std()), (0, 1), atol=1e-4)
+    np.testing.assert_allclose(result, (image - image.mean()) / image.std(), atol=1e-3)
+
+
+def test_only_usable_pixels_set_the_mean_and_the_standard_deviation():
+    image, usable = RAMP.copy(), np.zeros((100, 100), bool)
+    usable[:50] = True
+    image[0, 50:] = 1000
+    kind = Normalization("zero_mean_unit_variance")
+    result = normalize(image, kind, usable)
+    np.testing.assert_allclose(result[:, :50], normalize(image[:, :50], kind), atol=1e-5)
+    assert not result[0, 50:].any()
+
+
+def test_an_image_without_contrast_has_none_after_zero_mean_and_unit_variance():
+    kind = Normalization("zero_mean_unit_variance")
+    assert not normalize(np.full((1, 999, 1001), 0.1, np.float32), kind).any()
+    assert not normalize(RAMP, kind, np.zeros((100, 100), bool)).any()
+
+
+@pytest.mark.parametrize("kind", ["percentile", "zero_mean_unit_variance"])
+def test_channels_that_are_scaled_together_keep_their_ratio(kind):
+    image = np.concatenate([RAMP, 10 * RAMP])
+    usable = np.ones((100, 100), bool)
+    usable[:, :7] = False
+    together = Normalization(kind, 0.0, 100.0, per_channel=False)
+    result = normalize(image, together, usable)[:, usable]
+    assert np.ptp(result[1]) == pytest.approx(10 * np.ptp(result[0]), rel=1e-4)
+    alone = normalize(image, Normalization(kind, 0.0, 100.0), usable)[:, usable]
+    np.testing.assert_allclose(alone[0], alone[1], atol=1e-4)
+
+
+def test_the_lowest_value_is_that_of_the_card():
+    dark = Normalization(percentile_low=50, percentile_high=60)
+    assert normalize(RAMP, dark).min() == -1
+    assert normalize(RAMP, Normalization(percentile_low=50, percentile_high=60, clip_low=-1e6)).min() < -4

@@ -140,3 +140,19 @@ def test_progress_is_told_between_the_calls(batch_size, expected):
         on_progress=lambda done, total: reports.append((done, total)),
     )
     assert reports == [(done, 6) for done in expected]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (16, 24), (17, 23), (100, 61)])
+def test_a_network_of_one_shape_gets_no_other(shape):
+    """Larger images are cut, smaller ones are mirrored, and the result is that of the whole."""
+    seen = set()
+
+    def only(batch):
+        seen.add(batch.shape[2:])
+        return blur(batch)
+
+    pixels = image(*shape)
+    found = predict_tiled(pixels, only, 1, (1024, 1024), 4, 4, 8, only_shape=(16, 24))
+    assert seen == {(16, 24)}
+    inner = (slice(None), slice(4, -4), slice(4, -4))
+    np.testing.assert_allclose(found[inner], predict_tiled(pixels, blur, 1, (1024, 1024), 4)[inner], atol=1e-6)
