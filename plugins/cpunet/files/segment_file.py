@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Tuple
 
-from cpunet.files.images import gray_of_equal_colors, read_image, write_labels, write_picture
+from cpunet.files.images import read_image, write_labels, write_picture
 from cpunet.files.overlay import draw_outlines, picture
 from cpunet.model.protocol import Model
 from cpunet.options import Options
 from cpunet.segment import segment_image
 from cpunet.steps.filters import filter_objects
-from cpunet.steps.prepare import usable_pixels
+from cpunet.terminal import report
 
 
 def segment_file(
@@ -24,10 +25,10 @@ def segment_file(
 ) -> int:
     """Segment one image file into <name>_labels.tif and <name>_overlay.png, and return the number of objects kept."""
     image = read_image(path)
-    if len(model.card.input.channels) == 1:
-        image = gray_of_equal_colors(image)
     found = segment_image(image, model, options)
-    labels = filter_objects(found.labels, diameter_range_px, discard_border, usable_pixels(image)).labels
+    for note in found.notes:
+        report(f"{path}: note: {note}", sys.stderr)
+    labels = filter_objects(found.labels, diameter_range_px, discard_border, found.usable).labels
     write_picture(output / f"{path.stem}_overlay.png", draw_outlines(picture(image), labels))
     write_labels(output / f"{path.stem}_labels.tif", labels)
     return int(labels.max())

@@ -15,6 +15,7 @@ OWNER = "The model card's "
 
 ROLES = ("background", "interior", "boundary", "foreground", "border", "distance")
 NORMALIZATIONS = ("percentile", "none")
+UNITS = ("zero_to_one", "as_stored")
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,30 @@ class Normalization:
         0 to 100; these intensities become 0 and 1.
     clip_high : float
         Larger normalized values are set to this value.
+    units : str
+        In which units the model reads an image that is not normalized. ``zero_to_one``: 1 is the largest number of the
+        file's type (255 in 8 bits, 65535 in 16), as CellProfiler gives images. ``as_stored``: the numbers of the
+        file. Empty: not stated, which is read as ``zero_to_one``, and said. Percentiles need no units.
     """
 
     kind: str = "percentile"
     percentile_low: float = 1.0
     percentile_high: float = 99.8
     clip_high: float = 8.0
+    units: str = ""
+
+    @property
+    def reads_zero_to_one(self) -> bool:
+        """Whether numbers of an integer type must be divided by the largest of the type."""
+        return self.kind != "percentile" and self.units != "as_stored"
 
     def __post_init__(self) -> None:
+        if self.units and self.units not in UNITS:
+            raise ModelError(
+                f"The model card says that the model reads the units {self.units!r}; the units are {', '.join(UNITS)}. "
+                "Update the plugin, or correct it: cpunet card edit MODEL.onnx --set "
+                f"input.normalization.units={UNITS[0]}"
+            )
         if self.kind not in NORMALIZATIONS:
             raise ModelError(
                 f"The model asks for the normalization {self.kind!r}; this version knows "
