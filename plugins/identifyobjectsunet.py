@@ -8,13 +8,14 @@ import time
 from dataclasses import replace
 
 import cellprofiler_core.module.image_segmentation
+import numpy
 from cellprofiler_core.constants.measurement import EXPERIMENT, IMAGE
 from cellprofiler_core.object import Objects
 from cellprofiler_core.setting import ValidationError
 from cellprofiler_core.setting.do_something import DoSomething
 
 from cpunet.checks.device import device_report
-from cpunet.errors import ImageError, ModelError
+from cpunet.errors import ModelError
 from cpunet.model.memory import segment_within_memory
 from cpunet.model.packages import onnxruntime_is_there
 from cpunet.model.session import INSTALL_HELP
@@ -35,6 +36,7 @@ from cpunet.plugin.host import (
     threads_for_this_process,
     use_preferred_folder,
 )
+from cpunet.plugin.intensities import intensities
 from cpunet.plugin.measurements import (
     CONFIDENCE,
     FEATURES_OF_OBJECTS,
@@ -48,11 +50,9 @@ from cpunet.plugin.model_settings import ModelSettings
 from cpunet.plugin.probability_settings import ProbabilitySettings
 from cpunet.plugin.progress import progress_reporter, warn_once
 from cpunet.plugin.revisions import PROBABILITIES_INDEX, upgrade
-from cpunet.segment import segment_image, segment_stack
+from cpunet.segment import LEAST_SIDE_PX, segment_image, segment_stack
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.filters import filter_objects
-from cpunet.steps.planes import in_one_plane
-from cpunet.steps.prepare import usable_pixels
 
 __doc__ = HELP  # CellProfiler shows it as the module's help
 
@@ -211,26 +211,22 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         begun = time.monotonic()
         free_earlier_image_sets()
         image = workspace.image_set.get_image(self.x_name.value)
-        check_shape(image, self.x_name.value)
-        mask = usable_part(image)
         model, used = self.open_model()
         if self.advanced.value:
             self.probability_settings.check_roles(model.card.output.roles)  # a batch has not validated the pipeline
         what = f"IdentifyObjectsUNet, image set {workspace.measurements.image_set_number}"
         logging.info("%s: model %s, SHA-256 %s, on %s", what, used.name, used.sha256, model.provider)
+        pixels = intensities(image.pixel_data, image.scale, model.card.input.normalization)
+        options = self.options(image.mask if image.has_mask else None)
         found = segment_within_memory(
-            functools.partial(segment_stack if image.volumetric else segment_image, image.pixel_data),
+            functools.partial(segment_stack if image.volumetric else segment_image, pixels),
             model,
-            replace(self.options(mask), on_progress=progress_reporter(what, workspace.frame)),
+            replace(options, on_progress=progress_reporter(what, workspace.frame)),
             lambda: self.open_model("cpu")[0],
             warn_once,
         )
-        kept = self.filter(found.labels, image, mask)
-        objects = Objects()
-        objects.segmented = kept.labels
-        objects.unedited_segmented = found.labels
-        objects.small_removed_segmented = kept.small_removed
-        objects.parent_image = image
+        kept = self.filter(found.labels, image, found.usable)
+        objects = measured_objects(image, kept.labels, found.labels, kept.small_removed)
         workspace.object_set.add_objects(objects, self.y_name.value)
 
         planes = probabilities_by_role(found.probabilities, model.card.output.roles)
@@ -238,7 +234,11 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         if self.advanced.value:
             self.probability_settings.save_images(workspace.image_set, image, planes, foreground)
         seconds = time.monotonic() - begun
-        add_measurements(workspace.measurements, self.y_name.value, kept.labels, foreground, seconds, used)
+        of_measurements = add_measurements(
+            workspace.measurements, self.y_name.value, kept.labels, foreground, seconds, used
+        )
+        for note in (*found.notes, *of_measurements):
+            logging.warning("%s: %s", what, note)
         if self.show_window:
             workspace.display_data.cycle = workspace.measurements.image_set_number
             rows = [["Model", used.name], ["Runs on", model.provider.replace("ExecutionProvider", "")]]
@@ -292,27 +292,18 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         return True
 
 
-def check_shape(image, name):
-    """Raise ImageError if an image is too small for CellProfiler to hold its objects."""
-    shape = image.pixel_data.shape[: 3 if image.volumetric else 2]
-    if min(shape[-2:]) < 2:
-        raise ImageError(
-            f"{name} has the shape {shape}: CellProfiler cannot hold objects of "
-            "an image that is only one pixel high or wide. Check how the image was loaded or cropped."
-        )
+def measured_objects(image, labels, unedited, small_removed):
+    """Make CellProfiler's objects of an image.
 
-
-def usable_part(image):
-    """Return the mask of the pixels that can belong to objects.
-
-    Returns
-    -------
-    ndarray of shape (Y, X) or (Z, Y, X), bool, or None
-        None if all.
+    CellProfiler cannot count the objects of a label image that is only one pixel high or wide. It holds none, and the
+    objects are given as an empty list of their pixels instead.
     """
-    mask = image.mask if image.has_mask else None
-    if not image.volumetric:
-        return usable_pixels(image.pixel_data, mask)
-    shape = image.pixel_data.shape[:3]
-    usable = usable_pixels(in_one_plane(image.pixel_data), None if mask is None else in_one_plane(mask))
-    return None if usable is None else usable.reshape(shape)
+    objects = Objects()
+    objects.parent_image = image
+    if min(labels.shape[-2:]) < LEAST_SIDE_PX:
+        objects.set_ijv(numpy.zeros((0, 3), int), labels.shape[-2:])
+        return objects
+    objects.segmented = labels
+    objects.unedited_segmented = unedited
+    objects.small_removed_segmented = small_removed
+    return objects

@@ -86,7 +86,7 @@ def read_preprocessing(steps: Sequence[Any], channels: int, tensor: str) -> Prep
     """
     left = _without_conversions(steps, "preprocessing")
     if not left or not isinstance(left[0], ScaleRangeDescr):
-        return Preprocessing(Normalization(kind="none"), _inside(left, "preprocessing"), exact=True)
+        return Preprocessing(Normalization(kind="none", units="as_stored"), _inside(left, "preprocessing"), exact=True)
     low, high = _percentiles(left[0], channels, tensor)
     inside = _inside(left[1:], "preprocessing")
     first = inside[0] if inside else Step("")

@@ -11,12 +11,12 @@ import yaml
 from cpunet.errors import ModelError
 from cpunet.export.card.declared import Declared
 from cpunet.export.card.fields import card_fields, check_known, field_value, flattened, with_field
-from cpunet.model.card import CARD_VERSION, NORMALIZATIONS, ROLES, check_card_version
+from cpunet.model.card import CARD_VERSION, NORMALIZATIONS, ROLES, UNITS, check_card_version
 from cpunet.training.facts import LARGEST_RATIO_ABOVE, LARGEST_RATIO_BELOW
 
 LOW, HIGH = "input.diameter_low_px", "input.diameter_high_px"
 PERCENTILES = ("input.normalization.percentile_low", "input.normalization.percentile_high")
-KIND = "input.normalization.kind"
+KIND, UNITS_FIELD = "input.normalization.kind", "input.normalization.units"
 
 # Only the model's author, or its paper, can know these.
 NEEDED = {
@@ -32,6 +32,10 @@ NEEDED_NORMALIZATION = "--percentiles LOW HIGH, or --normalization none: how ima
 NEEDED_HALO = (
     "--halo PX: half the width of what the network sees at once; it cannot be measured without a normalization, as "
     "the range of the images is not known"
+)
+NEEDED_UNITS = (
+    f"--units {' or '.join(UNITS)}: whether the network reads values of 0 to 1 (1 is the largest number of the file's "
+    "type) or the numbers of the file; either, if it normalizes images itself"
 )
 # What argparse must know of a flag, by the type of its field.
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -94,6 +98,9 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
         "--percentiles", nargs=2, type=float, metavar=("LOW", "HIGH"), help="of each image, that become 0 and 1"
     )
     ways.add_argument("--normalization", dest=KIND, choices=NORMALIZATIONS, help="none: images go in as they are")
+    groups["input"].add_argument(
+        "--units", dest=UNITS_FIELD, choices=UNITS, help="with --normalization none: in which units the network reads"
+    )
     groups["input"].add_argument(
         "--diameter-range",
         nargs=2,
@@ -171,6 +178,8 @@ def check_complete(content: dict[str, Any], declared: Declared) -> None:
         missing.append(NEEDED_NORMALIZATION)
     if field_value(content, KIND) == "none" and field_value(content, "output.halo") is None:
         missing.append(NEEDED_HALO)
+    if field_value(content, KIND) == "none" and not field_value(content, UNITS_FIELD):
+        missing.append(NEEDED_UNITS)
     ends = (("input", declared.in_channels, "input.channels"), ("output", declared.out_channels, "output.roles"))
     counts = {name: f"{count} {what} channel{'s' if count != 1 else ''}" for what, count, name in ends if count}
     if missing:

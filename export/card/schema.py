@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from cpunet.errors import ModelError
 from cpunet.export.card.fields import PLACES
-from cpunet.model.card import NORMALIZATIONS, ROLES
+from cpunet.model.card import NORMALIZATIONS, ROLES, UNITS
 from cpunet.model.card_limits import LARGEST, MOST_CHANNELS
 
 TYPES: dict[str, dict[str, Any]] = {
@@ -36,6 +36,7 @@ RULES: dict[str, dict[str, Any]] = {
     "input.divisible_by": {"minimum": 1},
     "input.min_size": {"minimum": 1},
     "input.normalization.kind": {"enum": list(NORMALIZATIONS)},
+    "input.normalization.units": {"enum": ["", *UNITS]},
     "input.normalization.percentile_low": {"minimum": 0, "exclusiveMaximum": 100},
     "input.normalization.percentile_high": {"exclusiveMinimum": 0, "maximum": 100},
     "input.normalization.clip_high": ABOVE_0,

@@ -256,7 +256,9 @@ def card_from_content(given: object) -> ModelCard:
     content.setdefault("postprocessing", {})
     if isinstance(content.get("input"), dict):
         content["input"] = dict(content["input"])
-        content["input"]["normalization"] = _known(Normalization, content["input"].get("normalization", {}))
+        content["input"]["normalization"] = _with_units(
+            _known(Normalization, content["input"].get("normalization", {})), content.get("provenance")
+        )
     sections = {name: _known(kind, content.get(name)) for name, kind in SECTIONS.items() if name in content}
     extra = {key: value for key, value in content.items() if key not in _names(ModelCard) - {"extra"}}
     for name, section in sections.items():
@@ -264,6 +266,19 @@ def card_from_content(given: object) -> ModelCard:
             extra[name] = {key: value for key, value in content[name].items() if key not in section}
     top = _known(ModelCard, content)
     return dataclass_from(ModelCard, {**top, **sections, "extra": extra}, ModelError, OWNER)
+
+
+def _with_units(normalization: Any, provenance: Any) -> Any:
+    """Add the units to what version 1 exported from its own training, which read the numbers of the files.
+
+    Its exports hold all fields of a normalization but the units, and the seed and steps of the training.
+    """
+    if not isinstance(normalization, dict) or not isinstance(provenance, dict) or normalization.get("kind") != "none":
+        return normalization
+    exported = {"percentile_low", "percentile_high", "clip_high"} <= normalization.keys()
+    if exported and "units" not in normalization and {"seed", "steps"} <= provenance.keys():
+        return {**normalization, "units": "as_stored"}
+    return normalization
 
 
 def _names(kind: Type[Any]) -> Set[str]:
