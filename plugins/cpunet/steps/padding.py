@@ -15,6 +15,9 @@ Plane = npt.NDArray[Any]
 GRID_PX = 8
 # A region has this thickness somewhere. Thinner padding is found as lines across the whole image.
 THICKNESS_PX = 9
+# Outside, padding lies along so much of a side of the frame. Inside, it is at least so thick, unless there is padding of
+# that value outside as well: a smaller region of one value is an object that is saturated, or drawn.
+LEAST_OF_SIDE, LEAST_INNER_PX = 1 / 8, 96
 # Smaller regions move neither the contrast nor the scale.
 LEAST_AREA_PX, LEAST_SHARE = 64, 5e-4
 # The edge of a pasted image is straight: at least this share of it lies in straight lines of `STRAIGHT_PX` along the
@@ -34,8 +37,8 @@ MOST_BESIDE = 0.3
 NEAR_VALUE = 0.35
 # So much of a region has its value exactly.
 LEAST_EXACT = 0.25
-# Lines across the image are compared with those so far beside them.
-LINE_PX = 16
+# Lines across the image are thinner than this, and compared with the lines at these distances.
+LINE_PX, BESIDE_PX = 16, (6, 11, 16)
 # A line's values spread over less than this share of its difference from the lines beside it.
 MOST_SPREAD = 0.25
 # What is left of an image must hold so many values: a drawing of a few grays is no measurement.
@@ -109,7 +112,10 @@ def _steps_of_values(corner: Plane, flat: Mask, rest: Mask) -> Iterator[Tuple[np
     make smaller between two values.
     """
     values, counts = np.unique(corner[flat], return_counts=True)
-    for value in dict.fromkeys([*values[:1], *values[-1:], *values[np.argsort(-counts)[:3]]]):
+    usual_value = np.median(corner[rest & ~flat]) if (rest & ~flat).any() else 0.0
+    candidates = dict.fromkeys([*values[:1], *values[-1:], *values[np.argsort(-counts)[:3]]])
+    # The farthest first, so that the difference of a nearer value is not judged by it.
+    for value in sorted(candidates, key=lambda each: -abs(each - usual_value)):
         cells, difference = flat & (corner == value), np.abs(corner - value)
         different = difference[rest & (difference > 0)]
         if not different.size:
@@ -133,14 +139,24 @@ def _region_of_value(plane: Plane, value: np.float32, usual: float, large: float
     like = difference <= NEAR_VALUE * usual
     thick = _opened(like)
     names, count = ndimage.label(thick)
+    if not count:
+        return None
     areas = np.bincount(names.ravel(), minlength=count + 1)
     exact = np.bincount(names[difference == 0], minlength=count + 1)
-    if not (exact[1:] >= LEAST_EXACT * areas[1:]).any():
+    large_enough = (areas >= LEAST_AREA_PX) & (exact >= LEAST_EXACT * areas)
+    parts = ndimage.find_objects(names)
+    chosen = [number for number in range(1, count + 1) if large_enough[number]]
+    outer = [number for number in chosen if _lies_along_the_frame(names, parts[number - 1], number)]
+    if not outer:
+        chosen = [n for n in chosen if min(s.stop - s.start for s in parts[n - 1]) >= LEAST_INNER_PX]
+    if not chosen:
         return None
     straight = _straightness(thick, names, count)
     found = np.zeros(thick.shape, bool)
-    for number, part in zip(range(1, count + 1), ndimage.find_objects(names)):
-        if areas[number] < LEAST_AREA_PX or exact[number] < LEAST_EXACT * areas[number]:
+    # Those along the frame come first: inside, a value is padding if it is there, too, or the region is large.
+    for number in sorted(chosen, key=lambda each: each not in outer):
+        part = parts[number - 1]
+        if number not in outer and not found.any() and min(s.stop - s.start for s in part) < LEAST_INNER_PX:
             continue
         if straight[number] < LEAST_STRAIGHT:
             continue
@@ -149,6 +165,26 @@ def _region_of_value(plane: Plane, value: np.float32, usual: float, large: float
         if _is_sharp(difference[window], region, thick[window], large):
             found[window] |= region | (_dilated(region, 2) & like[window])
     return found if np.count_nonzero(found) >= max(LEAST_AREA_PX, LEAST_SHARE * found.size) else None
+
+
+def _lies_along_the_frame(names: npt.NDArray[np.int32], part: Tuple[slice, ...], number: int) -> bool:
+    """Return True if a region lies along an eighth of one side of the frame, or in a corner.
+
+    An object that is cut by the frame does neither.
+    """
+    height, width = names.shape
+    at_side = []
+    for line, side, length in (
+        (names[0, part[1]], part[0].start == 0, width),
+        (names[-1, part[1]], part[0].stop == height, width),
+        (names[part[0], 0], part[1].start == 0, height),
+        (names[part[0], -1], part[1].stop == width, height),
+    ):
+        share = np.count_nonzero(line == number) / length if side else 0.0
+        if share >= LEAST_OF_SIDE:
+            return True
+        at_side.append(share > 0)
+    return any(at_side[:2]) and any(at_side[2:])
 
 
 def _opened(same: Mask) -> Mask:
@@ -246,19 +282,25 @@ def _thin_lines(lines: Plane) -> Mask:
     low, middle, high = (sampled[:, round(share * (sampled.shape[1] - 1))] for share in (0.05, 0.5, 0.95))
     spread = high - low
     found = np.zeros(len(lines), bool)
-    # The values beside a line decide: at the frame those inside, elsewhere those on both sides.
+    # The lines beside decide, at several distances, as one may run through objects: at the frame those inside, elsewhere
+    # those on both sides.
     padded = np.pad(middle, LINE_PX, constant_values=np.nan)
-    before, after = padded[: len(middle)], padded[2 * LINE_PX :]
-    steps = np.stack([np.abs(before - middle), np.abs(after - middle)])
-    same_side = np.sign(before - middle) == np.sign(after - middle)
-    with np.errstate(invalid="ignore"):
-        difference = np.where(np.isnan(before), steps[1], np.where(np.isnan(after), steps[0], steps.min(axis=0)))
-        possible = (np.isnan(before) | np.isnan(after) | same_side) & (difference > 0)
-        possible &= spread < MOST_SPREAD * difference
+    steps = np.full((2, len(middle)), np.inf)
+    side = np.zeros((2, len(middle)))
+    for away in BESIDE_PX:
+        for index, start in enumerate((LINE_PX - away, LINE_PX + away)):
+            signed = padded[start : start + len(middle)] - middle
+            steps[index] = np.fmin(steps[index], np.abs(signed))
+            side[index] += np.nan_to_num(np.sign(signed))
+    difference = steps.min(axis=0)
+    possible = np.isfinite(difference) & (difference > 0) & (spread < MOST_SPREAD * difference)
+    possible &= np.isinf(steps).any(axis=0) | (np.sign(side[0]) == np.sign(side[1]))
     if not possible.any():
         return found
-    names, count = ndimage.label(possible)
+    new = np.ones(len(middle), bool)
+    new[1:] = ~possible[:-1] | (np.abs(np.diff(middle)) > MOST_SPREAD * difference[1:])
     whole_range = float(np.subtract(*np.percentile(sampled, (99, 1))))
+    names = np.cumsum(possible & new) * possible
     for (part,) in ndimage.find_objects(names):
         first, last = part.start, part.stop - 1
         if last - first >= LINE_PX:
@@ -267,7 +309,8 @@ def _thin_lines(lines: Plane) -> Mask:
         beyond = [middle[i] for i in (first - 3, last + 3) if 0 <= i < len(middle)]
         sharp = all(abs(each - value) >= LEAST_STEP * step for each in beyond)
         wide = (first > 0 and last < len(middle) - 1) or len(beyond) == 1
-        if sharp and wide and step >= max(LEAST_CONTRAST * whole_range, 0) and np.ptp(lines[part]) < step:
+        even = np.ptp(middle[part]) < MOST_SPREAD * step
+        if sharp and even and wide and step >= LEAST_CONTRAST * whole_range:
             found[part] = True
     return found
 
