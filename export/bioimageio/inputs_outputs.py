@@ -54,7 +54,9 @@ def read_contract(description: ModelDescr) -> Contract:
     normalization = prepared.normalization
     known: dict[str, Any] = {
         "input.channels": channels,
-        "input.normalization": {"kind": "none", "units": "as_stored"} if normalization.kind == "none" else dict(vars(normalization)),
+        "input.normalization": {"kind": "none", "units": "as_stored"}
+        if normalization.kind == "none"
+        else dict(vars(normalization)),
         **_sizes(takes),
         "name": str(description.name),
         "version": str(description.version or "1.0.0"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from cpunet.export.readme import decoding
 from cpunet.model.card import InputCard, ModelCard
-from cpunet.steps.channels import COLORS
+from cpunet.steps.pixels.channels import COLORS
 
 WIDTH = 100
 NAME_WIDTH = 15

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from cpunet.model.protocol import Model
 from cpunet.options import Options, check_options, progress_of_part
 from cpunet.segmentation import Segmentation, empty_segmentation
-from cpunet.steps.channels import brightness
 from cpunet.steps.decode import decode, decodes_by_card
 from cpunet.steps.outlines import outlines_as_asked
+from cpunet.steps.pixels.channels import brightness
 from cpunet.steps.planes import choose_scale_of_stack, in_one_plane, link_planes, mask_in_one_plane
 from cpunet.steps.predict import predict
 from cpunet.steps.prepare import has_contrast, prepare

@@ -127,7 +127,7 @@ def test_a_model_without_normalization_reads_the_units_of_its_card(tmp_path, uni
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (np.zeros((20, 20, 3)) + (0, 0, 1), "3 channels, and the model takes 1 channel .nuclei.*ColorToGray"),
+        (np.zeros((20, 20, 3)) + np.arange(3), "3 channels, and the model takes 1 channel .nuclei.*ColorToGray"),
         (np.zeros((9, 20, 20)), "3-D stack"),
         (np.zeros((2, 3, 20, 20)), "4 dimensions"),
         (np.zeros(20), "1 dimensions"),

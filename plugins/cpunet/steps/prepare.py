@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cpunet.model.card import InputCard, Normalization
-from cpunet.steps.channels import COLORS, Mask, channels_of
-from cpunet.steps.fill import defects, fill
-from cpunet.steps.padding import find_padding
+from cpunet.steps.pixels.channels import COLORS, Mask, channels_of
+from cpunet.steps.pixels.fill import defects, fill
+from cpunet.steps.pixels.padding import find_padding
 
 # The percentiles of a larger image are those of an even grid of this many pixels: sorting a whole mosaic would take
 # longer than the network, and move the result by less than its noise.
@@ -67,12 +67,10 @@ def prepare(image: npt.NDArray[Any], card: InputCard, mask: Optional[Mask] = Non
     """
     channels, usable, empty, notes = measured_channels(image, card.channels, card.normalization, mask)
     normalized = normalize(channels, card.normalization, usable)
-    if empty is not None:
-        if usable is not None and usable.any():
-            hidden = empty if mask is None else empty & mask
-            _fill_measured(normalized, usable, hidden)
-            small = defects(hidden)
-            usable = usable | small
+    if empty is not None and usable is not None and usable.any():
+        hidden = empty if mask is None else empty & mask
+        _fill_measured(normalized, usable, hidden)
+        usable = usable | defects(hidden)
     return Prepared(normalized, usable, notes)
 
 
@@ -89,7 +87,7 @@ def _fill_measured(normalized: npt.NDArray[np.float32], usable: Mask, hidden: Ma
 def measured_channels(
     image: npt.NDArray[Any], channel_names: Sequence[str], normalization: Normalization, mask: Optional[Mask] = None
 ) -> Tuple[npt.NDArray[np.float32], Optional[Mask], Optional[Mask], Tuple[str, ...]]:
-    """Put an image's channels first, as `cpunet.steps.channels.channels_of` does, and find what was not measured.
+    """Put an image's channels first, as `channels_of` does, and find what was not measured.
 
     Returns
     -------
@@ -101,7 +99,7 @@ def measured_channels(
     notes : tuple of str
     """
     channels, usable = channels_of(image, channel_names, normalization, mask)
-    notes = (UNITS_UNKNOWN,) if normalization.kind == "none" and not normalization.units else ()
+    notes: Tuple[str, ...] = (UNITS_UNKNOWN,) if normalization.kind == "none" and not normalization.units else ()
     empty = None if usable is mask else np.logical_not(_finite(image))
     padding = _padding(channels, tuple(channel_names) == COLORS, empty)
     if padding is not None:

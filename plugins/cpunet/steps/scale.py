@@ -274,9 +274,7 @@ def replaces(later: Segmentation, earlier: Segmentation, roles: Sequence[str]) -
     return before >= LEAST_CERTAINTY or certainty(later, roles) > before
 
 
-def windows_to_measure(
-    plane: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]] = None
-) -> List[Window]:
+def windows_to_measure(plane: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]] = None) -> List[Window]:
     """Return windows that cover a normalized plane (Y, X), in the order in which objects are looked for in them.
 
     The first has the third quartile of contrast (standard deviation of the usable pixels). The others follow by

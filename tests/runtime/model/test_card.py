@@ -87,7 +87,9 @@ def test_text_that_is_no_json_is_refused(text):
     ],
     ids=["unknown", "by hand", "stated", "added by version 1", "trained by version 1", "percentiles"],
 )
-def test_models_that_version_1_trained_without_normalization_read_the_numbers_of_files(normalization, provenance, units):
+def test_models_that_version_1_trained_without_normalization_read_the_numbers_of_files(
+    normalization, provenance, units
+):
     content = changed_card(input={"normalization": normalization}, provenance=provenance)
     card = card_from_json(json.dumps(content))
     assert card.input.normalization.units == units

@@ -136,7 +136,8 @@ def test_a_file_and_the_image_that_cellprofiler_makes_of_it_are_read_alike(dtype
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"kind": "zscore"}, {"percentile_low": 60, "percentile_high": 40}, {"percentile_high": 101}, {"units": "volts"}]
+    "wrong",
+    [{"kind": "zscore"}, {"percentile_low": 60, "percentile_high": 40}, {"percentile_high": 101}, {"units": "volts"}],
 )
 def test_impossible_normalizations_are_refused(wrong):
     with pytest.raises(ModelError):

@@ -71,4 +71,5 @@ def defects(empty: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     for extreme, origin in ((ndimage.minimum_filter1d, 0), (ndimage.maximum_filter1d, -1)):
         for axis in (0, 1):
             values = extreme(values, DEFECT_PX + 1, axis=axis, origin=origin, mode="nearest")
-    return empty & (values == 0)
+    thin: npt.NDArray[np.bool_] = empty & (values == 0)
+    return thin

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cpunet.steps.fill import PART_PX, REACH_PX, defects, fill
+from cpunet.steps.pixels.fill import PART_PX, REACH_PX, defects, fill
 
 RAMP = np.tile(np.arange(50, dtype=np.float32), (40, 1))
 

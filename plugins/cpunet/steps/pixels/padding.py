@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import Any, Iterator, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,8 @@ Plane = npt.NDArray[Any]
 GRID_PX = 8
 # A region has this thickness somewhere. Thinner padding is found as lines across the whole image.
 THICKNESS_PX = 9
-# Outside, padding lies along so much of a side of the frame. Inside, it is at least so thick, unless there is padding of
-# that value outside as well: a smaller region of one value is an object that is saturated, or drawn.
+# Outside, padding lies along so much of a side of the frame. Inside, it is at least so thick, unless there is padding
+# of that value outside as well: a smaller region of one value is an object that is saturated, or drawn.
 LEAST_OF_SIDE, LEAST_INNER_PX = 1 / 8, 96
 # Smaller regions move neither the contrast nor the scale.
 LEAST_AREA_PX, LEAST_SHARE = 64, 5e-4
@@ -162,8 +162,10 @@ def _region_of_value(plane: Plane, value: np.float32, usual: float, large: float
             continue
         window = tuple(slice(max(0, s.start - LINE_PX - 1), s.stop + LINE_PX + 1) for s in part)
         region = names[window] == number
-        if _is_sharp(difference[window], region, thick[window], large):
-            found[window] |= region | (_dilated(region, 2) & like[window])
+        least = _least_difference_beyond(difference[window], region, thick[window], large)
+        if least is not None:
+            # Mixed pixels at the edge of a frame that was turned differ less than any of the image.
+            found[window] |= region | (_dilated(region, 2) & (difference[window] < least))
     return found if np.count_nonzero(found) >= max(LEAST_AREA_PX, LEAST_SHARE * found.size) else None
 
 
@@ -213,7 +215,8 @@ def _eroded(region: Mask, steps: int) -> Mask:
 def _runs(edges: Mask, axis: int) -> Mask:
     """Keep the straight lines of `STRAIGHT_PX` or more along an axis."""
     values = ndimage.minimum_filter1d(edges.view(np.uint8), STRAIGHT_PX, axis=axis, mode="constant")
-    return ndimage.maximum_filter1d(values, STRAIGHT_PX, axis=axis, origin=-1, mode="constant") > 0
+    lines: Mask = ndimage.maximum_filter1d(values, STRAIGHT_PX, axis=axis, origin=-1, mode="constant") > 0
+    return lines
 
 
 def _straightness(regions: Mask, names: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.float64]:
@@ -237,10 +240,11 @@ def _straightness(regions: Mask, names: npt.NDArray[np.int32], count: int) -> np
     return np.where(total > 0, straight / np.maximum(total, 1), 1.0)
 
 
-def _is_sharp(difference: Plane, region: Mask, regions: Mask, large: float) -> bool:
-    """Return True if the image beside a region differs from it as much as it does farther away, and not by little.
+def _least_difference_beyond(difference: Plane, region: Mask, regions: Mask, large: float) -> Optional[float]:
+    """Return by how much the image beyond a region differs from it at least (percentile 0.5).
 
-    `regions` holds all regions of that value, which are compared with nothing.
+    None if the image beside the region differs less than it does farther away, or all differ by little: then it is no
+    padding. `regions` holds all regions of that value, which are compared with nothing.
     """
     measured = ~regions & np.isfinite(difference)
     beside, away = (
@@ -248,12 +252,14 @@ def _is_sharp(difference: Plane, region: Mask, regions: Mask, large: float) -> b
         for inner, outer in ((2, 3), (8, LINE_PX))
     )
     if not beside.size or not away.size:
-        return False
+        return None
     step = float(np.median(away))
     if step < LEAST_CONTRAST * large or np.median(beside) < LEAST_STEP * step:
-        return False
+        return None
     edge = difference[_dilated(region, 3) & ~_eroded(region, 3) & (measured | region)] / step
-    return float(np.mean((edge > FADING[0]) & (edge < FADING[1]))) <= MOST_FADING
+    if np.mean((edge > FADING[0]) & (edge < FADING[1])) > MOST_FADING:
+        return None
+    return float(np.percentile(away, 0.5))
 
 
 def _lines_across(plane: Plane, padding: Optional[Mask]) -> Iterator[Mask]:
@@ -282,8 +288,8 @@ def _thin_lines(lines: Plane) -> Mask:
     low, middle, high = (sampled[:, round(share * (sampled.shape[1] - 1))] for share in (0.05, 0.5, 0.95))
     spread = high - low
     found = np.zeros(len(lines), bool)
-    # The lines beside decide, at several distances, as one may run through objects: at the frame those inside, elsewhere
-    # those on both sides.
+    # The lines beside decide, at several distances, as one may run through objects: at the frame those inside,
+    # elsewhere those on both sides.
     padded = np.pad(middle, LINE_PX, constant_values=np.nan)
     steps = np.full((2, len(middle)), np.inf)
     side = np.zeros((2, len(middle)))

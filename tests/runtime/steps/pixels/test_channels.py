@@ -3,7 +3,7 @@ import pytest
 
 from cpunet.errors import ImageError
 from cpunet.model.card import Normalization
-from cpunet.steps.channels import COLORS, channels_of, is_gray, largest_of_type
+from cpunet.steps.pixels.channels import COLORS, channels_of, is_gray, largest_of_type
 
 GRAY = np.random.default_rng(0).integers(0, 200, (20, 30)).astype(np.uint8)
 COLOR = np.random.default_rng(1).integers(0, 200, (20, 30, 3)).astype(np.uint8)
@@ -63,7 +63,15 @@ def test_a_fourth_channel_that_is_no_opaque_alpha_is_refused():
 
 @pytest.mark.parametrize(
     ("dtype", "largest"),
-    [(np.uint8, 255), (np.int8, 255), (np.uint16, 65535), (">u2", 65535), (np.int16, 65535), (np.float32, 1), (bool, 1)],
+    [
+        (np.uint8, 255),
+        (np.int8, 255),
+        (np.uint16, 65535),
+        (">u2", 65535),
+        (np.int16, 65535),
+        (np.float32, 1),
+        (bool, 1),
+    ],
 )
 def test_a_model_that_reads_0_to_1_gets_what_cellprofiler_makes_of_the_file(dtype, largest):
     image = (GRAY > 100) if dtype is bool else GRAY.astype(dtype)
