@@ -35,6 +35,8 @@ LEAST_CONTRAST = 0.05
 MOST_BESIDE = 0.3
 # What is nearer to the padding's value than this share of the usual difference belongs to it.
 NEAR_VALUE = 0.35
+# A frame that was turned has more such mixed pixels among those beside its edge than noise makes.
+LEAST_MIXED = 0.05
 # So much of a region has its value exactly.
 LEAST_EXACT = 0.25
 # Lines across the image are thinner than this, and compared with the lines at these distances.
@@ -165,7 +167,11 @@ def _region_of_value(plane: Plane, value: np.float32, usual: float, large: float
         least = _least_difference_beyond(difference[window], region, thick[window], large)
         if least is not None:
             # Mixed pixels at the edge of a frame that was turned differ less than any of the image.
-            found[window] |= region | (_dilated(region, 2) & (difference[window] < least))
+            beside = _dilated(region, 2) & ~region
+            mixed = beside & (difference[window] < least)
+            found[window] |= region
+            if np.count_nonzero(mixed) > LEAST_MIXED * np.count_nonzero(beside):
+                found[window] |= mixed
     return found if np.count_nonzero(found) >= max(LEAST_AREA_PX, LEAST_SHARE * found.size) else None
 
 
