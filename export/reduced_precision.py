@@ -158,7 +158,7 @@ def calibration_images(trained: TrainedNetwork, data: Path, card: ModelCard) -> 
     for each in sets:
         scale = 1.0 if each.diameter_px is None else scale_factor(card.input, each.diameter_px)
         for row in _evenly(each.rows, count):
-            channels, _ = prepare(read_labeled_image(row).image, card.input)
+            channels = prepare(read_labeled_image(row).image, card.input).channels
             images.append(rescale(channels, scale))
     return images
 

@@ -35,6 +35,7 @@ from cpunet.plugin.host import (
     threads_for_this_process,
     use_preferred_folder,
 )
+from cpunet.plugin.intensities import intensities
 from cpunet.plugin.measurements import (
     CONFIDENCE,
     FEATURES_OF_OBJECTS,
@@ -58,11 +59,8 @@ from cpunet.plugin.validity import (
     refuse_wrong_settings,
 )
 from cpunet.segment import segment_image, segment_stack
-from cpunet.segmentation import empty_segmentation
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.filters import filter_objects
-from cpunet.steps.planes import in_one_plane
-from cpunet.steps.prepare import usable_pixels
 
 COLOR_CHANNELS = (3, 4)  # without and with an alpha channel
 
@@ -242,7 +240,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         free_earlier_image_sets()
         image = workspace.image_set.get_image(self.x_name.value)
         check_shape(image, self.x_name.value)
-        stack, mask = is_stack(image), usable_part(image)
+        stack = is_stack(image)
         if image.volumetric and not stack:
             warn_once(
                 f"An image of {self.x_name.value} has one plane, in a pipeline for stacks: its objects are found in "
@@ -255,16 +253,16 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         logging.info("%s: model %s, SHA-256 %s, on %s", what, used.name, used.sha256, model.provider)
         if is_line(image):
             warn_once(f"An image of {self.x_name.value} is only one pixel high or wide: it is given no objects.")
-            found = empty_segmentation(image.pixel_data.shape[:2], model.card)
-        else:
-            found = segment_within_memory(
-                functools.partial(segment_stack if stack else segment_image, image.pixel_data),
-                model,
-                replace(self.options(mask), on_progress=progress_reporter(what, workspace.frame)),
-                lambda: self.open_model(workspace, "cpu")[0],
-                warn_once,
-            )
-        kept = self.filter(found.labels, image, mask)
+        pixels = intensities(image.pixel_data, image.scale, model.card.input.normalization)
+        options = self.options(image.mask if image.has_mask else None)
+        found = segment_within_memory(
+            functools.partial(segment_stack if stack else segment_image, pixels),
+            model,
+            replace(options, on_progress=progress_reporter(what, workspace.frame)),
+            lambda: self.open_model(workspace, "cpu")[0],
+            warn_once,
+        )
+        kept = self.filter(found.labels, image, found.usable)
         workspace.object_set.add_objects(make_objects(found.labels, kept, image), self.y_name.value)
 
         planes = probabilities_by_role(found.probabilities, model.card.output.roles)
@@ -272,7 +270,11 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         if self.advanced.value:
             self.probability_settings.save_images(workspace.image_set, image, planes, foreground)
         seconds = time.monotonic() - begun
-        add_measurements(workspace.measurements, self.y_name.value, kept.labels, foreground, seconds, used)
+        of_measurements = add_measurements(
+            workspace.measurements, self.y_name.value, kept.labels, foreground, seconds, used
+        )
+        for note in (*found.notes, *of_measurements):
+            logging.warning("%s: %s", what, note)
         if self.show_window:
             workspace.display_data.cycle = workspace.measurements.image_set_number
             rows = [["Model", used.name], ["Runs on", model.provider.replace("ExecutionProvider", "")]]
@@ -377,19 +379,3 @@ def make_objects(found, kept, image):
         objects.small_removed_segmented = kept.small_removed
     objects.parent_image = image
     return objects
-
-
-def usable_part(image):
-    """Return the mask of the pixels that can belong to objects.
-
-    Returns
-    -------
-    ndarray of shape (Y, X) or (Z, Y, X), bool, or None
-        None if all.
-    """
-    mask = image.mask if image.has_mask else None
-    if not is_stack(image):
-        return usable_pixels(image.pixel_data, mask)
-    shape = image.pixel_data.shape[:3]
-    usable = usable_pixels(in_one_plane(image.pixel_data), None if mask is None else in_one_plane(mask))
-    return None if usable is None else usable.reshape(shape)

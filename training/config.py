@@ -227,7 +227,11 @@ def config_from_dict(content: object) -> TrainingConfig:
     values["data"] = values.get("data") or ()
     if "augmentation" in values:
         values["augmentation"] = _augmentation(values["augmentation"])
-    return dataclass_from(TrainingConfig, values, ConfigError)
+    config = dataclass_from(TrainingConfig, values, ConfigError)
+    if config.normalization.kind == "none" and not config.normalization.units:
+        # Said in every card from now on, because the numbers of a file mean another brightness in another type.
+        config = replace(config, normalization=replace(config.normalization, units="zero_to_one"))
+    return config
 
 
 class _YamlLoader(yaml.SafeLoader):

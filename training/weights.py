@@ -83,7 +83,15 @@ def _read_safetensors(path: Path) -> tuple[TrainingConfig, dict[str, Any], dict[
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
-    return config_from_dict(json.loads(metadata[CONFIG_KEY])), json.loads(metadata[FACTS_KEY]), weights
+    return _config(json.loads(metadata[CONFIG_KEY])), json.loads(metadata[FACTS_KEY]), weights
+
+
+def _config(content: dict[str, Any]) -> TrainingConfig:
+    """Read the configuration of a training run; version 1 read the numbers of the files where it did not normalize."""
+    given = content.get("normalization")
+    if isinstance(given, dict) and given.get("kind") == "none" and not given.get("units"):
+        content = {**content, "normalization": {**given, "units": "as_stored"}}
+    return config_from_dict(content)
 
 
 def _read_checkpoint(path: Path) -> tuple[TrainingConfig, dict[str, Any], dict[str, torch.Tensor]]:
@@ -93,4 +101,4 @@ def _read_checkpoint(path: Path) -> tuple[TrainingConfig, dict[str, Any], dict[s
         for name, value in checkpoint["state_dict"].items()
         if name.startswith(NETWORK_PREFIX)
     }
-    return config_from_dict(checkpoint[CONFIG_KEY]), checkpoint.get(FACTS_KEY, {}), weights
+    return _config(checkpoint[CONFIG_KEY]), checkpoint.get(FACTS_KEY, {}), weights

@@ -16,7 +16,7 @@ from cpunet.training.facts import LARGEST_RATIO_ABOVE, LARGEST_RATIO_BELOW
 
 LOW, HIGH = "input.diameter_low_px", "input.diameter_high_px"
 PERCENTILES = ("input.normalization.percentile_low", "input.normalization.percentile_high")
-KIND = "input.normalization.kind"
+KIND, UNITS_FIELD = "input.normalization.kind", "input.normalization.units"
 
 # Only the model's author, or its paper, can know these.
 NEEDED = {
@@ -35,6 +35,10 @@ NEEDED_NORMALIZATION = (
 NEEDED_HALO = (
     "--halo PX: half the width of what the network sees at once; it cannot be measured without a normalization, as "
     "the range of the images is not known"
+)
+NEEDED_UNITS = (
+    f"--units {' or '.join(UNITS)}: whether the network reads values of 0 to 1 (1 is the largest number of the file's "
+    "type) or the numbers of the file; either, if it normalizes images itself"
 )
 # What argparse must know of a flag, by the type of its field.
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -101,11 +105,7 @@ def add_answers(parser: argparse.ArgumentParser) -> None:
     )
     ways.add_argument("--normalization", dest=KIND, choices=NORMALIZATIONS, help="none: images go in as they are")
     groups["input"].add_argument(
-        "--units",
-        dest="input.normalization.units",
-        choices=UNITS,
-        help="in which the network reads images that are not normalized: zero_to_one, as CellProfiler gives them, or "
-        "as_stored, the numbers of the files",
+        "--units", dest=UNITS_FIELD, choices=UNITS, help="with --normalization none: in which units the network reads"
     )
     groups["input"].add_argument(
         "--per-channel",
@@ -190,6 +190,8 @@ def check_complete(content: dict[str, Any], declared: Declared) -> None:
         missing.append(NEEDED_NORMALIZATION)
     if field_value(content, KIND) == "none" and field_value(content, "output.halo") is None:
         missing.append(NEEDED_HALO)
+    if field_value(content, KIND) == "none" and not field_value(content, UNITS_FIELD):
+        missing.append(NEEDED_UNITS)
     ends = (("input", declared.in_channels, "input.channels"), ("output", declared.out_channels, "output.roles"))
     counts = {name: f"{count} {what} channel{'s' if count != 1 else ''}" for what, count, name in ends if count}
     if missing:

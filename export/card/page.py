@@ -9,7 +9,7 @@ from typing import Any
 
 from cpunet.export.readme import decoding
 from cpunet.model.card import InputCard, ModelCard
-from cpunet.steps.prepare import COLORS
+from cpunet.steps.pixels.channels import COLORS
 
 WIDTH = 100
 NAME_WIDTH = 15
@@ -81,6 +81,13 @@ def card_page(card: ModelCard, place: str, size_bytes: int, sha256: str) -> str:
     return "\n".join(lines)
 
 
+UNITS_IN_WORDS = {
+    "zero_to_one": "none; the network reads 0 to 1, where 1 is the largest number of the file's type (255, 65535)",
+    "as_stored": "none; the network reads the numbers of the file",
+    "": "none, and the units are not stated; the network is given 0 to 1 of the file's type",
+}
+
+
 def input_entries(card: InputCard) -> list[tuple[str, str]]:
     """Say what a network takes, as pairs of a name and a sentence."""
     given = card.normalization
@@ -95,8 +102,7 @@ def input_entries(card: InputCard) -> list[tuple[str, str]]:
     elif given.kind == "zero_mean_unit_variance":
         normalization = f"{of_what} is shifted to the mean 0 and scaled to the standard deviation 1"
     else:
-        units = {"as_stored": ", the numbers of its file", "zero_to_one": ", from 0 to 1"}
-        normalization = f"none: the network gets the image's own values{units.get(given.units, '')}"
+        normalization = UNITS_IN_WORDS[given.units]
     gray = "; gray images too, as colors that are all alike" if card.channels == COLORS else ""
     multiples = f"multiples of {card.divisible_by} pixels, " if card.divisible_by > 1 else ""
     sizes = f"{multiples}{card.min_size} or more a side"

@@ -37,10 +37,10 @@ RULES: dict[str, dict[str, Any]] = {
     "input.divisible_by": {"minimum": 1},
     "input.min_size": {"minimum": 1},
     "input.normalization.kind": {"enum": list(NORMALIZATIONS)},
+    "input.normalization.units": {"enum": ["", *UNITS]},
     "input.normalization.percentile_low": {"minimum": 0, "exclusiveMaximum": 100},
     "input.normalization.percentile_high": {"exclusiveMinimum": 0, "maximum": 100},
     "input.normalization.clip_high": ABOVE_0,
-    "input.normalization.units": {"enum": ["", *UNITS]},
     "input.tile_shape": {
         "items": {"type": "integer", "minimum": 1, "maximum": LARGEST_TILE_PX},
         "minItems": 2,

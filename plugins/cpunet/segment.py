@@ -17,6 +17,9 @@ from cpunet.steps.predict import predict
 from cpunet.steps.prepare import has_contrast, prepare
 from cpunet.steps.scale import choose_scale
 
+# A line of pixels has no objects with a center and an outline, and CellProfiler cannot hold any.
+LEAST_SIDE_PX = 2
+
 
 def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Options] = None) -> Segmentation:
     """Find the objects in an image.
@@ -32,8 +35,8 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
     Returns
     -------
     Segmentation
-        Labels and probabilities on the image's own grid. An image without contrast, or without a single finite
-        number, gives no object: an error would end a batch of good images as well.
+        Labels and probabilities on the image's own grid. An image without contrast, without a single finite number, or
+        only one pixel high or wide, gives no object: an error would end a batch of good images as well.
 
     Raises
     ------
@@ -42,10 +45,10 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
     """
     options = options or Options()
     check_options(options)
-    channels, usable = prepare(image, model.card.input, options.mask)
-    if not has_contrast(channels, usable):
-        return empty_segmentation(image.shape[:2], model.card)
-    scale, seen = choose_scale(channels, usable, model, options)
+    channels, usable, notes = prepare(image, model.card.input, options.mask)
+    if min(image.shape[:2]) < LEAST_SIDE_PX or not has_contrast(channels, usable):
+        return empty_segmentation(image.shape[:2], model.card, usable, notes)
+    scale, seen, of_scale = choose_scale(channels, usable, model, options)
     probabilities = predict(channels, usable, model, options, scale) if seen is None else seen.probabilities
     brightness_of = channels if options.declump_method == "intensity" else None
     del channels  # of a slide, a gigabyte
@@ -54,7 +57,7 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
     else:
         labels = decode(probabilities, brightness_of, usable, model.card, options, scale)
     labels = outlines_as_asked(labels, image, usable, model.card.postprocessing, options, scale)
-    return Segmentation(labels, probabilities, scale)
+    return Segmentation(labels, probabilities, scale, usable, notes + of_scale)
 
 
 def segment_stack(stack: npt.NDArray[Any], model: Model, options: Optional[Options] = None) -> Segmentation:
@@ -89,12 +92,14 @@ def segment_stack(stack: npt.NDArray[Any], model: Model, options: Optional[Optio
     options = options or Options()
     check_options(options)
     shape = stack.shape[:3]
-    channels, usable = prepare(in_one_plane(stack), model.card.input, mask_in_one_plane(options.mask, shape))
-    if not has_contrast(channels, usable):
-        return empty_segmentation(shape, model.card)
+    channels, usable, notes = prepare(in_one_plane(stack), model.card.input, mask_in_one_plane(options.mask, shape))
+    something = min(shape[1:]) >= LEAST_SIDE_PX and has_contrast(channels, usable)
     channels, usable = channels.reshape(-1, *shape), None if usable is None else usable.reshape(shape)
-    scale, diameter_px = choose_scale_of_stack(channels, usable, model, options)
-    labels, probabilities, _ = empty_segmentation(shape, model.card)
+    empty = empty_segmentation(shape, model.card, usable, notes)
+    if not something:
+        return empty
+    scale, diameter_px, of_scale = choose_scale_of_stack(channels, usable, model, options)
+    labels, probabilities = empty.labels, empty.probabilities
     for z in range(shape[0]):
         of_plane = replace(
             options, diameter_px=diameter_px, on_progress=progress_of_part(options.on_progress, z, shape[0])
@@ -103,4 +108,4 @@ def segment_stack(stack: npt.NDArray[Any], model: Model, options: Optional[Optio
         probabilities[:, z] = predict(plane, plane_usable, model, of_plane, scale)
         drawn = decode(probabilities[:, z], plane, plane_usable, model.card, of_plane, scale)
         labels[z] = outlines_as_asked(drawn, stack[z], plane_usable, model.card.postprocessing, options, scale)
-    return Segmentation(link_planes(labels), probabilities, scale)
+    return Segmentation(link_planes(labels), probabilities, scale, usable, notes + of_scale)

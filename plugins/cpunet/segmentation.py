@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +21,25 @@ class Segmentation(NamedTuple):
         0..1, a channel for each role of the model's output.
     scale : float
         By how much the image was enlarged for the network.
+    usable : ndarray of the shape of `labels`, bool, or None
+        The pixels that were measured and are in the mask; None if every pixel counts.
+    notes : tuple of str
+        Sentences that a user should read: what was left out, or had to be assumed.
     """
 
     labels: npt.NDArray[np.int32]
     probabilities: npt.NDArray[np.float32]
     scale: float
+    usable: Optional[npt.NDArray[np.bool_]] = None
+    notes: Tuple[str, ...] = ()
 
 
-def empty_segmentation(shape: Tuple[int, ...], card: ModelCard) -> Segmentation:
+def empty_segmentation(
+    shape: Tuple[int, ...],
+    card: ModelCard,
+    usable: Optional[npt.NDArray[np.bool_]] = None,
+    notes: Tuple[str, ...] = (),
+) -> Segmentation:
     """Return the result for an image of this shape, (Y, X) or (Z, Y, X), in which there is nothing to see."""
-    return Segmentation(np.zeros(shape, np.int32), np.zeros((len(card.output.roles), *shape), np.float32), 1.0)
+    probabilities = np.zeros((len(card.output.roles), *shape), np.float32)
+    return Segmentation(np.zeros(shape, np.int32), probabilities, 1.0, usable, notes)

@@ -8,6 +8,7 @@ from cpunet.errors import ImageError
 from cpunet.model import session
 from cpunet.scores import score_image
 from cpunet.segment import segment_image
+from tests.tiny_onnx import changed_card, tiny_onnx
 
 
 def objects_in(labels):
@@ -169,6 +170,41 @@ def test_a_mask_without_a_usable_pixel_gives_no_objects(module, run, field):
 def test_a_color_image_is_refused_with_the_way_out(module, run):
     with pytest.raises(ValueError, match="ColorToGray"):
         run(module, np.random.default_rng(0).random((30, 30, 3)))
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_gray_image_in_color_is_gray(module, run, field, channels):
+    gray = run(module, field[0]).objects.segmented
+    module.show_window = True
+    color = run(module, np.repeat(field[0][..., np.newaxis], channels, axis=2)).objects.segmented
+    np.testing.assert_array_equal(color, gray)
+
+
+def test_padding_is_left_out_and_logged(module, run, field, caplog):
+    gray = run(module, field[0] + 0.3).objects.segmented
+    caplog.clear()
+    found = run(module, np.pad(field[0] + 0.3, ((0, 40), (0, 0)), constant_values=0)).objects.segmented
+    assert found.max() == gray.max()
+    assert not found[-40:].any()
+    assert "padding" in caplog.text
+
+
+@pytest.mark.parametrize("units", ["zero_to_one", "as_stored"])
+def test_a_model_without_normalization_reads_what_the_command_line_gives_it(module, run, field, tiny_model, units):
+    tiny_model.write_bytes(tiny_onnx(changed_card(input={"normalization": {"kind": "none", "units": units}})))
+    for dtype, scale in ((np.uint8, 255), (np.uint16, 65535), (np.uint16, 4095)):
+        stored = (field[0] * scale).astype(dtype)
+        expected = segment_image(stored, session.load_model(tiny_model)).labels
+        found = run(module, stored.astype(np.float32) / np.float32(scale), scale=scale)
+        np.testing.assert_array_equal(found.objects.unedited_segmented, expected)
+
+
+def test_a_count_from_area_that_says_nothing_is_not_a_number_and_logged(module, run, field, caplog):
+    block = np.full((60, 90), 0.05)
+    block[0:40, 20:70] = field[0].max()
+    done = run(module, block + np.random.default_rng(0).normal(0, 0.005, block.shape))
+    assert np.isnan(done.measurements.get_current_image_measurement("Segmentation_CountFromArea_Nuclei"))
+    assert "Segmentation_CountFromArea_Nuclei is not a number" in caplog.text
 
 
 def test_the_session_is_opened_once_for_many_images(module, run, field, monkeypatch):

@@ -70,17 +70,64 @@ def test_images_with_nothing_in_them_give_no_object(model, image):
     assert not found.probabilities.any()
 
 
-@pytest.mark.parametrize("shape", [(1, 2), (1, 40), (3, 3), (7, 5)])
+@pytest.mark.parametrize("shape", [(2, 2), (3, 3), (7, 5)])
 def test_tiny_images_work(model, shape):
     image = np.zeros(shape)
     image[0, 0] = 1
     assert segment_image(image, model).labels.shape == shape
 
 
+@pytest.mark.parametrize("shape", [(1, 2), (1, 40), (40, 1)])
+def test_a_line_of_pixels_holds_no_object(model, shape):
+    image = np.zeros(shape)
+    image.flat[: image.size // 2] = 1
+    for found in (segment_image(image, model), segment_stack(image[np.newaxis], model)):
+        assert found.labels.shape[-2:] == shape
+        assert not found.labels.any()
+
+
+def test_padding_changes_no_object_and_is_noted(model):
+    image = FIELD.image + np.float32(0.3)
+    expected = segment_image(image, model).labels
+    for value in (0, 1, 2000):
+        around = np.pad(image, ((20, 31), (40, 17)), constant_values=value)
+        found = segment_image(around, model)
+        inside = found.labels[20:-31, 40:-17]
+        scores = pool_scores([score_image(expected, inside)])
+        assert scores.f1[0.9] == 1
+        assert (found.labels > 0).sum() == (inside > 0).sum()
+        assert not found.usable[:20].any()
+        assert found.usable[20:-31, 40:-17].all()
+        assert "padding" in found.notes[0]
+    planes = np.stack([np.zeros_like(around), around])
+    assert segment_stack(planes, model).labels.max() == expected.max()
+
+
+def test_a_gray_image_in_color_gives_the_objects_of_the_gray_one(model):
+    expected = segment_image(FIELD.image, model).labels
+    for channels in (3, 4):
+        np.testing.assert_array_equal(
+            segment_image(np.repeat(FIELD.image[..., np.newaxis], channels, axis=2), model).labels, expected
+        )
+
+
+@pytest.mark.parametrize("units", ["zero_to_one", "as_stored", ""])
+def test_a_model_without_normalization_reads_the_units_of_its_card(tmp_path, units):
+    path = tmp_path / "none.onnx"
+    path.write_bytes(tiny_onnx(changed_card(input={"normalization": {"kind": "none", "units": units}})))
+    open_model = load_model(path)
+    stored = (FIELD.image * 255).astype(np.uint8)
+    scaled = stored.astype(np.float32) / np.float32(255)
+    read = stored.astype(np.float32) if units == "as_stored" else scaled
+    found = segment_image(stored, open_model, Options(scale=1.0))
+    np.testing.assert_array_equal(found.labels, segment_image(read, open_model, Options(scale=1.0)).labels)
+    assert bool(found.notes) == (units == "")
+
+
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (np.zeros((20, 20, 3)), "3 channels, and the model takes 1 channel .nuclei.*ColorToGray"),
+        (np.zeros((20, 20, 3)) + np.arange(3), "3 channels, and the model takes 1 channel .nuclei.*ColorToGray"),
         (np.zeros((9, 20, 20)), "3-D stack"),
         (np.zeros((2, 3, 20, 20)), "4 dimensions"),
         (np.zeros(20), "1 dimensions"),

@@ -8,6 +8,8 @@ import torch
 from safetensors import safe_open
 
 from cpunet.errors import WeightsError
+from cpunet.model.card import Normalization
+from cpunet.training.config import config_from_dict, config_to_dict
 from cpunet.training.train import train
 from cpunet.training.weights import load_trained, save_trained, with_sorted_header
 
@@ -68,3 +70,12 @@ def test_files_of_strangers_are_refused_and_never_run(tmp_path, monkeypatch, suf
     with pytest.raises(WeightsError, match="no weights"):
         load_trained(path)
     assert not (tmp_path / "exploded").exists()
+
+
+def test_weights_of_version_1_without_normalization_read_the_numbers_of_files(trained, tmp_path):
+    without = replace(trained.config, normalization=Normalization("none"))
+    path = tmp_path / "weights.safetensors"
+    save_trained(path, replace(trained, config=without))
+    assert load_trained(path).config.normalization.units == "as_stored"
+    save_trained(path, replace(trained, config=config_from_dict(config_to_dict(without))))
+    assert load_trained(path).config.normalization.units == "zero_to_one"

@@ -10,7 +10,7 @@ from skimage.segmentation import relabel_sequential
 from skimage.transform import resize
 
 from cpunet.errors import DataError
-from cpunet.steps.prepare import channels_of, normalize
+from cpunet.steps.prepare import measured_channels, normalize
 from cpunet.steps.resize import rescale
 from cpunet.training.config import TrainingConfig
 from cpunet.training.data.labeled_images import (
@@ -57,7 +57,7 @@ def normalized_patch(image: LabeledImage, config: TrainingConfig, scale: float =
     DataError if the image does not fit the configuration.
     """
     try:
-        channels, usable = channels_of(image.image, config.channels)
+        channels, usable, _, _ = measured_channels(image.image, config.channels, config.normalization)
     except ValueError as error:
         raise DataError(f"{image.id}: {error}") from error
     normalized = rescale(normalize(channels, config.normalization, usable), scale)

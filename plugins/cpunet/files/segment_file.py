@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, FrozenSet, NamedTuple, Optional, Tuple
 
-from cpunet.files.images import gray_of_equal_colors, read_image, write_labels, write_picture
+from cpunet.files.images import read_image, write_labels, write_picture
 from cpunet.files.mark import source_of
 from cpunet.files.outputs import check_output
 from cpunet.files.overlay import draw_outlines, picture
@@ -16,7 +17,7 @@ from cpunet.model.protocol import Model
 from cpunet.options import Options
 from cpunet.segment import segment_image
 from cpunet.steps.filters import filter_objects
-from cpunet.steps.prepare import usable_pixels
+from cpunet.terminal import printable, report
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,14 @@ def segment_file(path: Path, batch: Batch) -> int:
     for result in results:
         check_output(result, batch.inputs, batch.overwrite, source)
     image = read_image(path)
-    if len(batch.model.card.input.channels) == 1:
-        image = gray_of_equal_colors(image)
     found = segment_within_memory(
         functools.partial(segment_image, image), batch.model, batch.options, batch.open_on_cpu, batch.warn
-    ).labels
-    labels = filter_objects(found, batch.diameter_range_px, batch.discard_border, usable_pixels(image)).labels
-    del found
+    )
+    for note in found.notes:
+        report(f"{printable(path)}: note: {note}", sys.stderr)
+    labels, usable = found.labels, found.usable
+    del found  # the probabilities are larger than all that follows
+    labels = filter_objects(labels, batch.diameter_range_px, batch.discard_border, usable).labels
     write_labels(results.labels, labels, source)
     write_picture(results.overlay, draw_outlines(picture(image), labels), source)
     return int(labels.max())

@@ -47,6 +47,11 @@ class Normalization:
     per_channel: bool = True
     units: str = ""
 
+    @property
+    def reads_zero_to_one(self) -> bool:
+        """Whether numbers of an integer type must be divided by the largest of the type."""
+        return self.kind != "percentile" and self.units != "as_stored"
+
     def __post_init__(self) -> None:
         if self.units and self.units not in UNITS:
             raise ModelError(
@@ -278,7 +283,9 @@ def card_from_content(given: object) -> ModelCard:
     content.setdefault("postprocessing", {})
     if isinstance(content.get("input"), dict):
         content["input"] = dict(content["input"])
-        content["input"]["normalization"] = _known(Normalization, content["input"].get("normalization", {}))
+        content["input"]["normalization"] = _with_units(
+            _known(Normalization, content["input"].get("normalization", {})), content.get("provenance")
+        )
     sections = {name: _known(kind, content.get(name)) for name, kind in SECTIONS.items() if name in content}
     extra = {key: value for key, value in content.items() if key not in _names(ModelCard) - {"extra"}}
     for name, section in sections.items():
@@ -286,6 +293,19 @@ def card_from_content(given: object) -> ModelCard:
             extra[name] = {key: value for key, value in content[name].items() if key not in section}
     top = _known(ModelCard, content)
     return dataclass_from(ModelCard, {**top, **sections, "extra": extra}, ModelError, OWNER)
+
+
+def _with_units(normalization: Any, provenance: Any) -> Any:
+    """Add the units to what version 1 exported from its own training, which read the numbers of the files.
+
+    Its exports hold all fields of a normalization but the units, and the seed and steps of the training.
+    """
+    if not isinstance(normalization, dict) or not isinstance(provenance, dict) or normalization.get("kind") != "none":
+        return normalization
+    exported = {"percentile_low", "percentile_high", "clip_high"} <= normalization.keys()
+    if exported and "units" not in normalization and {"seed", "steps"} <= provenance.keys():
+        return {**normalization, "units": "as_stored"}
+    return normalization
 
 
 def _names(kind: Type[Any]) -> Set[str]:

@@ -15,7 +15,7 @@ NORMALIZATIONS_BY_NAME: Dict[str, Normalization] = {
     "percentile 1 to 99.8": Normalization(),
     "percentile 0.1 to 99.9": Normalization(percentile_low=0.1, percentile_high=99.9),
     "percentile 0 to 100": Normalization(percentile_low=0.0, percentile_high=100.0),
-    "none": Normalization("none"),
+    "none": Normalization("none", units="zero_to_one"),
 }
 # These suit a U-Net with up to five poolings, whose receptive field reaches a little over 64 pixels. Smaller values
 # would save time for a smaller network, and give wrong probabilities at the edges of tiles for this one.

@@ -42,7 +42,9 @@ the boundary of cells. All values must be between 0 and 1.""",
             doc=CARDLESS
             + """\
 Choose how brightness was normalized when the network was trained. Most often it is stretched between two percentiles
-of the image.""",
+of the image. Choose "none" for a network that takes values from 0 to 1, where 1 is the largest number of the file's
+type (255 in 8 bits, 65535 in 16), or that normalizes images itself. For a network that takes the numbers of the file,
+write a model card (`cpunet card add --normalization none --units as_stored`).""",
         )
         self.diameter_px = Float(
             "Typical diameter of the objects it was trained on, in pixel units",

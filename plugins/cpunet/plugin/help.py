@@ -69,7 +69,9 @@ Measurements made by this module
 -  *Count:* The number of objects found.
 -  *Segmentation_ForegroundArea:* The number of pixels (voxels) in objects.
 -  *Segmentation_CountFromArea:* This area divided by the area of a typical object. It estimates the
-   count where clumps cannot be separated.
+   count where some clumps cannot be separated. It holds where most objects lie apart and the clumps
+   are made of objects of the same size, as in cell culture. In tissue and dense layers it is not a
+   number (nan), since nothing there says how large one object is; the log says so. Use *Count* then.
 -  *Segmentation_Seconds:* The time that the module took.
 -  *Segmentation_Model, Segmentation_ModelSHA256:* The name of the model and the SHA-256 checksum of
    its file. Both are also written once for the whole experiment.

@@ -124,7 +124,7 @@ def centers_of_objects(labels: Any) -> List[Any]:
 
 def add_measurements(
     measurements: Any, object_name: str, labels: Any, foreground: Any, seconds: float, model: ModelUsed
-) -> None:
+) -> List[str]:
     """Write all measurements of one image set.
 
     Parameters
@@ -138,6 +138,11 @@ def add_measurements(
     seconds : float
         The time that the module took for the image set.
     model : ModelUsed
+
+    Returns
+    -------
+    list of str
+        Sentences that a user should read: which measurement could not be made, and why.
     """
     of_objects = measure_objects(labels)
     of_objects[feature_of_object(FOREGROUND)] = foreground_confidence(labels, foreground)
@@ -145,15 +150,22 @@ def add_measurements(
     for feature, values in of_objects.items():
         measurements.add_measurement(object_name, feature, values)
     count = len(of_objects[M_NUMBER_OBJECT_NUMBER])
+    from_area = count_from_area(labels)
     measurements.add_measurement(IMAGE, FF_COUNT % object_name, numpy.array([count], dtype=float))
     for feature, value in (
         (FOREGROUND_AREA, foreground_area(labels)),
-        (COUNT_FROM_AREA, count_from_area(labels)),
+        (COUNT_FROM_AREA, from_area),
         (SECONDS, seconds),
         (MODEL, model.name[:LONGEST_MODEL_NAME]),
         (MODEL_SHA256, model.sha256[:LONGEST_SUMS]),
     ):
         measurements.add_measurement(IMAGE, feature_of_image(feature, object_name), value)
+    if not numpy.isnan(from_area):
+        return []
+    return [
+        f"{feature_of_image(COUNT_FROM_AREA, object_name)} is not a number (nan), because too few of the {count} "
+        f"objects lie apart from the others to say how large one object is. {FF_COUNT % object_name} holds."
+    ]
 
 
 def add_experiment_measurements(measurements: Any, object_name: str, model: ModelUsed) -> None:

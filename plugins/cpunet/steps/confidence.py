@@ -15,6 +15,8 @@ Probability = npt.NDArray[np.float32]
 RIM_PX = 2
 # Pixels of rims whose surroundings are in memory at once; the surroundings take more than twelve times as much.
 PIXELS_AT_A_TIME = 2**18
+# What `count_from_area` needs to know the typical area of one object.
+LEAST_APART, LEAST_SHARE_APART = 5, 0.2
 
 
 def foreground_confidence(labels: Labels, foreground: Probability) -> npt.NDArray[np.float64]:
@@ -152,13 +154,20 @@ def count_from_area(labels: Labels) -> float:
     Returns
     -------
     float
-        The foreground's area divided by the median area of the objects that touch neither another object nor the
-        image's frame. If there is none, of those that touch no other object; else of all. 0 if there is no object.
+        The foreground's area divided by the median area of the objects that lie apart: that touch neither another
+        object nor the image's frame. 0 if there is no object. NaN where these say nothing of the others:
+
+        - fewer than half of the objects that do not touch the frame lie apart, as in tissue;
+        - fewer than `LEAST_APART` lie apart, although objects touch;
+        - those that are about as large as their median cover less than `LEAST_SHARE_APART` of the foreground.
 
     Notes
     -----
     Objects touch if they share a pixel's side. If more than half of all clumps are taken for single objects, the
     median is that of a clump, and the estimate too low.
+
+    On the labels of 941 images of dsb2018, bbbc039, aitslab and mnfinder, the estimate is off by 10 % of the number of
+    objects (median) where more than half lie apart, and by 17 to 45 % where fewer do, and up to three times too high.
     """
     areas = np.bincount(labels.ravel())
     areas[0] = 0
@@ -170,11 +179,18 @@ def count_from_area(labels: Labels) -> float:
         before, after = np.moveaxis(labels, axis, 0)[:-1], np.moveaxis(labels, axis, 0)[1:]
         touch = (before != after) & (before > 0) & (after > 0)
         alone[before[touch]] = alone[after[touch]] = False
-    whole = alone.copy()
+    inside = present.copy()
     for axis in (-2, -1):
-        whole[np.take(labels, (0, -1), axis=axis).ravel()] = False
-    typical = next(areas[chosen] for chosen in (whole, alone, present) if chosen.any())
-    return float(areas.sum() / np.median(typical))
+        inside[np.take(labels, (0, -1), axis=axis).ravel()] = False
+    apart = areas[alone & inside]
+    enough = LEAST_APART if np.count_nonzero(alone) < np.count_nonzero(present) else 1
+    if len(apart) < max(enough, np.count_nonzero(inside) / 2):
+        return float("nan")
+    typical = float(np.median(apart))
+    alike = apart[(apart >= typical / 2) & (apart <= 2 * typical)]
+    if alike.sum() < LEAST_SHARE_APART * areas.sum():
+        return float("nan")
+    return float(areas.sum() / typical)
 
 
 def _check_shapes(labels: Labels, foreground: Probability) -> None:

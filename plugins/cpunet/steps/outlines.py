@@ -13,7 +13,7 @@ from skimage.measure import label
 from cpunet.model.card import Postprocessing
 from cpunet.options import Options
 from cpunet.steps.filters import inner_pixels, look_up
-from cpunet.steps.prepare import brightness
+from cpunet.steps.pixels.channels import brightness
 from cpunet.steps.seeds import WIDTH_IN_SIGMA, smoothed
 
 # Below this scale the image holds more detail of an outline than the network saw.

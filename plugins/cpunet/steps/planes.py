@@ -12,10 +12,12 @@ from cpunet.model.protocol import Model
 from cpunet.options import Options
 from cpunet.scores import overlap
 from cpunet.steps.diameter import typical_diameter
-from cpunet.steps.scale import measure_scale, scale_of_options
+from cpunet.steps.scale import first_pass_with_objects, judgment, measure_scale, scale_of_options
 
 # Regions of two neighboring planes belong to one object if at least half of the smaller lies over the larger.
 LEAST_SHARED = 0.5
+# Planes in which objects to be measured are looked for: the one with most contrast may show a piece of dust alone.
+MOST_PLANES = 4
 
 Mask = Optional[npt.NDArray[np.bool_]]
 
@@ -58,7 +60,7 @@ def mask_in_one_plane(mask: Mask, shape: Tuple[int, ...]) -> Mask:
 
 def choose_scale_of_stack(
     channels: npt.NDArray[np.float32], usable: Mask, model: Model, options: Options
-) -> Tuple[float, Optional[float]]:
+) -> Tuple[float, Optional[float], Tuple[str, ...]]:
     """Choose one scale and one diameter for all planes: the end of a round object is no smaller object.
 
     Parameters
@@ -72,16 +74,22 @@ def choose_scale_of_stack(
     Returns
     -------
     scale : float
-        As `cpunet.steps.scale.choose_scale` gives it for the plane with the most contrast.
+        As `cpunet.steps.scale.measure_scale` gives it for a plane with objects: the one with the most contrast or, if
+        that holds fewer than ten objects, the one with most objects among the `MOST_PLANES` that follow.
     diameter_px : float or None
         Typical diameter: that of the options, or the one measured. None if there is none.
+    notes : tuple of str
+        What a user should know if the scale could not be judged.
     """
     scale = scale_of_options(model.card.input, options)
     if scale is not None:
-        return scale, options.diameter_px
-    z = int(np.argmax([float(plane.std()) for plane in channels[0]]))
-    found = measure_scale(channels[:, z], None if usable is None else usable[z], model, options)
-    return found.scale, typical_diameter(found.labels) if found.labels.any() else None
+        return scale, options.diameter_px, ()
+    contrasts = np.array([float(plane.std()) for plane in channels[0]])
+    order = np.argsort(-contrasts, kind="stable")[:MOST_PLANES]
+    parts = [(channels[:, z], None if usable is None else usable[z]) for z in order]
+    index, first = first_pass_with_objects(parts, model, options)
+    found = measure_scale(*parts[index], model, options, first)
+    return found.scale, typical_diameter(found.labels) if found.labels.any() else None, judgment(found, model.card)
 
 
 def link_planes(planes: npt.NDArray[np.int32], least_shared: float = LEAST_SHARED) -> npt.NDArray[np.int32]:

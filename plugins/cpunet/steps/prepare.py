@@ -1,26 +1,47 @@
-"""Prepare an image for a model: check it, put its channels first, find its usable pixels and normalize it."""
+"""Prepare an image for a model: find its usable pixels, and normalize it by them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
-from cpunet.errors import ImageError
 from cpunet.model.card import InputCard, Normalization
+from cpunet.steps.pixels.channels import COLORS, Mask, channels_of
+from cpunet.steps.pixels.fill import defects, fill
+from cpunet.steps.pixels.padding import find_padding
 
-# A model with input channels of these names takes color images, and gray ones as three equal colors.
-COLORS = ("red", "green", "blue")
 # The percentiles of a larger image are those of an even grid of this many pixels: sorting a whole mosaic would take
 # longer than the network, and move the result by less than its noise.
 PIXELS_ENOUGH_FOR_PERCENTILES = 2_000_000
+UNITS_UNKNOWN = (
+    "The model card says that images are not normalized, and not in which units the model reads them. Values of 0 to 1 "
+    "were given to it, as CellProfiler has them. If it was trained on the numbers of the files, change that once: "
+    "cpunet card edit MODEL.onnx --set input.normalization.units=as_stored"
+)
 
 
-def prepare(
-    image: npt.NDArray[Any], card: InputCard, mask: Optional[npt.NDArray[np.bool_]] = None
-) -> Tuple[npt.NDArray[np.float32], Optional[npt.NDArray[np.bool_]]]:
+class Prepared(NamedTuple):
+    """An image as a model reads it.
+
+    Attributes
+    ----------
+    channels : ndarray of shape (C, Y, X), float32
+        As `normalize` gives them. What was not measured is filled from what lies beside it.
+    usable : ndarray of shape (Y, X), bool, or None
+        The pixels that were measured and are in the mask; None if every pixel counts.
+    notes : tuple of str
+        Sentences that a user should read: what was left out, or had to be assumed.
+    """
+
+    channels: npt.NDArray[np.float32]
+    usable: Optional[Mask]
+    notes: Tuple[str, ...]
+
+
+def prepare(image: npt.NDArray[Any], card: InputCard, mask: Optional[Mask] = None) -> Prepared:
     """Check an image against what the model takes, and normalize it.
 
     Parameters
@@ -31,80 +52,83 @@ def prepare(
 
     Returns
     -------
-    channels : ndarray of shape (C, Y, X), float32
-        As `normalize` gives them.
-    usable : ndarray of shape (Y, X), bool, or None
-        None if every pixel counts.
+    Prepared
 
     Raises
     ------
     ValueError
         If the shape or type does not fit.
+
+    Notes
+    -----
+    1. Pixels that are not finite, and padding, set no contrast and belong to no object.
+    2. The rest is normalized by the card.
+    3. They are filled by mirroring, so that the network sees no edge where the image ends. Points and lines of pixels
+       that are not finite then count as measured. Masked-out pixels stay 0: a mask may be the outline of the objects.
     """
-    channels, usable = channels_of(image, card.channels, mask)
-    return normalize(channels, card.normalization, usable), usable
+    channels, usable, empty, notes = measured_channels(image, card.channels, card.normalization, mask)
+    normalized = normalize(channels, card.normalization, usable)
+    if empty is not None and usable is not None and usable.any():
+        hidden = empty if mask is None else empty & mask
+        _fill_measured(normalized, usable, hidden)
+        usable = usable | defects(hidden)
+    return Prepared(normalized, usable, notes)
 
 
-def channels_of(
-    image: npt.NDArray[Any], channel_names: Sequence[str], mask: Optional[npt.NDArray[np.bool_]] = None
-) -> Tuple[npt.NDArray[np.float32], Optional[npt.NDArray[np.bool_]]]:
-    """Check an image against the channels of a model, and put its channels first, as `prepare` does.
+def _fill_measured(normalized: npt.NDArray[np.float32], usable: Mask, hidden: Mask) -> None:
+    """Fill the hidden pixels from the usable ones; pixels that are neither keep their values."""
+    if (usable | hidden).all():
+        fill(normalized, hidden)
+        return
+    filled = normalized.copy()
+    fill(filled, ~usable)
+    np.copyto(normalized, filled, where=hidden)
 
-    The channels are float32 and not normalized; pixels that are not finite are 0. A model of red, green and blue takes
-    a gray image too.
+
+def measured_channels(
+    image: npt.NDArray[Any], channel_names: Sequence[str], normalization: Normalization, mask: Optional[Mask] = None
+) -> Tuple[npt.NDArray[np.float32], Optional[Mask], Optional[Mask], Tuple[str, ...]]:
+    """Put an image's channels first, as `channels_of` does, and find what was not measured.
+
+    Returns
+    -------
+    channels : ndarray of shape (C, Y, X), float32
+    usable : ndarray of shape (Y, X), bool, or None
+        Without what was not measured.
+    empty : ndarray of shape (Y, X), bool, or None
+        Padding, and pixels that are not finite. None if all was measured.
+    notes : tuple of str
     """
-    wanted = len(channel_names)
-    takes = f"{wanted} channel{'s' if wanted > 1 else ''} ({', '.join(channel_names)})"
-    if not (np.issubdtype(image.dtype, np.number) or image.dtype == bool) or np.iscomplexobj(image):
-        raise ImageError(f"The image holds {image.dtype} values; real numbers are needed.")
-    if image.ndim not in (2, 3):
-        raise ImageError(f"The image has {image.ndim} dimensions {image.shape}; a plane of two, (Y, X), is needed.")
-    if image.size == 0:
-        raise ImageError(f"The image has no pixels: its shape is {image.shape}.")
-    if image.ndim == 2 and tuple(channel_names) == COLORS:
-        image = np.broadcast_to(image[..., np.newaxis], (*image.shape, wanted))
-    found = 1 if image.ndim == 2 else image.shape[2]
-    if found != wanted:
-        raise ImageError(
-            f"The image has the shape {image.shape}, that is {found} channels, and the model takes {takes}. "
-            "For a color image choose a model for color, such as nuclei_generalist, or one channel of the image "
-            "first (in CellProfiler: ColorToGray). A 3-D stack must be loaded as one (in CellProfiler: 'Process as "
-            "3D?' in NamesAndTypes; in Python: cpunet.segment.segment_stack)."
-        )
-    if mask is not None and mask.shape != image.shape[:2]:
-        raise ImageError(f"The mask has the shape {mask.shape} and the image {image.shape[:2]}; they must agree.")
-    channels = np.ascontiguousarray(
-        image[np.newaxis] if image.ndim == 2 else np.moveaxis(image, -1, 0), dtype=np.float32
-    )
-    usable = usable_pixels(image, mask)
-    if usable is mask:
-        return channels, mask
-    return np.where(np.isfinite(channels), channels, np.float32(0)), usable
+    channels, usable = channels_of(image, channel_names, normalization, mask)
+    notes: Tuple[str, ...] = (UNITS_UNKNOWN,) if normalization.kind == "none" and not normalization.units else ()
+    empty = None if usable is mask else np.logical_not(_finite(image))
+    padding = _padding(channels, tuple(channel_names) == COLORS, empty)
+    if padding is not None:
+        measured = ~padding if usable is None else usable & ~padding
+        if measured.any() and (usable is None or (usable & padding).any()):
+            share = float(np.mean(padding if mask is None else padding[mask]))
+            notes += (
+                f"{share:.1%} of the image are padding: one value, with straight edges, that was not measured. These "
+                "pixels set no contrast and belong to no object.",
+            )
+            usable, empty = measured, padding if empty is None else empty | padding
+    return channels, usable, empty, notes
 
 
-def brightness(image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Return the mean of an image's channels, in its own units: (Y, X), float32; 0 where it is not finite.
-
-    Outlines are drawn in it rather than in the normalized image. The latter is limited to `clip_high`, and in a field
-    of few objects, which its percentiles do not see, all that is above may be an object with its edge.
-    """
-    plane = image.mean(axis=2, dtype=np.float32) if image.ndim == 3 else image.astype(np.float32)
-    return plane if np.isfinite(plane.sum()) else np.nan_to_num(plane, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+def _finite(image: npt.NDArray[Any]) -> Mask:
+    finite: Mask = np.isfinite(image)
+    return np.logical_and.reduce(finite, axis=2) if finite.ndim == 3 else finite
 
 
-def usable_pixels(
-    image: npt.NDArray[Any], mask: Optional[npt.NDArray[np.bool_]] = None
-) -> Optional[npt.NDArray[np.bool_]]:
-    """Return the mask (Y, X) without the pixels of the image that are not finite; None if every pixel counts.
-
-    It is `mask` itself if all values are finite.
-    """
-    finite: npt.NDArray[np.bool_] = np.isfinite(image)
-    if finite.all():
-        return mask
-    if finite.ndim == 3:
-        finite = np.logical_and.reduce(finite, axis=2)
-    return finite if mask is None else np.logical_and(finite, mask)
+def _padding(channels: npt.NDArray[np.float32], colors: bool, empty: Optional[Mask]) -> Optional[Mask]:
+    """Find the padding of any channel; of colors, that of their mean, as one color alone may be saturated."""
+    padding: Optional[Mask] = None
+    planes = [channels.mean(axis=0)] if colors else channels
+    for plane in planes:
+        found = find_padding(plane if empty is None else np.where(empty, np.float32(np.nan), plane))
+        if found is not None:
+            padding = found if padding is None else padding | found
+    return padding
 
 
 def has_contrast(channels: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]]) -> bool:

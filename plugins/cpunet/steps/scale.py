@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Optional, Sequence, Tuple
+from typing import Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from cpunet.segmentation import Segmentation
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.decode import BY_CARD, decode
 from cpunet.steps.diameter import typical_diameter
+from cpunet.steps.filters import relabel
 from cpunet.steps.predict import predict
 
 # Passes after the first. Two were enough for every size tested; the third is a reserve. Objects eight times too large
@@ -27,11 +28,14 @@ LEAST_CERTAINTY = 0.55
 WINDOW_PX = 1024
 # Windows are ranked by contrast: this one is neither an empty corner nor the one with the brightest piece of dust.
 CONTRAST_PERCENTILE = 75
+# So many objects say what is typical. One or two may be dust.
+ENOUGH_OBJECTS, MOST_WINDOWS = 10, 4
+Window = Tuple[slice, slice]
 
 
 def choose_scale(
     channels: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]], model: Model, options: Options
-) -> Tuple[float, Optional[Segmentation]]:
+) -> Tuple[float, Optional[Segmentation], Tuple[str, ...]]:
     """Choose by how much an image is enlarged for the network.
 
     Parameters
@@ -49,13 +53,25 @@ def choose_scale(
     seen : Segmentation or None
         What the last pass of the measurement found, if it need not be repeated: it saw the whole image, and the
         options ask for no augmentation. Decoded as the card says.
+    notes : tuple of str
+        What a user should know if the scale could not be judged.
+
+    Notes
+    -----
+    A large image is measured in one window of it, which must hold objects: see `_window_with_objects`.
     """
     scale = scale_of_options(model.card.input, options)
     if scale is not None:
-        return scale, None
-    found = measure_scale(channels, usable, model, options)
-    complete = found.labels.shape == channels.shape[1:] and options.augmentation == "none"
-    return found.scale, found if complete else None
+        return scale, None, ()
+    if channels[0].size <= 2 * WINDOW_PX**2:
+        found = measure_scale(channels, usable, model, options)
+        whole: Optional[Segmentation] = found
+    else:
+        window, first, whole = _window_with_objects(channels, usable, model, options)
+        part, part_usable = channels[(slice(None), *window)], None if usable is None else usable[window]
+        found = measure_scale(part, part_usable, model, options, first)
+    reusable = whole is not None and whole.scale == found.scale and options.augmentation == "none"
+    return found.scale, whole if reusable else None, judgment(found, model.card)
 
 
 def scale_of_options(card: InputCard, options: Options) -> Optional[float]:
@@ -66,7 +82,11 @@ def scale_of_options(card: InputCard, options: Options) -> Optional[float]:
 
 
 def measure_scale(
-    channels: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]], model: Model, options: Options
+    channels: npt.NDArray[np.float32],
+    usable: Optional[npt.NDArray[np.bool_]],
+    model: Model,
+    options: Options,
+    first: Optional[Segmentation] = None,
 ) -> Segmentation:
     """Measure the objects of an image with the model itself, until it sees them at a size that it knows.
 
@@ -78,11 +98,13 @@ def measure_scale(
     options : Options
         Touching objects are always separated as the card says, because a clump is no object to be measured; and no
         pass is augmented.
+    first : Segmentation, optional
+        The first pass, if it was made already.
 
     Returns
     -------
     Segmentation
-        The pass at the scale that was chosen, over the part of the image that `window_to_measure` gives.
+        The pass at the scale that was chosen.
 
     Notes
     -----
@@ -92,19 +114,94 @@ def measure_scale(
     4. The search ends when the scale stays the same, after `MOST_PASSES` further passes, or when a pass finds nothing
        or is no better than the one before; that one is then kept.
     """
-    window = window_to_measure(channels[0])
-    part, part_usable = channels[(slice(None), *window)], None if usable is None else usable[window]
-    options = replace(options, **BY_CARD, augmentation="none")
-    found = _segment_at(part, part_usable, model, options, 1.0)
+    options = _for_measuring(options)
+    found = first or _segment_at(channels, usable, model, options, 1.0)
     for _ in range(MOST_PASSES):
         scale = next_scale(found, model.card)
         if scale == found.scale:
             break
-        later = _segment_at(part, part_usable, model, options, scale)
+        later = _segment_at(channels, usable, model, options, scale)
         if not later.labels.any() or not replaces(later, found, model.card.output.roles):
             break
         found = later
     return found
+
+
+def first_pass_with_objects(
+    parts: Iterable[Tuple[npt.NDArray[np.float32], Optional[npt.NDArray[np.bool_]]]], model: Model, options: Options
+) -> Tuple[int, Segmentation]:
+    """Segment parts of an image, channels and usable pixels, until one holds enough objects to be measured.
+
+    Returns
+    -------
+    index : int
+        Of the first part with `ENOUGH_OBJECTS`; else of the one with most.
+    found : Segmentation
+        That part, at its own scale.
+    """
+    best: Optional[Tuple[int, Segmentation]] = None
+    for index, (channels, usable) in enumerate(parts):
+        found = _segment_at(channels, usable, model, _for_measuring(options), 1.0)
+        if best is None or found.labels.max(initial=0) > best[1].labels.max(initial=0):
+            best = index, found
+        if found.labels.max(initial=0) >= ENOUGH_OBJECTS:
+            break
+    assert best is not None
+    return best
+
+
+def _window_with_objects(
+    channels: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]], model: Model, options: Options
+) -> Tuple[Window, Segmentation, Optional[Segmentation]]:
+    """Find a window of a large image that holds objects to be measured.
+
+    Returns
+    -------
+    window : tuple of two slices
+    first : Segmentation
+        The window at its own scale.
+    whole : Segmentation or None
+        The whole image at its own scale, if it had to be seen.
+
+    Notes
+    -----
+    1. Windows are seen in the order of `windows_to_measure`, until one holds `ENOUGH_OBJECTS`.
+    2. If none of the first `MOST_WINDOWS` does, the whole image is seen, and the window with most objects is chosen.
+    """
+    windows = windows_to_measure(channels[0], usable)
+    parts = [
+        (channels[(slice(None), *window)], None if usable is None else usable[window])
+        for window in windows[:MOST_WINDOWS]
+    ]
+    index, found = first_pass_with_objects(parts, model, options)
+    if found.labels.max(initial=0) >= ENOUGH_OBJECTS:
+        return windows[index], found, None
+    whole = _segment_at(channels, usable, model, _for_measuring(options), 1.0)
+    window = max(windows, key=lambda each: len(np.unique(whole.labels[each])))
+    labels = relabel(whole.labels[window])
+    return window, Segmentation(labels, whole.probabilities[(slice(None), *window)], 1.0), whole
+
+
+def _for_measuring(options: Options) -> Options:
+    return replace(options, **BY_CARD, augmentation="none")
+
+
+def judgment(found: Segmentation, card: ModelCard) -> Tuple[str, ...]:
+    """Return what a user should know if the objects of the last pass say nothing of the scale; empty if they do."""
+    known = f"{card.input.diameter_low_px:g} to {card.input.diameter_high_px:g} pixels"
+    if not found.labels.any():
+        return (
+            "No object was found, so no size could be measured, and the image was not rescaled: the model saw it as "
+            f"for objects of {known}. If there are objects of another size, give their typical diameter.",
+        )
+    diameter_px = typical_diameter(found.labels)
+    if certainty(found, card.output.roles) < LEAST_CERTAINTY or next_scale(found, card) != found.scale:
+        return (
+            f"The size of the objects could not be measured with certainty (about {diameter_px:.0f} pixels; the model "
+            f"knows {known}), so the scale of {found.scale:.3g} is a guess. Look at the outlines, and give the typical "
+            "diameter if they are wrong.",
+        )
+    return ()
 
 
 def _segment_at(
@@ -177,16 +274,26 @@ def replaces(later: Segmentation, earlier: Segmentation, roles: Sequence[str]) -
     return before >= LEAST_CERTAINTY or certainty(later, roles) > before
 
 
-def window_to_measure(plane: npt.NDArray[np.float32]) -> Tuple[slice, slice]:
-    """Return the rows and columns of the part of a normalized plane (Y, X) in which objects are measured.
+def windows_to_measure(plane: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]] = None) -> List[Window]:
+    """Return windows that cover a normalized plane (Y, X), in the order in which objects are looked for in them.
 
-    It is all of an image no larger than two windows; otherwise the window with the third quartile of contrast
-    (standard deviation).
+    The first has the third quartile of contrast (standard deviation of the usable pixels). The others follow by
+    falling contrast.
     """
-    if plane.size <= 2 * WINDOW_PX**2:
-        return slice(None), slice(None)
-    tops, lefts = (range(0, max(1, size - WINDOW_PX + 1), WINDOW_PX) for size in plane.shape)
-    windows = [(slice(top, top + WINDOW_PX), slice(left, left + WINDOW_PX)) for top in tops for left in lefts]
-    contrasts = [float(plane[window].std()) for window in windows]
+    windows = [(rows, columns) for rows in _parts(plane.shape[0]) for columns in _parts(plane.shape[1])]
+    contrasts = []
+    for window in windows:
+        values = plane[window] if usable is None else plane[window][usable[window]]
+        contrasts.append(float(values.std()) if values.size else 0.0)
     wanted = np.percentile(contrasts, CONTRAST_PERCENTILE)
-    return windows[int(np.argmin(np.abs(np.array(contrasts) - wanted)))]
+    first = int(np.argmin(np.abs(np.array(contrasts) - wanted)))
+    others = sorted((i for i in range(len(windows)) if i != first), key=lambda i: -contrasts[i])
+    return [windows[index] for index in (first, *others)]
+
+
+def _parts(size: int) -> List[slice]:
+    """Cover an axis with windows; the last one ends at its end."""
+    starts = list(range(0, max(1, size - WINDOW_PX + 1), WINDOW_PX))
+    if starts[-1] + WINDOW_PX < size:
+        starts.append(size - WINDOW_PX)
+    return [slice(start, start + WINDOW_PX) for start in starts]

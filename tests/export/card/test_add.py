@@ -71,7 +71,7 @@ def test_all_that_is_missing_is_asked_for_at_once(tmp_path, capsys):
     flags = ["--name", "--description", "--channels", "--modality", "--diameter", "--roles", "--percentiles"]
     assert sorted(asked) == sorted(flags)
     assert card("add", path, *ANSWERS[:-7], "--normalization", "none") == 2
-    assert re.findall(r"^    (--\S+)", capsys.readouterr().err, re.M) == ["--diameter", "--roles", "--halo"]
+    assert re.findall(r"^    (--\S+)", capsys.readouterr().err, re.M) == ["--diameter", "--roles", "--halo", "--units"]
 
 
 def test_sizes_and_halo_are_measured(tmp_path, capsys):

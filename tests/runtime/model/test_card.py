@@ -1,11 +1,15 @@
 import json
+from dataclasses import asdict
 
 import pytest
 
 from cpunet.errors import ModelError
-from cpunet.model.card import card_to_json
+from cpunet.model.card import Normalization, card_to_json
 from cpunet.model.card_limits import card_from_json
 from tests.tiny_onnx import CARD, changed_card
+
+# All fields of a normalization but the units, as version 1 exported them.
+V1_NONE = {name: value for name, value in asdict(Normalization("none")).items() if name != "units"}
 
 
 def read(card):
@@ -75,3 +79,24 @@ def test_unsound_cards_are_refused_with_the_reason(card, message):
 def test_text_that_is_no_json_is_refused(text):
     with pytest.raises(ModelError):
         card_from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("normalization", "provenance", "units"),
+    [
+        ({"kind": "none"}, {}, ""),
+        ({"kind": "none"}, {"seed": 1, "steps": 900}, ""),
+        ({**asdict(Normalization("none")), "units": "zero_to_one"}, {"seed": 1, "steps": 900}, "zero_to_one"),
+        (V1_NONE, {}, ""),
+        (V1_NONE, {"seed": 1, "steps": 900}, "as_stored"),
+        ({}, {"seed": 1, "steps": 900}, ""),
+    ],
+    ids=["unknown", "by hand", "stated", "added by version 1", "trained by version 1", "percentiles"],
+)
+def test_models_that_version_1_trained_without_normalization_read_the_numbers_of_files(
+    normalization, provenance, units
+):
+    content = changed_card(input={"normalization": normalization}, provenance=provenance)
+    card = card_from_json(json.dumps(content))
+    assert card.input.normalization.units == units
+    assert card_from_json(card_to_json(card)) == card

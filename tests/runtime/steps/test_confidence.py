@@ -114,18 +114,39 @@ def test_a_clump_taken_for_one_object_counts_by_its_area():
     assert foreground_area(clump) == 4 * area + 400
 
 
-def test_the_typical_object_is_whole_and_alone():
-    labels = np.zeros((30, 60), np.int32)
-    labels[5:15, 5:15] = 1  # 100 pixels, alone
-    labels[0:3, 30:33] = 2  # cut by the frame
-    labels[20:24, 30:33], labels[20:24, 33:36] = 3, 4  # a fragment beside another
-    total = 100 + 9 + 12 + 12
-    assert count_from_area(labels) == pytest.approx(total / 100)
-    assert count_from_area(np.where(labels == 1, 0, labels)) == pytest.approx((total - 100) / 9)
-    assert count_from_area(np.where(labels > 2, labels, 0)) == pytest.approx(2)
+def test_the_typical_object_lies_apart_and_is_not_cut_by_the_frame():
+    labels = discs((10, 10), (10, 30), (30, 10), (30, 30), (20, 45))  # apart
+    area = np.bincount(labels.ravel())[1]
+    labels[0:3, 50:53] = 6  # cut by the frame
+    labels[34:37, 50:53], labels[34:37, 53:56] = 7, 8  # a fragment beside another
+    assert count_from_area(labels) == pytest.approx((5 * area + 27) / area)
     at_corner = np.zeros((9, 9), np.int32)
     at_corner[2:4, 2:4], at_corner[4:7, 4:7] = 3, 7  # a corner is no touch
     assert count_from_area(at_corner) == pytest.approx(13 / 6.5)
+
+
+def tissue(apart):
+    """A block of 6 x 8 touching objects, and some small ones apart."""
+    labels = np.zeros((120, 120), np.int32)
+    labels[40:100, 10:90] = np.arange(1, 49).reshape(6, 8).repeat(10, axis=0).repeat(10, axis=1)
+    for number in range(apart):
+        labels[5:9, 5 + 8 * number : 9 + 8 * number] = 49 + number
+    return labels
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        tissue(0),
+        tissue(3),
+        tissue(10),
+        np.where((tissue(10) > 0) & (tissue(10) < 49), 1, tissue(10)),
+        np.pad(np.ones((10, 30), np.int32), ((0, 20), (0, 0))),
+    ],
+    ids=["none apart", "few apart", "fragments apart", "one clump that was not split", "only one, at the frame"],
+)
+def test_the_count_is_not_a_number_where_nothing_says_how_large_one_object_is(labels):
+    assert np.isnan(count_from_area(labels))
 
 
 def test_objects_of_a_stack_touch_across_planes():
@@ -133,4 +154,7 @@ def test_objects_of_a_stack_touch_across_planes():
     labels[1, 2:6, 2:6], labels[2, 2:6, 2:6] = 1, 2  # one above the other, 16 voxels each
     labels[0:3, 2:6, 15:20] = 3  # 60 voxels, from the first plane: no frame in a stack
     labels[1:3, 8:10, 15:20] = 4  # 20 voxels
-    assert count_from_area(labels) == pytest.approx(112 / 40)  # the median of 60 and 20
+    assert np.isnan(count_from_area(labels))  # two objects apart are too few beside two that touch
+    labels[labels == 2] = 0
+    labels[1:3, 8:10, 22:27] = 5  # 20 voxels more
+    assert count_from_area(labels) == pytest.approx(116 / 20)  # the median of 16, 60, 20 and 20

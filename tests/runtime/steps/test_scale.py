@@ -14,7 +14,15 @@ from cpunet.segmentation import Segmentation
 from cpunet.steps import scale as scale_module
 from cpunet.steps.diameter import typical_diameter
 from cpunet.steps.predict import predict
-from cpunet.steps.scale import MOST_PASSES, certainty, measure_scale, next_scale, scale_factor, window_to_measure
+from cpunet.steps.scale import (
+    MOST_PASSES,
+    certainty,
+    judgment,
+    measure_scale,
+    next_scale,
+    scale_factor,
+    windows_to_measure,
+)
 from tests.tiny_onnx import changed_card
 
 # Trained at 20 pixels, no rescaling from 10 to 40.
@@ -180,9 +188,71 @@ def test_the_window_is_neither_the_emptiest_nor_the_brightest():
         plane[top * 1024 : (top + 1) * 1024, left * 1024 : (left + 1) * 1024] = contrast * rng.standard_normal(
             (1024, 1024)
         )
-    rows, columns = window_to_measure(plane)
-    assert 0.3 < plane[rows, columns].std() < 1
-    assert window_to_measure(plane[:1500, :1200]) == (slice(None), slice(None))
+    first, *others = windows_to_measure(plane)
+    assert 0.3 < plane[first].std() < 1
+    contrasts = [plane[window].std() for window in others]
+    assert contrasts == sorted(contrasts, reverse=True)
+
+
+@pytest.mark.parametrize("shape", [(1460, 1460), (1024, 3000), (1025, 2049)])
+def test_the_windows_cover_the_whole_image(shape):
+    seen_pixels = np.zeros(shape, bool)
+    for window in windows_to_measure(np.zeros(shape, np.float32)):
+        assert seen_pixels[window].shape == (1024, 1024)
+        seen_pixels[window] = True
+    assert seen_pixels.all()
+
+
+@pytest.fixture
+def corner():
+    """A large empty field with large nuclei in one corner."""
+    image = np.random.default_rng(0).normal(0.04, 0.012, (1500, 2200)).astype(np.float32)
+    field = synthetic_field((420, 420), columns=5, diameter_px=60)
+    image[1080:, 1780:] = field.image
+    return image
+
+
+def test_a_large_image_is_measured_where_its_objects_are(model, scales, corner):
+    found = segment_image(corner, model)
+    assert found.scale == pytest.approx(1 / 3, rel=0.15)
+    assert found.labels.max() == 25
+    assert found.notes == ()
+
+
+def test_few_objects_in_the_first_windows_are_not_taken_for_the_rest(model, monkeypatch, corner):
+    monkeypatch.setattr(scale_module, "MOST_WINDOWS", 1)
+    monkeypatch.setattr(
+        scale_module,
+        "windows_to_measure",
+        lambda *_: [(slice(0, 1024), slice(0, 1024)), (slice(476, 1500), slice(1176, 2200))],
+    )
+    corner[200:212, 200:212] = 0.8  # a piece of dust
+    assert segment_image(corner, model).scale == pytest.approx(1 / 3, rel=0.15)
+
+
+def test_a_large_image_that_is_seen_whole_is_not_seen_twice(model, scales):
+    image = np.random.default_rng(0).normal(0.04, 0.012, (1500, 2200)).astype(np.float32)
+    for left in range(100, 2100, 230):
+        image[700:732, left : left + 32] += 0.8
+    found = segment_image(image, model)
+    assert found.labels.max() == 9
+    assert found.scale == 1
+    assert [scale for shape, scale in scales if shape == image.shape] == [1]
+
+
+def test_a_scale_that_could_not_be_judged_is_said(model):
+    noise = np.random.default_rng(0).normal(0.5, 0.001, (100, 120)).astype(np.float32)
+    (note,) = judgment(seen(np.zeros((20, 20), np.int32)), CARD)
+    assert "No object was found" in note
+    assert "10 to 40 pixels" in note
+    (note,) = judgment(seen(discs([12, 14, 20]), 0.7), CARD)
+    assert "could not be measured with certainty" in note
+    (note,) = judgment(seen(discs([100])), CARD)
+    assert "about 100 pixels" in note
+    assert judgment(seen(discs([20, 25])), CARD) == ()
+    field = synthetic_field((120, 150), columns=4, diameter_px=20)
+    assert segment_image(field.image, model).notes == ()
+    assert segment_image(noise, model, Options(scale=1.0)).notes == ()
 
 
 def test_masked_out_objects_are_not_measured(model):
