@@ -12,7 +12,7 @@ import torch
 from cpunet.checks.agreement import Tolerance
 from cpunet.checks.halo import measure_halo
 from cpunet.checks.verify import Reference
-from cpunet.errors import ModelError, WeightsError
+from cpunet.errors import ModelError, OutputError, WeightsError
 from cpunet.export.batch_norm import fold_batch_norm
 from cpunet.export.card.file import with_card_and_test
 from cpunet.export.put_in_place import put_verified
@@ -20,6 +20,7 @@ from cpunet.export.readme import write_readme
 from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
 from cpunet.export.to_onnx import predict_with, trace
 from cpunet.export.training_card import card_from_training, kept_card
+from cpunet.files.outputs import check_output, identity
 from cpunet.model.card import ModelCard
 from cpunet.model.find import MODEL_FILE
 from cpunet.model.session import load_model
@@ -31,7 +32,12 @@ from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained, 
 
 
 def export_model(
-    weights: Path, output: Path, data: Path | None = None, rebuild: str = "", card_of: Path | None = None
+    weights: Path,
+    output: Path,
+    data: Path | None = None,
+    rebuild: str = "",
+    card_of: Path | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Write the ONNX file, and beside it weights.safetensors to fine-tune from and a README.
 
@@ -47,6 +53,8 @@ def export_model(
         The command that rebuilds the model.
     card_of : Path, optional
         An ONNX file of the same weights whose card is kept.
+    overwrite : bool
+        Whether weights of another training beside `output` are replaced.
 
     Raises
     ------
@@ -70,6 +78,9 @@ def export_model(
         raise WeightsError(f"{weights}: its training has not finished: finish it with `cpunet train` first.")
     if card_of is not None and (data is not None or rebuild):
         raise ModelError("--card keeps a card as it is: give it without --data and --command.")
+    beside = output.with_name(WEIGHTS_FILE)
+    if identity(weights) != identity(beside):
+        check_weights_beside(beside, trained, overwrite)
     network = Probabilities(trained.network, trained.config.targets.activation).eval()
     folded = fold_batch_norm(network)
     exact = copy.deepcopy(folded).double()
@@ -81,8 +92,7 @@ def export_model(
         card = tuned_and_scored(trained, traced, card, data)
     content = with_card_and_test(traced, card, predict_with(exact))
     put_verified(output, content, Reference("torch", predict_with(network)))
-    beside = output.with_name(WEIGHTS_FILE)
-    if weights.resolve() != beside.resolve():
+    if identity(weights) != identity(beside):
         save_trained(beside, trained)
     sums = {path.name: sha256(path) for path in (output, beside)}
     for path in (output, beside):
@@ -90,6 +100,19 @@ def export_model(
     print(f"onnxruntime and torch agree ({Tolerance()}); halo measured: {card.output.halo} pixels")
     if not write_readme(output.parent, card, sums):
         print(f"{output.parent / 'README.md'} was written by hand and is left as it is; check the sums in it")
+
+
+def check_weights_beside(path: Path, trained: TrainedNetwork, overwrite: bool) -> None:
+    """Raise OutputError if a file holds the weights of another program or training, which would be lost."""
+    check_output(path, overwrite=overwrite)
+    if overwrite or not path.exists():
+        return
+    before, now = load_trained(path).network.state_dict(), trained.network.state_dict()
+    if before.keys() != now.keys() or not all(torch.equal(before[name], now[name]) for name in now):
+        raise OutputError(
+            f"{path} holds the weights of another training, which this export would replace. Give -o another folder, "
+            "or --overwrite."
+        )
 
 
 def halo_of(exact: torch.nn.Module, trained: TrainedNetwork) -> int:

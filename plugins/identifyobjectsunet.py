@@ -17,7 +17,7 @@ from cpunet.checks.device import device_report
 from cpunet.errors import ImageError, ModelError
 from cpunet.model.memory import segment_within_memory
 from cpunet.model.packages import onnxruntime_is_there
-from cpunet.model.session import INSTALL_HELP
+from cpunet.model.session import install_help
 from cpunet.options import Options
 from cpunet.plugin.advanced_settings import DEVICE_CHOICES, FILL_NEVER, AdvancedSettings
 from cpunet.plugin.basic_settings import (
@@ -171,7 +171,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         if self.advanced.value:
             self.probability_settings.check_roles(card.output.roles)
         if not onnxruntime_is_there():
-            raise ValidationError(INSTALL_HELP, self.model_settings.name)
+            raise ValidationError(install_help(), self.model_settings.name)
 
     def validate_module_warnings(self, pipeline):
         """Raise ValidationError, shown as a warning, for what is possible and most likely a mistake."""

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cpunet.files.images import written_beside
+from cpunet.files.images import write_text
 
 TEMPLATES = "templates"
 
@@ -40,7 +40,7 @@ def figure_uri(figure: Figure) -> str:
 
 
 def write_page(path: Path, template: str, content: Mapping[str, Any]) -> None:
-    """Fill in a template and write the page whole or not at all.
+    """Fill in a template and write the page whole or not at all, with a mark at its end.
 
     Parameters
     ----------
@@ -56,8 +56,7 @@ def write_page(path: Path, template: str, content: Mapping[str, Any]) -> None:
     )
     text = environment.get_template(template).render(content)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_beside(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+    write_text(path, text)
 
 
 def _data_uri(kind: str, content: bytes) -> str:

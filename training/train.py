@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -65,6 +66,8 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
             save_trained(weights, replace(load_trained(weights), config=config))  # its description may have changed
             print(f"{weights}: this run is finished, nothing is trained. To train anew, give another --run folder.")
             return weights
+    else:
+        check_free(run_folder)
     lightning.seed_everything(config.seed, workers=True)
     rows, sources, image_diameters = read_sources(config, root)
     facts = training_facts(config, rows, sources, image_diameters)
@@ -89,6 +92,8 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
         run_folder,
         [ValidationScores(config, sample, set_diameters(config, facts)), *early_stopping(config), waiting],
     )
+    # Lightning reports SIGTERM in a line of its own; the command line says it once, for each signal.
+    logging.getLogger("lightning.pytorch.trainer.connectors.signal_connector").setLevel(logging.WARNING)
     trainer.fit(task, PatchData(config, sources), ckpt_path=last if begun else None, weights_only=True)
     if trainer.is_global_zero:
         network = task.network.cpu().eval()
@@ -164,6 +169,16 @@ def early_stopping(config: TrainingConfig) -> list[lightning.Callback]:
             VALIDATION_SCORE, mode="max", patience=config.early_stopping_patience, check_on_train_epoch_end=True
         )
     ]
+
+
+def check_free(run_folder: Path) -> None:
+    """Raise ConfigError if a new run would replace the weights of another, such as those that it starts from."""
+    for name in (WEIGHTS_FILE, BEST):
+        if (run_folder / name).exists():
+            raise ConfigError(
+                f"{run_folder / name} is there, but no {LAST} with which its run could go on. A new run would replace "
+                "it: give another --run folder, or move the file away."
+            )
 
 
 def check_same_run(config: TrainingConfig, config_of_checkpoint: TrainingConfig, checkpoint: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from cpunet.files.outputs import check_output, identity
 from cpunet.training.train import BEST, LAST
 from cpunet.training.weights import WEIGHTS_FILE, load_trained, save_trained
 
@@ -29,6 +30,7 @@ def collect(output: Path, runs: Sequence[Path]) -> list[Path]:
             continue
         trained = load_trained(newest)
         target = output / f"{run.name}.safetensors"
+        check_output(target, {identity(newest)})
         # Half precision halves what must travel, and changes probabilities by less than a thousandth.
         save_trained(target, replace(trained, network=trained.network.half()))
         written.append(target)

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage.io import imsave
 
+from cpunet.cores import cores_allowed
+from cpunet.errors import OptionError
 from cpunet.files.images import read_image
 from cpunet.training.data.index import read_table, write_table
 
@@ -84,6 +86,8 @@ def packed_image(folder: Path, name: str) -> tuple[bytes, bytes]:
 
 def pack(root: Path, output: Path, names: Sequence[str]) -> None:
     """Write the tar file of some data sets below `root`."""
+    if output.exists():
+        raise OptionError(f"{output} exists already. Choose another name, or move it away.")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(output, "w") as tar:
         for name in names:
@@ -135,7 +139,7 @@ def unpack(packed: Path, root: Path) -> None:
             )
             for row in table
         ]
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(cores_allowed()) as pool:
         list(pool.map(unpacked, *zip(*jobs, strict=True), chunksize=16))
     print(f"{root}: {len(jobs)} images")
 

@@ -32,6 +32,8 @@ from benchmarks.stress.table import (
     csv_rows,
     score_row,
 )
+from cpunet.cores import cores_allowed
+from cpunet.files.outputs import check_output
 from cpunet.model.find import DEFAULT_MODEL, find_model, list_models
 from cpunet.onnx_reader.metadata import read_card, sha256
 
@@ -63,9 +65,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--without-primary", action="store_true", help="leave IdentifyPrimaryObjects out, to save time")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the scores, one line a row and method")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="also write a PNG of each row's first image")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="rows that are scored at the same time")
+    parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
+    parser.add_argument("--jobs", type=int, default=cores_allowed(), help="rows that are scored at the same time")
     options = parser.parse_args(arguments)
     models = default_models() if options.models is None else options.models
+    if options.csv:
+        check_output(options.csv, overwrite=options.overwrite)
     if not models and options.without_primary:
         parser.error("there is nothing to score: name a model, or leave --without-primary out")
     for name in models:

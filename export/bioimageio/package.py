@@ -32,6 +32,7 @@ from cpunet.export.bioimageio.description import (
 )
 from cpunet.export.put_in_place import put_in_place
 from cpunet.export.readme import decoding, model_readme
+from cpunet.files.mark import PROGRAM
 from cpunet.files.overlay import draw_outlines, picture
 from cpunet.model.card import InputCard, ModelCard
 from cpunet.model.session import OnnxModel, open_model
@@ -178,6 +179,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
     """Make a zip archive whose bytes depend on the files alone, not on the clock."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.comment = PROGRAM.encode("ascii")  # that a later export may replace it
         for name, content in files.items():
             entry = zipfile.ZipInfo(name)  # dated 1980
             entry.external_attr = 0o644 << 16

@@ -10,6 +10,8 @@ from cpunet.export.export_model import export_model
 from cpunet.export.precision import PRECISIONS
 from cpunet.export.reduced_precision import export_reduced
 from cpunet.files.images import read_image
+from cpunet.files.outputs import check_output, identity
+from cpunet.training.planning.machine import stay_within_cores
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,11 +47,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sample", type=Path, metavar="IMAGE", help="the package's test image and cover (default: synthetic nuclei)"
     )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace files that cpunet did not write, and weights of another training beside FILE",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Export the model, and write a package if requested."""
     weights, output, data = arguments.weights, arguments.output, arguments.data
+    inputs = {identity(path) for path in (weights, arguments.card, arguments.sample) if path is not None}
+    for path in (output, arguments.bioimageio):
+        if path is not None:
+            check_output(path, inputs, arguments.overwrite)
+    stay_within_cores()
     if arguments.precision != PRECISIONS[0]:
         if output is None or output.suffix != ".onnx" or data is None:
             raise OptionError(
@@ -60,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif weights.suffix != ".onnx":
         if output is None:
             raise OptionError("Give the .onnx file to write with -o.")
-        export_model(weights, output, data, arguments.rebuild, arguments.card)
+        export_model(weights, output, data, arguments.rebuild, arguments.card, arguments.overwrite)
     elif arguments.bioimageio is None or output is not None:
         raise OptionError(f"{weights} is already exported. To make a package of it, give --bioimageio ZIP without -o.")
     if arguments.bioimageio is not None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from typing import List, Optional
 
 from cpunet import __version__
 from cpunet.errors import CpunetError
+from cpunet.interruption import Interruption, interruptions, requested
+from cpunet.terminal import lasting_streams, report
 
 # Each names a module with add_arguments(parser) and run(arguments) -> exit code. Imported late, so that a
 # machine without torch can segment, and one without onnxruntime can train. Commands return 0 or 1
@@ -47,6 +50,11 @@ COMMANDS = {
 }
 
 
+# What these print is their result; the others write files, and print beside that.
+PRINT_THEIR_RESULT = ("calibrate", "models", "verify", "doctor", "data", "card")
+TRACEBACK_VARIABLE = "CPUNET_TRACEBACK"
+
+
 def main(arguments: Optional[List[str]] = None) -> int:
     """Run one command.
 
@@ -59,10 +67,34 @@ def main(arguments: Optional[List[str]] = None) -> int:
     -------
     int
         0: all went well. 1: it was done, and some image failed or some check did not pass. 2: it could not be done;
-        a line on the error stream says why.
+        a line on the error stream says why. 130 or 143: it was stopped by Ctrl-C or by SIGTERM (129: the terminal was
+        closed).
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     name = next((word for word in arguments if word in COMMANDS), None)
+    with lasting_streams() as output:
+        code = _until_interrupted(arguments, name)
+        output.flush()
+        if output.failure is not None:
+            _say(f"cpunet {name}: what it printed is not complete: {output.failure}.")
+            return 2 if name in PRINT_THEIR_RESULT else code
+        return code
+
+
+def _until_interrupted(arguments: List[str], name: Optional[str]) -> int:
+    with interruptions():
+        try:
+            return _run(arguments, name)
+        except BaseException as error:
+            # A library may have turned the interruption into an error of its own, such as a failed import.
+            stopped = error if isinstance(error, Interruption) else requested()
+            if stopped is None:
+                raise
+            report(f"cpunet {name}: {stopped}", sys.stderr)
+            return stopped.exit_code
+
+
+def _run(arguments: List[str], name: Optional[str]) -> int:
     parser = argparse.ArgumentParser(prog="cpunet", description="Nuclei and cells with a U-Net.")
     parser.add_argument("--version", action="version", version=__version__)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -72,12 +104,13 @@ def main(arguments: Optional[List[str]] = None) -> int:
         if known == name:
             try:
                 command = importlib.import_module(module)
-            except ImportError as error:
+            except Exception as error:  # a broken package fails with almost any error
+                if requested() is not None:
+                    raise
                 extra = "training" if module.startswith(("cpunet.training", "cpunet.export")) else "plugin"
-                print(
-                    f"cpunet {name}: {error}. Packages that this command needs are not installed here. In the folder "
-                    f'of the repository: "{sys.executable}" -m pip install --editable ".[{extra}]"',
-                    file=sys.stderr,
+                _say(
+                    f"cpunet {name}: {error}. Packages that this command needs are not installed here, or broken. In "
+                    f'the folder of the repository: "{sys.executable}" -m pip install --editable ".[{extra}]"'
                 )
                 return 2
             command.add_arguments(subparser)
@@ -85,10 +118,28 @@ def main(arguments: Optional[List[str]] = None) -> int:
     assert command is not None  # argparse has refused everything else
     try:
         code: int = command.run(parsed)
-    except (CpunetError, OSError) as error:
-        print(f"{_command_line(parsed)}: {_about(parsed, str(error))}", file=sys.stderr)
+    except Exception as error:
+        if requested() is not None or os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        _say(f"{_command_line(parsed)}: {_about(parsed, _reason(error))}")
         return 2
     return code
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _reason(error: Exception) -> str:
+    """Say what went wrong; an error that nobody expected is named by its kind too."""
+    if isinstance(error, (CpunetError, OSError)):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"the memory is too small ({error or 'no more could be had'}). Close other programs."
+    return (
+        f"{type(error).__name__}: {error}. cpunet did not expect this error. With {TRACEBACK_VARIABLE}=1 in the "
+        "environment it shows where it arose; please report that."
+    )
 
 
 def _command_line(parsed: argparse.Namespace) -> str:

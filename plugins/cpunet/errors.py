@@ -17,6 +17,10 @@ class ImageError(CpunetError, ValueError):
     """An image that cannot be read, or does not fit the model."""
 
 
+class OutputError(CpunetError, ValueError):
+    """A result that would replace something of the user's; nothing was written."""
+
+
 class ModelError(CpunetError, ValueError):
     """A model file, or its card, that cannot be used."""
 

@@ -14,7 +14,7 @@ from cpunet.steps.decode import decode, decodes_by_card
 from cpunet.steps.outlines import outlines_as_asked
 from cpunet.steps.planes import choose_scale_of_stack, in_one_plane, link_planes, mask_in_one_plane
 from cpunet.steps.predict import predict
-from cpunet.steps.prepare import brightness, has_contrast, prepare
+from cpunet.steps.prepare import has_contrast, prepare
 from cpunet.steps.scale import choose_scale
 
 
@@ -47,11 +47,13 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
         return empty_segmentation(image.shape[:2], model.card)
     scale, seen = choose_scale(channels, usable, model, options)
     probabilities = predict(channels, usable, model, options, scale) if seen is None else seen.probabilities
+    brightness_of = channels if options.declump_method == "intensity" else None
+    del channels  # of a slide, a gigabyte
     if seen is not None and decodes_by_card(options):
         labels = seen.labels
     else:
-        labels = decode(probabilities, channels, usable, model.card, options, scale)
-    labels = outlines_as_asked(labels, brightness(image), usable, model.card.postprocessing, options, scale)
+        labels = decode(probabilities, brightness_of, usable, model.card, options, scale)
+    labels = outlines_as_asked(labels, image, usable, model.card.postprocessing, options, scale)
     return Segmentation(labels, probabilities, scale)
 
 
@@ -100,7 +102,5 @@ def segment_stack(stack: npt.NDArray[Any], model: Model, options: Optional[Optio
         plane, plane_usable = channels[:, z], None if usable is None else usable[z]
         probabilities[:, z] = predict(plane, plane_usable, model, of_plane, scale)
         drawn = decode(probabilities[:, z], plane, plane_usable, model.card, of_plane, scale)
-        labels[z] = outlines_as_asked(
-            drawn, brightness(stack[z]), plane_usable, model.card.postprocessing, options, scale
-        )
+        labels[z] = outlines_as_asked(drawn, stack[z], plane_usable, model.card.postprocessing, options, scale)
     return Segmentation(link_planes(labels), probabilities, scale)

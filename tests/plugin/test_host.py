@@ -111,7 +111,7 @@ def test_an_image_set_that_was_set_aside_is_gone_at_the_next_time(module, run, f
 
 @pytest.mark.parametrize(("workers", "threads"), [(1, 8), (3, 2), (8, 1), (20, 1)])
 def test_workers_of_an_analysis_share_the_cores(monkeypatch, workers, threads):
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr(host, "cores_allowed", lambda: 8)
     assert threads_for_this_process() == 0
     monkeypatch.setattr("sys.argv", ["worker", "--work-announce=tcp://127.0.0.1:1"])
     cellprofiler_core.preferences.set_preferences_from_dict({cellprofiler_core.preferences.MAX_WORKERS: workers})

@@ -1,4 +1,5 @@
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,3 +24,33 @@ def test_no_command_is_a_usage_error(capsys):
     with pytest.raises(SystemExit) as caught:
         main([])
     assert caught.value.code == 2
+
+
+def test_a_package_that_is_broken_is_said_in_one_line(monkeypatch, capsys):
+    def import_module(name):
+        raise AttributeError("module 'numpy' has no attribute 'ndarray'")
+
+    monkeypatch.setattr("cpunet.__main__.importlib", SimpleNamespace(import_module=import_module))
+    assert main(["models"]) == 2
+    said = capsys.readouterr().err
+    assert "no attribute 'ndarray'" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(MemoryError(), "the memory is too small"), (ZeroDivisionError("division by zero"), "CPUNET_TRACEBACK=1")],
+)
+def test_an_error_that_nobody_expected_is_one_line(monkeypatch, capsys, error, words):
+    def run(_):
+        raise error
+
+    command = SimpleNamespace(add_arguments=lambda _: None, run=run)
+    monkeypatch.setattr("cpunet.__main__.importlib", SimpleNamespace(import_module=lambda name: command))
+    assert main(["models"]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    monkeypatch.setenv("CPUNET_TRACEBACK", "1")
+    with pytest.raises(type(error)):
+        main(["models"])

@@ -18,7 +18,7 @@ import cpunet.training.train
 from cpunet.__main__ import main
 from cpunet.errors import ConfigError
 from cpunet.scores import pool_scores
-from cpunet.training.config import config_from_dict
+from cpunet.training.config import config_from_dict, config_to_dict
 from cpunet.training.curves import read_metrics
 from cpunet.training.data.labeled_images import rows_of_split
 from cpunet.training.evaluation.torch_model import score_images, torch_model
@@ -293,3 +293,47 @@ def test_the_command_line_says_what_is_wrong(tmp_path, capsys, small_yaml):
     assert "no such file" in capsys.readouterr().err
     assert main(["train", str(small_yaml), "--data", str(tmp_path)]) == 2
     assert "index.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "best.ckpt"])
+def test_a_new_run_does_not_replace_weights_that_are_there(data_root, tmp_path, small_config, name):
+    (tmp_path / name).write_text("of another run")
+    with pytest.raises(ConfigError, match=rf"{name} is there, but no last\.ckpt.*another --run folder"):
+        train(small_config, data_root, tmp_path)
+    assert (tmp_path / name).read_text() == "of another run"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends other signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_that_is_stopped_keeps_its_last_checkpoint(data_root, tmp_path, small_config, number, code):
+    config = replace(small_config, steps=10_000, validate_every=2, workers=1)
+    path, run = tmp_path / "small.yaml", tmp_path / "run"
+    path.write_text(yaml.safe_dump(config_to_dict(config)))
+    command = [sys.executable, "-m", "cpunet", "train", str(path), "--data", str(data_root), "--run", str(run)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (run / "last.ckpt").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == code
+    assert said.rstrip().splitlines()[-1].endswith("Each file that was written is complete.")
+    assert "Traceback" not in said
+    assert load_trained(run / "last.ckpt").config.steps == 10_000
+    assert not [name for name in run.iterdir() if name.name.startswith(".")]
+
+
+def test_training_takes_no_more_threads_and_workers_than_cores(small_config, monkeypatch):
+    from cpunet.training.patches import stream
+    from cpunet.training.planning import machine
+
+    asked = []
+    monkeypatch.setattr(machine, "cores_allowed", lambda: 1)
+    monkeypatch.setattr(machine.torch, "set_num_threads", asked.append)
+    machine.stay_within_cores()
+    assert asked == [1]
+    assert machine.this_machine().cores == 1
+    monkeypatch.setattr(stream, "cores_allowed", lambda: 1)
+    data = stream.PatchData(replace(small_config, workers=8), [])
+    data.trainer = SimpleNamespace(global_step=0, global_rank=0, world_size=1)
+    assert data.train_dataloader().num_workers == 1

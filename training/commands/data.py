@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cpunet.errors import DataError
 from cpunet.files.find import find_folders
+from cpunet.files.outputs import check_output
 from cpunet.training.checking.check import check_data
 from cpunet.training.checking.report import report_text, write_report
 from cpunet.training.data.index import read_checked_table
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check = actions.add_parser("check", help="find problems in data sets before training")
     check.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="the data sets of one training")
     check.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with pictures as well")
+    check.add_argument("--overwrite", action="store_true", help="let the page replace a file that cpunet did not write")
     check.set_defaults(do=_check)
     _add_split(actions.add_parser("split", help="decide which images are for training, validation and test"))
 
@@ -130,6 +132,8 @@ def _download(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    if arguments.report is not None:
+        check_output(arguments.report, overwrite=arguments.overwrite)
     report = check_data([folder.resolve() for folder in find_folders(arguments.folders)])
     print(report_text(report))
     if arguments.report is not None:

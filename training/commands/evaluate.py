@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from cpunet.errors import OptionError
 from cpunet.files.find import find_folders
+from cpunet.files.mark import source_of
+from cpunet.files.outputs import check_output, identity
 from cpunet.terminal import report
-from cpunet.training.evaluation.methods import chosen_methods
+from cpunet.training.data.labeled_images import IndexRow
+from cpunet.training.evaluation.methods import LabelFolder, Method, ModelMethod, chosen_methods
 from cpunet.training.evaluation.report import write_report, write_scores
 from cpunet.training.evaluation.score_texts import terminal_table
 from cpunet.training.evaluation.scoring import chosen_rows, evaluate
+from cpunet.training.planning.machine import stay_within_cores
 
 REPORT_FILE, SCORES_FILE = "report.html", "scores.json"
 
@@ -64,17 +69,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for the results (evaluation)",
     )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files in DIR that cpunet did not write, or that were changed"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, and return 1 if an image could not be scored."""
     output = arguments.output
+    stay_within_cores()
     if arguments.worst < 0:
         raise OptionError(f"--worst must be 0 or more; it is {arguments.worst}.")
     rows = chosen_rows(find_folders(arguments.data), arguments.split, arguments.modality)
     methods = chosen_methods(arguments.model, arguments.beside, rows, arguments.diameter, output)
     if output.exists() and not output.is_dir():
         raise OptionError(f"{output}: this is a file; -o needs a folder.")
+    check_outputs(output, methods, rows, arguments.overwrite)
     output.mkdir(parents=True, exist_ok=True)
     evaluation = evaluate(methods, rows, arguments.split, arguments.diameter)
     report("\n".join(terminal_table(evaluation)))
@@ -83,3 +93,18 @@ def run(arguments: argparse.Namespace) -> int:
     scored = len(evaluation.methods[0].images)
     print(f"{scored} images scored, {len(evaluation.failed)} failed; open {output / REPORT_FILE}")
     return 1 if evaluation.failed else 0
+
+
+def check_outputs(output: Path, methods: Sequence[Method], rows: Sequence[IndexRow], overwrite: bool) -> None:
+    """Raise OutputError before the work if one of its files would replace an input or something of the user's."""
+    inputs = {identity(path) for row in rows for path in (row.image_path, row.labels_path)}
+    inputs |= {
+        identity(path) for method in methods if isinstance(method, LabelFolder) for path in method.files.values()
+    }
+    for name in (REPORT_FILE, SCORES_FILE):
+        check_output(output / name, inputs, overwrite)
+    for method in methods:
+        if isinstance(method, ModelMethod):
+            for row in rows:
+                if row.image_path.is_file():  # else it will be named among the images that failed
+                    check_output(method.files[row.key], inputs, overwrite, source_of(row.image_path))

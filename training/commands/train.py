@@ -14,7 +14,7 @@ from cpunet.training.config import TrainingConfig, read_config
 from cpunet.training.data.index import data_sets_below
 from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import summarize
-from cpunet.training.planning.machine import this_machine
+from cpunet.training.planning.machine import stay_within_cores, this_machine
 from cpunet.training.planning.plan import make_plan
 from cpunet.training.planning.plan_file import plan_as_text, write_plan
 from cpunet.training.planning.sanity_check import PATCHES_FILE, check_training
@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Plan, check or train, and return 1 if a check failed."""
+    stay_within_cores()
     if arguments.plan:
         return _plan(arguments)
     config = _with_choices(read_config(arguments.config), arguments)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cpunet.errors import OptionError, WeightsError
 from cpunet.files.images import read_label_numbers, write_labels
+from cpunet.files.mark import source_of
 from cpunet.model.find import MODEL_FILE, find_model, list_models
 from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
@@ -84,7 +85,7 @@ class ModelMethod:
         """Segment an image and write its labels."""
         labels = segment_image(truth.image, self.model, self.options).labels
         self.files[row.key].parent.mkdir(parents=True, exist_ok=True)
-        write_labels(self.files[row.key], labels)
+        write_labels(self.files[row.key], labels, source_of(row.image_path))
         return labels
 
     def labels(self, row: IndexRow) -> NDArray[np.integer]:

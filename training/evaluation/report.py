@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cpunet import __version__
-from cpunet.files.images import written_beside
+from cpunet.files.images import write_text
 from cpunet.scores import IOU_THRESHOLDS, SetScores
 from cpunet.training.data.labeled_images import object_diameters, read_labeled_image
 from cpunet.training.evaluation.object_scores import RECALL_THRESHOLDS, Binning
@@ -63,8 +63,7 @@ def scores_as_json(evaluation: Evaluation) -> dict[str, Any]:
 
 def write_scores(path: Path, evaluation: Evaluation) -> None:
     """Write `scores_as_json` into a file, whole or not at all."""
-    with written_beside(path) as beside:
-        beside.write_text(json.dumps(scores_as_json(evaluation), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(scores_as_json(evaluation), indent=1, allow_nan=False) + "\n")
 
 
 def write_report(path: Path, evaluation: Evaluation, worst: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cpunet.errors import DataError, LabelFileError
+from cpunet.interruption import stop_if_requested
 from cpunet.terminal import report, show_progress
 from cpunet.training.data.labeled_images import IndexRow, Key, read_index, read_labeled_image
 from cpunet.training.evaluation.methods import Method
@@ -39,6 +40,7 @@ def evaluate(methods: Sequence[Method], rows: Sequence[IndexRow], split: str, di
         try:
             images.append(score_row(methods, row))
         except Exception as error:  # one bad image must not stop the others
+            stop_if_requested()
             failed[row.key] = str(error) or type(error).__name__
             report(f"FAILED {'/'.join(row.key)}: {failed[row.key]}", sys.stderr)
     if not images:

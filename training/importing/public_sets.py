@@ -98,11 +98,13 @@ def download(
     """
     if target.exists():
         raise DataError(f"{target}: this exists already. Name a folder that does not, or remove it first.")
+    sums = "".join(f"{expected}  {name}\n" for name, expected in sorted(public.archives.items()))
+    if (archives / SUMS).exists() and (archives / SUMS).read_text(encoding="utf-8", errors="replace") != sums:
+        raise DataError(f"{archives / SUMS} holds other sums than those of {public.name}. Choose another --archives.")
     options = options or ImportOptions()
     base = (address or public.address).rstrip("/") + "/"
     for name, expected in public.archives.items():
         fetch(base + name, archives / name, expected)
-    sums = "".join(f"{expected}  {name}\n" for name, expected in sorted(public.archives.items()))
     with written_beside(archives / SUMS) as beside:
         beside.write_text(sums, encoding="utf-8")
     target.parent.mkdir(parents=True, exist_ok=True)

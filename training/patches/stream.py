@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from cpunet.cores import cores_allowed
 from cpunet.training.config import TrainingConfig
 from cpunet.training.patches.augmentation import augment
 from cpunet.training.patches.patch import Patch
@@ -111,7 +112,8 @@ class PatchData(lightning.LightningDataModule):
         done = self.trainer.global_step
         # At least one, though nobody asks for it: lightning warns of an empty loader when a finished run is resumed.
         steps = max(1, min(self.config.validate_every, self.config.steps - done))
-        batch_size, workers = self.config.batch_size, self.config.workers
+        # More workers than cores would wait for each other; the patches are the same with any number of them.
+        batch_size, workers = self.config.batch_size, min(self.config.workers, cores_allowed())
         stream = PatchStream(self.sources, self.config, done * batch_size, steps * batch_size, self.nuclei)
         return DataLoader(
             stream,

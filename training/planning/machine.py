@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import psutil
 import torch
+
+from cpunet.cores import cores_allowed
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,7 @@ class Machine:
 
 def this_machine() -> Machine:
     """Measure free memory, cores and GPU."""
-    # The cores that this process may use, if the system tells: a cluster gives a job a part of its machine.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = cores_allowed()  # a cluster gives a job a part of its machine
     if torch.cuda.is_available():
         free, _ = torch.cuda.mem_get_info()
         return Machine(
@@ -42,3 +42,8 @@ def this_machine() -> Machine:
     # Without instructions for them, a processor converts 16-bit numbers back and forth.
     fast = any(getattr(torch.cpu, name, bool)() for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
     return Machine(psutil.virtual_memory().available, "", cores, fast)
+
+
+def stay_within_cores() -> None:
+    """Let torch compute with no more threads than this process may use cores; it knows nothing of control groups."""
+    torch.set_num_threads(min(torch.get_num_threads(), cores_allowed()))

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from cpunet.files.images import write_picture
+from cpunet.files.outputs import check_output
 from cpunet.files.overlay import draw_outlines, gray_picture
 from cpunet.training.config import TrainingConfig
 from cpunet.training.data.labeled_images import validation_sample
@@ -54,6 +55,7 @@ def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[San
 
     ConfigError or DataError if training could not even begin.
     """
+    check_output(folder / PATCHES_FILE)
     torch.manual_seed(config.seed)
     _, sources, _ = read_sources(config, root)
     validation_sample(config, root)  # raises if there is none

@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name, path in models.items():
         try:
             print("\n".join(describe(name, path, read_card(path))))
-        except ModelError as error:
+        except (ModelError, OSError) as error:
             broken += 1
             print(f"{name}\n    cannot be used: {error}")
     return 1 if broken else 0

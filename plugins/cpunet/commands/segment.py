@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Sequence
 
 from cpunet.commands.model_arguments import add_model_arguments
 from cpunet.errors import OptionError
 from cpunet.files.find import find_images
-from cpunet.files.segment_file import segment_file
+from cpunet.files.mark import is_result
+from cpunet.files.outputs import identity
+from cpunet.files.segment_file import Batch, results_of, segment_file
+from cpunet.interruption import stop_if_requested
 from cpunet.model.find import find_model
-from cpunet.model.session import load_model
+from cpunet.model.session import open_model
+from cpunet.onnx_reader.model_file import read_model_file
 from cpunet.options import Options, check_options
-from cpunet.terminal import report, show_progress
+from cpunet.terminal import printable, report, show_progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="folder for the results")
     add_model_arguments(parser)
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files in DIR that cpunet did not write, or that were changed"
+    )
     parser.add_argument("--foreground-threshold", type=float, metavar="P", help="0 to 1; lower makes objects larger")
     parser.add_argument(
         "--outline-level",
@@ -58,39 +65,67 @@ def run(arguments: argparse.Namespace) -> int:
             f"--diameter-range {diameter_range[0]:g} {diameter_range[1]:g}: the minimum is larger than the "
             "maximum, or not above 0."
         )
-    model = load_model(find_model(arguments.model), arguments.device)
+    model_file = read_model_file(find_model(arguments.model))
+    model = open_model(model_file, arguments.device)
     if arguments.output.exists() and not arguments.output.is_dir():
         raise OptionError(f"{arguments.output}: this is a file; -o needs a folder.")
-    arguments.output.mkdir(parents=True, exist_ok=True)
     found = find_images(arguments.images)
-    paths = found.paths
-    for each in found.left_out:
-        report(each.why, sys.stderr)
+    paths = {identity(path): path for path in found.paths}
+    images = {key: path for key, path in paths.items() if not is_result(path)}
+    own = [path for key, path in paths.items() if key not in images]
+    for line in (*(each.why for each in found.left_out), *(f"left out: {path}, a result of cpunet" for path in own)):
+        report(printable(line), sys.stderr)
     for line in found.problems:
-        report(f"FAILED {line}", sys.stderr)
-    failed = len(found.problems)
-    written: Dict[str, Path] = {}
-    for done, path in enumerate(paths):
-        show_progress(done, len(paths), path.name)
-        try:
-            if path.stem in written:
-                raise OptionError(
-                    f"{path}: its results would replace those of {written[path.stem]}, which has the same name. Run "
-                    "the two into different folders."
-                )
-            count = segment_file(path, model, options, arguments.output, diameter_range, arguments.discard_border)
-            written[path.stem] = path
-            report(f"{path}: {count} objects")
-        except Exception as error:  # a bad file must not keep the others from being done
-            failed += 1
-            reason = str(error) if str(path) in str(error) else f"{path}: {error}"
-            report(f"FAILED {reason}", sys.stderr)
-    show_progress(len(paths), len(paths), "done")
+        report(f"FAILED {printable(line)}", sys.stderr)
+    if own and not images and not found.problems:
+        raise OptionError("there is no image to segment: all files are results of cpunet. Give the images themselves.")
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    batch = Batch(
+        model,
+        options,
+        arguments.output,
+        open_on_cpu=lambda: open_model(model_file, "cpu"),
+        warn=lambda line: report(line, sys.stderr),
+        inputs=frozenset(images),
+        overwrite=arguments.overwrite,
+        diameter_range_px=diameter_range,
+        discard_border=arguments.discard_border,
+    )
+    failed = _segment_all(list(images.values()), batch)
     if model.file_has_changed():
         report(
             f"NOTE {model.path} was changed, replaced or removed meanwhile. All images were segmented with the network "
             f"that was read at the beginning, SHA-256 {model.sha256}.",
             sys.stderr,
         )
-    print(f"\n{len(written)} images done, {failed} failed; results in {arguments.output}")
+    done, failed = len(images) - failed, failed + len(found.problems)
+    print(f"\n{done} images done, {failed} failed; results in {arguments.output}")
     return 1 if failed else 0
+
+
+def _segment_all(paths: Sequence[Path], batch: Batch) -> int:
+    """Segment each image file by itself, and return how many failed."""
+    failed = 0
+    written: Dict[Path, Path] = {}
+    for done, path in enumerate(paths):
+        show_progress(done, len(paths), path.name)
+        try:
+            labels = results_of(path, batch.output).labels
+            if labels in written:
+                raise OptionError(
+                    f"{path}: its results would replace those of {written[labels]}, which has the same name. Run the "
+                    "two into different folders."
+                )
+            count = segment_file(path, batch)
+        except Exception as error:  # a bad file must not keep the others from being done
+            stop_if_requested()
+            failed += 1
+            reason = str(error).strip() or type(error).__name__
+            line = printable(reason if reason.startswith(str(path)) else f"{path}: {reason}")
+            report(f"FAILED {line}", sys.stderr)
+            continue
+        written[labels] = path
+        # Printing is no part of the work: where it fails, the image has been done all the same.
+        report(f"{printable(path)}: {count} objects")
+    show_progress(len(paths), len(paths), "done")
+    return failed

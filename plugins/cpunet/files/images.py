@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import secrets
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Iterator, TypeVar
+from typing import Any, Callable, Iterator, Optional, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import PIL.Image
+import PIL.PngImagePlugin
 import tifffile
 
 from cpunet.errors import ImageError
@@ -18,6 +20,7 @@ from cpunet.files.formats.npy import read_npy
 from cpunet.files.formats.pictures import read_picture
 from cpunet.files.formats.stored_image import StoredImage, as_shown, clear_numbers, stored_numbers
 from cpunet.files.formats.tiff import read_tiff
+from cpunet.files.mark import PNG_KEY, Source, mark_text, marked_text
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 LARGEST_UINT16 = np.iinfo(np.uint16).max
@@ -118,24 +121,45 @@ def gray_of_equal_colors(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 @contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
-    """Yield a path in the same folder, and rename it to `path` only if nothing went wrong."""
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    """Yield a path in the same folder, and rename it to `path` only if nothing went wrong.
+
+    Where `path` is a link, the file that it leads to is replaced, and the link stays.
+    """
+    place = Path(os.path.realpath(path))
+    # Short, since the result's name may be as long as the system allows; random, since computers may share the folder.
+    beside = place.with_name(f".{secrets.token_hex(6)}{place.suffix}")
     try:
         yield beside
-        os.replace(beside, path)
+        os.replace(beside, place)
+    except OSError as error:
+        if error.filename == str(beside):
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
         if beside.exists():
             beside.unlink()
 
 
-def write_labels(path: Path, labels: npt.NDArray[np.int32]) -> None:
-    """Write labels (Y, X) as a compressed TIFF, uint16 or, with more than 65535 objects, uint32."""
+def write_labels(path: Path, labels: npt.NDArray[np.int32], source: Optional[Source] = None) -> None:
+    """Write labels (Y, X) as a compressed TIFF, uint16 or, with more than 65535 objects, uint32.
+
+    The file says that this program wrote it, and from which image.
+    """
     dtype = np.uint16 if labels.max(initial=0) <= LARGEST_UINT16 else np.uint32
+    stored = labels.astype(dtype)
     with written_beside(path) as beside:
-        tifffile.imwrite(str(beside), labels.astype(dtype), compression="zlib")
+        tifffile.imwrite(str(beside), stored, compression="zlib", software=mark_text(stored, source))
 
 
-def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
-    """Write a color picture (Y, X, 3), uint8, in the format of the path's suffix."""
+def write_picture(path: Path, picture: npt.NDArray[np.uint8], source: Optional[Source] = None) -> None:
+    """Write a color picture (Y, X, 3), uint8, as PNG, with a mark as in `write_labels`."""
+    text = PIL.PngImagePlugin.PngInfo()
+    text.add_text(PNG_KEY, mark_text(picture, source))
     with written_beside(path) as beside:
-        PIL.Image.fromarray(picture).save(beside)
+        PIL.Image.fromarray(picture).save(beside, pnginfo=text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a report (HTML, Markdown, YAML, JSON) in UTF-8, with a mark at its end."""
+    with written_beside(path) as beside:
+        beside.write_text(marked_text(text, path.suffix), encoding="utf-8")

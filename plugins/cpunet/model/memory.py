@@ -51,6 +51,9 @@ def segment_within_memory(
     -----
     The halo stays the same, so smaller tiles change only the time. All other errors pass through, including those that
     `options.on_progress` raises.
+
+    After each failure the model starts anew, if it can: a session keeps all memory that it once took, and what fails
+    beside that may fit where it begins with small tiles.
     """
     found, failure, tried = _with_smaller_tiles(segment, model, options, warn)
     if found is None and getattr(model, "provider", "") != "CPUExecutionProvider":
@@ -77,6 +80,10 @@ def _with_smaller_tiles(
             shape = error.shape if isinstance(error, OutOfMemoryError) else None  # numpy's has one of its own
             failure = str(error).strip() or "out of memory"
         # Only here is the memory of the failed call free: the error held it until the end of its block.
+        try:
+            _start_anew(model)
+        except OutOfMemoryError as error:
+            return None, str(error), options.tile_shape
         seen = options.tile_shape
         if shape is not None:  # the image may be smaller than the tiles that were asked for
             seen = min(seen[0], shape[2]), min(seen[1], shape[3])
@@ -85,6 +92,13 @@ def _with_smaller_tiles(
             return None, failure, options.tile_shape
         warn(f"The memory is too small for tiles of {_size(seen)} pixels; trying again with {_size(smaller)} pixels.")
         options = replace(options, tile_shape=smaller, batch_size=1)
+
+
+def _start_anew(model: Model) -> None:
+    """Let a model give back all memory that it holds; a model without a session has none."""
+    for each in getattr(model, "models", (model,)):  # of an ensemble
+        if hasattr(each, "start_anew"):
+            each.start_anew()
 
 
 def smaller_tiles(tile_shape: Tuple[int, int], card: ModelCard) -> Optional[Tuple[int, int]]:

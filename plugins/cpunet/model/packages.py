@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import Optional
 
 PLUGINS_FOLDER = Path(__file__).resolve().parents[2]
 PACKAGES_FOLDER = PLUGINS_FOLDER / "cpunet_packages"
@@ -30,6 +32,22 @@ def add_bundled_packages() -> None:
 
 
 def onnxruntime_is_there() -> bool:
-    """Return True if onnxruntime can be found, without loading it."""
+    """Return True if onnxruntime can be found, without loading it; an empty folder of its name does not count."""
+    spec = _spec_of_onnxruntime()
+    return spec is not None and spec.origin is not None
+
+
+def place_of_onnxruntime() -> Optional[str]:
+    """Return the folder or file that Python takes for onnxruntime; None if there is none."""
+    spec = _spec_of_onnxruntime()
+    if spec is None:
+        return None
+    return next(iter(spec.submodule_search_locations or ()), spec.origin)
+
+
+def _spec_of_onnxruntime() -> Optional[ModuleSpec]:
     add_bundled_packages()
-    return importlib.util.find_spec("onnxruntime") is not None
+    try:
+        return importlib.util.find_spec("onnxruntime")
+    except ValueError:  # Python raises it where something else has taken the name
+        return None

@@ -11,12 +11,19 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 import numpy as np
 import numpy.typing as npt
 
+from cpunet.cores import threads_within_limits
 from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
 from cpunet.model.card import METADATA_KEY, InputCard, ModelCard
 from cpunet.model.first_opening.first_run import run_once
 from cpunet.model.first_opening.in_child import try_in_child
 from cpunet.model.first_opening.trust import is_trusted, remember
-from cpunet.model.packages import PYTHON_VERSION, add_bundled_packages, packages_folder_of_this_python
+from cpunet.model.out_of_memory import is_out_of_memory
+from cpunet.model.packages import (
+    PYTHON_VERSION,
+    add_bundled_packages,
+    packages_folder_of_this_python,
+    place_of_onnxruntime,
+)
 from cpunet.model.probabilities import checked_probabilities
 from cpunet.onnx_reader.bounds import check_needs
 from cpunet.onnx_reader.metadata import card_in, metadata_of
@@ -26,16 +33,6 @@ from cpunet.onnx_reader.structure import Network
 
 DEVICES = ("automatic", "cpu", "cuda")
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
-# onnxruntime has no exception of its own for a lack of memory, so its words decide. From its sources and from reports:
-OUT_OF_MEMORY_WORDS = (
-    "failed to allocate memory",  # bfc_arena.cc: the CPU or the GPU has no more
-    "is smaller than requested bytes",  # bfc_arena.cc: the limit that the session was given is reached
-    "failed to find a free memory block",  # bfc_arena.cc: free memory is in pieces
-    "out of memory",  # cuda_call.cc: "CUDA failure 2: out of memory"
-    "status_alloc_failed",  # CUBLAS_STATUS_ALLOC_FAILED and CUDNN_STATUS_ALLOC_FAILED
-    "bad_alloc",  # the C++ exception, as GCC and Clang name it
-    "bad allocation",  # and as Microsoft's compiler does
-)
 LEAST_SIDE = 64
 INSTALL_COMMAND = (
     # The installed application cannot install anything by itself; any other Python can install for it.
@@ -47,6 +44,10 @@ INSTALL_COMMAND = (
 INSTALL_HELP = (
     "onnxruntime, the package that runs the network, cannot be loaded. Install it, then start CellProfiler again: "
     + INSTALL_COMMAND
+)
+# pip leaves a copy that it takes for installed as it is, and CellProfiler's own packages must keep their versions.
+REINSTALL_COMMAND = INSTALL_COMMAND.replace(
+    "pip install ", f"pip install --force-reinstall {'--upgrade' if '--target' in INSTALL_COMMAND else '--no-deps'} "
 )
 
 
@@ -74,7 +75,7 @@ class OnnxModel:
     @property
     def provider(self) -> str:
         """The onnxruntime provider that the session really runs on, which may not be the one asked for."""
-        name: str = self._session.get_providers()[0]
+        name: str = (self._session.get_providers() or [CPU])[0]
         return name
 
     @property
@@ -100,6 +101,27 @@ class OnnxModel:
         except (ModelError, OSError):
             return True
 
+    def start_anew(self) -> None:
+        """Give back all memory that the session holds, and open the same network again.
+
+        A session keeps what it once took, also where a run failed for lack of memory. So what would fit into the memory
+        of a new session need not fit beside that.
+
+        Raises
+        ------
+        OutOfMemoryError
+            If the memory does not even hold the network; the next prediction tries to open it again.
+        """
+        # A session that could not be opened again has lost its providers.
+        providers, options = self._session.get_providers() or [CPU], self._session.get_provider_options() or {}
+        try:
+            # onnxruntime frees the old session first.
+            self._session.set_providers(providers, [options.get(name, {}) for name in providers])
+        except Exception as error:  # onnxruntime's exceptions share no base class but Exception
+            if is_out_of_memory(error):
+                raise OutOfMemoryError(f"{self.path}: the memory is too small to open this model: {error}") from error
+            raise ModelError(f"{self.path}: onnxruntime cannot open this model again: {error}") from error
+
     def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Run the network.
 
@@ -121,6 +143,8 @@ class OnnxModel:
             probabilities.
         """
         self._check_needs(batch.shape)
+        if getattr(self._session, "_sess", self) is None:  # it could not be opened again, see `start_anew`
+            self.start_anew()
         expected = (batch.shape[0], len(self.card.output.roles), *batch.shape[2:])
         try:
             result = np.asarray(self._session.run(None, {self._input_name: batch})[0])
@@ -202,7 +226,7 @@ def open_model(
     device : str
         ``automatic`` (CUDA where a session really gets it, otherwise the CPU), ``cpu`` or ``cuda``.
     threads : int
-        On the CPU; 0 uses all cores.
+        On the CPU; 0 uses all cores that this process may use, and more than these are never used.
     card : ModelCard, optional
         For a file without one, such as `cpunet.model.without_card.card_of_answers` gives. A file's own card takes
         precedence.
@@ -253,17 +277,24 @@ def import_onnxruntime() -> Any:
     add_bundled_packages()
     try:
         import onnxruntime
-    except ImportError as error:
-        raise RuntimeMissingError(f"{INSTALL_HELP} ({error})") from error
+    except Exception as error:  # a broken copy fails with almost any error
+        raise RuntimeMissingError(f"{install_help()} ({type(error).__name__}: {error})") from error
+    if not hasattr(onnxruntime, "InferenceSession"):
+        # Python takes any folder of this name, such as one that an uninstallation left, for a package.
+        sys.modules.pop("onnxruntime")
+        raise RuntimeMissingError(install_help())
     return onnxruntime
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return True if an error of onnxruntime or numpy means that the memory was too small."""
-    if isinstance(error, (MemoryError, OutOfMemoryError)):
-        return True
-    words = str(error).lower()
-    return any(each in words for each in OUT_OF_MEMORY_WORDS)
+def install_help() -> str:
+    """Say how to install onnxruntime where it cannot be loaded: anew, if there is a broken copy of it."""
+    broken = place_of_onnxruntime()
+    if broken is None:
+        return INSTALL_HELP
+    return (
+        "onnxruntime, the package that runs the network, cannot be loaded, because the copy of it in "
+        f"{broken} is broken. Remove that, install it anew, then start CellProfiler again: {REINSTALL_COMMAND}"
+    )
 
 
 def _open(file: ModelFile, card: ModelCard, device: str, threads: int, gpu_memory_bytes: Optional[int]) -> OnnxModel:
@@ -291,7 +322,7 @@ def open_session(
     network = listed_network(file)  # before onnxruntime reads anything of the file
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads_within_limits(threads)
     options.log_severity_level = 4  # failures reach the user once, as our exceptions
     # Read the bytes in the format that was checked: onnxruntime would take some for another format.
     options.add_session_config_entry("session.load_model_format", "ONNX")

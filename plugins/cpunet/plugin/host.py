@@ -10,6 +10,7 @@ from typing import Callable, Optional
 
 from cellprofiler_core.preferences import MAX_WORKERS, config_read, config_write, get_headless, get_max_workers
 
+from cpunet.cores import cores_allowed
 from cpunet.model.find import MODELS_VARIABLE
 from cpunet.model.memory import gpu_memory_for_worker, total_gpu_memory_bytes
 
@@ -29,7 +30,7 @@ def number_of_workers() -> int:
 
 def threads_for_this_process() -> int:
     """Return how many threads the network may use: a worker's share of the cores, otherwise 0, which is all."""
-    return max(1, (os.cpu_count() or 1) // number_of_workers()) if is_worker() else 0
+    return max(1, cores_allowed() // number_of_workers()) if is_worker() else 0
 
 
 def gpu_memory_for_this_process(chosen_bytes: Optional[int]) -> Optional[int]:

@@ -30,7 +30,7 @@ def decodes_by_card(options: Options) -> bool:
 
 def decode(
     probabilities: npt.NDArray[np.float32],
-    channels: npt.NDArray[np.float32],
+    channels: Optional[npt.NDArray[np.float32]],
     usable: Optional[npt.NDArray[np.bool_]],
     card: ModelCard,
     options: Options,
@@ -42,8 +42,9 @@ def decode(
     ----------
     probabilities : ndarray of shape (roles, Y, X), float32
         0..1, on the image's own grid.
-    channels : ndarray of shape (C, Y, X), float32
-        The prepared image. The mean of its channels is its brightness.
+    channels : ndarray of shape (C, Y, X), float32, or None
+        The prepared image. The mean of its channels is its brightness, by which the method ``intensity`` separates
+        objects; the others need none.
     usable : ndarray of shape (Y, X), bool, or None
         No object has a pixel outside.
     card : ModelCard
@@ -74,7 +75,7 @@ def decode(
         found = declump(probabilities, roles, settings, BY_PROBABILITY, usable)
         diameter_px = typical_diameter(found) if found.any() else card.input.diameter_px / scale
     how = _declumping(options, diameter_px)
-    brightness = channels.mean(axis=0) if how.method == "intensity" else None
+    brightness = channels.mean(axis=0) if how.method == "intensity" and channels is not None else None
     return declump(probabilities, roles, settings, how, usable, brightness)
 
 

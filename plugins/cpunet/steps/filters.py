@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from cpunet.errors import OptionError
 from cpunet.steps.diameter import area_of_disc, volume_of_sphere
 
 Labels = npt.NDArray[np.int32]
+# To count labels or to look something up by them, numpy needs eight more bytes a pixel: for a slide, gigabytes.
+PIXELS_AT_A_TIME = 2**22
 # IdentifyPrimaryObjects' default for the largest number of objects.
 OBJECT_LIMIT = 500
 
@@ -58,17 +60,36 @@ def relabel(labels: Labels, min_size_px: float = 1) -> Labels:
     >>> relabel(np.array([[7, 7, 0, 3, 9, 9]]), min_size_px=2).tolist()
     [[1, 1, 0, 0, 2, 2]]
     """
-    index = labels.astype(np.intp)  # once, instead of in each of the two steps
-    kept = np.bincount(index.ravel()) >= max(min_size_px, 1)
+    kept = pixels_of_labels(labels) >= max(min_size_px, 1)
     kept[0] = False
-    return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[index]
+    return look_up(np.where(kept, np.cumsum(kept), 0).astype(np.int32), labels)
+
+
+def pixels_of_labels(labels: Labels) -> npt.NDArray[np.intp]:
+    """Count the pixels of each label, from 0 to the highest."""
+    flat = labels.reshape(-1)
+    counts = np.zeros(int(flat.max(initial=0)) + 1, np.intp)
+    for first in range(0, flat.size, PIXELS_AT_A_TIME):
+        counts += np.bincount(flat[first : first + PIXELS_AT_A_TIME], minlength=len(counts))
+    return counts
+
+
+def look_up(table: npt.NDArray[Any], labels: Labels) -> npt.NDArray[Any]:
+    """Return the entry of a table for each pixel's label, in an array of the labels' shape."""
+    found = np.empty(labels.shape, table.dtype)
+    flat, entries = labels.reshape(-1), found.reshape(-1)
+    for first in range(0, flat.size, PIXELS_AT_A_TIME):
+        entries[first : first + PIXELS_AT_A_TIME] = table[flat[first : first + PIXELS_AT_A_TIME]]
+    return found
 
 
 def keep_objects(labels: Labels, kept: npt.NDArray[np.bool_]) -> Labels:
     """Return a copy with only the objects whose entry in `kept`, by label, is True; they keep their labels."""
     if not kept[1:].any():
         return np.zeros_like(labels)
-    return labels.copy() if kept[1:].all() else np.where(kept[labels], labels, 0)
+    return (
+        labels.copy() if kept[1:].all() else look_up(np.where(kept, np.arange(len(kept)), 0).astype(np.int32), labels)
+    )
 
 
 def touching_border(labels: Labels, mask: Optional[npt.NDArray[np.bool_]] = None) -> npt.NDArray[np.bool_]:
@@ -221,7 +242,7 @@ def filter_objects(
     at_border = touching_border(labels, mask) if discard_border else none
     small = large = none
     if diameter_range_px is not None:
-        counts = np.bincount(labels.ravel())
+        counts = pixels_of_labels(labels)
         sizes, size_of = (counts, area_of_disc) if labels.ndim == 2 else (counts * z_step_px, volume_of_sphere)
         small = sizes < size_of(diameter_range_px[0])
         large = sizes > size_of(diameter_range_px[1])

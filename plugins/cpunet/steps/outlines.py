@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterator, List, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,8 @@ from skimage.measure import label
 
 from cpunet.model.card import Postprocessing
 from cpunet.options import Options
-from cpunet.steps.filters import inner_pixels
+from cpunet.steps.filters import inner_pixels, look_up
+from cpunet.steps.prepare import brightness
 from cpunet.steps.seeds import WIDTH_IN_SIGMA, smoothed
 
 # Below this scale the image holds more detail of an outline than the network saw.
@@ -84,7 +85,7 @@ class Edges:
 
 
 def outlines_as_asked(
-    labels: Labels, image: Plane, usable: Mask, settings: Postprocessing, options: Options, scale: float
+    labels: Labels, image: npt.NDArray[Any], usable: Mask, settings: Postprocessing, options: Options, scale: float
 ) -> Labels:
     """Draw outlines at the level of the options, or else of the model's card; else anew only if the image was shrunk.
 
@@ -92,8 +93,8 @@ def outlines_as_asked(
     ----------
     labels : ndarray of shape (Y, X), int32
         1..n without gaps; not changed.
-    image : ndarray of shape (Y, X), float32
-        Its brightness, in any unit.
+    image : ndarray of shape (Y, X) or (Y, X, C)
+        In any unit; its brightness counts.
     usable : ndarray of shape (Y, X), bool, or None
         No object has a pixel outside.
     settings : Postprocessing
@@ -114,7 +115,7 @@ def outlines_as_asked(
     level = settings.outline_level if options.outline_level is None else options.outline_level
     if not labels.any() or (level is None and scale >= SHRUNK_BELOW):
         return labels
-    edges = find_edges(labels, image, usable, scale)
+    edges = find_edges(labels, brightness(image), usable, scale)
     if level is not None:
         return move_outlines(labels, edges, usable, level)
     own_level = level_of_outlines(labels, edges)
@@ -342,16 +343,13 @@ def _grow(
 
 def _in_pieces_or_with_holes(labels: Labels) -> List[int]:
     """Return the numbers of the objects that are not connected, or that surround background; there are few of them."""
-    parts, count = label(labels, connectivity=1, return_num=True)
-    object_of = np.zeros(count + 1, np.int32)
-    object_of[parts] = labels
-    in_pieces = np.bincount(object_of) > 1
+    in_pieces = _in_pieces(labels)
     spaces, count = ndimage.label(labels == 0)
     enclosed = np.ones(count + 1, bool)
     for side in (spaces[0], spaces[-1], spaces[:, 0], spaces[:, -1]):
         enclosed[side] = False
     enclosed[0] = False
-    inside = np.flatnonzero(enclosed[spaces])
+    inside = np.flatnonzero(look_up(enclosed, spaces))
     pairs: List[npt.NDArray[np.intp]] = []
     for index, beside in _neighbors(inside, labels.shape, diagonal=False):
         pairs.append(np.stack([spaces.ravel()[inside[index]], labels.ravel()[beside]], axis=1))
@@ -360,6 +358,15 @@ def _in_pieces_or_with_holes(labels: Labels) -> List[int]:
     alone = np.bincount(around[:, 0], minlength=len(enclosed))[around[:, 0]] == 1
     numbers = {*np.flatnonzero(in_pieces).tolist(), *around[alone, 1].tolist()}
     return sorted(numbers - {0})
+
+
+def _in_pieces(labels: Labels) -> npt.NDArray[np.bool_]:
+    """Return for each label whether its pixels are not connected."""
+    parts, count = label(labels, connectivity=1, return_num=True)
+    object_of = np.zeros(count + 1, np.int32)
+    object_of[parts] = labels
+    in_pieces: npt.NDArray[np.bool_] = np.bincount(object_of) > 1
+    return in_pieces
 
 
 def _in_one_piece(labels: Labels, moved: Labels, free: npt.NDArray[np.bool_], edges: Edges, number: int) -> None:

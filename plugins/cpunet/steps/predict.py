@@ -64,6 +64,7 @@ def predict(
         mean = predicted if mean is None else np.add(mean, predicted, out=mean)
     assert mean is not None
     mean /= np.float32(len(views))
+    del enlarged, view
     probabilities = resize_planes(mean, channels.shape[1:])
     if usable is not None:
         probabilities[:, ~usable] = 0

@@ -31,7 +31,7 @@ def resize_planes(planes: npt.NDArray[np.float32], shape: Tuple[int, int]) -> np
     if planes.shape[1:] == tuple(shape):
         return planes
     shrinks = shape[0] < planes.shape[1] or shape[1] < planes.shape[2]
-    resized = [
-        resize(plane, shape, order=1, mode="edge", anti_aliasing=shrinks, preserve_range=True) for plane in planes
-    ]
-    return np.stack(resized).astype(np.float32)
+    resized = np.empty((len(planes), *shape), np.float32)
+    for plane, target in zip(planes, resized):
+        target[:] = resize(plane, shape, order=1, mode="edge", anti_aliasing=shrinks, preserve_range=True)
+    return resized

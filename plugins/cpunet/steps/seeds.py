@@ -56,7 +56,9 @@ def marker_score(by_role: ByRole) -> npt.NDArray[np.float32]:
             break
     for role in ("border", "boundary"):
         if role in by_role:
-            score = score * (1 - by_role[role])
+            separated = 1 - by_role[role]
+            separated *= score
+            score = separated
     return score
 
 

@@ -36,13 +36,27 @@ def mirror_to_size(
     inner : tuple of two slices
         Where the image is in `padded`.
     """
-    pads, inner = [(0, 0)], []
-    for size in image.shape[1:]:
-        missing = _round_up(max(size, min_size), divisible_by) - size
-        before = missing // 2
-        pads.append((before, missing - before))
-        inner.append(slice(before, before + size))
-    return np.pad(image, pads, mode="reflect"), (inner[0], inner[1])
+    rows, columns = (mirrored_positions(size, divisible_by, min_size) for size in image.shape[1:])
+    top, left = (_missing(size, divisible_by, min_size) // 2 for size in image.shape[1:])
+    inner = slice(top, top + image.shape[1]), slice(left, left + image.shape[2])
+    return image[:, rows[:, np.newaxis], columns], inner
+
+
+def mirrored_positions(size: int, divisible_by: int, min_size: int) -> npt.NDArray[np.intp]:
+    """Return, for each position along an axis that was mirrored until the network can take it, the one that it shows.
+
+    Examples
+    --------
+    >>> mirrored_positions(size=5, divisible_by=4, min_size=1).tolist()
+    [1, 0, 1, 2, 3, 4, 3, 2]
+    """
+    missing = _missing(size, divisible_by, min_size)
+    before = missing // 2
+    return np.pad(np.arange(size), (before, missing - before), mode="reflect")
+
+
+def _missing(size: int, divisible_by: int, min_size: int) -> int:
+    return _round_up(max(size, min_size), divisible_by) - size
 
 
 def check_tile(tile: int, halo: int, divisible_by: int, min_size: int = 1) -> None:
@@ -162,8 +176,8 @@ def predict_tiled(
     Borders are mirrored as far as the network's sizes ask for. Each pixel is written by exactly one tile. If `halo`
     covers the network's receptive field, the result is that of one pass over the image.
     """
-    padded, inner = mirror_to_size(image, divisible_by, min_size)
-    height, width = padded.shape[1:]
+    rows, columns = (mirrored_positions(size, divisible_by, min_size) for size in image.shape[1:])
+    height, width = len(rows), len(columns)
     tile_y, tile_x = (
         shortest_tile(size, most, halo, divisible_by, min_size) for size, most in zip((height, width), tile_shape)
     )
@@ -177,7 +191,7 @@ def predict_tiled(
         if on_progress is not None:
             on_progress(first, len(tiles))
         batch = tiles[first : first + batch_size]
-        stack = np.stack([padded[:, y : y + tile_y, x : x + tile_x] for (y, _, _), (x, _, _) in batch])
+        stack = np.stack([_cut(image, rows[y : y + tile_y], columns[x : x + tile_x]) for (y, _, _), (x, _, _) in batch])
         predicted, promised = predict(stack), (len(batch), out_channels, tile_y, tile_x)
         if predicted.shape != promised:
             raise ModelError(f"The network returned the shape {predicted.shape}; its model card promises {promised}.")
@@ -185,4 +199,15 @@ def predict_tiled(
             result[:, top:bottom, left:right] = tile[:, top - y : bottom - y, left - x : right - x]
     if on_progress is not None:
         on_progress(len(tiles), len(tiles))
-    return result[:, inner[0], inner[1]]
+    top, left = (_missing(size, divisible_by, min_size) // 2 for size in image.shape[1:])
+    return result[:, top : top + image.shape[1], left : left + image.shape[2]]
+
+
+def _cut(
+    image: npt.NDArray[np.float32], rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float32]:
+    """Cut a tile out of an image whose borders are mirrored, without a mirrored copy of the whole image."""
+    inside = len(rows) == rows[-1] - rows[0] + 1 and len(columns) == columns[-1] - columns[0] + 1
+    if inside and (np.diff(rows) == 1).all() and (np.diff(columns) == 1).all():
+        return image[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return image[:, rows[:, np.newaxis], columns]

@@ -1,8 +1,13 @@
+import os
+from importlib import metadata
+
 import numpy as np
 import pytest
 
 from cpunet.__main__ import main
+from cpunet.checks.device import Measured
 from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, stored_test_to_json
+from cpunet.model.session import OnnxModel
 from tests.tiny_onnx import changed_card, field, tiny_onnx
 
 
@@ -50,3 +55,64 @@ def test_doctor_judges_what_a_model_finds(tmp_path, monkeypatch, capsys, content
     assert words in said
     assert ("PROBLEM: model mine: " in said) == bool(code)
     assert ("Everything works." in said) != bool(code)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Measure no speed: all shipped models would be run."""
+    monkeypatch.setattr("cpunet.commands.doctor.measure", lambda *_: Measured(["512x512   measured"], ""))
+
+
+def make_folder(path):
+    path.mkdir()
+
+
+def make_pipe(path):
+    os.mkfifo(path)
+
+
+def make_text(path):
+    path.write_text("no network")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes")
+@pytest.mark.parametrize("command", ["doctor", "models"])
+@pytest.mark.parametrize("make", [make_folder, make_pipe, make_text])
+def test_what_stands_in_the_place_of_a_model_costs_only_itself(own_models, quick, capsys, make, command):
+    (own_models / "bad").mkdir()
+    make(own_models / "bad" / "model.onnx")
+    assert main([command]) == 1
+    said = capsys.readouterr()
+    assert "bad" in said.out
+    assert "tiny" in said.out or "512x512" in said.out
+    assert said.err == ""
+
+
+def test_a_file_that_may_not_be_read_is_named(own_models, quick, capsys, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("cpunet.commands.doctor.sha256", refuse)
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr()
+    assert "PROBLEM: model nuclei_fluorescence: [Errno 13] Permission denied" in said.out
+    assert said.err == ""
+
+
+@pytest.mark.parametrize("error", [KeyError("Version"), ValueError("no metadata"), OSError("unreadable")])
+def test_the_remains_of_an_installation_are_reported(own_models, quick, capsys, monkeypatch, error):
+    def version(package):
+        raise error
+
+    monkeypatch.setattr(metadata, "version", version)
+    assert main(["doctor"]) == 0
+    assert f"broken ({type(error).__name__}" in capsys.readouterr().out
+
+
+def test_a_model_that_fails_in_an_unknown_way_is_named_with_the_error(own_models, capsys, monkeypatch):
+    def fail(model, batch):
+        raise RuntimeError("of a library")
+
+    monkeypatch.setattr(OnnxModel, "predict", fail)
+    assert main(["doctor"]) == 1
+    assert "PROBLEM: model nuclei_fluorescence: RuntimeError: of a library" in capsys.readouterr().out

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from skimage.segmentation import find_boundaries
 
-from cpunet.files.overlay import gray_picture, picture
+from cpunet.files.overlay import YELLOW, draw_outlines, gray_picture, picture
 
 
 def test_colors_are_shown_as_they_are_and_white_stays_white():
@@ -35,3 +36,19 @@ def test_colors_keep_their_hue_when_they_are_stretched():
     shown = picture(image)
     assert (np.argsort(shown[7, 7]) == np.argsort(image[7, 7])).all()
     assert (shown.min(), shown.max()) == (0, 255)
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (1, 9), (9, 1), (1, 1)])
+def test_outlines_are_the_outermost_pixels_of_objects(shape):
+    labels = np.random.default_rng(0).integers(0, 3, (20, 25)).repeat(2, 0).repeat(2, 1)[: shape[0], : shape[1]]
+    drawn = draw_outlines(np.zeros((*shape, 3), np.uint8), labels)
+    np.testing.assert_array_equal((drawn == YELLOW).all(axis=2), find_boundaries(labels, mode="inner"))
+
+
+@pytest.mark.parametrize("channels", [(), (2,), (3,)])
+def test_pictures_of_slides_are_drawn_in_parts(monkeypatch, channels):
+    image = np.random.default_rng(0).normal(100, 20, (30, 20, *channels)).astype(np.float32)
+    image[3, 4] = np.nan
+    whole = picture(image)
+    monkeypatch.setattr("cpunet.files.overlay.PIXELS_AT_A_TIME", 70)
+    np.testing.assert_array_equal(picture(image), whole)

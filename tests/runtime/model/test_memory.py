@@ -59,6 +59,35 @@ def test_tiles_are_halved_until_they_fit_and_the_result_is_the_same():
     assert said == ["The memory is too small for tiles of 608 x 704 pixels; trying again with 288 x 352 pixels."]
 
 
+def test_after_each_failure_the_model_gives_its_memory_back():
+    class Hoarding(Limited):
+        started = 0
+
+        def start_anew(self):
+            self.started += 1
+
+    first, second = Hoarding(400 * 400), Hoarding(0)
+    segment_within_memory(segment_field, first, Options(scale=1.0), no_cpu, lambda words: None)
+    assert first.started == 1
+    several = SimpleNamespace(
+        models=(first, second), card=CARD, predict=second.predict, provider="CPUExecutionProvider"
+    )
+    with pytest.raises(OutOfMemoryError):
+        segment_within_memory(segment_field, several, Options(scale=1.0), no_cpu, lambda words: None)
+    assert (first.started, second.started) == (4, 3)
+
+
+def test_a_network_that_cannot_be_opened_again_is_the_error():
+    class Closed(Limited):
+        def start_anew(self):
+            raise OutOfMemoryError("not even the network fits")
+
+    model = Closed(0, "CPUExecutionProvider")
+    with pytest.raises(OutOfMemoryError, match="not even the network fits"):
+        segment_within_memory(segment_field, model, Options(scale=1.0), no_cpu, lambda words: None)
+    assert len(model.shapes) == 1
+
+
 def test_what_fits_is_run_once_and_nothing_is_said():
     model, said = Limited(10**9), []
     segment_within_memory(segment_field, model, Options(scale=1.0), no_cpu, said.append)

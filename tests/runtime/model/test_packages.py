@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cpunet.errors import RuntimeMissingError
 from cpunet.model import packages as bundled_packages
 from cpunet.model import session
 
@@ -14,7 +15,7 @@ PLUGINS = Path(bundled_packages.__file__).resolve().parents[2]
 
 def write_onnxruntime(folder, version):
     (folder / "onnxruntime").mkdir(parents=True)
-    (folder / "onnxruntime" / "__init__.py").write_text(f"__version__ = {version!r}\n")
+    (folder / "onnxruntime" / "__init__.py").write_text(f"__version__ = {version!r}\nInferenceSession = None\n")
     return folder
 
 
@@ -71,6 +72,35 @@ def test_import_onnxruntime_looks_beside_the_plugin(tmp_path, monkeypatch):
         assert session.import_onnxruntime().__version__ == "bundled"
     finally:
         sys.modules.pop("onnxruntime", None)
+
+
+BROKEN = {
+    "an empty folder": None,
+    "a file of that name": "x = 1\n",
+    "a library that does not load": "raise OSError('DLL load failed')\n",
+    "half an installation": "from . import missing_part\n",
+    "another error": "nothing.here\n",
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+def test_a_broken_copy_is_named_with_the_command_that_replaces_it(tmp_path, monkeypatch, content):
+    folder = tmp_path / "onnxruntime"
+    (folder / "capi").mkdir(parents=True)
+    if content is not None:
+        (folder / "__init__.py").write_text(content)
+    monkeypatch.setattr(bundled_packages, "PACKAGES_FOLDER", tmp_path)
+    monkeypatch.setattr(sys, "path", [])
+    for name in [name for name in sys.modules if name.split(".")[0] == "onnxruntime"]:
+        monkeypatch.delitem(sys.modules, name)
+    try:
+        with pytest.raises(RuntimeMissingError) as caught:
+            session.import_onnxruntime()
+    finally:
+        sys.modules.pop("onnxruntime", None)
+    assert f"the copy of it in {folder} is broken" in str(caught.value)
+    assert "-m pip install --force-reinstall --no-deps onnxruntime" in str(caught.value)
+    assert bundled_packages.onnxruntime_is_there() == (content is not None)
 
 
 def test_the_installed_application_is_told_where_to_put_it(monkeypatch):

@@ -9,7 +9,8 @@ import pytest
 
 from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
 from cpunet.model.card import card_from_content
-from cpunet.model.session import is_out_of_memory, load_model
+from cpunet.model.out_of_memory import is_out_of_memory
+from cpunet.model.session import load_model
 from tests.tiny_onnx import CARD, changed_card, tiny_onnx
 
 
@@ -252,3 +253,29 @@ def test_the_words_of_onnxruntime_are_known(words, expected):
 
 def test_a_memory_error_needs_no_words():
     assert is_out_of_memory(MemoryError())
+
+
+def test_a_session_that_started_anew_predicts_the_same(tiny_model):
+    model = load_model(tiny_model, "cpu")
+    batch = np.random.default_rng(0).random((1, 1, 64, 64), np.float32)
+    before, session = model.predict(batch), model._session._sess
+    model.start_anew()
+    assert model._session._sess is not session
+    np.testing.assert_array_equal(model.predict(batch), before)
+
+
+def test_a_network_that_could_not_be_opened_again_is_opened_by_the_next_prediction(tiny_model, monkeypatch):
+    model = load_model(tiny_model, "cpu")
+    batch = np.zeros((1, 1, 64, 64), np.float32)
+    create = type(model._session)._create_inference_session
+
+    def fail(*_):
+        raise RuntimeError("std::bad_alloc")
+
+    monkeypatch.setattr(type(model._session), "_create_inference_session", fail)
+    for use in (model.start_anew, lambda: model.predict(batch)):
+        with pytest.raises(OutOfMemoryError, match="too small to open"):
+            use()
+    monkeypatch.setattr(type(model._session), "_create_inference_session", create)
+    assert model.predict(batch).shape == (1, len(model.card.output.roles), 64, 64)
+    assert model.provider == "CPUExecutionProvider"

@@ -236,3 +236,17 @@ def test_a_hole_where_nothing_is_usable_is_not_filled():
         )
         assert labels.max() == 1
         assert not labels[~usable].any()
+
+
+@pytest.mark.parametrize("at_a_time", [1, 150 * 40, 10**6])
+def test_clumps_of_a_large_image_are_split_in_parts_with_the_same_result(monkeypatch, at_a_time):
+    rng = np.random.default_rng(0)
+    score = ndimage.gaussian_filter(rng.random((200, 150)), 3).astype(np.float32)
+    regions = ndimage.label(score > np.percentile(score, 55), output=np.int32)[0]
+    markers = ndimage.label(score > np.percentile(score, 75), output=np.int32)[0]
+    whole = split_regions(regions, markers, score)
+    assert len(np.unique(whole)) > len(np.unique(regions)) > 5
+    monkeypatch.setattr("cpunet.steps.declump.PIXELS_AT_A_TIME", at_a_time)
+    before = regions.copy()
+    np.testing.assert_array_equal(split_regions(regions, markers, score), whole)
+    np.testing.assert_array_equal(regions, before)

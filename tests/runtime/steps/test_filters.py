@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from cpunet.steps.diameter import area_of_disc, volume_of_sphere
-from cpunet.steps.filters import erase_if_too_many, fill_holes, filter_objects, relabel, touching_border
+from cpunet.steps.filters import (
+    erase_if_too_many,
+    fill_holes,
+    filter_objects,
+    look_up,
+    pixels_of_labels,
+    relabel,
+    touching_border,
+)
 
 EMPTY = np.zeros((12, 12), np.int32)
 
@@ -172,3 +180,14 @@ def test_a_stack_is_filled_plane_by_plane():
     mask = np.ones(labels.shape[1:], bool)
     mask[7, 7] = False
     assert not filter_objects(labels, mask=mask).labels[:, 7, 7].any()
+
+
+@pytest.mark.parametrize("at_a_time", [1, 7, 10**6])
+@pytest.mark.parametrize("shape", [(13, 11), (3, 5, 4), (0, 4)])
+def test_labels_are_counted_and_looked_up_in_parts(monkeypatch, at_a_time, shape):
+    monkeypatch.setattr("cpunet.steps.filters.PIXELS_AT_A_TIME", at_a_time)
+    labels = np.random.default_rng(0).integers(0, 9, shape).astype(np.int32)
+    for view in (labels, labels[..., ::2]):
+        counts = pixels_of_labels(view)
+        np.testing.assert_array_equal(counts, np.bincount(view.ravel(), minlength=1))
+        np.testing.assert_array_equal(look_up(np.arange(9) * 3, view), view * 3)

@@ -96,6 +96,27 @@ def test_borders_are_mirrored():
     assert padded[0][inner].tolist() == [[0, 1, 2, 3, 4]]
 
 
+@pytest.mark.parametrize(
+    ("shape", "tile"), [((1, 1), 64), ((5, 70), 32), ((37, 41), 16), ((64, 63), 16), ((3, 100), 16)]
+)
+@pytest.mark.parametrize(("divisible_by", "min_size"), [(1, 1), (16, 16), (8, 40)])
+def test_tiles_at_the_frame_are_those_of_a_mirrored_image(shape, tile, divisible_by, min_size):
+    pixels, seen = image(*shape), []
+
+    def remember(batch):
+        seen.extend(batch)
+        return batch
+
+    result = predict_tiled(pixels, remember, 1, (tile, tile), 0, divisible_by, min_size)
+    np.testing.assert_array_equal(result, pixels)
+    missing = [-(-max(size, min_size) // divisible_by) * divisible_by - size for size in shape]
+    padded = np.pad(pixels, [(0, 0), *((each // 2, each - each // 2) for each in missing)], mode="reflect")
+    height, width = seen[0].shape[1:]
+    windows = np.lib.stride_tricks.sliding_window_view(padded[0], (height, width))
+    for tile_seen in seen:
+        assert (windows == tile_seen[0]).all(axis=(2, 3)).any()
+
+
 def test_a_tile_smaller_than_its_halo_is_refused():
     with pytest.raises(ValueError, match="tiles of at least"):
         predict_tiled(image(64, 64), identity, 1, (16, 16), 8, 4)

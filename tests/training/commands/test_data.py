@@ -52,3 +52,15 @@ def test_options_of_import_that_do_not_apply_are_refused(tmp_path, words, messag
     assert data("import", tmp_path / "set", *words, "-o", tmp_path / "new") == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+def test_a_report_replaces_only_an_earlier_report(tmp_path, capsys):
+    write_small_set(tmp_path / "set", *((f"a{seed}", "train", "", seed, {}) for seed in range(3)))
+    page = tmp_path / "check.html"
+    page.write_text("my notes")
+    assert data("check", tmp_path / "set", "--report", page) == 2
+    assert "not written by cpunet" in capsys.readouterr().err
+    assert page.read_text() == "my notes"
+    for words in (["--overwrite"], []):
+        assert data("check", tmp_path / "set", "--report", page, *words) in (0, 1)
+    assert page.read_text(encoding="utf-8") != "my notes"

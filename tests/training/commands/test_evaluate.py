@@ -379,3 +379,27 @@ def test_the_size_of_the_gallery_can_be_chosen(drawn, tiny_model, output):
     for number in (0, 2):
         assert evaluate("--model", tiny_model, "--data", drawn, "--worst", number, "-o", output) == 0
         assert (output / "report.html").read_text(encoding="utf-8").count("<figure>") == number
+
+
+def test_a_second_evaluation_replaces_its_own_results(drawn, tiny_model, output):
+    assert evaluate("--model", tiny_model, "--data", drawn, "-o", output) == 0
+    assert evaluate("--model", tiny_model, "--data", drawn, "-o", output, "--diameter", 20) == 0
+
+
+@pytest.mark.parametrize("name", ["report.html", "scores.json", "labels/tiny/f7.tif"])
+def test_files_of_the_user_are_not_replaced_unasked(drawn, tiny_model, output, capsys, name):
+    (output / name).parent.mkdir(parents=True)
+    (output / name).write_text("mine")
+    assert evaluate("--model", tiny_model, "--data", drawn, "-o", output) == 2
+    assert "not written by cpunet" in capsys.readouterr().err
+    assert (output / name).read_text() == "mine"
+    assert [path for path in output.rglob("*") if path.is_file()] == [output / name]
+    assert evaluate("--model", tiny_model, "--data", drawn, "-o", output, "--overwrite") == 0
+    assert (output / name).read_bytes() != b"mine"
+
+
+def test_the_labels_of_another_method_are_not_replaced_while_they_are_read(drawn, tiny_model, output, capsys):
+    assert evaluate("--model", tiny_model, "--data", drawn, "-o", output) == 0
+    words = ["--beside", f"Before={output / 'labels' / 'tiny'}", "--overwrite"]
+    assert evaluate("--model", tiny_model, "--data", drawn, "-o", output, *words) == 2
+    assert "is an input of this command" in capsys.readouterr().err
