@@ -17,6 +17,7 @@ from cpunet.model.card import METADATA_KEY, InputCard, ModelCard
 from cpunet.model.first_opening.first_run import run_once
 from cpunet.model.first_opening.in_child import try_in_child
 from cpunet.model.first_opening.trust import is_trusted, remember
+from cpunet.model.out_of_memory import is_out_of_memory
 from cpunet.model.packages import (
     PYTHON_VERSION,
     add_bundled_packages,
@@ -32,16 +33,6 @@ from cpunet.onnx_reader.structure import Network
 
 DEVICES = ("automatic", "cpu", "cuda")
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
-# onnxruntime has no exception of its own for a lack of memory, so its words decide. From its sources and from reports:
-OUT_OF_MEMORY_WORDS = (
-    "failed to allocate memory",  # bfc_arena.cc: the CPU or the GPU has no more
-    "is smaller than requested bytes",  # bfc_arena.cc: the limit that the session was given is reached
-    "failed to find a free memory block",  # bfc_arena.cc: free memory is in pieces
-    "out of memory",  # cuda_call.cc: "CUDA failure 2: out of memory"
-    "status_alloc_failed",  # CUBLAS_STATUS_ALLOC_FAILED and CUDNN_STATUS_ALLOC_FAILED
-    "bad_alloc",  # the C++ exception, as GCC and Clang name it
-    "bad allocation",  # and as Microsoft's compiler does
-)
 LEAST_SIDE = 64
 INSTALL_COMMAND = (
     # The installed application cannot install anything by itself; any other Python can install for it.
@@ -307,14 +298,6 @@ def install_help() -> str:
         "onnxruntime, the package that runs the network, cannot be loaded, because the copy of it in "
         f"{broken} is broken. Remove that, install it anew, then start CellProfiler again: {REINSTALL_COMMAND}"
     )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return True if an error of onnxruntime or numpy means that the memory was too small."""
-    if isinstance(error, (MemoryError, OutOfMemoryError)):
-        return True
-    words = str(error).lower()
-    return any(each in words for each in OUT_OF_MEMORY_WORDS)
 
 
 def _open(file: ModelFile, card: ModelCard, device: str, threads: int, gpu_memory_bytes: Optional[int]) -> OnnxModel:

@@ -9,7 +9,8 @@ import pytest
 
 from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
 from cpunet.model.card import card_from_content
-from cpunet.model.session import is_out_of_memory, load_model
+from cpunet.model.out_of_memory import is_out_of_memory
+from cpunet.model.session import load_model
 from tests.tiny_onnx import CARD, changed_card, tiny_onnx
 
 
