@@ -1,6 +1,7 @@
 """The messages of the code, found in its source: fixed parts as they are, ``…`` for each value that is put in."""
 
 import ast
+import re
 from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
 
@@ -76,9 +77,22 @@ def messages_in(path: Path) -> Iterator[Tuple[int, str]]:
             text = template(node)
             if text.strip("… :().%"):
                 yield call.lineno, text
+    if path.name != "device.py":  # its lines are a report, but for those below
+        yield from notes_in(tree, assigned)
     yield from ((node.lineno, template(node)) for name, node in assigned.items() if name.endswith("_HELP"))
     if path.name == "device.py":  # what the button Check device says of a GPU
         yield from ((node.lineno, template(node)) for node in returned["_why_no_gpu"] if template(node))
+
+
+def notes_in(tree: ast.AST, assigned: Dict[str, ast.AST]) -> Iterator[Tuple[int, str]]:
+    """Line and template of each sentence for the log that a function returns in a list, or adds to its notes."""
+    for node in ast.walk(tree):
+        is_list = isinstance(node, (ast.Return, ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None
+        for found in ast.walk(node.value) if is_list else ():
+            for each in found.elts if isinstance(found, (ast.Tuple, ast.List)) else ():
+                sentence = assigned.get(each.id, each) if isinstance(each, ast.Name) else each
+                if re.match(r"[A-Z…].*\.( |$)", template(sentence)):
+                    yield each.lineno, template(sentence)
 
 
 def all_messages() -> List[Tuple[str, str]]:

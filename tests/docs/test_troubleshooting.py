@@ -45,7 +45,10 @@ def test_messages_are_found_however_they_are_made(tmp_path):
         "def f(value, warn):\n"
         "    warn('a warning')\n"
         "    if value:\n        raise ModelError(_words(value))\n"
-        "    raise ValueError(f'it is {value}, '\n        'not 1') from None\n",
+        "    raise ValueError(f'it is {value}, '\n        'not 1') from None\n"
+        "NOTE = 'A note.'\n"
+        "def g(value):\n    notes = (NOTE,) if value else ()\n    notes += (f'Of {value}.',)\n"
+        "    return ['One more.']\n",
         encoding="utf-8",
     )
     assert {text for _, text in messages_in(path)} == {
@@ -53,4 +56,7 @@ def test_messages_are_found_however_they_are_made(tmp_path):
         "no … here",
         "a warning",
         "it is …, not 1",
+        "A note.",
+        "Of ….",
+        "One more.",
     }

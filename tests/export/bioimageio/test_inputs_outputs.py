@@ -421,7 +421,7 @@ def test_the_package_itself_is_left_as_it_is(tmp_path, capsys):
     for name, content in files_of(theirs(tmp_path / "p.zip")).items():
         (folder / name).write_bytes(content)
     before = (folder / "w.onnx").read_bytes()
-    assert imported(folder, folder / "w.onnx", *ANSWERS) == 2
+    assert imported(folder, folder / "w.onnx", *ANSWERS, "--overwrite") == 2
     assert "lies in the package itself" in capsys.readouterr().err
     assert (folder / "w.onnx").read_bytes() == before
 
