@@ -362,7 +362,6 @@ def test_ways_to_name_a_model(drawn, output, tmp_path, monkeypatch, form):
         (["--model", "{beside}"], "model.onnx"),
         (["--model", "{model}", "--diameter", "-3"], "larger than 0"),
         (["--model", "{model}", "--beside", "tiny={beside}"], "called 'tiny' already"),
-        (["--beside", "A={beside}", "--data", "{drawn}", "{drawn}"], "is listed twice"),
         (["--beside", "A={beside}", "--data", "{beside}"], "index.csv"),
     ],
 )
@@ -373,6 +372,19 @@ def test_what_cannot_begin(drawn, beside, tiny_model, output, capsys, words, mes
     assert error.startswith("cpunet evaluate: ")
     assert message in error
     assert not output.exists()
+
+
+def test_two_data_sets_of_one_name_are_refused_and_one_given_twice_counts_once(
+    drawn, tiny_model, tmp_path, output, capsys
+):
+    shutil.copytree(drawn, tmp_path / "other" / drawn.name)
+    both = ("--data", drawn, tmp_path / "other" / drawn.name)
+    assert evaluate("--model", tiny_model, *both, "-o", output) == 2
+    assert "is listed twice" in capsys.readouterr().err
+    assert not output.exists()
+    assert evaluate("--model", tiny_model, "--data", drawn, drawn, "-o", output) == 0
+    images = len(list((output / "labels").rglob("*.tif")))
+    assert f"{images} images scored" in capsys.readouterr().out
 
 
 def test_the_size_of_the_gallery_can_be_chosen(drawn, tiny_model, output):
