@@ -18,6 +18,9 @@ from cpunet.training.importing.data_set import OVERLAP_FIELD
 
 ERROR, WARNING = "error", "warning"
 SPECK_PX = 10
+MASK_WAY_OUT = (
+    "Give each object a number of its own; where no two objects touch, `cpunet data import --label-format colors` does."
+)
 # One number in so many pieces is a mask. Where most of so many numbers are in pieces, they are no objects.
 LEAST_PIECES_OF_MASK, LEAST_NUMBERS_OF_IMAGE, MOST_IN_PIECES = 3, 20, 0.5
 # A kind and a sentence.
@@ -212,7 +215,7 @@ def label_warnings(labels: NDArray[np.integer]) -> list[Warned]:
     count = np.bincount(object_of_piece[1:], minlength=len(numbers))
     if len(numbers) == 2 and count[1] >= LEAST_PIECES_OF_MASK:
         what = f"one number ({numbers[1]}) in {count[1]} pieces, as in a mask: all would be learned as one object."
-        return [("mask", f"{what} `cpunet data import` makes an object of each piece.")]
+        return [("mask", f"{what} {MASK_WAY_OUT}")]
     if len(numbers) > LEAST_NUMBERS_OF_IMAGE and np.mean(count[1:] > 1) > MOST_IN_PIECES:
         what = f"most of the {len(numbers) - 1} numbers are in several pieces, as intensities are."
         return [("pieces", f"{what} Are these labels an image, and images and labels swapped?")]
