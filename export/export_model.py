@@ -99,7 +99,9 @@ def export_model(
         print(f"{path}  {path.stat().st_size / 1e6:.2f} MB  sha256 {sums[path.name]}")
     print(f"onnxruntime and torch agree ({Tolerance()}); halo measured: {card.output.halo} pixels")
     if not write_readme(output.parent, card, sums):
-        print(f"{output.parent / 'README.md'} was written by hand and is left as it is; check the sums in it")
+        print(
+            f"{output.parent / 'README.md'} was written or changed by hand and is left as it is; check the sums in it"
+        )
 
 
 def check_weights_beside(path: Path, trained: TrainedNetwork, overwrite: bool) -> None:

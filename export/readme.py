@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from cpunet.files.images import written_beside
+from cpunet.files.images import write_text
+from cpunet.files.mark import text_is_as_written
 from cpunet.model.card import ModelCard
 
 MARK = "<!-- written by `cpunet export` from the model card; remove this line to keep your own text -->"
@@ -93,10 +94,12 @@ def decoding(card: ModelCard) -> str:
 
 
 def write_readme(folder: Path, card: ModelCard, sums: Mapping[str, str]) -> bool:
-    """Write README.md, unless there is one that was written by hand; return whether it was written."""
+    """Write README.md, unless there is one that was written or changed by hand; return whether it was written."""
     path = folder / "README.md"
-    if path.exists() and MARK not in path.read_text(encoding="utf-8"):
-        return False
-    with written_beside(path) as beside:
-        beside.write_text(model_readme(card, sums), encoding="utf-8")
+    if path.exists():
+        before = path.read_text(encoding="utf-8", errors="replace")
+        # Version 1 wrote no sum, so that only the line tells.
+        if MARK not in before or text_is_as_written(before) is False:
+            return False
+    write_text(path, model_readme(card, sums))
     return True

@@ -1,9 +1,17 @@
+import signal
 import sys
 
 import pytest
 
 from tests.synthetic_data_set import write_data_set
 from tests.tiny_onnx import tiny_onnx
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts_arrive():
+    """Let Ctrl-C arrive, also where the tests run in the background of a shell, which tells them to ignore it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -255,7 +255,7 @@ def read_config(path: Path) -> TrainingConfig:
         content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_YamlLoader)
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such file.") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: this is not readable YAML: {error}") from None
     try:
         return config_from_dict(content)

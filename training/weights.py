@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,12 @@ def load_trained(path: Path) -> TrainedNetwork:
     try:
         config, facts, weights = _read_safetensors(path) if path.suffix == ".safetensors" else _read_checkpoint(path)
     except Exception as error:  # torch's reader meets a broken file with almost any exception
-        raise WeightsError(f"{path}: this holds no weights that `cpunet train` wrote ({error}).") from None
+        # What follows the first sentence is torch's advice to programmers, such as to run the file's code.
+        reason = re.split(r"\. |\n", str(error), maxsplit=1)[0].rstrip(".")
+        raise WeightsError(
+            f"{path}: this holds no weights that `cpunet train` wrote ({type(error).__name__}: {reason}). Give the "
+            f"{WEIGHTS_FILE} of a run."
+        ) from None
     network = build_network(config)
     network.load_state_dict(weights)
     return TrainedNetwork(network.eval(), config, facts)

@@ -6,10 +6,10 @@ import argparse
 import importlib
 import os
 import sys
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 from cpunet import __version__
-from cpunet.errors import CpunetError
+from cpunet.errors import CpunetError, said_with_way_out
 from cpunet.interruption import Interruption, interruptions, requested
 from cpunet.terminal import lasting_streams, report
 
@@ -114,6 +114,7 @@ def _run(arguments: List[str], name: Optional[str]) -> int:
                 )
                 return 2
             command.add_arguments(subparser)
+            arguments = _files_told_from_options(arguments, subparser)
     parsed = parser.parse_args(arguments)
     assert command is not None  # argparse has refused everything else
     try:
@@ -126,14 +127,32 @@ def _run(arguments: List[str], name: Optional[str]) -> int:
     return code
 
 
+def _files_told_from_options(arguments: Sequence[str], parser: argparse.ArgumentParser) -> List[str]:
+    """Put ``./`` before the names of files that begin with a hyphen, such as those that a shell makes of ``*.tif``.
+
+    A single such name would otherwise keep all other files from being done.
+    """
+    options = [word for action in parser._actions for word in action.option_strings]
+    return [
+        os.path.join(os.curdir, word)
+        if word.startswith("-")
+        and not any(option.startswith(word.partition("=")[0]) for option in options)
+        and os.path.lexists(word)
+        else word
+        for word in arguments
+    ]
+
+
 def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
 def _reason(error: Exception) -> str:
     """Say what went wrong; an error that nobody expected is named by its kind too."""
-    if isinstance(error, (CpunetError, OSError)):
+    if isinstance(error, CpunetError):
         return str(error)
+    if isinstance(error, OSError):
+        return said_with_way_out(error)
     if isinstance(error, MemoryError):
         return f"the memory is too small ({error or 'no more could be had'}). Close other programs."
     return (

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Optional, Tuple
+
+# What to do about what the system refuses, by its number; not every system has all of them.
+SYSTEM_WAYS_OUT = {
+    "ENOSPC": "The disk is full: free some space, or write to another disk.",
+    "EDQUOT": "Your share of the disk is full: free some space, or write to another disk.",
+    "EFBIG": "Files may not be so large here, by `ulimit -f` or by the disk's format: write to another disk.",
+    "EACCES": "You may not read or write there: change the permissions, or choose another place.",
+    "EPERM": "You may not read or write there: change the permissions, or choose another place.",
+    "EROFS": "Nothing can be written to this disk: choose another place.",
+    "ENOTDIR": "A part of this path is a file, where a folder is needed: choose another place.",
+    "ENAMETOOLONG": "Give it a shorter name.",
+    "EIO": "The disk or the network drive fails: copy the file to another disk, or try again.",
+}
 
 
 class CpunetError(Exception):
@@ -81,3 +95,10 @@ class ScoreError(CpunetError, ValueError):
 
 class TutorialError(CpunetError, RuntimeError):
     """A command of the tutorial that failed."""
+
+
+def said_with_way_out(error: OSError) -> str:
+    """Return what the system says of an error, and what to do about it."""
+    name = errno.errorcode.get(error.errno or 0, "")
+    said = str(error)
+    return f"{said}. {SYSTEM_WAYS_OUT[name]}" if name in SYSTEM_WAYS_OUT else said

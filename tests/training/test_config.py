@@ -94,6 +94,13 @@ def test_files_that_cannot_be_read_are_named(tmp_path, text, message):
     assert str(path) in str(caught.value)
 
 
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_bytes(b"name: \xb8")
+    with pytest.raises(ConfigError, match=r"run\.yaml: this is not readable YAML"):
+        read_config(path)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match="no such file"):
         read_config(tmp_path / "absent.yaml")

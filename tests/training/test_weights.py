@@ -67,8 +67,10 @@ def test_files_of_strangers_are_refused_and_never_run(tmp_path, monkeypatch, suf
     monkeypatch.chdir(tmp_path)
     path = tmp_path / f"weights{suffix}"
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match="no weights"):
+    with pytest.raises(WeightsError, match="no weights") as caught:
         load_trained(path)
+    assert "\n" not in str(caught.value)
+    assert "weights_only" not in str(caught.value)  # torch's advice would run the file's code
     assert not (tmp_path / "exploded").exists()
 
 

@@ -18,6 +18,11 @@ from cpunet.training.importing.data_set import OVERLAP_FIELD
 
 ERROR, WARNING = "error", "warning"
 SPECK_PX = 10
+MASK_WAY_OUT = (
+    "Give each object a number of its own; where no two objects touch, `cpunet data import --label-format colors` does."
+)
+# One number in so many pieces is a mask. Where most of so many numbers are in pieces, they are no objects.
+LEAST_PIECES_OF_MASK, LEAST_NUMBERS_OF_IMAGE, MOST_IN_PIECES = 3, 20, 0.5
 # A kind and a sentence.
 Warned = tuple[str, str]
 
@@ -193,7 +198,7 @@ def _index_warnings(facts: ImageFacts, cells: dict[str, str]) -> list[Warned]:
 
 
 def label_warnings(labels: NDArray[np.integer]) -> list[Warned]:
-    """Find labels that can be read but are likely wrong: none at all, objects in pieces, and specks.
+    """Find labels that can be read but are likely wrong: none at all, a mask, objects in pieces, and specks.
 
     Examples
     --------
@@ -208,6 +213,12 @@ def label_warnings(labels: NDArray[np.integer]) -> list[Warned]:
     object_of_piece = np.zeros(pieces.max() + 1, np.int64)
     object_of_piece[pieces.ravel()] = labels.ravel()
     count = np.bincount(object_of_piece[1:], minlength=len(numbers))
+    if len(numbers) == 2 and count[1] >= LEAST_PIECES_OF_MASK:
+        what = f"one number ({numbers[1]}) in {count[1]} pieces, as in a mask: all would be learned as one object."
+        return [("mask", f"{what} {MASK_WAY_OUT}")]
+    if len(numbers) > LEAST_NUMBERS_OF_IMAGE and np.mean(count[1:] > 1) > MOST_IN_PIECES:
+        what = f"most of the {len(numbers) - 1} numbers are in several pieces, as intensities are."
+        return [("pieces", f"{what} Are these labels an image, and images and labels swapped?")]
     area = np.bincount(labels.ravel(), minlength=len(numbers))
     return [
         (kind, f"{_objects(numbers[1:][broken])} {how}")

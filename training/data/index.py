@@ -13,6 +13,7 @@ from cpunet.files.images import written_beside
 
 INDEX = "index.csv"
 INDEX_FIELDS = ("id", "modality", "split", "duplicate_of")
+NEEDED, LONGEST_SHOWN = ", ".join(INDEX_FIELDS), 100
 WRITTEN_FIELDS = ("id", "height", "width", "dtype", "channels", "objects", "modality", "split", "duplicate_of", "group")
 
 
@@ -50,8 +51,12 @@ def read_table(folder: Path) -> IndexTable:
         raise DataError(f"{path}: this is no CSV file in UTF-8: {error}") from error
     missing = [name for name in INDEX_FIELDS if name not in fields]
     if missing:
+        found = ", ".join(fields)[:LONGEST_SHOWN] or "none"
         hint = " Its columns are parted by semicolons; save it with commas." if ";" in "".join(fields) else ""
-        raise DataError(f"{path}: the column {missing[0]!r} is missing.{hint}")
+        raise DataError(
+            f"{path}: the column {missing[0]!r} is missing.{hint or f' Needed are {NEEDED}; found: {found}.'} "
+            "`cpunet data import` writes this file from folders of images and labels."
+        )
     twice = [name for name, count in Counter(fields).items() if count > 1]
     if twice:
         raise DataError(

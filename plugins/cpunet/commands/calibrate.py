@@ -15,6 +15,7 @@ from cpunet.model.card import ModelCard
 from cpunet.model.find import find_model
 from cpunet.model.session import load_model
 from cpunet.options import Options, check_options
+from cpunet.steps.scale import scale_of_options
 from cpunet.terminal import report, show_progress
 
 # With fewer objects, chance decides.
@@ -52,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     path = find_model(arguments.model)
     images = [read_labeled_image(files) for files in _files(arguments.images, arguments.labels, arguments.first)]
     model = load_model(path, arguments.device)
+    scale_of_options(model.card.input, options)  # raises where the model cannot see objects of that diameter
     trials = calibrate(model, images, options, lambda done, total: show_progress(done, total, "images"))
     show_progress(len(images), len(images), "images")
     objects = sum(int(image.labels.max(initial=0)) for image in images)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Dict, Sequence
 
 from cpunet.commands.model_arguments import add_model_arguments
-from cpunet.errors import OptionError
+from cpunet.errors import OptionError, said_with_way_out
 from cpunet.files.find import find_images
 from cpunet.files.mark import is_result
 from cpunet.files.outputs import identity
@@ -18,6 +18,7 @@ from cpunet.model.find import find_model
 from cpunet.model.session import open_model
 from cpunet.onnx_reader.model_file import read_model_file
 from cpunet.options import Options, check_options
+from cpunet.steps.scale import scale_of_options
 from cpunet.terminal import printable, report, show_progress
 
 
@@ -68,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Read once: the network that the run begins with is the one that it ends with.
     model_file = read_model_file(find_model(arguments.model))
     model = open_model(model_file, arguments.device)
+    scale_of_options(model.card.input, options)  # raises where the model cannot see objects of that diameter
     if arguments.output.exists() and not arguments.output.is_dir():
         raise OptionError(f"{arguments.output}: this is a file; -o needs a folder.")
     found = find_images(arguments.images)
@@ -121,7 +123,8 @@ def _segment_all(paths: Sequence[Path], batch: Batch) -> int:
         except Exception as error:  # a bad file must not keep the others from being done
             stop_if_requested()
             failed += 1
-            reason = str(error).strip() or type(error).__name__
+            reason = said_with_way_out(error) if isinstance(error, OSError) else str(error).strip()
+            reason = reason or type(error).__name__
             line = printable(reason if reason.startswith(str(path)) else f"{path}: {reason}")
             report(f"FAILED {line}", sys.stderr)
             continue

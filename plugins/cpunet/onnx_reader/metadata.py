@@ -9,7 +9,7 @@ from typing import BinaryIO, Callable, Dict, Tuple, TypeVar
 from cpunet.errors import ModelError
 from cpunet.model.card import METADATA_KEY, ModelCard
 from cpunet.model.card_limits import card_from_json
-from cpunet.onnx_reader.model_file import ModelFile
+from cpunet.onnx_reader.model_file import ModelFile, what_is_no_file
 from cpunet.onnx_reader.protobuf import LENGTH_DELIMITED, VARINT, ProtobufError, Reader, many, one
 
 # Field numbers of ModelProto and StringStringEntryProto, https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3
@@ -57,7 +57,7 @@ def read_metadata(path: Path) -> Dict[str, str]:
     """Read the metadata_props of an ONNX file; ModelError if the file is missing, cut short or no ONNX file."""
     path = Path(path)
     if not path.is_file():
-        raise ModelError(f"{path}: there is no such model file. Check its folder and its name.")
+        raise ModelError(f"{path}: {what_is_no_file(path)}")
     try:
         with path.open("rb") as stream:
             return _parsed(path, stream, _metadata)

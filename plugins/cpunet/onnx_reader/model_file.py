@@ -54,7 +54,7 @@ def read_model_file(path: Path) -> ModelFile:
     path = Path(path).resolve()
     try:
         if not path.is_file():  # a pipe or a device would never end
-            raise ModelError("there is no such model file. Check its folder and its name.")
+            raise ModelError(what_is_no_file(path))
         with path.open("rb") as stream:
             state = _state(os.fstat(stream.fileno()))
             check_size(state[1])
@@ -85,3 +85,10 @@ def state_of(path: Path) -> FileState:
 
 def _state(status: os.stat_result) -> FileState:
     return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def what_is_no_file(path: Path) -> str:
+    """Say why there is no model file at a path."""
+    if path.is_dir():
+        return "this is a folder, and a model is one file. Give the .onnx file in it."
+    return "there is no such model file. Check its folder and its name."

@@ -8,6 +8,7 @@ from typing import Iterable, List, Optional, Sequence, Tuple
 import numpy as np
 import numpy.typing as npt
 
+from cpunet.errors import OptionError
 from cpunet.model.card import InputCard, ModelCard
 from cpunet.model.protocol import Model
 from cpunet.options import LARGEST_SCALE, SMALLEST_SCALE, Options
@@ -75,9 +76,21 @@ def choose_scale(
 
 
 def scale_of_options(card: InputCard, options: Options) -> Optional[float]:
-    """Return the scale that the options give, directly or by a diameter; None if it must be measured."""
+    """Return the scale that the options give, directly or by a diameter; None if it must be measured.
+
+    OptionError if the diameter asks for a scale that is out of range.
+    """
     if options.scale is None and options.diameter_px is not None:
-        return scale_factor(card, options.diameter_px)
+        diameter_px = options.diameter_px
+        least, most = card.diameter_px / LARGEST_SCALE, card.diameter_px / SMALLEST_SCALE
+        least, most = min(least, card.diameter_low_px), max(most, card.diameter_high_px)
+        if not least <= diameter_px <= most:
+            raise OptionError(
+                f"The typical diameter is {diameter_px:g} pixels, and images can be rescaled for this model if it is "
+                f"{least:.3g} to {most:.3g} pixels. Correct it, leave it out so that it is measured, or choose another "
+                "model."
+            )
+        return scale_factor(card, diameter_px)
     return options.scale
 
 

@@ -76,6 +76,7 @@ def test_filters(images, own_models, tmp_path):
     [
         (["--model", "lion"], "no model 'lion'"),
         (["--model", "absent.onnx"], "no such model file"),
+        (["--diameter", "1e9"], "can be rescaled for this model if it is"),
         (["--diameter-range", "30", "10"], "minimum is larger"),
         (["--diameter-range", "0", "10"], "not above 0"),
         (["--diameter", "-3"], "larger than 0"),

@@ -45,7 +45,7 @@ def test_a_missing_file_says_so(tmp_path):
 
 
 def test_a_folder_is_no_model(tmp_path):
-    with pytest.raises(ModelError, match="no such model file"):
+    with pytest.raises(ModelError, match="this is a folder"):
         read_card(tmp_path)
 
 

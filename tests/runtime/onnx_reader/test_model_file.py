@@ -29,7 +29,7 @@ def test_a_file_that_is_replaced_has_another_state(tiny_model, tmp_path):
     ("make", "message"),
     [
         (lambda path: None, "no such model file"),
-        (lambda path: path.mkdir(), "no such model file"),
+        (lambda path: path.mkdir(), "this is a folder"),
         (lambda path: os.mkfifo(str(path)), "no such model file"),
         (lambda path: path.touch(), "is empty"),
     ],

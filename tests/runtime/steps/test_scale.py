@@ -5,6 +5,7 @@ import pytest
 
 from cpunet import segment
 from cpunet.checks.synthetic import synthetic_field
+from cpunet.errors import OptionError
 from cpunet.model.card_limits import card_from_json
 from cpunet.model.session import load_model
 from cpunet.options import Options
@@ -267,3 +268,10 @@ def test_masked_out_objects_are_not_measured(model):
     mask[:160, :200] = True
     assert segment_image(image, model, Options(mask=mask)).scale == 1
     assert segment_image(image, model).scale < 0.5
+
+
+@pytest.mark.parametrize("diameter", [1e-3, 1e9, float("inf")])
+def test_a_diameter_that_no_scale_brings_to_the_trained_one_is_refused(model, diameter):
+    field = synthetic_field((96, 96), columns=2, diameter_px=20)
+    with pytest.raises(OptionError, match="images can be rescaled for this model if it is"):
+        segment_image(field.image, model, Options(diameter_px=diameter))

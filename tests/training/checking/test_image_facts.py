@@ -67,3 +67,12 @@ def test_appearance_does_not_depend_on_the_bit_depth():
     np.testing.assert_allclose(appearance(as_12), appearance(as_16), atol=0.01)
     inverted = appearance((65535 - as_16).astype(np.uint16))
     assert inverted[1] > 0.8 > 0.2 > appearance(as_16)[1]
+
+
+def test_a_mask_and_an_image_in_place_of_labels_are_called_so():
+    ((kind, what),) = label_warnings(np.where(SQUARES > 0, 255, 0) * (np.arange(SQUARES.shape[1]) % 4 > 0))
+    assert kind == "mask"
+    assert "one number (255) in" in what
+    ((kind, what),) = label_warnings(np.random.default_rng(0).integers(0, 50, (64, 64)))
+    assert kind == "pieces"
+    assert "images and labels swapped" in what

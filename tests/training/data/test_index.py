@@ -12,9 +12,13 @@ from tests.written_sets import FIELDS, write_index
         ("id;modality;split;duplicate_of\na;f;train;\n", "semicolons"),
         ("id,modality,split,duplicate_of\na,f,train\n", "line 2 has another number of cells"),
         ("id,modality,split,duplicate_of\na,f,train,,x,y\n", "line 2 has another number of cells"),
+        (
+            "id,modality,split\n",
+            "'duplicate_of' is missing. Needed are .* found: id, modality, split. `cpunet data import`",
+        ),
         (b"id,modality,split,duplicate_of\n\xff,f,train,\n", "UTF-8"),
     ],
-    ids=["semicolons", "too few", "too many", "other encoding"],
+    ids=["semicolons", "too few", "too many", "no column", "other encoding"],
 )
 def test_a_broken_index_is_named(tmp_path, content, message):
     (tmp_path / "index.csv").write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -13,6 +13,7 @@ from cpunet.model.card import Normalization
 Mask = npt.NDArray[np.bool_]
 # A model with input channels of these names takes color images, and gray ones as three equal colors.
 COLORS = ("red", "green", "blue")
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 def channels_of(
@@ -65,6 +66,7 @@ def channels_of(
         )
     if mask is not None and mask.shape != image.shape[:2]:
         raise ImageError(f"The mask has the shape {mask.shape} and the image {image.shape[:2]}; they must agree.")
+    _refuse_beyond_float32(image)
     channels = np.ascontiguousarray(
         image[np.newaxis] if image.ndim == 2 else np.moveaxis(image, -1, 0), dtype=np.float32
     )
@@ -74,6 +76,18 @@ def channels_of(
     if usable is mask:
         return channels, mask
     return np.where(np.isfinite(channels), channels, np.float32(0)), usable
+
+
+def _refuse_beyond_float32(image: npt.NDArray[Any]) -> None:
+    """Raise ImageError for numbers that the network's type cannot hold; they would become infinite."""
+    if image.dtype.kind != "f" or image.dtype.itemsize <= np.dtype(np.float32).itemsize:
+        return
+    largest = float(np.abs(image[np.isfinite(image)]).max(initial=0))
+    if largest > LARGEST_FLOAT32:
+        raise ImageError(
+            f"The image holds numbers of up to {largest:.3g}, and {LARGEST_FLOAT32:.3g} is the largest that a model "
+            "reads. Divide the image by a constant."
+        )
 
 
 def with_channels(image: npt.NDArray[Any], channel_names: Sequence[str]) -> npt.NDArray[Any]:

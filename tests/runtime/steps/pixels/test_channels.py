@@ -81,3 +81,12 @@ def test_a_model_that_reads_0_to_1_gets_what_cellprofiler_makes_of_the_file(dtyp
         np.testing.assert_array_equal(channels[0], image.astype(np.float32) / np.float32(largest))
     for normalization in (Normalization("none", units="as_stored"), Normalization()):
         np.testing.assert_array_equal(channels_of(image, ("nuclei",), normalization)[0][0], image.astype(np.float32))
+
+
+def test_numbers_that_float32_cannot_hold_are_refused_by_their_size():
+    image = np.full((4, 4), 1e30)
+    image[0, 0] = np.inf  # counts as not measured
+    channels_of(image, ("nuclei",), Normalization())
+    image[1, 1] = -1e39
+    with pytest.raises(ImageError, match=r"1e\+39.*3\.4e\+38 is the largest"):
+        channels_of(image, ("nuclei",), Normalization())
