@@ -127,7 +127,10 @@ def cast(step: Step) -> Result:
     step.need(kind in BITS, f"it casts to the type {kind}, which no image network needs")
     known = given.known
     if known is not None:
-        step.need(known.dtype.kind != "f" or bool((np.abs(known) < 2.0**62).all()), "it casts a size that is no number")
+        step.need(
+            known.dtype.kind != "f" or bool((np.abs(known.astype(np.float64)) < 2.0**62).all()),
+            "it casts a size that is no number",
+        )
         known = known.astype(DTYPES[kind]) if kind in DTYPES else None
     return Result([given._replace(kind=kind, known=known)], CHEAP * given.elements)
 
