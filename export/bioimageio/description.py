@@ -71,8 +71,8 @@ def model_description(content: dict[str, Any]) -> ModelDescr:
         version = str(content.get("format_version", "none"))
         if version.split(".")[:2] not in FORMATS_READ:
             raise ModelError(
-                f"its description is of the format {version[:20]!r}, and 0.3, 0.4 and 0.5 are read. Ask its author for one "
-                "of these, or take the ONNX file out of the package and describe it with `cpunet card add`."
+                f"its description is of the format {version[:20]!r}, and 0.3, 0.4 and 0.5 are read. Ask its author for "
+                "one of these, or take the ONNX file out of the package and describe it with `cpunet card add`."
             )
         short = reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}..."
         raise ModelError(
