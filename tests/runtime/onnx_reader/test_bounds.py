@@ -261,6 +261,11 @@ REFUSED = {
         [ints("by", [0, 0, 16, 0, 0, 0, 0, 0])],
         "by 16;",
     ),
+    "continued from the other side by more than there is": (
+        [one("Pad", ["x", "by"], attribute("mode", "wrap"))],
+        [ints("by", [0, 0, 17, 0, 0, 0, 0, 0])],
+        "by 17;",
+    ),
     "whole numbers divided by none": (
         [ROWS, node("Div", ["s", "zero"], ["d"]), one("Relu")],
         [ints("zero", [0])],

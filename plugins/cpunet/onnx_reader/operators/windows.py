@@ -237,7 +237,7 @@ def pad(step: Step) -> Result:
     """Add or cut off borders."""
     given = step.input(0)
     rank = len(given.shape)
-    mode = step.text("mode", "constant", ("constant", "reflect", "edge"))
+    mode = step.text("mode", "constant", ("constant", "reflect", "edge", "wrap"))
     step.real("value", 0.0)
     if "pads" in step.node.attributes:
         pads = step.list("pads", (0,) * 2 * rank, -LARGEST_PAD, LARGEST_PAD)
@@ -250,7 +250,7 @@ def pad(step: Step) -> Result:
     shape = list(given.shape)
     for place, axis in enumerate(axes):
         before, after = pads[place], pads[place + len(axes)]
-        largest = {"reflect": shape[axis] - 1}.get(mode, LARGEST_PAD)
+        largest = {"reflect": shape[axis] - 1, "wrap": shape[axis]}.get(mode, LARGEST_PAD)
         smallest = -shape[axis] if mode == "constant" else 0
         for each in (before, after):
             step.need(
