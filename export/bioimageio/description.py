@@ -42,6 +42,7 @@ INPUT, OUTPUT = TensorId("image"), TensorId("probabilities")
 # `normalize` divides by the contrast alone; the format wants some number above 0 beside it.
 EPSILON = 1e-12
 LONGEST_REASON = 800
+FORMATS_READ = (["0", "3"], ["0", "4"], ["0", "5"])
 # Neither reads files nor asks the network.
 OFFLINE = ValidationContext(perform_io_checks=False, log_warnings=False)
 logger.disable("bioimageio")
@@ -67,6 +68,12 @@ def model_description(content: dict[str, Any]) -> ModelDescr:
     except Exception as error:  # the conversion of an old format may fail with almost any
         reason = str(error)
     if reason:
+        version = str(content.get("format_version", "none"))
+        if version.split(".")[:2] not in FORMATS_READ:
+            raise ModelError(
+                f"its description is of the format {version[:20]!r}, and 0.3, 0.4 and 0.5 are read. Ask its author for "
+                "one of these, or take the ONNX file out of the package and describe it with `cpunet card add`."
+            )
         short = reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}..."
         raise ModelError(
             f"its description does not follow the format of bioimage.io: {short}. Ask its author to correct it; "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from collections import deque
+from typing import Deque, Dict, List, NamedTuple, Optional, Tuple
 
 from cpunet.errors import ModelError, OutOfMemoryError
 from cpunet.onnx_reader.operators.shapes import constant_value
@@ -100,14 +101,15 @@ def follow(network: Network, shape: Tuple[int, ...]) -> Followed:
     (image,) = [each for each in network.inputs if each.name not in values]
     _define(values, image.name, Value(shape, image.data_type or FLOAT))
     one_size = image.dims is not None and all(size is not None and size > 0 for size in image.dims)
-    last_use = {name: place for place, node in enumerate(network.nodes) for name in node.inputs}
-    last_use.update({output.name: len(network.nodes) for output in network.outputs})
+    nodes = in_order(network.nodes)
+    last_use = {name: place for place, node in enumerate(nodes) for name in node.inputs}
+    last_use.update({output.name: len(nodes) for output in network.outputs})
     dying: Dict[int, List[str]] = {}
     for name, place in last_use.items():
         dying.setdefault(place, []).append(name)
     now = values[image.name].bytes
     most, work, fixed_bytes, fixed_work = now, 0, 0, 0
-    for place, node in enumerate(network.nodes):
+    for place, node in enumerate(nodes):
         step = _step(node, values)
         result = _result(step)
         # onnxruntime computes beforehand what follows from the size of an image that can have but one size.
@@ -127,6 +129,32 @@ def follow(network: Network, shape: Tuple[int, ...]) -> Followed:
         if output.name not in values:
             raise ModelError(f"the network's output {shown(output.name)} is computed nowhere. {WAY_OUT}")
     return Followed(values, Needs(most, work, fixed_bytes, fixed_work))
+
+
+def in_order(nodes: List[Node]) -> List[Node]:
+    """Return the nodes so that each follows those whose results it uses, as onnxruntime orders them itself.
+
+    Converters to float16 add their nodes at the end. Nodes in a circle come last, where their inputs are missing.
+    """
+    maker = {name: place for place, node in enumerate(nodes) for name in node.outputs if name}
+    waits = [len({maker[name] for name in node.inputs if name in maker}) for node in nodes]
+    users: Dict[int, List[int]] = {}
+    for place, node in enumerate(nodes):
+        for source in {maker[name] for name in node.inputs if name in maker}:
+            users.setdefault(source, []).append(place)
+    if all(source < place for source, found in users.items() for place in found):
+        return nodes
+    ready: Deque[int] = deque(place for place, count in enumerate(waits) if not count)
+    order: List[int] = []
+    while ready:
+        place = ready.popleft()
+        order.append(place)
+        for user in users.get(place, []):
+            waits[user] -= 1
+            if not waits[user]:
+                ready.append(user)
+    circle = sorted(set(range(len(nodes))) - set(order))
+    return [nodes[place] for place in [*order, *circle]]
 
 
 def _reason(error: Exception) -> str:

@@ -88,7 +88,8 @@ def onnx_at(source, **more):
     ("changes", "message"),
     [
         ({"format_version": "0.4.9"}, "does not follow the format"),
-        ({"format_version": "9.0.0"}, "does not follow the format"),
+        ({"format_version": "9.0.0"}, "is of the format '9.0.0', and 0.3, 0.4 and 0.5 are read"),
+        ({"format_version": [5]}, "is of the format '[5]'"),
         ({"type": "dataset"}, "it is a dataset"),
         ({"weights": {"torchscript": {"source": "w.pt", "pytorch_version": "2.0"}}}, "its weights are torchscript"),
         (onnx_at("w.onnx", external_data={"source": "w.onnx.data"}), "in two files"),

@@ -151,6 +151,41 @@ CASES = {
         ],
         [],
     ),
+    "nodes in any order, as converters to float16 write them": (
+        [node("Relu", ["b"], ["y"]), node("Add", ["a", "x"], ["b"]), node("Neg", ["x"], ["a"])],
+        [],
+    ),
+    "one mean spread over the image": (
+        [
+            node("Shape", ["x"], ["s"]),
+            node("GlobalAveragePool", ["x"], ["m"]),
+            one("Resize", ["m", "", "", "to"], attribute("mode", "linear")),
+        ],
+        [ints("to", [1, 4, 200, 300])],
+    ),
+    "8 bits by the scale of each image": (
+        [
+            node("DynamicQuantizeLinear", ["x"], ["q", "s", "o"]),
+            node("ConvInteger", ["q", "w", "o"], ["i"]) + attribute("pads", [1, 0, 1, 0]),
+            one("Cast", ["i"], attribute("to", 1)),
+        ],
+        [raw_tensor("w", 2, [8, 4, 3, 3], b"1" * 288)],
+    ),
+    "8-bit product": (
+        [
+            node("DynamicQuantizeLinear", ["x"], ["q", "s", "o"]),
+            node("MatMulInteger", ["q", "w", "o"], ["i"]),
+            one("Cast", ["i"], attribute("to", 1)),
+        ],
+        [raw_tensor("w", 2, [24, 5], b"1" * 120)],
+    ),
+    "place of the largest": (
+        [
+            node("ArgMax", ["x"], ["i"]) + attribute("axis", 1) + attribute("keepdims", 0),
+            one("Cast", ["i"], attribute("to", 1)),
+        ],
+        [],
+    ),
     "counted": (
         [
             ROWS,
@@ -226,6 +261,11 @@ REFUSED = {
         [ints("by", [0, 0, 16, 0, 0, 0, 0, 0])],
         "by 16;",
     ),
+    "continued from the other side by more than there is": (
+        [one("Pad", ["x", "by"], attribute("mode", "wrap"))],
+        [ints("by", [0, 0, 17, 0, 0, 0, 0, 0])],
+        "by 17;",
+    ),
     "whole numbers divided by none": (
         [ROWS, node("Div", ["s", "zero"], ["d"]), one("Relu")],
         [ints("zero", [0])],
@@ -275,7 +315,25 @@ REFUSED = {
         [floats("by", [1.0] * 4)],
         "mode is 'wild'",
     ),
-    "name used before it is made": ([node("Relu", ["z"], ["y"]), node("Relu", ["x"], ["z"])], [], "before anything"),
+    "name that nothing makes": ([node("Relu", ["z"], ["y"])], [], "before anything"),
+    "circle": ([node("Add", ["x", "z"], ["y"]), node("Relu", ["y"], ["z"])], [], "before anything"),
+    "node that uses its own result": ([one("Add", ["x", "y"])], [], "before anything"),
+    "8-bit convolution of other channels": (
+        [node("DynamicQuantizeLinear", ["x"], ["q", "s", "o"]), one("ConvInteger", ["q", "w", "o"])],
+        [raw_tensor("w", 2, [8, 3, 1, 1], b"1" * 24)],
+        "do not fit 4 channels",
+    ),
+    "8-bit product with zeros of other columns": (
+        [node("DynamicQuantizeLinear", ["x"], ["q", "s", "o"]), one("MatMulInteger", ["q", "w", "o", "z"])],
+        [raw_tensor("w", 2, [24, 5], b"1" * 120), raw_tensor("z", 2, [4], b"1" * 4)],
+        r"shape \[4\], not",
+    ),
+    "place along no axis": ([one("ArgMax", ["x"], attribute("axis", 4))], [], "the axis 4 of 4"),
+    "side of a slide": (
+        [one("Resize", ["x", "", "", "to"])],
+        [ints("to", [1, 4, 16_385, 24])],
+        "makes 16385 of 16 pixels",
+    ),
     "two values of one name": ([one("Relu"), one("Relu")], [], "two values of the name 'y'"),
     "output of nothing": ([node("Relu", ["x"], ["z"])], [], "output 'y' is computed nowhere"),
     "number as text": ([one("LeakyRelu", ["x"], attribute("pads", [1]))], [], "attribute 'pads'"),

@@ -15,7 +15,7 @@ from cpunet.onnx_reader.operators.step import (
     broadcast,
     is_integer,
 )
-from cpunet.onnx_reader.tensor import BITS, BOOL, DTYPES
+from cpunet.onnx_reader.tensor import BITS, BOOL, DTYPES, FLOAT, UINT8
 
 # The work of an element, in multiplications of a convolution: moving it through memory takes as long.
 # A power takes some ten nanoseconds.
@@ -202,5 +202,13 @@ def quantize(step: Step) -> Result:
         kind = scale.kind
     else:
         zero = step.optional(2)
-        kind = 2 if zero is None else zero.kind  # uint8
+        kind = UINT8 if zero is None else zero.kind
     return Result([Value(given.shape, kind)], CHEAP * given.elements)
+
+
+def dynamic_quantize(step: Step) -> Result:
+    """Turn numbers into 8 bits by a scale that is found in them; also gives the scale and the zero."""
+    given = step.input(0)
+    step.need(len(step.inputs) == 1, f"it has {len(step.inputs)} inputs, and takes one")
+    outputs = [Value(given.shape, UINT8), Value((), FLOAT), Value((), UINT8)]
+    return Result(outputs, 2 * CHEAP * given.elements)

@@ -19,7 +19,7 @@ from cpunet.onnx_reader.operators.step import (
     whole,
 )
 from cpunet.onnx_reader.operators.windows import FEW_CHANNELS, SLOWER
-from cpunet.onnx_reader.tensor import DTYPES, FLOAT, INT64, Tensor
+from cpunet.onnx_reader.tensor import DTYPES, FLOAT, INT32, INT64, Tensor
 
 
 def _moved(step: Step, given: Value, shape: Tuple[int, ...], change: Optional[Callable[[Any], Any]]) -> Result:
@@ -309,6 +309,25 @@ def matmul(step: Step) -> Result:
     macs = math.prod(batch) * left[-2] * left[-1] * right[-1]
     slower = SLOWER if min(left[-2], right[-1]) < FEW_CHANNELS else 1
     return Result([Value(shape, first.kind)], macs * slower, first.bytes + second.bytes)
+
+
+def integer_matmul(step: Step) -> Result:
+    """Multiply matrices of 8 bits into whole numbers of 32: both, and the zero of each."""
+    rows, columns = step.input(0).shape[-2:-1], step.input(1).shape[-1:]
+    step.shaped(2, (), (1,), rows)
+    step.shaped(3, (), (1,), columns)
+    found = matmul(step)
+    return found._replace(outputs=[found.outputs[0]._replace(kind=INT32)], work=4 * found.work)
+
+
+def place_of_largest(step: Step) -> Result:
+    """Return where along an axis the largest or smallest value is."""
+    given = step.input(0)
+    axis = step.axis(len(given.shape), 0)
+    step.integer("select_last_index", 0)
+    kept = (1,) if step.integer("keepdims", 1) else ()
+    shape = (*given.shape[:axis], *kept, *given.shape[axis + 1 :])
+    return Result([Value(shape, INT64)], COSTLY * given.elements, given.bytes)
 
 
 def gemm(step: Step) -> Result:

@@ -52,7 +52,9 @@ STANDARD: Dict[str, Rule] = {
     "LayerNormalization": _rule(pointwise.layer_normalization, "axis epsilon stash_type"),
     **dict.fromkeys(("Softmax", "LogSoftmax"), _rule(pointwise.softmax, "axis")),
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), _rule(pointwise.quantize, "axis saturate")),
+    "DynamicQuantizeLinear": _rule(pointwise.dynamic_quantize),
     "Conv": _rule(windows.conv, _WINDOW),
+    "ConvInteger": _rule(windows.integer_conv, _WINDOW),
     "ConvTranspose": _rule(windows.conv_transpose, f"{_WINDOW} output_padding output_shape"),
     "QLinearConv": _rule(windows.quantized_conv, _WINDOW),
     **dict.fromkeys(("MaxPool", "AveragePool"), _rule(windows.pool, _POOL)),
@@ -88,7 +90,9 @@ STANDARD: Dict[str, Rule] = {
     **dict.fromkeys(("ReduceMean", "ReduceMin"), _rule(shapes.reduce, "axes keepdims noop_with_empty_axes")),
     **dict.fromkeys(("ReduceProd", "ReduceSum"), _rule(shapes.reduce, "axes keepdims noop_with_empty_axes")),
     "ReduceSumSquare": _rule(shapes.reduce, "axes keepdims noop_with_empty_axes"),
+    **dict.fromkeys(("ArgMax", "ArgMin"), _rule(shapes.place_of_largest, "axis keepdims select_last_index")),
     "MatMul": _rule(shapes.matmul),
+    "MatMulInteger": _rule(shapes.integer_matmul),
     "Gemm": _rule(shapes.gemm, "alpha beta transA transB"),
 }
 
@@ -111,6 +115,7 @@ def _quantized_unary(step: Step) -> Result:
 # What onnxruntime's own quantization and optimization write. Others of this domain read files or call Python.
 OF_ONNXRUNTIME: Dict[str, Rule] = {
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear"), _rule(pointwise.quantize, "axis")),
+    "QuickGelu": _rule(pointwise.unary(COSTLY), "alpha"),
     "FusedConv": _rule(windows.conv, f"{_WINDOW} activation"),
     **dict.fromkeys(("QLinearAdd", "QLinearMul"), _rule(_quantized_pair)),
     "QLinearSigmoid": _rule(_quantized_unary),

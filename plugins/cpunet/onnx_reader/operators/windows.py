@@ -7,9 +7,12 @@ from typing import List, Optional, Sequence, Tuple
 
 from cpunet.onnx_reader.operators.pointwise import CHEAP, COSTLY
 from cpunet.onnx_reader.operators.step import Result, Shape, Step, Value
+from cpunet.onnx_reader.tensor import INT32
 
 LARGEST_WINDOW, LARGEST_STRIDE, LARGEST_DILATION, LARGEST_PAD = 64, 64, 64, 4096
 LARGEST_FACTOR = 64
+# Pyramids of poolings spread a mean over the whole image, so a single pixel may become a side of a tile.
+LARGEST_SIZE = 16_384
 # A convolution with fewer output channels than this in a group cannot use the processor well.
 FEW_CHANNELS, SLOWER = 8, 64
 FUSED_ACTIVATIONS = ("", "Relu", "Sigmoid", "Tanh")  # others take parameters
@@ -94,6 +97,18 @@ def quantized_conv(step: Step) -> Result:
     buffer = math.prod(weights.shape[1:]) * math.prod(found.outputs[0].shape[2:])
     return found._replace(
         outputs=[found.outputs[0]._replace(kind=step.input(7).kind)], work=4 * found.work, workspace=4 * buffer
+    )
+
+
+def integer_conv(step: Step) -> Result:
+    """Convolve numbers of 8 bits into whole numbers of 32: image, weights, and the zero of each."""
+    given, weights = step.input(0), step.input(1)
+    step.shaped(2, (), (1,))
+    step.shaped(3, (), (1,), weights.shape[:1])
+    found = _convolved(step, given, weights, None)
+    buffer = math.prod(weights.shape[1:]) * math.prod(found.outputs[0].shape[2:])
+    return found._replace(
+        outputs=[found.outputs[0]._replace(kind=INT32)], work=4 * found.work, workspace=found.workspace + 4 * buffer
     )
 
 
@@ -208,8 +223,9 @@ def resize(step: Step) -> Result:
         wanted = [math.floor(shape[axis] * scale) for axis, scale in zip(axes, scales)]
     for axis, size in zip(axes, wanted):
         step.need(
-            1 <= size <= LARGEST_FACTOR * shape[axis] and size * LARGEST_FACTOR >= shape[axis],
-            f"it makes {size} of {shape[axis]} pixels; {LARGEST_FACTOR} times as many or as few are the limit",
+            1 <= size <= max(LARGEST_SIZE, LARGEST_FACTOR * shape[axis]),
+            f"it makes {size} of {shape[axis]} pixels; {LARGEST_SIZE} pixels, or {LARGEST_FACTOR} times as many, are "
+            "the limit",
         )
         shape[axis] = size
     out = Value(tuple(shape), given.kind)
@@ -221,7 +237,7 @@ def pad(step: Step) -> Result:
     """Add or cut off borders."""
     given = step.input(0)
     rank = len(given.shape)
-    mode = step.text("mode", "constant", ("constant", "reflect", "edge"))
+    mode = step.text("mode", "constant", ("constant", "reflect", "edge", "wrap"))
     step.real("value", 0.0)
     if "pads" in step.node.attributes:
         pads = step.list("pads", (0,) * 2 * rank, -LARGEST_PAD, LARGEST_PAD)
@@ -234,7 +250,7 @@ def pad(step: Step) -> Result:
     shape = list(given.shape)
     for place, axis in enumerate(axes):
         before, after = pads[place], pads[place + len(axes)]
-        largest = {"reflect": shape[axis] - 1}.get(mode, LARGEST_PAD)
+        largest = {"reflect": shape[axis] - 1, "wrap": shape[axis]}.get(mode, LARGEST_PAD)
         smallest = -shape[axis] if mode == "constant" else 0
         for each in (before, after):
             step.need(
