@@ -72,6 +72,6 @@ def test_the_commands_run_and_give_the_counts_of_the_page(pipeline_of_the_page, 
     assert found == pytest.approx(promised, abs=1)
     with (tmp_path / "results" / "Nuclei.csv").open(newline="", encoding="utf-8") as stream:
         assert len(list(csv.DictReader(stream))) == sum(found.values())
-    lines = [line for line in done.stdout.splitlines() if "IdentifyObjectsUNet, image set" in line]
+    lines = [line for line in done.stdout.splitlines() if ", image set" in line and "SHA-256" in line]
     assert images[0]["Segmentation_Model_Nuclei"] in lines[0]
     assert images[0]["Segmentation_ModelSHA256_Nuclei"] in lines[0]
