@@ -20,7 +20,8 @@ from cpunet.export.readme import write_readme
 from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
 from cpunet.export.to_onnx import predict_with, trace
 from cpunet.export.training_card import card_from_training, kept_card
-from cpunet.files.outputs import check_output, identity
+from cpunet.files.find import identity
+from cpunet.files.outputs import check_output
 from cpunet.model.card import ModelCard
 from cpunet.model.find import MODEL_FILE
 from cpunet.model.session import load_model

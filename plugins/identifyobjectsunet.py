@@ -58,7 +58,7 @@ from cpunet.plugin.validity import (
     log_warning,
     refuse_wrong_settings,
 )
-from cpunet.segment import segment_image, segment_stack
+from cpunet.segment import LEAST_SIDE_PX, segment_image, segment_stack
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.filters import filter_objects
 
@@ -335,7 +335,7 @@ def is_stack(image):
 
 def is_line(image):
     """Return True for an image that is one pixel high or wide."""
-    return not is_stack(image) and min(image.pixel_data.shape[:2]) == 1
+    return not is_stack(image) and min(image.pixel_data.shape[:2]) < LEAST_SIDE_PX
 
 
 def check_shape(image, name):
@@ -346,7 +346,7 @@ def check_shape(image, name):
             f"{name} has the shape {shape}: a color image of one plane was loaded as a stack. Answer No to "
             "Process as 3D? in NamesAndTypes, or leave this file out."
         )
-    if is_stack(image) and min(shape[1:3]) < 2:
+    if is_stack(image) and min(shape[1:3]) < LEAST_SIDE_PX:
         raise ImageError(
             f"{name} has the shape {shape}: CellProfiler cannot hold objects of a stack that is only one pixel high or "
             "wide. Check how the image was loaded or cropped."

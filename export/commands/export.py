@@ -9,8 +9,9 @@ from cpunet.errors import OptionError
 from cpunet.export.export_model import export_model
 from cpunet.export.precision import PRECISIONS
 from cpunet.export.reduced_precision import export_reduced
+from cpunet.files.find import identity
 from cpunet.files.images import read_image
-from cpunet.files.outputs import check_output, identity
+from cpunet.files.outputs import check_output
 from cpunet.training.planning.machine import stay_within_cores
 
 

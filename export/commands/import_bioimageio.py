@@ -8,7 +8,8 @@ from pathlib import Path
 from cpunet.export.bioimageio.archive import open_package
 from cpunet.export.bioimageio.import_package import import_package
 from cpunet.export.card.answers import add_answers, answered
-from cpunet.files.outputs import check_output, identity
+from cpunet.files.find import identity
+from cpunet.files.outputs import check_output
 from cpunet.onnx_reader.metadata import sha256
 
 

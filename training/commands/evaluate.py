@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from cpunet.errors import OptionError
-from cpunet.files.find import find_folders
+from cpunet.files.find import find_folders, identity
 from cpunet.files.mark import source_of
-from cpunet.files.outputs import check_output, identity
+from cpunet.files.outputs import check_output
 from cpunet.terminal import report
 from cpunet.training.data.labeled_images import IndexRow
 from cpunet.training.evaluation.methods import LabelFolder, Method, ModelMethod, chosen_methods
@@ -107,4 +108,6 @@ def check_outputs(output: Path, methods: Sequence[Method], rows: Sequence[IndexR
         if isinstance(method, ModelMethod):
             for row in rows:
                 if row.image_path.is_file():  # else it will be named among the images that failed
-                    check_output(method.files[row.key], inputs, overwrite, source_of(row.image_path))
+                    labels = method.files[row.key]
+                    source = source_of(row.image_path) if os.path.lexists(labels) else None
+                    check_output(labels, inputs, overwrite, source)

@@ -9,9 +9,8 @@ from typing import Dict, Sequence
 
 from cpunet.commands.model_arguments import add_model_arguments
 from cpunet.errors import OptionError, said_with_way_out
-from cpunet.files.find import find_images
+from cpunet.files.find import find_images, identity
 from cpunet.files.mark import is_result
-from cpunet.files.outputs import identity
 from cpunet.files.segment_file import Batch, results_of, segment_file
 from cpunet.interruption import stop_if_requested
 from cpunet.model.find import find_model

@@ -79,18 +79,18 @@ def find_images(words: Sequence[Path]) -> FoundFiles:
     named, problems = set(), []
     for word in words:
         expanded = _expanded(word)
-        images = [word] if expanded is None else [path for path in expanded if path.suffix.lower() in IMAGE_SUFFIXES]
+        images = _images_of(word, expanded)
         if expanded is None:
-            named.add(_key(word))
+            named.add(identity(word))
         elif not images:
             problems.append(_nothing(word, expanded))
         for path in images:
-            found.setdefault(_key(path), path)
+            found.setdefault(identity(path), path)
     results = {}
     for key, path in found.items():
         image = result_of(path)
         other_programs = image is not None and not path.stem.endswith(OWN_ENDINGS)
-        if image is not None and (key not in named or (other_programs and _key(image) in found)):
+        if image is not None and (key not in named or (other_programs and identity(image) in found)):
             why = f"left out: {path}, by its name a result of {image.name}; give it another name to use it"
             results[key] = LeftOut(path, why)
     paths = tuple(path for key, path in found.items() if key not in results)
@@ -108,11 +108,11 @@ def find_files(words: Sequence[Path]) -> List[Path]:
     paths: Dict[str, Path] = {}
     for word in words:
         expanded = _expanded(word)
-        images = [word] if expanded is None else [path for path in expanded if path.suffix.lower() in IMAGE_SUFFIXES]
+        images = _images_of(word, expanded)
         if not images:
             raise OptionError(_nothing(word, expanded or ()))
         for path in images:
-            paths.setdefault(_key(path), path)
+            paths.setdefault(identity(path), path)
     return list(paths.values())
 
 
@@ -131,7 +131,7 @@ def find_folders(words: Sequence[Path]) -> List[Path]:
         if not folders:
             raise OptionError(f"{word}: no folder matches this pattern.")
         for path in folders:
-            paths.setdefault(_key(path), path)
+            paths.setdefault(identity(path), path)
     return list(paths.values())
 
 
@@ -154,6 +154,14 @@ def other_programs_labels(folder: Path) -> List[str]:
     return [f"{_shown(paths)}: {what}." for paths, what in ((seg, CELLPOSE_WAY_OUT), (rois, ROIS_WAY_OUT)) if paths]
 
 
+def identity(path: Path) -> str:
+    """Return one text for all names of a file, also where it does not exist or a link leads nowhere."""
+    try:
+        return os.path.normcase(os.path.realpath(path))
+    except OSError:
+        return os.path.normcase(os.path.abspath(path))
+
+
 def natural_order(path: Path) -> Tuple[Tuple[Tuple[Union[int, str], ...], ...], str]:
     """Return a key that sorts files as people count: img before img2, and that before img10; folder by folder."""
     words = (*path.parts[:-1], path.stem, path.suffix)
@@ -168,6 +176,11 @@ def _expanded(word: Path) -> Optional[List[Path]]:
         return _listed(word) if word.is_dir() else None
     matches = _matches(word)
     return None if matches is None else [path for path in matches if not path.is_dir()]
+
+
+def _images_of(word: Path, expanded: Optional[Sequence[Path]]) -> List[Path]:
+    """Return the images among the files that a word was expanded to; the word itself if it is a file's name."""
+    return [word] if expanded is None else [path for path in expanded if path.suffix.lower() in IMAGE_SUFFIXES]
 
 
 def _matches(word: Path) -> Optional[List[Path]]:
@@ -217,8 +230,3 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError:  # a name that is too long for the system, or a loop of links
         return False
-
-
-def _key(path: Path) -> str:
-    """Return what is equal for two names of one file."""
-    return os.path.normcase(os.path.realpath(path))

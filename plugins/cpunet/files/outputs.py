@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Collection, Optional
 
 from cpunet.errors import CpunetError, OutputError
+from cpunet.files.find import identity
 from cpunet.files.mark import (
     COMMENTS,
     PROGRAM,
@@ -24,14 +25,6 @@ WAYS_OUT = "Move it away, write elsewhere with -o, or give --overwrite."
 # The metadata of weights that `cpunet train` wrote, as `cpunet.training.weights` names it.
 WEIGHTS_KEY = "cpunet_config"
 LONGEST_HEADER_BYTES = 2**24
-
-
-def identity(path: Path) -> str:
-    """Return one text for all names of a file, also where it does not exist or a link leads nowhere."""
-    try:
-        return os.path.normcase(os.path.realpath(path))
-    except OSError:
-        return os.path.normcase(os.path.abspath(path))
 
 
 def check_output(

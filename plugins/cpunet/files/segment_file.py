@@ -33,7 +33,7 @@ class Batch:
     open_on_cpu, warn : callable
         See `cpunet.model.memory.segment_within_memory`.
     inputs : frozenset of str
-        The `cpunet.files.outputs.identity` of each image; no result replaces one.
+        The `cpunet.files.find.identity` of each image; no result replaces one.
     overwrite : bool
         Whether results may replace files that this program did not write.
     diameter_range_px, discard_border

@@ -14,6 +14,7 @@ from cellprofiler_core.setting.text.alphanumeric.name import Name
 from cpunet.errors import OptionError
 from cpunet.model.card import InputCard
 from cpunet.options import LARGEST_SCALE, SMALLEST_SCALE
+from cpunet.steps.scale import diameters_to_rescale_by
 
 
 def refuse_wrong_settings(module: Any, pipeline: Any) -> None:
@@ -119,12 +120,12 @@ def check_range_to_rescale_by(size_range: Any, diameter_px: float, known: InputC
 
     This is so for a range whose maximum only means "no limit", such as 10 to 99999.
     """
-    asked_for = known.diameter_px / diameter_px
-    if known.diameter_low_px <= diameter_px <= known.diameter_high_px or SMALLEST_SCALE <= asked_for <= LARGEST_SCALE:
+    least, most = diameters_to_rescale_by(known)
+    if least <= diameter_px <= most:
         return
     raise ValidationError(
         f"Images are rescaled by the middle of this range, {diameter_px:.0f} pixels, that is by a factor of "
-        f"{asked_for:.2g}; possible are {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}. Enter the smallest and largest "
-        "diameter that you expect, or rescale by the objects in the image.",
+        f"{known.diameter_px / diameter_px:.2g}; possible are {SMALLEST_SCALE:g} to {LARGEST_SCALE:g}. Enter the "
+        "smallest and largest diameter that you expect, or rescale by the objects in the image.",
         size_range,
     )

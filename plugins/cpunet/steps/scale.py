@@ -82,8 +82,7 @@ def scale_of_options(card: InputCard, options: Options) -> Optional[float]:
     """
     if options.scale is None and options.diameter_px is not None:
         diameter_px = options.diameter_px
-        least, most = card.diameter_px / LARGEST_SCALE, card.diameter_px / SMALLEST_SCALE
-        least, most = min(least, card.diameter_low_px), max(most, card.diameter_high_px)
+        least, most = diameters_to_rescale_by(card)
         if not least <= diameter_px <= most:
             raise OptionError(
                 f"The typical diameter is {diameter_px:g} pixels, and images can be rescaled for this model if it is "
@@ -92,6 +91,15 @@ def scale_of_options(card: InputCard, options: Options) -> Optional[float]:
             )
         return scale_factor(card, diameter_px)
     return options.scale
+
+
+def diameters_to_rescale_by(card: InputCard) -> Tuple[float, float]:
+    """Return the smallest and the largest typical diameter, in pixels, for which an image can be shown to a model.
+
+    Images with objects of the card's range are not rescaled; others by `SMALLEST_SCALE` to `LARGEST_SCALE`.
+    """
+    least, most = card.diameter_px / LARGEST_SCALE, card.diameter_px / SMALLEST_SCALE
+    return min(least, card.diameter_low_px), max(most, card.diameter_high_px)
 
 
 def measure_scale(

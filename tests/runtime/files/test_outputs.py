@@ -6,9 +6,10 @@ import pytest
 import tifffile
 
 from cpunet.errors import OutputError
+from cpunet.files.find import identity
 from cpunet.files.images import write_labels, write_picture, write_text, written_beside
 from cpunet.files.mark import source_of
-from cpunet.files.outputs import check_output, identity
+from cpunet.files.outputs import check_output
 from tests.tiny_onnx import tiny_onnx
 
 LABELS = np.eye(5, dtype=np.int32)

@@ -94,7 +94,7 @@ def with_channels(image: npt.NDArray[Any], channel_names: Sequence[str]) -> npt.
     """Bring an image that shows the same in another number of channels to those of a model; any other is unchanged."""
     if image.ndim == 3 and image.shape[2] in (2, 4) and image.shape[2] != len(channel_names):
         alpha = image[..., -1]
-        if (alpha == (largest_of_type(image.dtype))).all():
+        if (alpha == largest_of_type(image.dtype)).all():
             image = image[..., 0] if image.shape[2] == 2 else image[..., :3]
     if len(channel_names) == 1 and is_gray(image):
         return image[..., 0]
