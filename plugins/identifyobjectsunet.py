@@ -157,9 +157,11 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         check_values(self.visible_settings())
         check_names(self, pipeline)
         try:
-            self.model_settings.card()
+            known = self.model_settings.card().input
         except (ModelError, OSError) as error:
             raise ValidationError(str(error), self.model_settings.at_fault()) from error
+        if self.rescale.value == RESCALE_FROM_RANGE:
+            check_range_to_rescale_by(self.size_range, self.typical_diameter_px(), known)
         chosen = self.settings_in_effect()
         try:
             card = self.model_settings.average_card(chosen.further_model_names())
@@ -174,8 +176,6 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
     def validate_module_warnings(self, pipeline):
         """Raise ValidationError, shown as a warning, for what is possible and most likely a mistake."""
         check_thresholds_asked_for(self, pipeline)
-        if self.rescale.value == RESCALE_FROM_RANGE:
-            check_range_to_rescale_by(self.size_range, self.typical_diameter_px(), self.model_settings.card().input)
 
     def typical_diameter_px(self):
         """Return the middle of the diameter range: its geometric mean."""

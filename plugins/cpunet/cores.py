@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
 
-PROC, CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
+from cpunet.control_groups import CGROUPS, PROC, folders_of_groups, lines_of
 
 
 def cores_allowed() -> int:
@@ -59,35 +59,18 @@ def cores_by_quota(proc: Path = PROC, cgroups: Path = CGROUPS) -> Optional[float
 
     Notes
     -----
-    A group's limit holds for all groups below it, so that the smallest on the way up counts. Version 2 has it in
-    ``cpu.max``, version 1 in ``cpu.cfs_quota_us`` and ``cpu.cfs_period_us`` (Linux: Documentation/admin-guide/
-    cgroup-v2.rst, Documentation/scheduler/sched-bwc.rst).
+    Version 2 has the limit in ``cpu.max``, version 1 in ``cpu.cfs_quota_us`` and ``cpu.cfs_period_us`` (Linux:
+    Documentation/scheduler/sched-bwc.rst).
     """
     shares = [quota / period for quota, period in _quotas(proc, cgroups) if quota > 0 and period > 0]
     return min(shares, default=None)
 
 
 def _quotas(proc: Path, cgroups: Path) -> Iterator[Tuple[float, float]]:
-    for line in _text(proc / "self" / "cgroup").splitlines():
-        number, _, rest = line.partition(":")
-        controllers, _, group = rest.partition(":")
-        version_2 = number == "0" and not controllers
-        if not version_2 and "cpu" not in controllers.split(","):
-            continue
-        # In a container, the group's own folder may be the top one there.
-        for top in [cgroups] if version_2 else [cgroups / controllers, cgroups / "cpu"]:
-            steps = [step for step in group.split("/") if step not in ("", ".", "..")]
-            for depth in range(len(steps), -1, -1):
-                folder = top.joinpath(*steps[:depth])
-                words = _text(folder / "cpu.max").split()
-                if not version_2:
-                    words = [_text(folder / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")]
-                if len(words) == 2 and all(word.lstrip("-").isdigit() for word in words):
-                    yield float(words[0]), float(words[1])
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
+    for version, folder in folders_of_groups("cpu", proc, cgroups):
+        if version == 2:
+            words = " ".join(lines_of(folder / "cpu.max")).split()
+        else:
+            words = [" ".join(lines_of(folder / f"cpu.cfs_{name}_us")).strip() for name in ("quota", "period")]
+        if len(words) == 2 and all(word.lstrip("-").isdigit() for word in words):
+            yield float(words[0]), float(words[1])

@@ -131,19 +131,20 @@ def test_a_setting_that_does_not_count_may_hold_anything(module, whole):
 
 
 @pytest.mark.parametrize(("diameters", "factor"), [("10,99999", "0.02"), ("1,1", "20")])
-def test_a_range_by_which_no_image_can_be_rescaled_is_warned_of_in_the_log(module, whole, caplog, diameters, factor):
+def test_a_range_by_which_no_image_can_be_rescaled_is_refused(module, whole, diameters, factor):
     module.model_settings.cardless.diameter_px.value = 20
     module.size_range.value, module.rescale.value = diameters, "By the diameter range"
+    with pytest.raises(OptionError, match=f"by a factor of {factor}; possible are 0.0625 to 4") as refused:
+        prepare(whole)
+    assert "IdentifyObjectsUNet (module 3) cannot run: its setting 'Typical diameter" in str(refused.value)
+    module.rescale.value = "By the objects in the image"
     assert prepare(whole)
-    assert "IdentifyObjectsUNet (module 3): Images are rescaled by the middle of this range" in caplog.text
-    assert f"by a factor of {factor}; possible are 0.0625 to 4" in caplog.text
 
 
 @pytest.mark.parametrize("diameters", ["10,40", "100,300", "8,9"])
-def test_a_range_by_which_images_can_be_rescaled_is_not_warned_of(module, whole, caplog, diameters):
+def test_a_range_by_which_images_can_be_rescaled_is_taken(module, whole, diameters):
     module.size_range.value, module.rescale.value = diameters, "By the diameter range"
     assert prepare(whole)
-    assert not caplog.text
 
 
 def test_two_modules_with_one_name_for_their_objects_are_refused(whole, module):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import List, Optional
 
+from cpunet.control_groups import CGROUPS, PROC, folders_of_groups, lines_of
 from cpunet.errors import ImageError
 
 # Beside the file's own pixels, the least that is done with an image holds this for each pixel: the image as float32,
@@ -13,7 +14,11 @@ from cpunet.errors import ImageError
 WORKING_BYTES_PER_PIXEL = 16
 # The memory that this many bytes of pixels need is not compared: asking the system takes longer than reading them.
 SURELY_FITS_BYTES = 2**24
-CGROUP = Path("/sys/fs/cgroup")
+# The limit, what is used, and the cache of files, which is given back when it is needed: by version of control groups.
+GROUP_FILES = {
+    2: ("memory.max", "memory.current", "inactive_file"),
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
 
 
 def refuse_more_than_memory(height: int, width: int, bytes_per_pixel: int) -> None:
@@ -46,7 +51,7 @@ def bytes_at_hand() -> Optional[int]:
     int or None
         None where the system tells nothing.
     """
-    limits = [*_free_in_system(), *_left_in_container(), *_left_to_process()]
+    limits = [*_free_in_system(), *left_in_control_groups(), *_left_to_process()]
     return max(0, min(limits)) if limits else None
 
 
@@ -56,21 +61,20 @@ def _free_in_system() -> List[int]:
 
         return [int(psutil.virtual_memory().available)]
     except ImportError:
-        lines = _lines(Path("/proc/meminfo"))
+        lines = lines_of(PROC / "meminfo")
     return [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
 
 
-def _left_in_container() -> List[int]:
-    """Return what a container's limit leaves (cgroup 2, then 1); the cache of files counts as free."""
-    for folder, limit_name, used_name, cache in (
-        (CGROUP, "memory.max", "memory.current", "inactive_file"),
-        (CGROUP / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    ):
-        limit, used = _lines(folder / limit_name), _lines(folder / used_name)
+def left_in_control_groups(proc: Path = PROC, cgroups: Path = CGROUPS) -> List[int]:
+    """Return the bytes that each control group of this process leaves; nothing for groups without a limit."""
+    left = []
+    for version, folder in folders_of_groups("memory", proc, cgroups):
+        limit_name, used_name, cache = GROUP_FILES[version]
+        limit, used = lines_of(folder / limit_name), lines_of(folder / used_name)
         if limit and used and limit[0].isdigit() and used[0].isdigit():
-            cached = [int(line.split()[1]) for line in _lines(folder / "memory.stat") if line.startswith(f"{cache} ")]
-            return [int(limit[0]) - int(used[0]) + sum(cached)]
-    return []
+            cached = [int(line.split()[1]) for line in lines_of(folder / "memory.stat") if line.startswith(f"{cache} ")]
+            left.append(int(limit[0]) - int(used[0]) + sum(cached))
+    return left
 
 
 def _left_to_process() -> List[int]:
@@ -82,16 +86,9 @@ def _left_to_process() -> List[int]:
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit == resource.RLIM_INFINITY:
         return []
-    pages = _lines(Path("/proc/self/statm"))
+    pages = lines_of(PROC / "self" / "statm")
     used = int(pages[0].split()[0]) * os.sysconf("SC_PAGE_SIZE") if pages else 0
     return [limit - used]
-
-
-def _lines(path: Path) -> Sequence[str]:
-    try:
-        return path.read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return ()
 
 
 def _gigabytes(number: int) -> str:

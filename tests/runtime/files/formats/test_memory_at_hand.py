@@ -5,7 +5,7 @@ import pytest
 
 from cpunet.errors import ImageError
 from cpunet.files.formats import memory_at_hand
-from cpunet.files.formats.memory_at_hand import bytes_at_hand, refuse_more_than_memory
+from cpunet.files.formats.memory_at_hand import bytes_at_hand, left_in_control_groups, refuse_more_than_memory
 from tests.places import REPOSITORY
 
 
@@ -21,15 +21,27 @@ def test_where_the_system_tells_nothing_nothing_is_refused(monkeypatch):
     refuse_more_than_memory(10**6, 10**6, 1)
 
 
-def test_a_containers_limit_counts_and_the_cache_of_files_is_free(monkeypatch, tmp_path):
-    monkeypatch.setattr(memory_at_hand, "CGROUP", tmp_path)
-    before = bytes_at_hand()
-    (tmp_path / "memory.max").write_text("3000000\n")
-    (tmp_path / "memory.current").write_text("2500000\n")
-    (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 400000\n")
+def of_group(folder, limit, used, cached):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "memory.max").write_text(f"{limit}\n")
+    (folder / "memory.current").write_text(f"{used}\n")
+    (folder / "memory.stat").write_text(f"anon 1\ninactive_file {cached}\n")
+
+
+def test_every_control_group_above_the_process_limits_it_and_the_cache_of_files_is_free(tmp_path):
+    proc, groups = tmp_path / "proc", tmp_path / "groups"
+    (proc / "self").mkdir(parents=True)
+    (proc / "self" / "cgroup").write_text("0::/job/step\n")
+    assert left_in_control_groups(proc, groups) == []
+    of_group(groups, "max", 9_000_000, 0)
+    of_group(groups / "job", 5_000_000, 4_000_000, 100_000)
+    of_group(groups / "job" / "step", 3_000_000, 2_500_000, 400_000)
+    assert sorted(left_in_control_groups(proc, groups)) == [900_000, 1_100_000]
+
+
+def test_what_the_control_groups_leave_counts(monkeypatch):
+    monkeypatch.setattr(memory_at_hand, "left_in_control_groups", lambda: [900_000, 1_100_000])
     assert bytes_at_hand() == 900_000
-    (tmp_path / "memory.max").write_text("max\n")
-    assert before is None or bytes_at_hand() > 900_000
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ulimit -v is enforced on Linux")
