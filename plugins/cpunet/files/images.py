@@ -21,6 +21,7 @@ from cpunet.files.formats.pictures import read_picture
 from cpunet.files.formats.stored_image import StoredImage, as_shown, clear_numbers, stored_numbers
 from cpunet.files.formats.tiff import read_tiff
 from cpunet.files.mark import PNG_KEY, Source, mark_text, marked_text
+from cpunet.steps.pixels.channels import is_gray
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 LARGEST_UINT16 = np.iinfo(np.uint16).max
@@ -114,9 +115,7 @@ def _read(path: Path, read: Callable[[Path], Read]) -> Read:
 
 def gray_of_equal_colors(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return one channel of a gray image that was saved as RGB; any other image unchanged."""
-    if image.ndim == 3 and image.shape[2] in (3, 4) and (image[..., :3] == image[..., :1]).all():
-        return image[..., 0]
-    return image
+    return image[..., 0] if is_gray(image) else image
 
 
 @contextmanager
