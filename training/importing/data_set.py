@@ -16,6 +16,7 @@ from cpunet.training.data.index import INDEX, WRITTEN_FIELDS, index_problems, re
 from cpunet.training.data.labeled_images import read_index
 from cpunet.training.data.splits import counted, inseparable, split_at_random
 from cpunet.training.importing.files import folder_beside, read_source_image, store_image, store_labels
+from cpunet.training.importing.formats.coco import read_coco_image
 from cpunet.training.importing.label_files import read_labels
 from cpunet.training.importing.pairs import Pair, Pairing, pair_mask_folders
 
@@ -165,8 +166,12 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
 def _store(pair: Pair, label_format: str, folder: Path, earlier: SeenImages) -> tuple[dict[str, str], str]:
     """Write one image and its labels; return its row of index.csv, and a sentence on changes and doubts."""
     source = read_source_image(pair.image)
-    read = read_labels(pair.labels, label_format)
     image = source.pixels
+    shape = image.shape[0], image.shape[1]
+    if pair.outlines is not None:
+        read = read_coco_image(pair.outlines, shape)
+    else:
+        read = read_labels(pair.labels, label_format, shape)
     if read.labels.shape != image.shape[:2]:
         raise DataError(
             f"{pair.labels[0]}: the labels have the shape {read.labels.shape} and the image {image.shape[:2]}."
@@ -193,7 +198,7 @@ def _store(pair: Pair, label_format: str, folder: Path, earlier: SeenImages) -> 
         notes.append(
             f"{difference or 'the same pixels'} as {duplicate}; its duplicate_of stays {cells['duplicate_of']}"
         )
-    if label_format == "masks":
+    if read.overlap_px is not None:
         cells[OVERLAP_FIELD] = str(read.overlap_px)
     return cells, "; ".join(notes)
 

@@ -18,6 +18,7 @@ from cpunet.errors import DataError, ImageError
 from cpunet.files.formats.content import TIFF, content_of
 from cpunet.files.formats.stored_image import as_shown
 from cpunet.files.images import LARGEST_UINT16, TIFF_SUFFIXES, gray_of_equal_colors, read_stored
+from cpunet.training.data.labeled_images import SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def read_source_image(path: Path) -> SourceImage:
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] > 4) or 0 in image.shape:
         raise DataError(f"{path}: a plane of one to four channels is needed; this has the shape {image.shape}.")
     image = gray_of_equal_colors(image)
-    named_by_content = (content_of(path) == TIFF) == (path.suffix.lower() in TIFF_SUFFIXES)
+    suffix = path.suffix.lower()
+    named_by_content = suffix in SUFFIXES and (content_of(path) == TIFF) == (suffix in TIFF_SUFFIXES)
     same = image.shape == stored.pixels.shape and image.dtype == stored.pixels.dtype and not stored.min_is_white
     return SourceImage(path, image, named_by_content and same and not stored.changed, stored.note)
 
