@@ -70,7 +70,7 @@ class Ellipse:
         height = (rows + 0.5 - (top + bottom) / 2) / max((bottom - top) / 2, 1e-9)
         half_width = (right - left) / 2 * np.sqrt(np.clip(1 - height**2, 0, None))
         middle = (left + right) / 2
-        starts = np.clip(np.ceil(middle - half_width - 0.5), 0, shape[1]).astype(np.int64)
+        starts = np.clip(np.ceil(middle - half_width - 0.5 - ROUNDING), 0, shape[1]).astype(np.int64)
         stops = np.where(np.abs(height) <= 1, _columns_before(middle + half_width, shape), 0)
         return _runs(rows, starts, stops, shape)
 

@@ -45,7 +45,9 @@ def test_no_object_is_said():
 
 
 def test_objects_of_another_image_are_refused_with_their_place():
-    with pytest.raises(LabelFileError, match=r"2 of its 3 objects lie outside of the image, at x from 500 to 904 and y"):
+    with pytest.raises(
+        LabelFileError, match=r"2 of its 3 objects lie outside of the image, at x from 500 to 904 and y"
+    ):
         labels_of_shapes([square(5, 5, 4), square(500, 5, 4), square(900, 70, 4)], SHAPE)
 
 
