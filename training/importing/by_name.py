@@ -88,7 +88,14 @@ def pair_by_name(
         return pairing_of(image_of, in_folders, "masks", (note, *notes))
     coco = coco_files([path for path in label_files if _image_name(path, image_of) is None], label_format)
     if coco:
-        return replace(pair_coco(images, coco), notes=tuple(notes))
+        others = [path.name for path in label_files if _image_name(path, image_of) is not None]
+        if others:
+            raise DataError(
+                f"{labels}: {coco[0].name} is a COCO file, and {others[0]} beside it holds labels too; which counts? Say "
+                f"--labels {coco[0]} for COCO, or move it away."
+            )
+        pairing = pair_coco(images, coco)
+        return replace(pairing, notes=(*pairing.notes, *notes))
     if beside and not label_files and len(found) > 1:
         suffixes = choose_suffixes(images, found)
         return _by_suffixes(found, found, label_format, suffixes, beside)
