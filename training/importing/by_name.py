@@ -91,8 +91,8 @@ def pair_by_name(
         others = [path.name for path in label_files if _image_name(path, image_of) is not None]
         if others:
             raise DataError(
-                f"{labels}: {coco[0].name} is a COCO file, and {others[0]} beside it holds labels too; which counts? Say "
-                f"--labels {coco[0]} for COCO, or move it away."
+                f"{labels}: {coco[0].name} is a COCO file, and {others[0]} beside it holds labels too; which counts? "
+                f"Say --labels {coco[0]} for COCO, or move it away."
             )
         pairing = pair_coco(images, coco)
         return replace(pairing, notes=(*pairing.notes, *notes))
@@ -260,7 +260,7 @@ def _format(label_format: str | None, files: Sequence[Path]) -> tuple[str, str]:
     """Return how label images are read, and a sentence on what the labels are and how that was found."""
     kinds = [KINDS[path.suffix.lower()] for path in files if path.suffix.lower() in KINDS]
     pictures = [path for path in files if path.suffix.lower() not in KINDS]
-    said = [f"{kinds.count(kind)} files with {kind}" for kind in dict.fromkeys(kinds)]
+    said = [f"{_files(kinds.count(kind))} with {kind}" for kind in dict.fromkeys(kinds)]
     read_as = "instances"
     if label_format is not None:
         read_as = "said-instances" if label_format == "instances" else label_format
@@ -271,6 +271,10 @@ def _format(label_format: str | None, files: Sequence[Path]) -> tuple[str, str]:
     elif pictures or not kinds:
         said.append("instances: label files hold one number an object")
     return read_as, f"labels: {'; '.join(said)}."
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def _no_labels(labels: Path, files: Sequence[Path], image_of: Mapping[str, Path]) -> str:

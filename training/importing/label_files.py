@@ -107,7 +107,7 @@ def _from_instances(array: NDArray[np.generic], one_may_be_in_pieces: bool) -> R
         )
     if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
         raise LabelFileError("this holds pixels that are no number (NaN or infinite).")
-    values = _without_offset(values)
+    values = _without_offset(values.astype(np.float32) if values.dtype == np.float16 else values)
     if values.size and values.min() < 0:
         raise LabelFileError(
             f"this holds the negative value {values.min():g}; background is 0, objects are 1, 2, 3 ..."

@@ -15,6 +15,8 @@ from cpunet.training.importing.formats.shapes import Box, Pixels, Shape
 # Objects of one image may overlap; if they cover it so often, they are something else, or made to fill the memory.
 MOST_LAYERS = 20
 BEYOND_EDGE_PX = 1
+# So many objects seldom lie in one quarter of an image by chance.
+SEVERAL = 5
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ def labels_of_shapes(shapes: Sequence[Shape], shape: tuple[int, int]) -> ReadLab
     notes = [f"{count} of its {len(shapes)} objects {what}" for count, what in counts if count]
     notes += [painted.note] if painted.note else []
     notes += [] if painted.labels.any() else ["it holds no object"]
+    if len(objects) >= SEVERAL and _in_a_corner(shapes, shape):
+        notes.append("its objects all lie in the upper left quarter; are they in micrometers, or of a smaller image?")
     return ReadLabels(painted.labels, painted.overlap_px, "; ".join(notes))
 
 
@@ -115,6 +119,11 @@ def paint(objects: Iterable[Pixels], shape: tuple[int, ...]) -> ReadLabels:
     lost, gone = int((left_px < drawn_px).sum()), int(((left_px == 0) & (drawn_px > 0)).sum())
     note = f"{overlap_px} pixels lie in two objects; the smaller one has them, and {_counted(lost)} lost pixels"
     return ReadLabels(numbered, overlap_px, note + (f", {gone} of them all" if gone else ""))
+
+
+def _in_a_corner(shapes: Sequence[Shape], shape: tuple[int, int]) -> bool:
+    right, bottom = np.max([each.box[2:] for each in shapes], axis=0)
+    return bool(2 * right <= shape[1] and 2 * bottom <= shape[0])
 
 
 def _counted(objects: int) -> str:

@@ -54,3 +54,10 @@ def test_objects_of_another_image_are_refused_with_their_place():
 def test_objects_that_cover_everything_many_times_are_refused_before_they_fill_the_memory():
     with pytest.raises(LabelFileError, match="its first 21 objects cover each pixel of the image 20 times"):
         labels_of_shapes([square(0, 0, 60)] * 100, SHAPE)
+
+
+def test_objects_in_one_corner_are_asked_about():
+    corner = [square(2 + 4 * number, 3, 3) for number in range(5)]
+    assert labels_of_shapes(corner, SHAPE).note.endswith("are they in micrometers, or of a smaller image?")
+    assert labels_of_shapes([*corner, square(30, 3, 3)], SHAPE).note == ""
+    assert labels_of_shapes(corner[:4], SHAPE).note == ""
