@@ -280,7 +280,7 @@ def test_label_tiffs_that_imagej_and_labkit_save_are_read_whatever_their_color_t
     table[:, 0] = 0
     tifffile.imwrite(path, TRUTH.astype(dtype), imagej=True, metadata={"axes": "YX", "LUTs": [table]})
     with tifffile.TiffFile(path) as file:
-        np.testing.assert_array_equal(file.imagej_metadata["LUTs"][0], table)
+        np.testing.assert_array_equal(np.reshape(file.imagej_metadata["LUTs"], table.shape), table)
     np.testing.assert_array_equal(read_labels([path], guess_format(path)).labels, TRUTH)
 
 
