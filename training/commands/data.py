@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from cpunet.errors import DataError
@@ -62,6 +63,9 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cellprofiler", type=Path, metavar="DIR", help="output folder of a CellProfiler pipeline")
     parser.add_argument("--image-suffix", metavar="TEXT", help="what the images' names end in: _DNA")
     parser.add_argument("--labels-suffix", metavar="TEXT", help="what the labels' names end in: _Nuclei, _seg.npy")
+    parser.add_argument(
+        "--series", type=int, metavar="N", help="the image to take from TIFF files with several (1 to n)"
+    )
     parser.add_argument("--skip-unpaired", action="store_true", help="leave out images without labels, and the reverse")
     parser.add_argument("--group", metavar="PATTERN", help="what must stay together, as in '^(plate.)_'")
     _add_common(parser)
@@ -116,15 +120,21 @@ def _import(arguments: argparse.Namespace) -> int:
         raise DataError("--image-suffix and --labels-suffix go with --images and --labels, or with --cellprofiler.")
     if (arguments.images is None) != (arguments.labels is None):
         raise DataError("--images and --labels belong together: give both.")
+    if arguments.series is not None and (arguments.images is None or arguments.series < 1):
+        raise DataError("--series goes with --images and --labels, and is 1 or more.")
     pairings = pair_sources(find_folders(arguments.sources))
     if arguments.images is not None:
-        pairings.append(pair_by_name(arguments.images, arguments.labels, arguments.label_format, *suffixes))
+        series = arguments.series
+        named = pair_by_name(arguments.images, arguments.labels, arguments.label_format, *suffixes, series)
+        if series is not None:
+            named = replace(named, pairs=tuple(replace(pair, id=f"{pair.id}_{series}") for pair in named.pairs))
+        pairings.append(named)
     if arguments.cellprofiler is not None:
         pairings.append(pair_cellprofiler(arguments.cellprofiler, *suffixes))
     if not pairings:
         raise DataError("Say what to import: SOURCE, --images and --labels, or --cellprofiler.")
     against = tuple(folder.resolve() for folder in find_folders(arguments.against))
-    options = ImportOptions(arguments.modality, arguments.group, against, arguments.skip_unpaired)
+    options = ImportOptions(arguments.modality, arguments.group, against, arguments.skip_unpaired, arguments.series)
     notes = import_pairs(pairings, arguments.output, options)
     print("\n".join([*notes, f"next: cpunet data check {arguments.output} --report check.html"]))
     return 0

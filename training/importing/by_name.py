@@ -40,6 +40,7 @@ def pair_by_name(
     label_format: str | None = None,
     image_suffix: str | None = None,
     labels_suffix: str | None = None,
+    series: int | None = None,
 ) -> Pairing:
     """Pair the files of two folders by their names.
 
@@ -54,6 +55,8 @@ def pair_by_name(
         Of label images; others are left out then. None looks into the files.
     image_suffix, labels_suffix : str or None
         What the names of images and labels end in. If both are None, and no name fits, the names are searched for it.
+    series : int or None
+        Which image to look at, from 1 on, of TIFF files with several.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def pair_by_name(
     found, label_files = image_files(images), _label_files(labels, label_format, beside)
     found = found or other_pictures(images)
     if image_suffix is not None or labels_suffix is not None:
-        return _by_suffixes(found, label_files, label_format, (image_suffix or "", labels_suffix or ""), beside)
+        return _by_suffixes(found, label_files, label_format, (image_suffix or "", labels_suffix or ""), beside, series)
     if beside:
         # Cellpose writes NAME_cp_masks.tif beside NAME.tif.
         label_images = [path for path in found if path.stem.endswith(LABEL_SUFFIXES)]
@@ -98,10 +101,10 @@ def pair_by_name(
         return replace(pairing, notes=(*pairing.notes, *notes))
     if beside and not label_files and len(found) > 1:
         suffixes = choose_suffixes(images, found)
-        return _by_suffixes(found, found, label_format, suffixes, beside)
+        return _by_suffixes(found, found, label_format, suffixes, beside, series)
     labels_of, note = _labels_of(image_of, label_files)
     orphans = [path for path in label_files if path not in {file for files in labels_of.values() for file in files}]
-    read_as, format_note = _format(label_format, [path for _, (path,) in sorted(labels_of.items())])
+    read_as, format_note = _format(label_format, [path for _, (path,) in sorted(labels_of.items())], series)
     everything = {**labels_of, **{str(path): (path,) for path in orphans if not (beside and path.suffix == ".json")}}
     pairing = pairing_of(image_of, everything, read_as, tuple(filter(None, (note, format_note, *notes))))
     if pairing.pairs:
@@ -198,6 +201,7 @@ def _by_suffixes(
     label_format: str | None,
     suffixes: tuple[str, str],
     beside: bool,
+    series: int | None,
 ) -> Pairing:
     """Pair BASE with the image suffix and BASE with the labels' suffix."""
     of_images, of_labels = suffixes
@@ -221,7 +225,7 @@ def _by_suffixes(
         )
     if beside and not of_images:  # otherwise every other file of the folder counts as an image
         image_of = {name: path for name, path in image_of.items() if name in labels_of}
-    read_as, note = _format(label_format, [path for _, (path,) in sorted(labels_of.items())])
+    read_as, note = _format(label_format, [path for _, (path,) in sorted(labels_of.items())], series)
     said = f"names: --image-suffix '{of_images}' --labels-suffix '{of_labels}'."
     return pairing_of(image_of, labels_of, read_as, (said, note))
 
@@ -256,7 +260,7 @@ def _without_results(files: Iterable[Path]) -> tuple[list[Path], list[str]]:
     ] if names else []
 
 
-def _format(label_format: str | None, files: Sequence[Path]) -> tuple[str, str]:
+def _format(label_format: str | None, files: Sequence[Path], series: int | None) -> tuple[str, str]:
     """Return how label images are read, and a sentence on what the labels are and how that was found."""
     kinds = [KINDS[path.suffix.lower()] for path in files if path.suffix.lower() in KINDS]
     pictures = [path for path in files if path.suffix.lower() not in KINDS]
@@ -265,7 +269,7 @@ def _format(label_format: str | None, files: Sequence[Path]) -> tuple[str, str]:
     if label_format is not None:
         read_as = "said-instances" if label_format == "instances" else label_format
         said.append(f"{label_format}, as you said")
-    elif pictures and "colors" in {guess_format(path) for path in pictures[:LOOKED_AT]}:
+    elif pictures and "colors" in {guess_format(path, series) for path in pictures[:LOOKED_AT]}:
         read_as = "colors"
         said.append("colors: label files hold several colors, so an object is what hangs together in one")
     elif pictures or not kinds:

@@ -42,10 +42,11 @@ class SourceImage:
     note: str = ""
 
 
-def read_source_image(path: Path) -> SourceImage:
+def read_source_image(path: Path, series: int | None = None) -> SourceImage:
     """Read an image that becomes part of a data set.
 
-    Two to four planes of which the file does not say what they are become channels, with a note.
+    Two to four planes of which the file does not say what they are become channels, with a note. `series` is the
+    number, from 1 on, of the image to take from a file with several.
 
     Raises
     ------
@@ -54,7 +55,7 @@ def read_source_image(path: Path) -> SourceImage:
     ImageError
         If the file is missing or not an image, or reading it would lose bits.
     """
-    stored = read_stored(path, take_planes_as_channels=True)
+    stored = read_stored(path, take_planes_as_channels=True, series=series)
     try:
         image = as_shown(stored)
     except ImageError as error:

@@ -38,7 +38,9 @@ READERS = {"colors": read_image, "first-channel": read_image, "said-instances": 
 ROIS, OUTLINES_AS_JSON, ARRAYS = (".zip", ".roi"), (".geojson", ".json"), (".npy",)
 
 
-def read_labels(paths: Sequence[Path], label_format: str, shape: tuple[int, int] | None = None) -> ReadLabels:
+def read_labels(
+    paths: Sequence[Path], label_format: str, shape: tuple[int, int] | None = None, series: int | None = None
+) -> ReadLabels:
     """Read the labels of one image.
 
     Parameters
@@ -53,6 +55,8 @@ def read_labels(paths: Sequence[Path], label_format: str, shape: tuple[int, int]
         ``first-channel``: the same, of the first channel. ``own``: instances in a data set of ours, not questioned.
     shape : tuple of int, optional
         (Y, X) of the image, which outlines need.
+    series : int, optional
+        Which image to take, from 1 on, of a TIFF file with several.
 
     Raises
     ------
@@ -69,7 +73,7 @@ def read_labels(paths: Sequence[Path], label_format: str, shape: tuple[int, int]
         return read_geojson(path, shape)
     if suffix in ARRAYS and holds_objects(path):
         return _from_cellpose(path)
-    array = READERS.get(label_format, read_label_numbers)(path)
+    array = READERS.get(label_format, read_label_numbers)(path, series)
     try:
         if label_format == "colors":
             return ReadLabels(_on_black(_connected_colors(array)))
@@ -93,9 +97,9 @@ def _from_cellpose(path: Path) -> ReadLabels:
         raise LabelFileError(f"{path}: {error}") from error
 
 
-def guess_format(path: Path) -> str:
+def guess_format(path: Path, series: int | None = None) -> str:
     """Return ``instances`` for a label file of one number a pixel, whatever its palette, and ``colors`` for others."""
-    return "instances" if gray_of_equal_colors(read_stored(path).pixels).ndim == 2 else "colors"
+    return "instances" if gray_of_equal_colors(read_stored(path, series=series).pixels).ndim == 2 else "colors"
 
 
 def _from_instances(array: NDArray[np.generic], one_may_be_in_pieces: bool) -> ReadLabels:

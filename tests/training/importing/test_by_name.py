@@ -3,6 +3,7 @@ import json
 import numpy as np
 import PIL.Image
 import pytest
+import tifffile
 from roifile import ImagejRoi, roiwrite
 
 from cpunet.training.data.index import read_table
@@ -303,3 +304,42 @@ def test_data_sets_may_be_given_as_a_pattern(tmp_path, capsys):
     assert contents(tmp_path / "both").keys() == {"set1", "set2"}
     assert data("check", tmp_path / "x*") == 2
     assert "no folder matches this pattern" in capsys.readouterr().err
+
+
+def write_series(path, *planes):
+    """Write an OME-TIFF with several images, which it names."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for number, plane in enumerate(planes, start=1):
+            file.write(plane, photometric="minisblack", metadata={"axes": "YX", "Name": f"Field {number}"})
+
+
+def test_several_images_in_one_file_are_listed_and_one_is_chosen(tmp_path, capsys):
+    drawn = [field(seed) for seed in range(3)]
+    write_series(tmp_path / "images/a.ome.tif", *(image for image, _ in drawn))
+    write_series(tmp_path / "labels/a.ome.tif", *(labels.astype(np.uint16) for _, labels in drawn))
+    words = ["import", "--images", tmp_path / "images", "--labels", tmp_path / "labels", "-o"]
+    assert data(*words, tmp_path / "none") == 2
+    said = capsys.readouterr().err
+    assert "this holds 3 images (1: Field 1, 64 x 64 pixels, 2: Field 2, 64 x 64 pixels, 3: Field 3" in said
+    assert "or say --series N in `cpunet data import`" in said
+    for number, (image, labels) in enumerate(drawn, start=1):
+        assert data(*words, tmp_path / f"set{number}", "--series", number) == 0
+        assert f"a.ome_{number}: image {number} of 3." in capsys.readouterr().out
+        read = contents(tmp_path / f"set{number}")[f"a.ome_{number}"]
+        np.testing.assert_array_equal(read.image, image)
+        np.testing.assert_array_equal(read.labels, labels)
+    assert data("import", *(tmp_path / f"set{number}" for number in (1, 2, 3)), "-o", tmp_path / "all") == 0
+    assert data(*words, tmp_path / "none", "--series", 4) == 2
+    assert "and none is number 4" in capsys.readouterr().err
+
+
+def test_labels_of_one_image_fit_a_file_with_several(tmp_path):
+    drawn = [field(seed) for seed in range(2)]
+    write_series(tmp_path / "images/a.tif", *(image for image, _ in drawn))
+    write_rois(tmp_path / "labels/a.zip", drawn[1][1])
+    words = ["import", "--images", tmp_path / "images", "--labels", tmp_path / "labels", "-o", tmp_path / "new"]
+    assert data(*words, "--series", 2) == 0
+    read = contents(tmp_path / "new")["a_2"]
+    np.testing.assert_array_equal(read.image, drawn[1][0])
+    assert same_objects(read.labels, drawn[1][1])
