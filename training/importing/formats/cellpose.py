@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cpunet.errors import LabelFileError
 from cpunet.files.formats.memory_at_hand import bytes_at_hand
 from cpunet.training.importing.formats.plain_pickle import StoredArray, UnsafePickleError, read_plain_pickle
+from cpunet.training.importing.formats.quoted import quoted, reason_of
 
 WAY_OUT = "In Cellpose choose File > Save masks as PNG/tif, and give NAME_cp_masks"
 SHOWN_KEYS = 6
@@ -55,7 +56,8 @@ def read_seg(path: Path) -> NDArray[np.generic]:
         raise LabelFileError(f"{path}: this is damaged ({error}). {WAY_OUT}.") from error
     fields = _fields(content)
     if fields is None or "masks" not in fields:
-        held = "no dictionary" if fields is None else f"{', '.join(map(str, list(fields)[:SHOWN_KEYS])) or 'nothing'}"
+        keys = "" if fields is None else quoted(", ".join(map(str, list(fields)[:SHOWN_KEYS])))
+        held = "no dictionary" if fields is None else keys or "nothing"
         raise LabelFileError(f"{path}: this is no file of Cellpose with masks; it holds {held}. {WAY_OUT}.")
     stored = fields["masks"]
     masks = stored.numbers() if isinstance(stored, StoredArray) else None
@@ -76,7 +78,10 @@ def _header(path: Path) -> tuple[int, bool]:
     with path.open("rb") as stream:
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        _, _, dtype = read(stream)
+        try:
+            _, _, dtype = read(stream)
+        except Exception as error:  # numpy reads the header as Python's text, which brings errors of every kind
+            raise ValueError(f"its header cannot be read: {reason_of(error)}") from error
         return stream.tell(), dtype.hasobject
 
 

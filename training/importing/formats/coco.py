@@ -14,6 +14,7 @@ from cpunet.errors import LabelFileError
 from cpunet.training.importing.formats.coco_rle import mask_of_rle
 from cpunet.training.importing.formats.drawn import ReadLabels, labels_of_shapes
 from cpunet.training.importing.formats.json_file import kind_of_json
+from cpunet.training.importing.formats.quoted import quoted
 from cpunet.training.importing.formats.shapes import Polygons, Shape, ring_of
 
 
@@ -29,14 +30,14 @@ class CocoImage:
         Of the image, as it stands there.
     annotations : tuple of dict
         Its objects.
-    categories : dict of object to str
+    categories : dict of str to str
         The name of each category, by its id.
     """
 
     source: Path
     file_name: str
     annotations: tuple[dict[str, object], ...]
-    categories: dict[object, str]
+    categories: dict[str, str]
 
 
 def is_coco(content: object) -> bool:
@@ -57,7 +58,7 @@ def coco_images(content: object, path: Path) -> list[CocoImage]:
     images, annotations = content["images"], content["annotations"]
     known = content.get("categories")
     categories = known if isinstance(known, list) else []
-    names = {each.get("id"): str(each.get("name")) for each in categories if isinstance(each, dict)}
+    names = {str(each.get("id")): str(each.get("name")) for each in categories if isinstance(each, dict)}
     if not all(isinstance(each, dict) and isinstance(each.get("file_name"), str) and "id" in each for each in images):
         raise LabelFileError(f"{path}: each of its images needs an id and a file_name.")
     by_image: dict[object, list[dict[str, object]]] = defaultdict(list)
@@ -90,7 +91,7 @@ def read_coco_image(image: CocoImage, shape: tuple[int, int]) -> ReadLabels:
         If objects have no outline but a box, or are crowds (``iscrowd``), which are many objects in one; or do not lie
         in the image.
     """
-    where = f"{image.source}: {image.file_name}"
+    where = f"{image.source}: {quoted(image.file_name)}"
     crowds = sum(bool(each.get("iscrowd")) for each in image.annotations)
     if crowds:
         raise LabelFileError(
@@ -133,7 +134,7 @@ def _points(flat: object) -> Sequence[object]:
 
 
 def _categories(image: CocoImage) -> str:
-    counts = Counter(image.categories.get(each.get("category_id"), "without a name") for each in image.annotations)
+    counts = Counter(image.categories.get(str(each.get("category_id")), "without a name") for each in image.annotations)
     if len(counts) < 2:
         return ""
-    return "objects of all categories: " + ", ".join(f"{count} {name}" for name, count in counts.most_common())
+    return "objects of all categories: " + quoted(", ".join(f"{count} {name}" for name, count in counts.most_common()))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +13,9 @@ from numpy.typing import NDArray
 from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
 from cpunet.errors import LabelFileError
+from cpunet.files.formats.without_log import without_log
 from cpunet.training.importing.formats.drawn import ReadLabels, labels_of_shapes
+from cpunet.training.importing.formats.quoted import quoted, reason_of
 from cpunet.training.importing.formats.shapes import Box, Ellipse, Polygons, Shape, curve, ring_of
 
 AREAS = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED, ROI_TYPE.RECT, ROI_TYPE.OVAL)
@@ -57,7 +57,7 @@ def read_rois(paths: Sequence[Path], shape: tuple[int, int]) -> ReadLabels:
     without_area, planes = [], set()
     for name, data in _files(paths):
         try:
-            with _without_log():
+            with without_log("roifile"):
                 roi = ImagejRoi.frombytes(data)
                 planes.add(_plane(roi))
                 if roi.roitype in AREAS and roi.subtype not in NO_AREA:
@@ -65,8 +65,9 @@ def read_rois(paths: Sequence[Path], shape: tuple[int, int]) -> ReadLabels:
                 else:
                     without_area.append(name.rpartition("/")[2])
         except Exception as error:  # roifile raises what numpy and struct raise
-            what = str(error) or type(error).__name__
-            raise LabelFileError(f"{name}: this ROI cannot be read ({what}). Save it again in Fiji.") from error
+            raise LabelFileError(
+                f"{name}: this ROI cannot be read ({reason_of(error)}). Save it again in Fiji."
+            ) from error
     where = paths[0] if len(paths) == 1 else paths[0].parent
     if not shapes:
         raise LabelFileError(
@@ -108,12 +109,13 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
                 for entry in entries:
                     if entry.file_size > LARGEST_ROI_BYTES:
                         raise LabelFileError(
-                            f"{path}: {entry.filename} is too large for a ROI ({entry.file_size} bytes)."
+                            f"{path}: {quoted(entry.filename)} is too large for a ROI ({entry.file_size} bytes)."
                         )
-                    yield f"{path}/{entry.filename}", archive.read(entry)
+                    yield f"{path}/{quoted(entry.filename)}", archive.read(entry)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
             raise LabelFileError(
-                f"{path}: this archive of ROIs is damaged or cut short ({error}). Copy it, or save it in Fiji, again."
+                f"{path}: this archive of ROIs is damaged or cut short ({reason_of(error)}). Copy it, or "
+                "save it in Fiji, again."
             ) from error
 
 
@@ -168,17 +170,5 @@ def _rings(path: NDArray[np.float32] | None) -> tuple[NDArray[np.float64], ...]:
     return tuple(ring_of(ring) for ring in rings)
 
 
-@contextmanager
-def _without_log() -> Iterator[None]:
-    """Keep roifile's warnings off the terminal: what they are about is refused here."""
-    logger = logging.getLogger("roifile")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
 def _shown(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return quoted(", ".join(names[:SHOWN])) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

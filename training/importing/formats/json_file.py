@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cpunet.errors import LabelFileError
 from cpunet.files.formats.memory_at_hand import bytes_at_hand
+from cpunet.training.importing.formats.quoted import quoted, reason_of
 
 # Measured on files of polygons: the numbers and lists that Python makes take so many times the bytes of the text.
 MEMORY_PER_BYTE = 10
@@ -35,7 +36,9 @@ def read_json(path: Path) -> object:
     except RecursionError as error:
         raise LabelFileError(f"{path}: this is no file of outlines: its lists lie too deep in each other.") from error
     except ValueError as error:
-        raise LabelFileError(f"{path}: this is no JSON, or is cut short ({error}). Export or copy it again.") from error
+        raise LabelFileError(
+            f"{path}: this is no JSON, or is cut short ({reason_of(error)}). Export or copy it again."
+        ) from error
 
 
 def kind_of_json(content: object) -> str:
@@ -45,7 +48,7 @@ def kind_of_json(content: object) -> str:
             return "LabelMe's JSON, which is not read; convert it to COCO, as with the program labelme2coco"
         if "images" in content and "annotations" in content:
             return "a COCO file, which holds the labels of many images; give it as --labels FILE.json"
-        keys = ", ".join(map(str, list(content)[:SHOWN_KEYS])) or "nothing"
+        keys = quoted(", ".join(map(str, list(content)[:SHOWN_KEYS]))) or "nothing"
         return f"JSON of another kind (it holds {keys}); GeoJSON of QuPath and COCO are read"
     what = f"a list of {len(content)}" if isinstance(content, list) else f"{type(content).__name__}"
     return f"JSON of another kind ({what}); GeoJSON of QuPath and COCO are read"

@@ -14,6 +14,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from cpunet.training.importing.formats.quoted import quoted, reason_of
+
 NUMPY = ("numpy", "numpy.core.multiarray", "numpy._core.multiarray")
 # Kinds of numbers: truth values, whole numbers, whole numbers from 0 on, fractions.
 KINDS = "biuf"
@@ -47,7 +49,7 @@ def read_plain_pickle(data: bytes) -> object:
     except UnsafePickleError:
         raise
     except Exception as error:  # damaged pickles bring exceptions of every kind
-        raise UnsafePickleError(f"it is damaged or cut short: {error or type(error).__name__}") from error
+        raise UnsafePickleError(f"it is damaged or cut short: {reason_of(error)}") from error
 
 
 class StoredArray:
@@ -111,7 +113,7 @@ class _Reader(pickle.Unpickler):
             return set if name == "set" else frozenset
         if module.partition(".")[0] == "pathlib":
             return lambda *parts: parts
-        raise UnsafePickleError(f"it asks for {module}.{name}")
+        raise UnsafePickleError(f"it asks for {quoted(f'{module}.{name}')}")
 
 
 def _check_commands(data: bytes) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from cpunet.errors import LabelFileError
 from cpunet.training.importing.formats.drawn import ReadLabels, labels_of_shapes
 from cpunet.training.importing.formats.json_file import kind_of_json, read_json
+from cpunet.training.importing.formats.quoted import quoted
 from cpunet.training.importing.formats.shapes import Polygons, ring_of
 
 NO_AREA = ("Point", "MultiPoint", "LineString", "MultiLineString")
@@ -92,7 +93,7 @@ def _shapes(features: Sequence[dict[str, object]]) -> tuple[list[Polygons], list
         kind = _kind(feature)
         nucleus = feature.get("nucleusGeometry")
         geometry = nucleus or feature.get("geometry")
-        what = str(geometry.get("type")) if isinstance(geometry, dict) else "no geometry"
+        what = quoted(geometry.get("type")) if isinstance(geometry, dict) else "no geometry"
         if kind in NO_OBJECTS or what in (*NO_AREA, "no geometry"):
             left_out[kind if kind in NO_OBJECTS else what] += 1
             continue
@@ -160,7 +161,7 @@ def _refuse_planes(features: Sequence[dict[str, object]]) -> None:
     for feature in features:
         geometry = feature.get("geometry")
         plane = geometry.get("plane") if isinstance(geometry, dict) else None
-        planes.add((plane.get("z", 0), plane.get("t", 0)) if isinstance(plane, dict) else (0, 0))
+        planes.add(str([plane.get("z", 0), plane.get("t", 0)]) if isinstance(plane, dict) else "[0, 0]")
     if len(planes) > 1:
         raise LabelFileError(
             f"its objects lie in {len(planes)} planes of a stack, and an image has one. Export the objects of each "

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 from xml.etree import ElementTree
 
 import numpy as np
@@ -27,6 +25,7 @@ from cpunet.files.formats.tiff_pixels import (
     refuse_cut_short,
     refuse_other_numbers,
 )
+from cpunet.files.formats.without_log import without_log
 
 MASK, REDUCED = 4, 1  # bits of the tag NewSubfileType
 MOST_CHANNELS = 4
@@ -83,7 +82,7 @@ def read_tiff(path: Path, take_planes_as_channels: bool = False, series: Optiona
     Of several images the largest is taken if all others are at most half as high and wide, or are said to be previews.
     If the OME metadata name other files, only the planes of this file are read.
     """
-    with _without_log(), tifffile.TiffFile(str(path)) as file:
+    with without_log("tifffile"), tifffile.TiffFile(str(path)) as file:
         chosen = _chosen_image(file, path, series)
         page = chosen.pages[0].keyframe
         refuse_other_numbers(page)
@@ -225,15 +224,3 @@ def _is_preview(series: Any, largest: Any) -> bool:
     return smaller and (
         bool(int(series.keyframe.subfiletype) & REDUCED) or (2 * height <= full_height and 2 * width <= full_width)
     )
-
-
-@contextmanager
-def _without_log() -> Iterator[None]:
-    """Keep tifffile's warnings off the terminal: what they are about is refused, or said, by its right name."""
-    logger = logging.getLogger("tifffile")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from cpunet.errors import LabelFileError
+from cpunet.errors import ImageError, LabelFileError
 from cpunet.training.importing.formats.cellpose import holds_objects, read_seg
 from cpunet.training.importing.label_files import read_labels
 from tests.import_sources import field
@@ -116,6 +116,17 @@ def test_a_file_cut_short_anywhere_is_refused(tmp_path):
         (tmp_path / "a_seg.npy").write_bytes(whole[:length])
         with pytest.raises(LabelFileError, match="Save masks as PNG/tif"):
             read_seg(tmp_path / "a_seg.npy")
+
+
+def test_a_damaged_header_is_refused(tmp_path):
+    np.save(tmp_path / "a_seg.npy", seg(LABELS))
+    whole = (tmp_path / "a_seg.npy").read_bytes()
+    (tmp_path / "a_seg.npy").write_bytes(whole.replace(b"'shape': ()", b"'shape': [[", 1))
+    assert not holds_objects(tmp_path / "a_seg.npy")
+    with pytest.raises(ImageError, match=r"a_seg\.npy: this cannot be read as an image"):
+        read_labels([tmp_path / "a_seg.npy"], "instances", LABELS.shape)
+    with pytest.raises(LabelFileError, match="its header cannot be read"):
+        read_seg(tmp_path / "a_seg.npy")
 
 
 def test_masks_that_are_no_labels_are_refused_with_the_file(tmp_path):

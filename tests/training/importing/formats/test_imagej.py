@@ -137,6 +137,17 @@ def test_files_that_are_damaged_or_hold_something_else_are_named(tmp_path):
         read_rois([broken], SHAPE)
 
 
+def test_a_damaged_name_does_not_fill_the_terminal(tmp_path):
+    path = saved(tmp_path / "a.zip", ImagejRoi.frompoints(SQUARE, name="nucleus"))
+    content = path.read_bytes()
+    place = content.index(b"nucleus.roi") - 4  # the length of the name, before the content
+    path.write_bytes(content[:place] + b"\x90\x01" + content[place + 2 :])
+    with pytest.raises(LabelFileError, match="damaged or cut short") as caught:
+        read_rois([path], SHAPE)
+    assert len(str(caught.value).replace(str(tmp_path), "")) < 300
+    assert str(caught.value).isprintable()
+
+
 def test_a_file_that_unpacks_to_very_much_is_refused(tmp_path):
     (tmp_path / "bomb.zip").write_bytes(_zip_of("a.roi", bytes(2**26 + 1)))
     assert (tmp_path / "bomb.zip").stat().st_size < 100_000
