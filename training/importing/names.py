@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,9 +102,13 @@ def by_rule(images: Mapping[str, Path], labels: Sequence[Path]) -> tuple[dict[Pa
             f"{proposed}."
         )
     (rule,) = best
+    by_stem: dict[str, list[Path]] = defaultdict(list)
+    for path in labels:
+        by_stem[path.stem].append(path)
     paired = {}
     for name in images:
-        paired |= {path: name for path in labels if _rule(name, path.stem) == rule}
+        for stem in _renamed(name, rule):
+            paired |= dict.fromkeys(by_stem.get(stem, ()), name)
     return paired, rule
 
 
@@ -120,6 +124,14 @@ def _rule(image: str, labels: str) -> Rule | None:
     if not (start or end) or any(sign.isdigit() for sign in inner + other):
         return None
     return Rule(inner, other, at_end=end == 0)
+
+
+def _renamed(image: str, rule: Rule) -> set[str]:
+    """Return the names of labels that a rule makes of an image's name."""
+    places = range(len(image) - len(rule.image) + 1)
+    at = (place for place in places if image[place : place + len(rule.image)] == rule.image)
+    names = {image[:place] + rule.labels + image[place + len(rule.image) :] for place in at}
+    return {name for name in names if _rule(image, name) == rule}
 
 
 def _is_clear(rule: Rule) -> bool:

@@ -54,3 +54,9 @@ def test_endings_are_taken_off():
     assert without_suffix(Path("x/a_seg.npy"), "_seg.npy") == without_suffix(Path("x/a_seg.npy"), "_seg") == "a"
     assert without_suffix(Path("x/a_seg.npy"), "_rois") is None
     assert without_suffix(Path("x/_seg.npy"), "_seg") is None
+
+
+def test_thousands_of_names_are_paired_at_once():
+    numbers = [f"{number:05d}" for number in range(3000)]
+    paired, _ = by_rule(images(*(f"img_{each}" for each in numbers)), [Path(f"mask_{each}.tif") for each in numbers])
+    assert paired == {Path(f"mask_{each}.tif"): f"img_{each}" for each in numbers}
