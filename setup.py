@@ -21,6 +21,7 @@ TRAINING = [
     "monai",
     "scikit-image",
     "tifffile",
+    "roifile",
     "safetensors",
     "pyyaml",
     "matplotlib",
@@ -71,7 +72,7 @@ setup(
         "gpu": GPU,
         "export": EXPORT,
         "training": TRAINING,
-        "test": ["pytest", "pytest-xdist", "ruff", "mypy"],
+        "test": ["pytest", "pytest-xdist", "pycocotools", "ruff", "mypy"],
     },
     entry_points={"console_scripts": ["cpunet = cpunet.__main__:main"]},
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from cpunet.errors import DataError
@@ -20,9 +21,9 @@ from cpunet.training.data.splits import (
     split_in_folds,
     write_splits,
 )
+from cpunet.training.importing.by_name import pair_by_name
 from cpunet.training.importing.cellprofiler import pair_cellprofiler
 from cpunet.training.importing.data_set import ImportOptions, import_pairs, pair_sources
-from cpunet.training.importing.pairs import pair_by_name
 from cpunet.training.importing.public_sets import PUBLIC_SETS, download, with_sums
 
 FORMATS = ("instances", "masks", "colors")
@@ -50,11 +51,21 @@ def run(arguments: argparse.Namespace) -> int:
 def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sources", nargs="*", type=Path, metavar="SOURCE", help="data sets, or ID/images and ID/masks")
     parser.add_argument("--images", type=Path, metavar="DIR", help="images, PNG or TIFF; with --labels")
-    parser.add_argument("--labels", type=Path, metavar="DIR", help="their labels, of the same names")
-    parser.add_argument("--label-format", choices=FORMATS, help="by default it is found from the files")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="DIR",
+        help="their labels, of the same names: label images, ImageJ's ROIs, GeoJSON, _seg.npy; or a COCO file",
+    )
+    parser.add_argument(
+        "--label-format", choices=FORMATS, help="of label images; by default it is found from the files"
+    )
     parser.add_argument("--cellprofiler", type=Path, metavar="DIR", help="output folder of a CellProfiler pipeline")
-    parser.add_argument("--image-suffix", metavar="TEXT", help="what SaveImages appended to the images' names: _DNA")
-    parser.add_argument("--labels-suffix", metavar="TEXT", help="what it appended to the label images': _Nuclei")
+    parser.add_argument("--image-suffix", metavar="TEXT", help="what the images' names end in: _DNA")
+    parser.add_argument("--labels-suffix", metavar="TEXT", help="what the labels' names end in: _Nuclei, _seg.npy")
+    parser.add_argument(
+        "--series", type=int, metavar="N", help="the image to take from TIFF files with several (1 to n)"
+    )
     parser.add_argument("--skip-unpaired", action="store_true", help="leave out images without labels, and the reverse")
     parser.add_argument("--group", metavar="PATTERN", help="what must stay together, as in '^(plate.)_'")
     _add_common(parser)
@@ -104,19 +115,26 @@ def _add_split(parser: argparse.ArgumentParser) -> None:
 def _import(arguments: argparse.Namespace) -> int:
     if arguments.images is None and arguments.label_format is not None:
         raise DataError("--label-format goes with --images and --labels; other sources have a known format.")
-    if arguments.cellprofiler is None and (arguments.image_suffix, arguments.labels_suffix) != (None, None):
-        raise DataError("--image-suffix and --labels-suffix go with --cellprofiler.")
+    suffixes = arguments.image_suffix, arguments.labels_suffix
+    if arguments.cellprofiler is None and arguments.images is None and suffixes != (None, None):
+        raise DataError("--image-suffix and --labels-suffix go with --images and --labels, or with --cellprofiler.")
     if (arguments.images is None) != (arguments.labels is None):
         raise DataError("--images and --labels belong together: give both.")
+    if arguments.series is not None and (arguments.images is None or arguments.series < 1):
+        raise DataError("--series goes with --images and --labels, and is 1 or more.")
     pairings = pair_sources(find_folders(arguments.sources))
     if arguments.images is not None:
-        pairings.append(pair_by_name(arguments.images, arguments.labels, arguments.label_format))
+        series = arguments.series
+        named = pair_by_name(arguments.images, arguments.labels, arguments.label_format, *suffixes, series)
+        if series is not None:
+            named = replace(named, pairs=tuple(replace(pair, id=f"{pair.id}_{series}") for pair in named.pairs))
+        pairings.append(named)
     if arguments.cellprofiler is not None:
-        pairings.append(pair_cellprofiler(arguments.cellprofiler, arguments.image_suffix, arguments.labels_suffix))
+        pairings.append(pair_cellprofiler(arguments.cellprofiler, *suffixes))
     if not pairings:
         raise DataError("Say what to import: SOURCE, --images and --labels, or --cellprofiler.")
     against = tuple(folder.resolve() for folder in find_folders(arguments.against))
-    options = ImportOptions(arguments.modality, arguments.group, against, arguments.skip_unpaired)
+    options = ImportOptions(arguments.modality, arguments.group, against, arguments.skip_unpaired, arguments.series)
     notes = import_pairs(pairings, arguments.output, options)
     print("\n".join([*notes, f"next: cpunet data check {arguments.output} --report check.html"]))
     return 0

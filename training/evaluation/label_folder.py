@@ -9,7 +9,7 @@ from pathlib import Path
 from cpunet.errors import LabelFileError
 from cpunet.files.find import other_programs_labels
 from cpunet.training.data.labeled_images import SUFFIXES, IndexRow, Key
-from cpunet.training.importing.pairs import LABEL_SUFFIXES as IMPORTED_ENDINGS
+from cpunet.training.importing.names import LABEL_SUFFIXES as IMPORTED_ENDINGS
 
 # What Cellpose, StarDist and others add to an image's name.
 LABEL_ENDINGS = (*IMPORTED_ENDINGS, ".stardist", "_stardist")
@@ -56,7 +56,7 @@ def find_label_files(name: str, folder: Path, rows: Sequence[IndexRow]) -> dict[
             f"{name}: {_subfolder(folder, missing[0])} holds no labels for {len(missing)} of the {len(rows)} images, "
             f"the first is {first} (looked for {first}.tif, .tiff and .png, also with {endings} before the dot). An "
             "image without a file does not count as empty: if nothing was found in it, save an image of zeros. "
-            f"{' '.join(other_programs_labels(_subfolder(folder, missing[0])))}".rstrip()
+            f"{other_programs_labels(_subfolder(folder, missing[0]))}".rstrip()
         )
     _refuse_files_used_twice(name, files)
     return files

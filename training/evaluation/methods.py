@@ -26,7 +26,8 @@ from cpunet.training.data.labeled_images import IndexRow, Key, LabeledImage
 from cpunet.training.evaluation.label_folder import find_label_files
 from cpunet.training.evaluation.torch_model import TorchModel, torch_model
 from cpunet.training.facts import known_diameters
-from cpunet.training.importing.label_files import ReadLabels, guess_format, read_labels
+from cpunet.training.importing.formats.drawn import ReadLabels
+from cpunet.training.importing.label_files import guess_format, read_labels
 from cpunet.training.weights import load_trained
 
 WEIGHTS_SUFFIXES = (".safetensors", ".ckpt")

@@ -16,6 +16,7 @@ from cpunet.training.data.index import INDEX, WRITTEN_FIELDS, index_problems, re
 from cpunet.training.data.labeled_images import read_index
 from cpunet.training.data.splits import counted, inseparable, split_at_random
 from cpunet.training.importing.files import folder_beside, read_source_image, store_image, store_labels
+from cpunet.training.importing.formats.coco import read_coco_image
 from cpunet.training.importing.label_files import read_labels
 from cpunet.training.importing.pairs import Pair, Pairing, pair_mask_folders
 
@@ -40,12 +41,15 @@ class ImportOptions:
         Data sets in which duplicates are searched; an image found there gets `duplicate_of`.
     skip_unpaired : bool
         Leave out images without labels, and labels without an image, instead of refusing.
+    series : int or None
+        Which image to take, from 1 on, of TIFF files with several.
     """
 
     modality: str = "unspecified"
     group_pattern: str | None = None
     against: tuple[Path, ...] = ()
     skip_unpaired: bool = False
+    series: int | None = None
 
 
 def pair_sources(sources: Sequence[Path]) -> list[Pairing]:
@@ -137,7 +141,7 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
         everything = [(pairing.label_format, pair) for pairing in pairings for pair in pairing.pairs]
         for label_format, pair in tqdm(everything, desc="import", unit="image", disable=None):
             try:
-                cells, sentence = _store(pair, label_format, folder, earlier)
+                cells, sentence = _store(pair, label_format, folder, earlier, options.series)
             except (ImageError, LabelFileError, DataError) as error:
                 problems.append(str(error))
                 continue
@@ -162,11 +166,17 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
     return [*notes, sentence]
 
 
-def _store(pair: Pair, label_format: str, folder: Path, earlier: SeenImages) -> tuple[dict[str, str], str]:
+def _store(
+    pair: Pair, label_format: str, folder: Path, earlier: SeenImages, series: int | None
+) -> tuple[dict[str, str], str]:
     """Write one image and its labels; return its row of index.csv, and a sentence on changes and doubts."""
-    source = read_source_image(pair.image)
-    read = read_labels(pair.labels, label_format)
+    source = read_source_image(pair.image, series)
     image = source.pixels
+    shape = image.shape[0], image.shape[1]
+    if pair.outlines is not None:
+        read = read_coco_image(pair.outlines, shape)
+    else:
+        read = read_labels(pair.labels, label_format, shape, series)
     if read.labels.shape != image.shape[:2]:
         raise DataError(
             f"{pair.labels[0]}: the labels have the shape {read.labels.shape} and the image {image.shape[:2]}."
@@ -193,7 +203,7 @@ def _store(pair: Pair, label_format: str, folder: Path, earlier: SeenImages) -> 
         notes.append(
             f"{difference or 'the same pixels'} as {duplicate}; its duplicate_of stays {cells['duplicate_of']}"
         )
-    if label_format == "masks":
+    if read.overlap_px is not None:
         cells[OVERLAP_FIELD] = str(read.overlap_px)
     return cells, "; ".join(notes)
 

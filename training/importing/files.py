@@ -18,6 +18,7 @@ from cpunet.errors import DataError, ImageError
 from cpunet.files.formats.content import TIFF, content_of
 from cpunet.files.formats.stored_image import as_shown
 from cpunet.files.images import LARGEST_UINT16, TIFF_SUFFIXES, gray_of_equal_colors, read_stored
+from cpunet.training.data.labeled_images import SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,11 @@ class SourceImage:
     note: str = ""
 
 
-def read_source_image(path: Path) -> SourceImage:
+def read_source_image(path: Path, series: int | None = None) -> SourceImage:
     """Read an image that becomes part of a data set.
 
-    Two to four planes of which the file does not say what they are become channels, with a note.
+    Two to four planes of which the file does not say what they are become channels, with a note. `series` is the
+    number, from 1 on, of the image to take from a file with several.
 
     Raises
     ------
@@ -53,7 +55,7 @@ def read_source_image(path: Path) -> SourceImage:
     ImageError
         If the file is missing or not an image, or reading it would lose bits.
     """
-    stored = read_stored(path, take_planes_as_channels=True)
+    stored = read_stored(path, take_planes_as_channels=True, series=series)
     try:
         image = as_shown(stored)
     except ImageError as error:
@@ -65,7 +67,8 @@ def read_source_image(path: Path) -> SourceImage:
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] > 4) or 0 in image.shape:
         raise DataError(f"{path}: a plane of one to four channels is needed; this has the shape {image.shape}.")
     image = gray_of_equal_colors(image)
-    named_by_content = (content_of(path) == TIFF) == (path.suffix.lower() in TIFF_SUFFIXES)
+    suffix = path.suffix.lower()
+    named_by_content = suffix in SUFFIXES and (content_of(path) == TIFF) == (suffix in TIFF_SUFFIXES)
     same = image.shape == stored.pixels.shape and image.dtype == stored.pixels.dtype and not stored.min_is_white
     return SourceImage(path, image, named_by_content and same and not stored.changed, stored.note)
 

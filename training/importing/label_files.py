@@ -1,9 +1,8 @@
-"""Read the labels that people have: label images, one mask an object, and masks in colors."""
+"""Read the labels that people have: label images, one mask an object, masks in colors, and outlines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,10 @@ from cpunet.files.images import (
     read_stored,
 )
 from cpunet.training.data.labeled_images import check_labels
+from cpunet.training.importing.formats.cellpose import holds_objects, read_seg
+from cpunet.training.importing.formats.drawn import ReadLabels, paint
+from cpunet.training.importing.formats.imagej import read_rois
+from cpunet.training.importing.formats.qupath import read_geojson
 
 # Of a label image that went through a lossy file or is a photograph, nearly every pixel is a piece of its own.
 PIECES_PER_OBJECT, MORE_PIECES, SMALLEST_MEAN_PX = 3, 10, 4
@@ -32,48 +35,45 @@ SAVE_AS = (
 )
 # How files of these formats are read; all others by their numbers, if it is clear that these are the labels.
 READERS = {"colors": read_image, "first-channel": read_image, "said-instances": read_numbers_as_said}
+ROIS, OUTLINES_AS_JSON, ARRAYS = (".zip", ".roi"), (".geojson", ".json"), (".npy",)
 
 
-@dataclass(frozen=True)
-class ReadLabels:
-    """Labels of one image.
-
-    Attributes
-    ----------
-    labels : ndarray of shape (Y, X), int32
-        0 background, 1..n without gaps.
-    overlap_px : int
-        Pixels that the source gives to more than one object.
-    note : str
-        What was changed to read them, or may be wrong; empty if nothing.
-    """
-
-    labels: NDArray[np.int32]
-    overlap_px: int = 0
-    note: str = ""
-
-
-def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
+def read_labels(
+    paths: Sequence[Path], label_format: str, shape: tuple[int, int] | None = None, series: int | None = None
+) -> ReadLabels:
     """Read the labels of one image.
 
     Parameters
     ----------
     paths : sequence of Path
-        One file; for ``masks``, one file an object.
+        One file; for ``masks`` and .roi files, one file an object. By their suffixes, ROIs of ImageJ (.zip, .roi),
+        GeoJSON of QuPath (.geojson, .json) and files of Cellpose (.npy with objects) are read as such.
     label_format : str
+        Of label images.
         ``instances``: one number an object. ``said-instances``: the same, and the user said so: one number in several
         pieces is one object. ``masks``: one file an object. ``colors``: connected pixels of one color are an object.
         ``first-channel``: the same, of the first channel. ``own``: instances in a data set of ours, not questioned.
+    shape : tuple of int, optional
+        (Y, X) of the image, which outlines need.
+    series : int, optional
+        Which image to take, from 1 on, of a TIFF file with several.
 
     Raises
     ------
     LabelFileError, ImageError
         If a file holds no such labels; if it is missing or not an image.
     """
-    if label_format == "masks":
+    suffix = paths[0].suffix.lower() if paths else ""
+    if shape is not None and suffix in ROIS:
+        return read_rois(paths, shape)
+    if label_format == "masks" and suffix not in (*OUTLINES_AS_JSON, *ARRAYS):
         return _from_masks(paths)
     (path,) = paths
-    array = READERS.get(label_format, read_label_numbers)(path)
+    if shape is not None and suffix in OUTLINES_AS_JSON:
+        return read_geojson(path, shape)
+    if suffix in ARRAYS and holds_objects(path):
+        return _from_cellpose(path)
+    array = READERS.get(label_format, read_label_numbers)(path, series)
     try:
         if label_format == "colors":
             return ReadLabels(_on_black(_connected_colors(array)))
@@ -89,9 +89,17 @@ def read_labels(paths: Sequence[Path], label_format: str) -> ReadLabels:
         raise LabelFileError(f"{path}: {error}") from error
 
 
-def guess_format(path: Path) -> str:
+def _from_cellpose(path: Path) -> ReadLabels:
+    masks = read_seg(path)
+    try:
+        return _from_instances(masks, one_may_be_in_pieces=True)
+    except LabelFileError as error:
+        raise LabelFileError(f"{path}: {error}") from error
+
+
+def guess_format(path: Path, series: int | None = None) -> str:
     """Return ``instances`` for a label file of one number a pixel, whatever its palette, and ``colors`` for others."""
-    return "instances" if gray_of_equal_colors(read_stored(path).pixels).ndim == 2 else "colors"
+    return "instances" if gray_of_equal_colors(read_stored(path, series=series).pixels).ndim == 2 else "colors"
 
 
 def _from_instances(array: NDArray[np.generic], one_may_be_in_pieces: bool) -> ReadLabels:
@@ -103,7 +111,7 @@ def _from_instances(array: NDArray[np.generic], one_may_be_in_pieces: bool) -> R
         )
     if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
         raise LabelFileError("this holds pixels that are no number (NaN or infinite).")
-    values = _without_offset(values)
+    values = _without_offset(values.astype(np.float32) if values.dtype == np.float16 else values)
     if values.size and values.min() < 0:
         raise LabelFileError(
             f"this holds the negative value {values.min():g}; background is 0, objects are 1, 2, 3 ..."
@@ -206,14 +214,7 @@ def _from_masks(paths: Sequence[Path]) -> ReadLabels:
                 f"{inside.max()} beside 0."
             )
         objects.append(np.flatnonzero(mask))
-    labels, covered = np.zeros(np.prod(shape, dtype=int), np.int32), np.zeros(np.prod(shape, dtype=int), np.int32)
-    # Large ones first: a small object that lies on a large one stays whole.
-    for number, pixels in enumerate(sorted(objects, key=len, reverse=True), start=1):
-        labels[pixels] = number
-        covered[pixels] += 1
-    overlap_px = int((covered > 1).sum())
-    note = f"{overlap_px} pixels lie in two objects; the smaller one has them" if overlap_px else ""
-    return ReadLabels(relabel_sequential(labels.reshape(shape))[0], overlap_px, note)
+    return paint(objects, shape)
 
 
 def _connected_colors(array: NDArray[np.generic]) -> NDArray[np.int32]:

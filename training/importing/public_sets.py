@@ -12,10 +12,11 @@ import numpy as np
 
 from cpunet.errors import DataError
 from cpunet.files.images import gray_of_equal_colors, read_image, written_beside
+from cpunet.training.importing.by_name import pair_by_name
 from cpunet.training.importing.data_set import ImportOptions, import_pairs
 from cpunet.training.importing.fetch import fetch
 from cpunet.training.importing.label_files import read_labels
-from cpunet.training.importing.pairs import Pair, Pairing, pair_by_name, pair_mask_folders
+from cpunet.training.importing.pairs import Pair, Pairing, pair_mask_folders
 from cpunet.training.importing.unpack import unpack
 
 SUMS = "SHA256SUMS"

@@ -21,10 +21,11 @@ CELLPOSE_RESULTS = tuple(
     (ending, (".png", ".tif", ".tiff", ".npy"))
     for ending in ("_cp_masks", "_cp_output", "_cp_outlines", "_flows", "_seg")
 )
-CELLPOSE_WAY_OUT = "Cellpose's own file, which is not read. In Cellpose choose File > Save masks as PNG/tif"
-ROIS_WAY_OUT = (
-    "ROIs of ImageJ, which are not read. In Fiji open the image and the ROIs, run BIOP's ROIs to Label image (update "
-    "site PTBIOP), and save the label image as TIFF"
+# Files of objects that `cpunet data import` turns into label images.
+DRAWN_ENDINGS = ("_seg.npy", ".zip", ".roi", ".geojson")
+DRAWN_WAY_OUT = (
+    "no label image, but `cpunet data import` makes label images of Cellpose's _seg.npy, ImageJ's ROIs, and the "
+    "GeoJSON of QuPath"
 )
 SHOWN = 3
 
@@ -147,11 +148,10 @@ def result_of(path: Path) -> Optional[Path]:
     return None
 
 
-def other_programs_labels(folder: Path) -> List[str]:
-    """Return sentences on files of a folder that hold objects in a way that is not read, with the way out."""
-    seg = [path for path in _listed(folder) if path.name.lower().endswith("_seg.npy")]
-    rois = [path for path in _listed(folder) if path.suffix.lower() in (".zip", ".roi")]
-    return [f"{_shown(paths)}: {what}." for paths, what in ((seg, CELLPOSE_WAY_OUT), (rois, ROIS_WAY_OUT)) if paths]
+def other_programs_labels(folder: Path) -> str:
+    """Return a sentence on files of a folder that hold objects and are no label images; empty if there are none."""
+    drawn = [path for path in _listed(folder) if path.name.lower().endswith(DRAWN_ENDINGS)]
+    return f"{_shown(drawn)}: {DRAWN_WAY_OUT}." if drawn else ""
 
 
 def identity(path: Path) -> str:

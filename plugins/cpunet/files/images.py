@@ -28,13 +28,15 @@ LARGEST_UINT16 = np.iinfo(np.uint16).max
 Read = TypeVar("Read")
 
 
-def read_image(path: Path) -> npt.NDArray[Any]:
+def read_image(path: Path, series: Optional[int] = None) -> npt.NDArray[Any]:
     """Read an image file as it says that it is to be seen.
 
     Parameters
     ----------
     path : Path
         TIFF, NPY, PNG, JPEG or another format that Pillow reads, recognized by its content.
+    series : int, optional
+        Which image to take, from 1 on, of a file with several of similar size.
 
     Returns
     -------
@@ -48,10 +50,10 @@ def read_image(path: Path) -> npt.NDArray[Any]:
         If the file is missing, empty or no image; if it is larger than the memory; or if it holds something that is
         not understood, such as a compression, or planes that are no channels.
     """
-    return _read(path, lambda found: as_shown(read_stored(found)))
+    return _read(path, lambda found: as_shown(read_stored(found, series=series)))
 
 
-def read_label_numbers(path: Path) -> npt.NDArray[Any]:
+def read_label_numbers(path: Path, series: Optional[int] = None) -> npt.NDArray[Any]:
     """Read the numbers of a label image as they are stored, not the colors that they are shown in.
 
     Returns
@@ -65,15 +67,15 @@ def read_label_numbers(path: Path) -> npt.NDArray[Any]:
         As `read_image`; if lossy compression has changed the numbers; or if a palette shows another number than 0 in
         black, so that the file may be a picture in colors.
     """
-    return _read(path, lambda found: gray_of_equal_colors(clear_numbers(read_stored(found))))
+    return _read(path, lambda found: gray_of_equal_colors(clear_numbers(read_stored(found, series=series))))
 
 
-def read_numbers_as_said(path: Path) -> npt.NDArray[Any]:
+def read_numbers_as_said(path: Path, series: Optional[int] = None) -> npt.NDArray[Any]:
     """Read the numbers of a label image, as `read_label_numbers`, where the user said that they are the labels."""
-    return _read(path, lambda found: gray_of_equal_colors(stored_numbers(read_stored(found))))
+    return _read(path, lambda found: gray_of_equal_colors(stored_numbers(read_stored(found, series=series))))
 
 
-def read_stored(path: Path, take_planes_as_channels: bool = False) -> StoredImage:
+def read_stored(path: Path, take_planes_as_channels: bool = False, series: Optional[int] = None) -> StoredImage:
     """Read an image file as it is stored, and what it says on how to show it.
 
     Parameters
@@ -81,6 +83,8 @@ def read_stored(path: Path, take_planes_as_channels: bool = False) -> StoredImag
     path : Path
     take_planes_as_channels : bool
         Whether two to four planes of a TIFF file that does not say what they are become channels, with a note.
+    series : int, optional
+        As in `read_image`.
 
     Raises
     ------
@@ -91,7 +95,7 @@ def read_stored(path: Path, take_planes_as_channels: bool = False) -> StoredImag
     def read(found: Path) -> StoredImage:
         content = content_of(found)
         if content == TIFF:
-            return read_tiff(found, take_planes_as_channels)
+            return read_tiff(found, take_planes_as_channels, series)
         return read_npy(found) if content == NPY else read_picture(found)
 
     return _read(path, read)

@@ -46,7 +46,7 @@ def pairs_in_folder(folder: Path) -> List[LabeledFiles]:
     labels = {path.stem: path for path in _pictures(folder / "labels")}
     pairs = [LabeledFiles(path, labels[path.stem]) for path in _pictures(folder / "images") if path.stem in labels]
     if not pairs:
-        others = " ".join(other_programs_labels(folder / "labels"))
+        others = other_programs_labels(folder / "labels")
         raise DataError(
             f"{folder}: no file in images/ (PNG or TIFF) has one of the same name in labels/. {others}".rstrip()
         )

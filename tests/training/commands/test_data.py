@@ -43,8 +43,9 @@ def test_options_of_split_that_do_not_apply_are_refused(tmp_path, words, message
     ("words", "message"),
     [
         (["--label-format", "masks"], "--label-format goes with --images and --labels"),
-        (["--image-suffix", "_a", "--labels-suffix", "_b"], "go with --cellprofiler"),
-        (["--labels-suffix", "_b"], "go with --cellprofiler"),
+        (["--image-suffix", "_a", "--labels-suffix", "_b"], "or with --cellprofiler"),
+        (["--labels-suffix", "_b"], "or with --cellprofiler"),
+        (["--series", "2"], "--series goes with --images and --labels"),
     ],
 )
 def test_options_of_import_that_do_not_apply_are_refused(tmp_path, words, message, capsys):

@@ -260,3 +260,30 @@ def test_labels_in_jpeg_are_refused(tmp_path):
     PIL.Image.fromarray(TRUTH.astype(np.uint8)).save(tmp_path / "a.jpg")
     with pytest.raises(ImageError, match="compressed with JPEG, which changes numbers"):
         read_labels([tmp_path / "a.jpg"], "instances")
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int64, np.uint64, np.float16, np.float64, ">u4", ">f4"])
+def test_label_tiffs_of_napari_and_others_are_read_in_every_type(tmp_path, dtype):
+    # napari saves a layer of labels with tifffile, in the layer's own type and compressed.
+    path = tmp_path / "Labels.tif"
+    tifffile.imwrite(path, TRUTH.astype(dtype), compression="zlib", photometric="minisblack")
+    read = read_labels([path], guess_format(path))
+    np.testing.assert_array_equal(read.labels, TRUTH)
+    assert read.note == ""
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_label_tiffs_that_imagej_and_labkit_save_are_read_whatever_their_color_table(tmp_path, dtype):
+    # Labkit hands its labeling to ImageJ, which saves it with the color table that it is shown in.
+    path = tmp_path / "Labeling.tif"
+    table = np.random.default_rng(7).integers(0, 256, (3, 256), np.uint8)
+    table[:, 0] = 0
+    tifffile.imwrite(path, TRUTH.astype(dtype), imagej=True, metadata={"axes": "YX", "LUTs": [table]})
+    with tifffile.TiffFile(path) as file:
+        np.testing.assert_array_equal(np.reshape(file.imagej_metadata["LUTs"], table.shape), table)
+    np.testing.assert_array_equal(read_labels([path], guess_format(path)).labels, TRUTH)
+
+
+def test_an_array_of_labels_is_read(tmp_path):
+    np.save(tmp_path / "a.npy", TRUTH.astype(np.int64))
+    np.testing.assert_array_equal(read_labels([tmp_path / "a.npy"], "instances", TRUTH.shape).labels, TRUTH)

@@ -25,14 +25,12 @@ OTHER_CONTENTS = (
     (
         b"PK\x03\x04",
         "a ZIP archive, such as ImageJ's set of ROIs or numpy's NPZ",
-        "Unpack an archive of images. Of ROIs make a label image: in Fiji open the image and the ROIs, and run BIOP's "
-        "ROIs to Label image (update site PTBIOP).",
+        "Unpack an archive of images. `cpunet data import` makes label images of ROIs.",
     ),
     (
         b"Iout",
         "a ROI of ImageJ",
-        "Make a label image of the ROIs: in Fiji open the image and all ROIs, and run BIOP's ROIs to Label image "
-        "(update site PTBIOP).",
+        "`cpunet data import` makes label images of ROIs.",
     ),
     (b"version https://git-lfs", "a pointer of Git LFS, not the image itself", "Run `git lfs pull`."),
     (b"<!DOCTYPE", "a web page, perhaps of a failed download", DOWNLOAD_WAY_OUT),

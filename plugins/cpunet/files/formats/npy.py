@@ -12,8 +12,8 @@ from cpunet.files.formats.stored_image import StoredImage
 
 MOST_CHANNELS = 4
 OBJECTS_WAY_OUT = (
-    "this holds Python objects, which could run code when they are read. Cellpose's NAME_seg.npy is such a file: in "
-    "Cellpose choose File > Save masks as PNG/tif, and use NAME_cp_masks."
+    "this holds Python objects, which could run code when they are read. Cellpose's NAME_seg.npy is such a file: "
+    "`cpunet data import` makes a label image of it, and so does Cellpose (File > Save masks as PNG/tif)."
 )
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 from xml.etree import ElementTree
 
 import numpy as np
@@ -27,9 +25,11 @@ from cpunet.files.formats.tiff_pixels import (
     refuse_cut_short,
     refuse_other_numbers,
 )
+from cpunet.files.formats.without_log import without_log
 
 MASK, REDUCED = 4, 1  # bits of the tag NewSubfileType
 MOST_CHANNELS = 4
+SHOWN_IMAGES, LONGEST_NAME = 5, 40
 AXES = {
     "Z": "depths (Z)",
     "T": "times (T)",
@@ -60,7 +60,7 @@ class ChosenImage(NamedTuple):
     note: str = ""
 
 
-def read_tiff(path: Path, take_planes_as_channels: bool = False) -> StoredImage:
+def read_tiff(path: Path, take_planes_as_channels: bool = False, series: Optional[int] = None) -> StoredImage:
     """Read the image of a TIFF file.
 
     Parameters
@@ -68,20 +68,22 @@ def read_tiff(path: Path, take_planes_as_channels: bool = False) -> StoredImage:
     path : Path
     take_planes_as_channels : bool
         Whether two to four planes of which the file does not say what they are become channels, with a note.
+    series : int, optional
+        Which image to take, from 1 on, of a file with several of similar size.
 
     Raises
     ------
     ImageError
-        If the file holds several images of similar size, or axes, colors or a compression that are not understood; if
-        it is cut short, or larger than the memory.
+        If the file holds several images of similar size, and `series` names none of them; if it holds axes, colors or
+        a compression that are not understood; if it is cut short, or larger than the memory.
 
     Notes
     -----
     Of several images the largest is taken if all others are at most half as high and wide, or are said to be previews.
     If the OME metadata name other files, only the planes of this file are read.
     """
-    with _without_log(), tifffile.TiffFile(str(path)) as file:
-        chosen = _chosen_image(file, path)
+    with without_log("tifffile"), tifffile.TiffFile(str(path)) as file:
+        chosen = _chosen_image(file, path, series)
         page = chosen.pages[0].keyframe
         refuse_other_numbers(page)
         axes, shape, note = _plane_axes(chosen, take_planes_as_channels)
@@ -102,29 +104,44 @@ def read_tiff(path: Path, take_planes_as_channels: bool = False) -> StoredImage:
     )
 
 
-def _chosen_image(file: Any, path: Path) -> ChosenImage:
+def _chosen_image(file: Any, path: Path, wanted: Optional[int]) -> ChosenImage:
     own = _own_axes_of_ome(file, path)
     if own:
         return _pages_as_image(list(file.pages), own)
     series = [each for each in file.series if each.shape and not int(each.keyframe.subfiletype) & MASK]
     if not series:
         raise ImageError("this holds no image. Save it again.")
-    series.sort(key=_plane_size, reverse=True)
-    largest, others = series[0], series[1:]
-    rivals = [other for other in others if not _is_preview(other, largest)]
-    if rivals:
-        sizes = ", ".join("{1} x {0}".format(*_height_width(each)) for each in [largest, *rivals][:5])
-        raise ImageError(
-            f"this holds {len(rivals) + 1} images ({sizes} pixels), and which of them is meant is not clear. Save each "
-            "as a file of its own."
-        )
-    note = f"the largest of {len(series)} images; the others are previews" if others else ""
+    largest = max(series, key=_plane_size)
+    equals = [each for each in series if each is largest or not _is_preview(each, largest)]
+    note = f"the largest of {len(series)} images; the others are previews" if len(series) > 1 else ""
+    if len(equals) > 1:
+        largest = _wanted_of(equals, wanted)
+        note = f"image {wanted} of {len(equals)}"
     try:
         pages = list(largest.pages)
     except IndexError as error:
         raise ImageError(LACKS_PLANES) from error
     of_many = len(pages) > 1 or len(series) > 1
     return ChosenImage(pages, tuple(largest.shape), str(largest.axes), largest.asarray, of_many, note)
+
+
+def _wanted_of(equals: Sequence[Any], wanted: Optional[int]) -> Any:
+    """Return one of several images by its number, from 1 on; ImageError names all of them."""
+    if wanted is not None and 1 <= wanted <= len(equals):
+        return equals[wanted - 1]
+    listed = [_named(each, number) for number, each in enumerate(equals, start=1)]
+    more = f" and {len(equals) - SHOWN_IMAGES} more" if len(equals) > SHOWN_IMAGES else ""
+    what = "which of them is meant is not clear" if wanted is None else f"none is number {wanted}"
+    raise ImageError(
+        f"this holds {len(equals)} images ({', '.join(listed[:SHOWN_IMAGES])}{more}), and {what}. Save each as a file "
+        "of its own, or say --series N in `cpunet data import`."
+    )
+
+
+def _named(series: Any, number: int) -> str:
+    name = " ".join(str(getattr(series, "name", "")).split())[:LONGEST_NAME]
+    height, width = _height_width(series)
+    return f"{number}: {name + ', ' if name else ''}{width} x {height} pixels"
 
 
 def _pages_as_image(pages: List[Any], axis: str) -> ChosenImage:
@@ -207,15 +224,3 @@ def _is_preview(series: Any, largest: Any) -> bool:
     return smaller and (
         bool(int(series.keyframe.subfiletype) & REDUCED) or (2 * height <= full_height and 2 * width <= full_width)
     )
-
-
-@contextmanager
-def _without_log() -> Iterator[None]:
-    """Keep tifffile's warnings off the terminal: what they are about is refused, or said, by its right name."""
-    logger = logging.getLogger("tifffile")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

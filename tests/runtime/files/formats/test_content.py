@@ -28,7 +28,7 @@ def test_the_content_counts_not_the_name(tmp_path, written, named):
     [
         (b"", r"the file is empty \(0 bytes\)"),
         (bytes(600), "begins with 512 zero bytes"),
-        (b"PK\x03\x04rois", "ZIP archive, such as ImageJ's set of ROIs.*ROIs to Label image"),
+        (b"PK\x03\x04rois", "ZIP archive, such as ImageJ's set of ROIs.*`cpunet data import`"),
         (b"Iout\0\0", "a ROI of ImageJ"),
         (b"ZISRAWFILE", "a Zeiss CZI file.*Save each plane as a TIFF"),
         (b"\x89HDF\r\n", "an HDF5 file"),

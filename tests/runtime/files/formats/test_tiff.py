@@ -157,8 +157,13 @@ def test_of_two_images_none_is_chosen_in_silence(tmp_path, second):
     with tifffile.TiffWriter(str(tmp_path / "a.tif")) as writer:
         writer.write(DEEP)
         writer.write(second)
-    with pytest.raises(ImageError, match=r"a\.tif: this holds 2 images \(50 x 40, .* Save each"):
+    with pytest.raises(ImageError, match=r"a\.tif: this holds 2 images \(1: 50 x 40 pixels, 2: .* Save each"):
         read_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif", series=1), DEEP)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif", series=2), second)
+    for number in (0, 3):
+        with pytest.raises(ImageError, match=f"and none is number {number}"):
+            read_image(tmp_path / "a.tif", series=number)
 
 
 @pytest.mark.parametrize("axis", ["T", "C", "Z"])
