@@ -120,9 +120,7 @@ def outlines_as_asked(
     return shift_outlines(drawn, settings.outline_shift_px, usable)
 
 
-def _outlines_at(
-    level: Optional[float], labels: Labels, image: npt.NDArray[Any], usable: Mask, scale: float
-) -> Labels:
+def _outlines_at(level: Optional[float], labels: Labels, image: npt.NDArray[Any], usable: Mask, scale: float) -> Labels:
     """Draw outlines at a level; at None, anew only if the image was shrunk."""
     if not labels.any() or (level is None and scale >= SHRUNK_BELOW):
         return labels
