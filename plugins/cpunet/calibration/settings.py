@@ -25,6 +25,11 @@ OBJECT_SHARES = (0, 0.02, 0.04, 0.06, 0.1, 0.15)
 # The diameter that is measured on the rescaled image differs by some percent, and would be corrected again and again.
 ALWAYS_RESCALED = 1.1
 
+# These move outlines too, so each value is tried with the shifts beside the present one: a threshold that draws better
+# outlines half a pixel further inside would otherwise lose to one that draws worse ones at the right place.
+MOVE_OUTLINES = ("foreground_threshold", "boundary_threshold", "dilation_px", "outline_level")
+SHIFTS_BESIDE = 2
+
 Candidates = Dict[str, Tuple[Any, ...]]
 
 
@@ -100,6 +105,18 @@ def with_value(settings: Settings, name: str, value: Any) -> Settings:
 
 
 def alternatives(settings: Settings, name: str, values: Tuple[Any, ...]) -> List[Settings]:
-    """Return the settings with each other value of one of them."""
+    """Return the settings with each other value of one of them; where it moves outlines, with several shifts each."""
     own = value_of(settings, name)
-    return [with_value(settings, name, value) for value in values if value != own]
+    others = [with_value(settings, name, value) for value in values if value != own]
+    if name not in MOVE_OUTLINES:
+        return others
+    return [with_value(other, "outline_shift_px", shift) for other in others for shift in shifts_beside(settings)]
+
+
+def shifts_beside(settings: Settings) -> List[float]:
+    """Return the shift of settings and those beside it among the shifts that are tried, the present one first."""
+    present = settings.postprocessing.outline_shift_px
+    ordered = sorted({*SHIFTS_PX, present})
+    place = ordered.index(present)
+    near = ordered[max(0, place - SHIFTS_BESIDE) : place + SHIFTS_BESIDE + 1]
+    return [present, *(shift for shift in near if shift != present)]

@@ -18,6 +18,16 @@ def test_each_setting_comes_to_its_best_value():
     assert value_of(found, "min_size_px") == value_of(OWN, "min_size_px")
 
 
+def test_a_threshold_is_tried_with_the_shifts_beside():
+    def ridge(settings):
+        threshold, shift = (value_of(settings, name) for name in ("foreground_threshold", "outline_shift_px"))
+        place = shift + 5 * (threshold - 0.5)  # where outlines lie
+        return 0.9 - abs(place + 2) / 3 + (threshold - 0.5) / 10
+
+    found = search(ridge, OWN, TRIED, 1000)
+    assert (value_of(found, "foreground_threshold"), value_of(found, "outline_shift_px")) == (0.8, -3.5)
+
+
 def test_a_setting_is_changed_only_for_a_gain():
     def slightly(settings):
         return 0.5 + 0.009 * (value_of(settings, "foreground_threshold") == 0.4)

@@ -1,4 +1,12 @@
-from cpunet.calibration.settings import alternatives, candidates, card_with, settings_of, value_of, with_value
+from cpunet.calibration.settings import (
+    alternatives,
+    candidates,
+    card_with,
+    settings_of,
+    shifts_beside,
+    value_of,
+    with_value,
+)
 from cpunet.model.card import card_from_content
 from tests.tiny_onnx import CARD, changed_card
 
@@ -22,6 +30,17 @@ def test_each_setting_can_be_changed_alone():
 
 def test_alternatives_leave_out_the_present_value():
     assert [value_of(each, "min_size_px") for each in alternatives(OWN, "min_size_px", (0, 12, 30))] == [0, 30]
+
+
+def test_settings_that_move_outlines_are_tried_with_the_shifts_beside():
+    own = with_value(OWN, "outline_shift_px", -2.0)
+    tried = [
+        (value_of(each, "foreground_threshold"), value_of(each, "outline_shift_px"))
+        for each in alternatives(own, "foreground_threshold", (0.4, 0.5))
+    ]
+    assert tried == [(0.4, shift) for shift in (-2, -3, -2.5, -1.5, -1)]
+    assert shifts_beside(with_value(OWN, "outline_shift_px", 5.0)) == [5, 3.5, 4]
+    assert shifts_beside(with_value(OWN, "outline_shift_px", 0.7)) == [0.7, -1, 0, 1, 1.5]
 
 
 def test_a_model_of_boundaries_alone_has_no_foreground_threshold_to_try():
