@@ -11,6 +11,10 @@ import sys
 from pathlib import Path
 from typing import List, Sequence
 
+import numpy as np
+from scipy import ndimage
+from skimage.segmentation import expand_labels
+
 from benchmarks.labeled_images import index_rows, labeled_image
 from benchmarks.markdown import header, row
 from cpunet.calibration.calibrate import calibrate
@@ -24,7 +28,6 @@ from cpunet.model.session import load_model
 from cpunet.scores import SetScores, pool_scores, score_image
 from cpunet.segment import segment_image
 from cpunet.steps.filters import relabel
-from cpunet.steps.outline_shift import shift_outlines
 
 HEADER = (
     "set",
@@ -48,8 +51,15 @@ def scores_with(model: RememberingModel, settings: Settings, images: Sequence[La
 
 
 def moved(image: LabeledImage, shift_px: float) -> LabeledImage:
-    """Draw the labels of an image larger or smaller, as another laboratory would."""
-    return LabeledImage(image.image, relabel(shift_outlines(image.labels, shift_px)))
+    """Draw the labels of an image larger or smaller, as another laboratory would; what would vanish is not drawn."""
+    if shift_px >= 0:
+        return LabeledImage(image.image, expand_labels(image.labels, shift_px).astype(np.int32))
+    smaller = np.zeros_like(image.labels)
+    for number, axes in enumerate(ndimage.find_objects(image.labels), 1):
+        window = tuple(slice(max(0, axis.start - 1), axis.stop + 1) for axis in axes)
+        own = image.labels[window] == number
+        smaller[window][own & (ndimage.distance_transform_edt(own) > -shift_px)] = number
+    return LabeledImage(image.image, relabel(smaller))
 
 
 def measure(model: Model, few: Sequence[LabeledImage], others: Sequence[LabeledImage]) -> List[str]:
