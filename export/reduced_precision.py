@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpunet.errors import ExportError, ModelError, WeightsError
-from cpunet.export.card.file import with_metadata
 from cpunet.export.export_model import export_model
 from cpunet.export.precision import CALIBRATION_IMAGES, to_float16, to_int8
 from cpunet.export.put_in_place import put_verified
@@ -24,6 +23,7 @@ from cpunet.model.find import MODEL_FILE
 from cpunet.model.session import load_model, open_model
 from cpunet.onnx_reader.metadata import card_in, metadata_of, sha256
 from cpunet.onnx_reader.model_file import read_model_file
+from cpunet.onnx_reader.write_metadata import with_metadata
 from cpunet.scores import SetScores
 from cpunet.steps.prepare import prepare
 from cpunet.steps.resize import rescale

@@ -18,13 +18,13 @@ from typing import Any
 
 from benchmarks.labeled_images import resized
 from benchmarks.markdown import header, row
-from cpunet.export.card.file import with_metadata
 from cpunet.export.export_model import export_model
 from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
 from cpunet.files.images import written_beside
 from cpunet.model.card import METADATA_KEY, Postprocessing, card_to_json
 from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
+from cpunet.onnx_reader.write_metadata import with_metadata
 from cpunet.options import Options
 from cpunet.scores import ImageScores, pool_scores, score_image
 from cpunet.segment import segment_image

@@ -25,13 +25,14 @@ from cpunet.export.bioimageio.operators import with_steps
 from cpunet.export.bioimageio.tensors import Layout, as_ours
 from cpunet.export.card.add import with_answers, with_tile
 from cpunet.export.card.fields import field_value, flattened, with_field
-from cpunet.export.card.file import check_runs, checked_card, network, with_metadata
+from cpunet.export.card.file import check_runs, checked_card, network
 from cpunet.export.put_in_place import errors_name, put_in_place
 from cpunet.model.card import METADATA_KEY, ModelCard, card_to_json
 from cpunet.model.card_limits import card_from_json
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.model_file import LARGEST_FILE_BYTES, read_model_file
 from cpunet.onnx_reader.safety import check_contents
+from cpunet.onnx_reader.write_metadata import with_metadata
 from cpunet.steps.prepare import normalize
 
 # What the format itself allows, unless a package says otherwise; a binarized pixel may fall to the other side.

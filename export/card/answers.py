@@ -87,6 +87,12 @@ FLAGS = {
             "L",
             "outlines are moved toward it, between 0 and 1 (none)",
         ),
+        (
+            "--outline-shift",
+            "postprocessing.outline_shift_px",
+            "PX",
+            "outlines are moved outward at last, pixels of the image; negative is inward (0)",
+        ),
     ),
 }
 

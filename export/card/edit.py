@@ -8,10 +8,11 @@ from pathlib import Path
 
 from cpunet.errors import OptionError
 from cpunet.export.card.fields import check_known, field_value, value_from_text, with_field
-from cpunet.export.card.file import card_content, checked_text, put_runnable, sum_lines, with_metadata
+from cpunet.export.card.file import card_content, checked_text, put_runnable, sum_lines
 from cpunet.model.card import METADATA_KEY
 from cpunet.onnx_reader.metadata import metadata_of
 from cpunet.onnx_reader.model_file import read_model_file
+from cpunet.onnx_reader.write_metadata import with_metadata
 
 
 def edit_card(path: Path, changes: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from cpunet.model.card import METADATA_KEY, ModelCard, card_to_json
 from cpunet.model.card_limits import card_from_json
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.metadata import sha256
+from cpunet.onnx_reader.write_metadata import with_metadata
 from cpunet.steps.tiling import Predict
 
 
@@ -80,31 +81,6 @@ def with_card_and_test(onnx_bytes: bytes, card: ModelCard, predict: Predict) -> 
     return with_metadata(with_metadata(onnx_bytes, METADATA_KEY, card_to_json(card)), STORED_TEST_KEY, test)
 
 
-def with_metadata(onnx_bytes: bytes, key: str, text: str) -> bytes:
-    """Set one entry of the metadata in an ONNX file's bytes, and leave all others as they are.
-
-    Raises
-    ------
-    ModelError
-        If the file holds two such entries, or one that was written in an unusual way.
-
-    Notes
-    -----
-    The fields of a protobuf message may be appended in any order, so the file is not parsed and written anew: it keeps
-    what the package `onnx` does not know.
-    """
-    entries = network(onnx_bytes).metadata_props
-    old = [_field(key, entry.value) for entry in entries if entry.key == key]
-    if not old:
-        return onnx_bytes + _field(key, text)
-    if len(old) > 1 or onnx_bytes.count(old[0]) != 1:
-        raise ModelError(
-            f"The metadata {key} stands in this file in a way in which it cannot be replaced alone. Take the model as "
-            "its author gave it, and use `cpunet card add`."
-        )
-    return onnx_bytes.replace(old[0], _field(key, text))
-
-
 def network(onnx_bytes: bytes) -> onnx.ModelProto:
     """Parse an ONNX file's bytes.
 
@@ -117,13 +93,6 @@ def network(onnx_bytes: bytes) -> onnx.ModelProto:
         return onnx.ModelProto.FromString(onnx_bytes)
     except DecodeError as error:
         raise ModelError(f"This ONNX file is damaged: {error}. Copy or download it again.") from None
-
-
-def _field(key: str, text: str) -> bytes:
-    """Return one entry of the metadata as it stands in the file."""
-    entry = onnx.StringStringEntryProto(key=key, value=text)
-    field: bytes = onnx.ModelProto(metadata_props=[entry]).SerializeToString()
-    return field
 
 
 def put_runnable(path: Path, content: bytes) -> None:

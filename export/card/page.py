@@ -130,6 +130,7 @@ def finish(card: ModelCard) -> list[str]:
         *([f"objects grown by {settings.dilation_px:g} pixels"] if grown else []),
         *(["holes in an object filled"] if settings.fill_holes else []),
         *([] if settings.outline_level is None else [f"outlines at {settings.outline_level:g} of the edge's height"]),
+        *([f"outlines moved outward by {settings.outline_shift_px:g} pixels"] if settings.outline_shift_px else []),
     ]
 
 

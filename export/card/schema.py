@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from cpunet.errors import ModelError
 from cpunet.export.card.fields import PLACES
-from cpunet.model.card import NORMALIZATIONS, ROLES, UNITS
+from cpunet.model.card import LARGEST_SHIFT_PX, NORMALIZATIONS, ROLES, UNITS
 from cpunet.model.card_limits import LARGEST, LARGEST_TILE_PX, MOST_CHANNELS
 
 TYPES: dict[str, dict[str, Any]] = {
@@ -59,6 +59,7 @@ RULES: dict[str, dict[str, Any]] = {
     "output.halo": {"minimum": 0},
     "postprocessing.foreground_threshold": BETWEEN_0_AND_1,
     "postprocessing.outline_level": BETWEEN_0_AND_1,
+    "postprocessing.outline_shift_px": {"minimum": -LARGEST_SHIFT_PX, "maximum": LARGEST_SHIFT_PX},
     "postprocessing.marker_threshold": BETWEEN_0_AND_1,
     "postprocessing.boundary_threshold": BETWEEN_0_AND_1,
     "postprocessing.marker_min_size_px": {"minimum": 0},
@@ -92,6 +93,15 @@ DATA_SET = {
         {"type": "number", "minimum": 0},
     ),
 }
+CALIBRATED = {
+    "name": ("Name of the model that was calibrated.", {"type": "string"}),
+    "version": ("Its version.", {"type": "string"}),
+    "sha256": ("Sum of its file.", SHA256),
+    "images": ("Images that it was calibrated on.", COUNT),
+    "objects": ("Labeled objects in them.", COUNT),
+    "images_sha256": ("One sum over the pixels of images and labels, in their order.", SHA256),
+    "mean_f1_before": ("Mean F1 on them with the settings of that model.", {"type": "number", **SHARE}),
+}
 START = {"name": ("Name of the model.", {"type": "string"}), "sha256": ("Sum of its weights.", SHA256)}
 SCORES = {
     "images": ("Images that were scored.", COUNT),
@@ -119,6 +129,7 @@ PROVENANCE = {
     "commit": ("Commit of the code that trained; empty if not known.", {"type": "string"}),
     "command": ("Command that rebuilds the model.", {"type": "string"}),
     "start_from": ("The model that was fine-tuned.", _holding(START)),
+    "calibrated": ("What `cpunet calibrate` began with, and on what images.", _holding(CALIBRATED)),
 }
 
 

@@ -20,7 +20,7 @@ COMMANDS = {
     "segment": ("cpunet.commands.segment", "find objects in image files"),
     "calibrate": (
         "cpunet.commands.calibrate",
-        "find the level of outlines and the threshold that suit a few labeled images",
+        "fit a model's thresholds and outlines to a few labeled images, without training",
     ),
     "models": ("cpunet.commands.models", "list all models that are found, with their cards"),
     "verify": ("cpunet.commands.verify", "check a model file against its card"),

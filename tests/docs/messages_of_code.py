@@ -12,15 +12,16 @@ PLUGINS = REPOSITORY / "plugins"
 RUNTIME = PLUGINS / "cpunet"
 # The module shows messages of all files of the runtime, except those of the command line: commands/, files/ and what
 # checks/ holds beside the file that the button "Check device" runs. scores.py serves training and the benchmarks,
-# calibration.py the command of that name.
-NOT_IN_THE_MODULE = {"commands", "files", "checks"}
+# calibration/ and write_metadata.py the command `cpunet calibrate`.
+NOT_IN_THE_MODULE = {"commands", "files", "checks", "calibration"}
 SOURCES = [
     PLUGINS / "identifyobjectsunet.py",
     RUNTIME / "checks" / "device.py",
     *[
         path
         for path in sorted(RUNTIME.rglob("*.py"))
-        if path.relative_to(RUNTIME).parts[0] not in NOT_IN_THE_MODULE | {"__main__.py", "scores.py", "calibration.py"}
+        if path.relative_to(RUNTIME).parts[0] not in NOT_IN_THE_MODULE | {"__main__.py", "scores.py"}
+        and path.name != "write_metadata.py"
     ],
 ]
 # Details that another message quotes in brackets or after a colon.

@@ -9,6 +9,7 @@ from cpunet.options import Options
 from cpunet.scores import pool_scores, score_image
 from cpunet.segment import segment_image, segment_stack
 from cpunet.steps.filters import filter_objects
+from cpunet.steps.outline_shift import shift_outlines
 from cpunet.steps.predict import predict
 from tests.tiny_onnx import changed_card, tiny_onnx
 
@@ -199,6 +200,21 @@ def test_the_card_may_give_the_level_of_outlines(model, tmp_path):
     np.testing.assert_array_equal(
         segment_image(FIELD.image, with_level, high).labels, segment_image(FIELD.image, model, high).labels
     )
+
+
+def test_the_card_may_move_outlines(model, tmp_path):
+    path = tmp_path / "moved.onnx"
+    path.write_bytes(tiny_onnx(changed_card(postprocessing={"outline_shift_px": 2.0})))
+    moved, plain = load_model(path), segment_image(FIELD.image, model)
+    found = segment_image(FIELD.image, moved)
+    np.testing.assert_array_equal(found.labels, shift_outlines(plain.labels, 2.0))
+    np.testing.assert_array_equal(found.probabilities, plain.probabilities)
+    high = Options(outline_level=0.6)  # outlines are wanted there, and nowhere else
+    np.testing.assert_array_equal(
+        segment_image(FIELD.image, moved, high).labels, segment_image(FIELD.image, model, high).labels
+    )
+    stack = np.stack([FIELD.image] * 2)
+    assert (segment_stack(stack, moved).labels > 0).sum() == 2 * (found.labels > 0).sum()
 
 
 def test_outlines_of_a_field_of_one_nucleus_follow_its_own_brightness(model):

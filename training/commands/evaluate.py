@@ -7,10 +7,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from cpunet.commands.model_arguments import VIEWS, add_averaging
 from cpunet.errors import OptionError
 from cpunet.files.find import find_folders, identity
 from cpunet.files.mark import source_of
 from cpunet.files.outputs import check_output
+from cpunet.options import Options
 from cpunet.terminal import report
 from cpunet.training.data.labeled_images import IndexRow
 from cpunet.training.evaluation.methods import LabelFolder, Method, ModelMethod, chosen_methods
@@ -53,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PX",
         help="typical diameter of the objects; by default it is measured on each image",
     )
+    add_averaging(parser)
     parser.add_argument(
         "--beside",
         nargs="+",
@@ -82,7 +85,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.worst < 0:
         raise OptionError(f"--worst must be 0 or more; it is {arguments.worst}.")
     rows = chosen_rows(find_folders(arguments.data), arguments.split, arguments.modality)
-    methods = chosen_methods(arguments.model, arguments.beside, rows, arguments.diameter, output)
+    models = () if arguments.model is None else (arguments.model, *arguments.average_with)
+    if arguments.model is None and (arguments.diameter is not None or arguments.average_with or arguments.views > 1):
+        raise OptionError("--diameter, --average-with and --views are for a model, and there is no --model.")
+    options = Options(diameter_px=arguments.diameter, augmentation=VIEWS[arguments.views])
+    methods = chosen_methods(models, arguments.beside, rows, options, output)
     if output.exists() and not output.is_dir():
         raise OptionError(f"{output}: this is a file; -o needs a folder.")
     check_outputs(output, methods, rows, arguments.overwrite)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cpunet.errors import OptionError, WeightsError
 from cpunet.files.images import read_label_numbers, write_labels
 from cpunet.files.mark import source_of
+from cpunet.model.ensemble import mean_model
 from cpunet.model.find import MODEL_FILE, find_model, list_models
 from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
@@ -114,19 +115,19 @@ def read_predicted(path: Path) -> ReadLabels:
 
 
 def chosen_methods(
-    model: str | None, beside: Sequence[str], rows: Sequence[IndexRow], diameter_px: float | None, output: Path
+    models: Sequence[str], beside: Sequence[str], rows: Sequence[IndexRow], options: Options, output: Path
 ) -> list[Method]:
     """Open the model, and find the label images of the other methods.
 
     Parameters
     ----------
-    model : str, optional
-        The value of ``--model``.
+    models : sequence of str
+        The value of ``--model``, and of ``--average-with`` if there is one; empty for no model.
     beside : sequence of str
         ``NAME=FOLDER`` each; every folder must hold labels of all `rows`.
     rows : sequence of IndexRow
-    diameter_px : float, optional
-        Typical diameter of the objects, for the model.
+    options : Options
+        For the model.
     output : Path
         The model's labels are written below it.
 
@@ -141,10 +142,8 @@ def chosen_methods(
         If there is no method, two have one name, or one cannot be used.
     """
     methods: list[Method] = []
-    if model is not None:
-        methods.append(model_method(model, rows, diameter_px, output / LABELS_FOLDER))
-    elif diameter_px is not None:
-        raise OptionError("--diameter is for a model, and there is no --model.")
+    if models:
+        methods.append(model_method(models, rows, options, output / LABELS_FOLDER))
     for text in beside:
         name, _, folder = text.partition("=")
         if not name.strip() or not folder:
@@ -157,28 +156,39 @@ def chosen_methods(
     return methods
 
 
-def model_method(name_or_path: str, rows: Sequence[IndexRow], diameter_px: float | None, folder: Path) -> ModelMethod:
-    """Open a model: its name, a folder with model.onnx, or a file .onnx, .safetensors or .ckpt.
+def model_method(
+    names_or_paths: Sequence[str], rows: Sequence[IndexRow], options: Options, folder: Path
+) -> ModelMethod:
+    """Open a model, or several that are averaged: see `open_any`.
 
-    Its labels are written below `folder`, into a folder with the model's name. ValueError if the model or the diameter
+    The labels are written below `folder`, into a folder with the model's name. ValueError if a model or an option
     cannot be used.
     """
-    options = Options(diameter_px=diameter_px)
     check_options(options)
-    path = Path(name_or_path).expanduser()
-    model: Model
-    if path.suffix in WEIGHTS_SUFFIXES:
-        model, total = open_weights(path, diameter_px is not None), sha256(path)
-    else:
-        in_folder = path.is_dir() and name_or_path not in list_models()
-        path = path / MODEL_FILE if in_folder else find_model(name_or_path)
-        opened = load_model(path)
-        model, total = opened, opened.sha256
+    opened = [open_any(each, options.diameter_px is not None) for each in names_or_paths]
+    model = mean_model([each for each, _ in opened])
     name = model.card.name
     folder = folder / (re.sub(r"[^\w.-]+", "_", name).strip(".") or "model")
     several = len({row.folder for row in rows}) > 1
     files = {row.key: (folder / row.folder.name if several else folder) / f"{row.id}.tif" for row in rows}
-    return ModelMethod(name, f"{path}, SHA-256 {total}", model, options, files)
+    return ModelMethod(name, "; ".join(source for _, source in opened), model, options, files)
+
+
+def open_any(name_or_path: str, needs_diameter: bool) -> tuple[Model, str]:
+    """Open a model by its name, a folder with model.onnx, or a file .onnx, .safetensors or .ckpt.
+
+    Returns
+    -------
+    model : Model
+    source : str
+        Its file and the sum of it.
+    """
+    path = Path(name_or_path).expanduser()
+    if path.suffix in WEIGHTS_SUFFIXES:
+        return open_weights(path, needs_diameter), f"{path}, SHA-256 {sha256(path)}"
+    in_folder = path.is_dir() and name_or_path not in list_models()
+    opened = load_model(path / MODEL_FILE if in_folder else find_model(name_or_path))
+    return opened, f"{opened.path}, SHA-256 {opened.sha256}"
 
 
 def open_weights(path: Path, needs_diameter: bool) -> TorchModel:

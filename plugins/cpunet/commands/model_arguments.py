@@ -1,4 +1,4 @@
-"""The arguments of all commands that run a model on images: which model, where, and the size of the objects."""
+"""The arguments of all commands that run models on images: which, where, in how many views, the size of objects."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import argparse
 
 from cpunet.model.find import DEFAULT_MODEL
 from cpunet.model.session import DEVICES
+from cpunet.options import AUGMENTATIONS
+
+# How many views of an image each augmentation shows to the network.
+VIEWS = {len(views): name for name, views in AUGMENTATIONS.items()}
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,10 +17,35 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help=f"a model's name or .onnx file ({DEFAULT_MODEL})"
     )
+    add_device_and_diameter(parser)
+
+
+def add_device_and_diameter(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--device`` and ``--diameter``."""
     parser.add_argument("--device", choices=DEVICES, default="automatic", help="where the network runs")
     parser.add_argument(
         "--diameter",
         type=float,
         metavar="PX",
         help="typical diameter of the objects; by default it is measured on each image",
+    )
+
+
+def add_averaging(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--average-with`` and ``--views``."""
+    parser.add_argument(
+        "--average-with",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME|FILE",
+        help="further models, whose probabilities are averaged with those of --model",
+    )
+    parser.add_argument(
+        "--views",
+        type=int,
+        choices=sorted(VIEWS),
+        default=1,
+        help="average the probabilities of so many views of each image: 1, the image itself; 4, flipped; 8, flipped "
+        "and rotated; it takes so many times as long (1)",
     )

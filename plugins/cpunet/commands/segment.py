@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 from typing import Dict, Sequence
 
-from cpunet.commands.model_arguments import add_model_arguments
+from cpunet.commands.model_arguments import VIEWS, add_averaging, add_model_arguments
 from cpunet.errors import OptionError, said_with_way_out
 from cpunet.files.find import find_images, identity
 from cpunet.files.mark import is_result
 from cpunet.files.segment_file import Batch, results_of, segment_file
 from cpunet.interruption import stop_if_requested
+from cpunet.model.ensemble import mean_model
 from cpunet.model.find import find_model
 from cpunet.model.session import open_model
 from cpunet.onnx_reader.model_file import read_model_file
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="folder for the results")
     add_model_arguments(parser)
+    add_averaging(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="replace files in DIR that cpunet did not write, or that were changed"
     )
@@ -57,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         foreground_threshold=arguments.foreground_threshold,
         outline_level=arguments.outline_level,
         declump_method="none" if arguments.no_declump else "probability",
+        augmentation=VIEWS[arguments.views],
     )
     diameter_range = tuple(arguments.diameter_range) if arguments.diameter_range else None
     check_options(options)
@@ -65,9 +68,10 @@ def run(arguments: argparse.Namespace) -> int:
             f"--diameter-range {diameter_range[0]:g} {diameter_range[1]:g}: the minimum is larger than the "
             "maximum, or not above 0."
         )
-    # Read once: the network that the run begins with is the one that it ends with.
-    model_file = read_model_file(find_model(arguments.model))
-    model = open_model(model_file, arguments.device)
+    # Read once: the networks that the run begins with are those that it ends with.
+    model_files = [read_model_file(find_model(name)) for name in (arguments.model, *arguments.average_with)]
+    models = [open_model(file, arguments.device) for file in model_files]
+    model = mean_model(models)
     scale_of_options(model.card.input, options)  # raises where the model cannot see objects of that diameter
     if arguments.output.exists() and not arguments.output.is_dir():
         raise OptionError(f"{arguments.output}: this is a file; -o needs a folder.")
@@ -86,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         model,
         options,
         arguments.output,
-        open_on_cpu=lambda: open_model(model_file, "cpu"),
+        open_on_cpu=lambda: mean_model([open_model(file, "cpu") for file in model_files]),
         warn=lambda line: report(line, sys.stderr),
         inputs=frozenset(images),
         overwrite=arguments.overwrite,
@@ -94,12 +98,13 @@ def run(arguments: argparse.Namespace) -> int:
         discard_border=arguments.discard_border,
     )
     failed = _segment_all(list(images.values()), batch)
-    if model.file_has_changed():
-        report(
-            f"NOTE {printable(model.path)} was changed, replaced or removed meanwhile. All images were segmented with "
-            f"the network that was read at the beginning, SHA-256 {model.sha256}.",
-            sys.stderr,
-        )
+    for each in models:
+        if each.file_has_changed():
+            report(
+                f"NOTE {printable(each.path)} was changed, replaced or removed meanwhile. All images were segmented "
+                f"with the network that was read at the beginning, SHA-256 {each.sha256}.",
+                sys.stderr,
+            )
     done, failed = len(images) - failed, failed + len(found.problems)
     print(f"\n{done} images done, {failed} failed; results in {arguments.output}")
     return 1 if failed else 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
-from typing import Any, List, NamedTuple, Sequence
+from typing import Any, List, NamedTuple, Sequence, Set
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from cpunet.errors import DataError, OptionError
 from cpunet.files.find import natural_order, other_programs_labels
 from cpunet.files.images import gray_of_equal_colors, read_image, read_label_numbers
 
+INDEX, KEPT_BACK = "index.csv", ("test", "excluded")
 SUFFIXES = (".png", ".tif", ".tiff")
 
 
@@ -32,6 +34,8 @@ class LabeledImage(NamedTuple):
 def pairs_in_folder(folder: Path) -> List[LabeledFiles]:
     """Pair the files of one name in the folders ``images`` and ``labels``, in the natural order of their names.
 
+    Images that the folder's index.csv, if there is one, puts into the splits ``test`` or ``excluded`` are left out.
+
     Raises
     ------
     DataError
@@ -43,8 +47,14 @@ def pairs_in_folder(folder: Path) -> List[LabeledFiles]:
                 f"{folder}: there is no folder {name!r} in it. Images belong into images/, and label images of the "
                 "same names into labels/. Or give the image files, and theirs after --labels."
             )
-    labels = {path.stem: path for path in _pictures(folder / "labels")}
-    pairs = [LabeledFiles(path, labels[path.stem]) for path in _pictures(folder / "images") if path.stem in labels]
+    labels, kept_back = {path.stem: path for path in _pictures(folder / "labels")}, _kept_back(folder / INDEX)
+    pairs = [
+        LabeledFiles(path, labels[path.stem])
+        for path in _pictures(folder / "images")
+        if path.stem in labels and path.stem not in kept_back
+    ]
+    if kept_back and not pairs:
+        raise DataError(f"{folder}: {INDEX} keeps all images back, for the splits {' and '.join(KEPT_BACK)}.")
     if not pairs:
         others = other_programs_labels(folder / "labels")
         raise DataError(
@@ -83,6 +93,17 @@ def read_labeled_image(files: LabeledFiles) -> LabeledImage:
     present = np.unique(labels[labels > 0])
     numbered = np.searchsorted(present, labels).astype(np.int32) + 1
     return LabeledImage(image, np.where(labels > 0, numbered, np.int32(0)))
+
+
+def _kept_back(index: Path) -> Set[str]:
+    """Return the ids of the images that an index.csv puts into the splits that nothing may be chosen on."""
+    if not index.is_file():
+        return set()
+    try:
+        with index.open(newline="", encoding="utf-8-sig") as stream:
+            return {str(row.get("id")) for row in csv.DictReader(stream) if row.get("split") in KEPT_BACK}
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{index}: this is no CSV file in UTF-8: {error}") from error
 
 
 def _pictures(folder: Path) -> List[Path]:

@@ -16,6 +16,7 @@ OWNER = "The model card's "
 ROLES = ("background", "interior", "boundary", "foreground", "border", "distance")
 NORMALIZATIONS = ("percentile", "zero_mean_unit_variance", "none")
 UNITS = ("zero_to_one", "as_stored")
+LARGEST_SHIFT_PX = 50
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,9 @@ class Postprocessing:
     outline_level : float, optional
         0..1, between the brightness of the background (0) and that of an object (1): outlines are moved toward this
         level of the image itself. Null: they stay as the network draws them.
+    outline_shift_px : float
+        Outlines are moved outward by this many pixels of the image itself at last, or inward if it is negative.
+        Objects that touch stay apart.
     """
 
     foreground_threshold: float = 0.5
@@ -202,6 +206,7 @@ class Postprocessing:
     dilation_px: float = 0
     fill_holes: bool = False
     outline_level: Optional[float] = None
+    outline_shift_px: float = 0
 
     def __post_init__(self) -> None:
         for name in ("foreground_threshold", "marker_threshold", "boundary_threshold"):
@@ -212,6 +217,11 @@ class Postprocessing:
                 raise ModelError(f"The model card's {name} must be 0 or more; it is {getattr(self, name)}.")
         if self.outline_level is not None and not 0 < self.outline_level < 1:
             raise ModelError(f"The model card's outline_level must lie between 0 and 1; it is {self.outline_level}.")
+        if not -LARGEST_SHIFT_PX <= self.outline_shift_px <= LARGEST_SHIFT_PX:
+            raise ModelError(
+                f"The model card's outline_shift_px must lie between -{LARGEST_SHIFT_PX} and {LARGEST_SHIFT_PX}; it is "
+                f"{self.outline_shift_px}."
+            )
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def describe(name: str, path: Path, card: ModelCard) -> List[str]:
         for data, values in card.scores.items()
         if isinstance(values, dict)
     ]
-    level = card.postprocessing.outline_level
+    level, shift_px = card.postprocessing.outline_level, card.postprocessing.outline_shift_px
     own_name = f"{card.name} {card.version}".rstrip()
     return [
         own_name if name in ("", card.name) else f"{name} (its card: {own_name})",
@@ -34,6 +34,7 @@ def describe(name: str, path: Path, card: ModelCard) -> List[str]:
         f"pixels, trained at {middle:.0f}",
         f"    gives     {', '.join(card.output.roles)}",
         *([] if level is None else [f"    outlines  at level {level:g}, from background (0) to inside (1)"]),
+        *([f"    outlines  moved outward by {shift_px:g} pixels"] if shift_px else []),
         *[f"    scores    {line}" for line in scores],
         f"    license   {card.licence}",
         f"    file      {path}",

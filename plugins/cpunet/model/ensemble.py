@@ -42,6 +42,11 @@ def average_models(models: Sequence[Model]) -> ModelEnsemble:
     return ModelEnsemble(tuple(models), average_cards([model.card for model in models]))
 
 
+def mean_model(models: Sequence[Model]) -> Model:
+    """Return the only model, or the mean of several; ValueError where `average_models` raises it."""
+    return models[0] if len(models) == 1 else average_models(models)
+
+
 def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
     """Make the card of several models that are averaged.
 

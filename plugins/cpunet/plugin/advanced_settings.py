@@ -216,7 +216,7 @@ are averaged. Leave this empty to use one model.""",
 How tight outlines are is a laboratory's habit. Some draw them where the edge of an object is half as bright as its
 inside; others include the faint glow around it.
 
--  *{OUTLINES_BY_MODEL}:* as in the images on which the model was trained.
+-  *{OUTLINES_BY_MODEL}:* as in the images on which the model was trained or calibrated.
 -  *{OUTLINES_AT_LEVEL}:* each outline is moved, by a few pixels at most, toward a level of brightness between that of
    the object's inside and that of its background. The same objects are found as before, and the line between two
    objects that touch stays where it is. An object that is hardly brighter (or darker) than the noise keeps its
@@ -232,8 +232,8 @@ inside; others include the faint glow around it.
 
 0.5 is half of the way from the brightness of the background to that of the object's inside. A lower level makes objects
 larger; a higher level makes them smaller. Look at the outlines in the figure, and change the level by 0.1 until they
-lie where you would draw them. If you have a few images with outlines drawn by hand, ``cpunet calibrate`` finds the
-level.""",
+lie where you would draw them. If you have a few images with outlines drawn by hand, ``cpunet calibrate`` writes a
+model file that draws them so: choose it, and leave "*Outlines*" at "*{OUTLINES_BY_MODEL}*".""",
         )
 
     def all(self) -> List[Any]:

@@ -17,7 +17,7 @@ from cellprofiler_core.setting.text import Directory, Filename
 from cpunet.errors import ModelError
 from cpunet.model.card import METADATA_KEY, ModelCard
 from cpunet.model.describe import describe
-from cpunet.model.ensemble import average_cards, average_models
+from cpunet.model.ensemble import average_cards, mean_model
 from cpunet.model.find import DEFAULT_MODEL, find_model, list_models
 from cpunet.model.session import OnnxModel, load_model, open_model
 from cpunet.model.without_card import has_card
@@ -232,7 +232,7 @@ CellProfiler before you analyze images with a model from a new folder.""",
 def together(models: Sequence[OnnxModel]) -> Tuple[Any, ModelUsed]:
     """Return the only model or the mean of several, and their names and sums."""
     used = ModelUsed(" + ".join(model.card.name for model in models), "+".join(model.sha256 for model in models))
-    return (models[0] if len(models) == 1 else average_models(models)), used
+    return mean_model(models), used
 
 
 def model_choices() -> List[str]:

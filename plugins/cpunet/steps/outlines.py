@@ -13,6 +13,7 @@ from skimage.measure import label
 from cpunet.model.card import Postprocessing
 from cpunet.options import Options
 from cpunet.steps.filters import inner_pixels, look_up
+from cpunet.steps.outline_shift import shift_outlines
 from cpunet.steps.pixels.channels import brightness
 from cpunet.steps.seeds import WIDTH_IN_SIGMA, smoothed
 
@@ -87,7 +88,7 @@ class Edges:
 def outlines_as_asked(
     labels: Labels, image: npt.NDArray[Any], usable: Mask, settings: Postprocessing, options: Options, scale: float
 ) -> Labels:
-    """Draw outlines at the level of the options, or else of the model's card; else anew only if the image was shrunk.
+    """Draw outlines as the options ask, or else the model's card; else anew only if the image was shrunk.
 
     Parameters
     ----------
@@ -110,9 +111,17 @@ def outlines_as_asked(
     Notes
     -----
     Where the image was shrunk below `SHRUNK_BELOW` and no level is given, outlines are drawn at the level at which they
-    lie already, so that they get the image's resolution and keep the model's habit.
+    lie already, so that they get the image's resolution and keep the model's habit. The card's shift comes last. With
+    the options' level, outlines are wanted there, and neither the card's level nor its shift counts.
     """
-    level = settings.outline_level if options.outline_level is None else options.outline_level
+    if options.outline_level is not None:
+        return _outlines_at(options.outline_level, labels, image, usable, scale)
+    drawn = _outlines_at(settings.outline_level, labels, image, usable, scale)
+    return shift_outlines(drawn, settings.outline_shift_px, usable)
+
+
+def _outlines_at(level: Optional[float], labels: Labels, image: npt.NDArray[Any], usable: Mask, scale: float) -> Labels:
+    """Draw outlines at a level; at None, anew only if the image was shrunk."""
     if not labels.any() or (level is None and scale >= SHRUNK_BELOW):
         return labels
     edges = find_edges(labels, brightness(image), usable, scale)

@@ -96,4 +96,4 @@ def test_edit_of_a_file_without_a_card_names_add(theirs, capsys):
 def test_two_cards_in_one_file_are_not_touched(tmp_path, capsys):
     path = put(tmp_path / "model.onnx", tiny_onnx() + field(14, field(1, METADATA_KEY) + field(2, json.dumps(CARD))))
     assert card("edit", path, "--set", "name=x") == 2
-    assert "cannot be replaced alone" in capsys.readouterr().err
+    assert "stands in this file 2 times" in capsys.readouterr().err

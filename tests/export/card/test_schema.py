@@ -166,6 +166,7 @@ INVALID = {
     "halo -1": changed_card(output={"halo": -1}),
     "threshold 0": changed_card(postprocessing={"foreground_threshold": 0}),
     "outline level 1": changed_card(postprocessing={"outline_level": 1}),
+    "outline shift 60": changed_card(postprocessing={"outline_shift_px": 60}),
     "threshold 1": changed_card(postprocessing={"marker_threshold": 1}),
     "boundary threshold 1.5": changed_card(postprocessing={"boundary_threshold": 1.5}),
     "marker size -1": changed_card(postprocessing={"marker_min_size_px": -1}),

@@ -9,6 +9,12 @@ from skimage.io import imread, imsave
 from cpunet.__main__ import main
 from cpunet.checks.synthetic import synthetic_field
 from cpunet.commands import segment as segment_command
+from cpunet.files.images import read_image
+from cpunet.model.ensemble import average_models
+from cpunet.model.find import find_model
+from cpunet.model.session import load_model
+from cpunet.options import Options
+from cpunet.segment import segment_image
 from tests.tiny_onnx import changed_card, tiny_onnx
 
 FIELD = synthetic_field((120, 150), columns=4, diameter_px=20)
@@ -204,3 +210,24 @@ def test_a_model_that_is_replaced_meanwhile_is_said(images, own_models, tmp_path
     said = capsys.readouterr()
     assert "was changed, replaced or removed meanwhile" in said.err
     assert ": 0 objects" not in said.out
+
+
+def test_models_and_views_are_averaged(images, own_models, tmp_path, capsys):
+    eager = own_models / "eager.onnx"
+    eager.write_bytes(tiny_onnx(changed_card(name="eager", postprocessing={"foreground_threshold": 0.02})))
+    assert segment(images / "a.tif", "-o", tmp_path / "one") == 0
+    assert segment(images / "a.tif", "-o", tmp_path / "two", "--average-with", eager, "--views", 8) == 0
+    one, two = (tifffile.imread(str(tmp_path / name / "a_labels.tif")) for name in ("one", "two"))
+    models = [load_model(find_model("nuclei_fluorescence")), load_model(eager)]
+    options = Options(augmentation="flips and rotations")
+    expected = segment_image(read_image(images / "a.tif"), average_models(models), options).labels
+    np.testing.assert_array_equal(two, expected)
+    assert (two > 0).sum() > (one > 0).sum()
+
+
+def test_models_that_cannot_be_averaged_write_nothing(images, own_models, tmp_path, capsys):
+    other = tmp_path / "other.onnx"
+    other.write_bytes(tiny_onnx(changed_card(name="other", output={"roles": ["boundary"]})))
+    assert segment(images / "a.tif", "-o", tmp_path / "out", "--average-with", other) == 2
+    assert "cannot be averaged" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

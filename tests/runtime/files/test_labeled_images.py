@@ -24,6 +24,20 @@ def test_files_of_one_name_belong_together(folder):
     assert [(each.image.name, each.labels.name) for each in pairs] == [("a.png", "a.tif"), ("b.png", "b.tif")]
 
 
+def test_images_that_an_index_keeps_back_are_left_out(folder):
+    index = folder / "index.csv"
+    index.write_text("\ufeffid,split\na,test\nb,val\nunlabeled,train\n", encoding="utf-8")
+    assert [each.image.name for each in pairs_in_folder(folder)] == ["b.png"]
+    index.write_text("id,split\na,test\nb,excluded\n")
+    with pytest.raises(DataError, match="keeps all images back"):
+        pairs_in_folder(folder)
+    index.write_text("name\na\n")
+    assert len(pairs_in_folder(folder)) == 2
+    index.write_bytes(b"id,split\n\xff,test\n")
+    with pytest.raises(DataError, match="no CSV file in UTF-8"):
+        pairs_in_folder(folder)
+
+
 def test_a_folder_that_is_no_data_set_is_refused(folder, tmp_path):
     with pytest.raises(DataError, match="there is no folder 'images' in it"):
         pairs_in_folder(tmp_path / "elsewhere")

@@ -56,6 +56,7 @@ def test_unknown_fields_of_a_newer_minor_version_are_kept():
         (changed_card(input={"normalization": {"kind": "zscore"}}), "'zscore'"),
         (changed_card(postprocessing={"foreground_threshold": 1.5}), "between 0 and 1"),
         (changed_card(postprocessing={"outline_level": 1.5}), "outline_level must lie between 0 and 1; it is 1.5"),
+        (changed_card(postprocessing={"outline_shift_px": -51}), "outline_shift_px must lie between -50 and 50; it is"),
         (changed_card(postprocessing={"min_size_px": -1}), "min_size_px"),
         (changed_card(postprocessing={"min_size_px": float("nan")}), "min_size_px"),
         (changed_card(input={"normalization": {"kind": "percentile", "clip_high": -5}}), "clip_high"),

@@ -36,4 +36,6 @@ def test_a_description_of_several_lines_is_indented(tiny_model):
 def test_a_level_of_outlines_is_named_only_if_the_card_has_one(tiny_model):
     card = card_from_content({**CARD, "postprocessing": {"outline_level": 0.3}})
     assert "    outlines  at level 0.3, from background (0) to inside (1)" in describe("", tiny_model, card)
+    card = card_from_content({**CARD, "postprocessing": {"outline_shift_px": -1.5}})
+    assert "    outlines  moved outward by -1.5 pixels" in describe("", tiny_model, card)
     assert not any(line.startswith("    outlines") for line in describe("", tiny_model, TINY))

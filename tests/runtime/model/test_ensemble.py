@@ -76,7 +76,7 @@ def test_the_card_is_what_all_models_can_do():
 
 
 def test_no_setting_of_a_card_is_forgotten():
-    settings = Postprocessing(0.31, 0.32, 3, 4, 0.33, 5, True, 0.34)
+    settings = Postprocessing(0.31, 0.32, 3, 4, 0.33, 5, True, 0.34, 2)
     assert all(getattr(settings, each.name) != each.default for each in fields(Postprocessing))
     model = Drawn(LOW)
     model.card = replace(model.card, postprocessing=settings)
@@ -84,6 +84,8 @@ def test_no_setting_of_a_card_is_forgotten():
     other = Drawn(LOW)
     other.card = replace(model.card, postprocessing=replace(settings, outline_level=0.54))
     assert average_models([model, other]).card.postprocessing.outline_level == pytest.approx(0.44)
+    other.card = replace(model.card, postprocessing=replace(settings, outline_shift_px=-3))
+    assert average_models([model, other]).card.postprocessing.outline_shift_px == pytest.approx(-0.5)
     other.card = replace(model.card, postprocessing=replace(settings, outline_level=None))
     assert average_models([model, other]).card.postprocessing.outline_level is None
     assert average_models([model]).card.input == model.card.input

@@ -4,6 +4,7 @@ from scipy import ndimage
 
 from cpunet.model.card import Postprocessing
 from cpunet.options import Options
+from cpunet.steps.outline_shift import shift_outlines
 from cpunet.steps.outlines import find_edges, level_of_outlines, move_outlines, outlines_as_asked, steps_from_outside
 
 
@@ -206,16 +207,18 @@ def test_outlines_of_a_shrunk_image_lose_their_steps_and_keep_their_place():
 def test_what_is_not_asked_for_is_not_done():
     labels = disc(TRUE.shape, (40, 45), 18).astype(np.int32)
 
-    def result(card=None, option=None, scale=1.0):
-        return outlines_as_asked(
-            labels, IMAGE, None, Postprocessing(outline_level=card), Options(outline_level=option), scale
-        )
+    def result(card=None, option=None, scale=1.0, shift=0):
+        settings = Postprocessing(outline_level=card, outline_shift_px=shift)
+        return outlines_as_asked(labels, IMAGE, None, settings, Options(outline_level=option), scale)
 
     assert result() is labels
     assert result(scale=0.7) is labels
     assert result(scale=0.5) is not labels
     np.testing.assert_array_equal(result(card=0.3), moved(labels, IMAGE, 0.3))
     np.testing.assert_array_equal(result(card=0.3, option=0.6), moved(labels, IMAGE, 0.6))
+    np.testing.assert_array_equal(result(shift=-2), shift_outlines(labels, -2))
+    np.testing.assert_array_equal(result(card=0.3, shift=3), shift_outlines(moved(labels, IMAGE, 0.3), 3))
+    np.testing.assert_array_equal(result(card=0.3, shift=3, option=0.6), moved(labels, IMAGE, 0.6))
     nothing = np.zeros_like(labels)
     assert outlines_as_asked(nothing, IMAGE, None, Postprocessing(), Options(outline_level=0.5), 1.0) is nothing
 

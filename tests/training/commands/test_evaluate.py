@@ -9,6 +9,7 @@ import torch
 from skimage.io import imread, imsave
 
 from cpunet.__main__ import main
+from cpunet.model.ensemble import average_models
 from cpunet.model.session import load_model
 from cpunet.options import Options
 from cpunet.scores import pool_scores, score_image
@@ -80,6 +81,23 @@ def test_a_model_is_scored_as_the_module_would_run_it(drawn, tiny_model, output,
     assert overall["mean_f1"] == pool_scores(expected).mean_f1
     assert 0.1 < overall["mean_f1"] < 1
     assert f"{overall['mean_f1']:.3f}" in capsys.readouterr().out
+
+
+def test_models_and_views_are_averaged(drawn, tiny_model, output, tmp_path):
+    other = tmp_path / "other.onnx"
+    other.write_bytes(tiny_onnx(changed_card(name="other", postprocessing={"foreground_threshold": 0.1})))
+    words = ["--average-with", other, "--views", 4]
+    assert evaluate("--model", tiny_model, "--data", drawn, *words, "-o", output) == 0
+    average = average_models([load_model(tiny_model), load_model(other)])
+    expected = []
+    for row in read_index(drawn):
+        if row.split == "val":
+            truth = read_labeled_image(row)
+            labels = segment_image(truth.image, average, Options(augmentation="flips")).labels
+            expected.append(score_image(truth.labels, labels))
+    found = scores_of(output)["tiny + other"]
+    assert found["overall"]["mean_f1"] == pool_scores(expected).mean_f1
+    assert len(list((output / "labels").glob("*/*.tif"))) == 3
 
 
 def test_the_diameter_makes_a_difference(drawn, tiny_model, tmp_path):
@@ -355,6 +373,7 @@ def test_ways_to_name_a_model(drawn, output, tmp_path, monkeypatch, form):
         (["--beside", "=folder"], "NAME=FOLDER"),
         (["--beside", "A={beside}", "A={beside}"], "called 'A' already"),
         (["--beside", "A={beside}", "--diameter", "20"], "there is no --model"),
+        (["--beside", "A={beside}", "--views", "4"], "there is no --model"),
         (["--beside", "A={beside}", "--worst", "-1"], "0 or more"),
         (["--beside", "A={beside}", "-o", "{beside}/f6.tif"], "this is a file"),
         (["--model", "no_such_model"], "no model 'no_such_model'"),
