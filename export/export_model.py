@@ -28,6 +28,7 @@ from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import sha256
 from cpunet.training.evaluation.torch_model import TorchModel
 from cpunet.training.evaluation.tuning import tune_postprocessing
+from cpunet.training.licence import weights_with_licence
 from cpunet.training.network.unet import Probabilities
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained, save_trained
 
@@ -77,6 +78,8 @@ def export_model(
     trained = load_trained(weights)
     if "diameter_px" not in trained.facts:
         raise WeightsError(f"{weights}: its training has not finished: finish it with `cpunet train` first.")
+    if card_of is None:
+        trained = weights_with_licence(trained)
     if card_of is not None and (data is not None or rebuild):
         raise ModelError("--card keeps a card as it is: give it without --data and --command.")
     beside = output.with_name(WEIGHTS_FILE)

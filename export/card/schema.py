@@ -92,7 +92,11 @@ DATA_SET = {
         {"type": "number", "minimum": 0},
     ),
 }
-START = {"name": ("Name of the model.", {"type": "string"}), "sha256": ("Sum of its weights.", SHA256)}
+START = {
+    "name": ("Name of the model.", {"type": "string"}),
+    "sha256": ("Sum of its weights.", SHA256),
+    "val_mean_f1": ("Its mean F1 on the validation images, before fine-tuning.", {"type": "number", **SHARE}),
+}
 SCORES = {
     "images": ("Images that were scored.", COUNT),
     "objects": ("True objects in them.", COUNT),

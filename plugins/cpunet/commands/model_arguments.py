@@ -11,7 +11,10 @@ from cpunet.model.session import DEVICES
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare ``--model``, ``--device`` and ``--diameter``."""
     parser.add_argument(
-        "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help=f"a model's name or .onnx file ({DEFAULT_MODEL})"
+        "--model",
+        default=DEFAULT_MODEL,
+        metavar="MODEL",
+        help=f"a model's name, folder or .onnx file ({DEFAULT_MODEL})",
     )
     parser.add_argument("--device", choices=DEVICES, default="automatic", help="where the network runs")
     parser.add_argument(

@@ -359,7 +359,7 @@ def test_ways_to_name_a_model(drawn, output, tmp_path, monkeypatch, form):
         (["--beside", "A={beside}", "-o", "{beside}/f6.tif"], "this is a file"),
         (["--model", "no_such_model"], "no model 'no_such_model'"),
         (["--model", "{beside}/none.safetensors"], "no such file"),
-        (["--model", "{beside}"], "model.onnx"),
+        (["--model", "{beside}"], "no .onnx file"),
         (["--model", "{model}", "--diameter", "-3"], "larger than 0"),
         (["--model", "{model}", "--beside", "tiny={beside}"], "called 'tiny' already"),
         (["--beside", "A={beside}", "--data", "{beside}"], "index.csv"),
