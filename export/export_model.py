@@ -32,6 +32,9 @@ from cpunet.training.licence import weights_with_licence
 from cpunet.training.network.unet import Probabilities
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained, save_trained
 
+# More images of a set hardly change the thresholds, and each takes its share of some fifty trials.
+MOST_TUNED_ON = 20
+
 
 def export_model(
     weights: Path,
@@ -134,9 +137,16 @@ def tuned_and_scored(trained: TrainedNetwork, traced: bytes, card: ModelCard, da
     """Tune the thresholds on validation images with torch, unless they are given, and score the traced network."""
     sets = image_sets(trained, data, "val")
     if trained.config.decoding is None:
-        print(f"tuning thresholds on {sum(len(each.rows) for each in sets)} validation images")
+        chosen = [each.rows[:: -(-len(each.rows) // MOST_TUNED_ON)] for each in sets]
+        of_how_many = sum(len(each.rows) for each in sets)
+        sample = f" (at most {MOST_TUNED_ON} of each set, evenly over its index)"
+        number = sum(map(len, chosen))
+        print(
+            f"tuning thresholds on {number} of {of_how_many} validation images{sample if number < of_how_many else ''}",
+            flush=True,
+        )
         model = TorchModel(trained.network, trained.config.targets.activation, card)
-        tuned = tune_postprocessing(model, [each.rows for each in sets], [each.diameter_px for each in sets])
+        tuned = tune_postprocessing(model, chosen, [each.diameter_px for each in sets])
         print(f"    {tuned}")
         card = replace(card, postprocessing=tuned)
     with tempfile.TemporaryDirectory() as folder:

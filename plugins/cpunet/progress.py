@@ -61,7 +61,7 @@ class Progress:
         return (self._clock() - self._began) * (self.total - done) / here
 
     def line(self, done: int, text: str = "") -> str:
-        """Return one line: the task, the steps, a text, and the time left."""
+        """Return one line: the task, its steps, a text, and the time left."""
         left = self.seconds_left(done)
         time_left = f"; about {in_words(left)} left" if left is not None and done < self.total else ""
         return f"{self.what} {done} of {self.total}{f', {printable(text)}' if text else ''}{time_left}"
