@@ -28,8 +28,12 @@ from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import sha256
 from cpunet.training.evaluation.torch_model import TorchModel
 from cpunet.training.evaluation.tuning import tune_postprocessing
+from cpunet.training.licence import weights_with_licence
 from cpunet.training.network.unet import Probabilities
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained, save_trained
+
+# More images of a set hardly change the thresholds, and each takes its share of some fifty trials.
+MOST_TUNED_ON = 20
 
 
 def export_model(
@@ -77,6 +81,8 @@ def export_model(
     trained = load_trained(weights)
     if "diameter_px" not in trained.facts:
         raise WeightsError(f"{weights}: its training has not finished: finish it with `cpunet train` first.")
+    if card_of is None:
+        trained = weights_with_licence(trained)
     if card_of is not None and (data is not None or rebuild):
         raise ModelError("--card keeps a card as it is: give it without --data and --command.")
     beside = output.with_name(WEIGHTS_FILE)
@@ -131,9 +137,16 @@ def tuned_and_scored(trained: TrainedNetwork, traced: bytes, card: ModelCard, da
     """Tune the thresholds on validation images with torch, unless they are given, and score the traced network."""
     sets = image_sets(trained, data, "val")
     if trained.config.decoding is None:
-        print(f"tuning thresholds on {sum(len(each.rows) for each in sets)} validation images")
+        chosen = [each.rows[:: -(-len(each.rows) // MOST_TUNED_ON)] for each in sets]
+        of_how_many = sum(len(each.rows) for each in sets)
+        sample = f" (at most {MOST_TUNED_ON} of each set, evenly over its index)"
+        number = sum(map(len, chosen))
+        print(
+            f"tuning thresholds on {number} of {of_how_many} validation images{sample if number < of_how_many else ''}",
+            flush=True,
+        )
         model = TorchModel(trained.network, trained.config.targets.activation, card)
-        tuned = tune_postprocessing(model, [each.rows for each in sets], [each.diameter_px for each in sets])
+        tuned = tune_postprocessing(model, chosen, [each.diameter_px for each in sets])
         print(f"    {tuned}")
         card = replace(card, postprocessing=tuned)
     with tempfile.TemporaryDirectory() as folder:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cpunet.files.images import write_text
 from cpunet.files.mark import text_is_as_written
 from cpunet.model.card import ModelCard
 
 MARK = "<!-- written by `cpunet export` from the model card; remove this line to keep your own text -->"
+
+
+def _before(start: Mapping[str, Any]) -> str:
+    return f"; its mean F1 on the validation images was {start['val_mean_f1']:.3f}" if "val_mean_f1" in start else ""
 
 
 def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
@@ -31,8 +36,9 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         f"- **Output:** {', '.join(card.output.roles)}, each 0 to 1. Tiles need a halo of {card.output.halo} pixels "
         "(measured by an impulse).",
         f"- **Decoding:** {decoding(card)}.",
-        f"- **License of the weights:** {card.licence}. **Authors:** {', '.join(card.authors) or 'not given'}.",
-        *([f"- **Fine-tuned from:** {start['name']}, SHA-256 `{start['sha256']}`"] if start else []),
+        f"- **License of the weights:** {card.licence or 'not given'}. **Authors:** "
+        f"{', '.join(card.authors) or 'not given'}.",
+        *([f"- **Fine-tuned from:** {start['name']}, SHA-256 `{start['sha256']}`{_before(start)}"] if start else []),
         *([f"- **Cite:** {card.citation}"] if card.citation else []),
         "",
         "## Training data",

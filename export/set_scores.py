@@ -9,7 +9,8 @@ from typing import Any
 
 from cpunet.model.protocol import Model
 from cpunet.options import Options
-from cpunet.scores import SetScores, pool_scores
+from cpunet.progress import Progress
+from cpunet.scores import ImageScores, SetScores, pool_scores
 from cpunet.training.config import source_names
 from cpunet.training.data.labeled_images import IndexRow, rows_of_split
 from cpunet.training.evaluation.torch_model import score_images
@@ -53,9 +54,17 @@ def image_sets(trained: TrainedNetwork, data: Path, split: str) -> list[ImageSet
 
 def score_sets(model: Model, sets: Sequence[ImageSet]) -> dict[str, SetScores]:
     """Segment the images of each set with the model's own settings, and pool the scores of its objects."""
-    return {
-        each.name: pool_scores(score_images(model, each.rows, Options(diameter_px=each.diameter_px))) for each in sets
-    }
+    progress, done = Progress("scoring: image", sum(len(each.rows) for each in sets)), 0
+    found = {}
+    for each in sets:
+        scores: list[ImageScores] = []
+        for row in each.rows:
+            scores += score_images(model, [row], Options(diameter_px=each.diameter_px))
+            done += 1
+            progress.show(done, each.name)
+        found[each.name] = pool_scores(scores)
+    progress.end()
+    return found
 
 
 def scores_for_card(scores: SetScores) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cpunet.checks.verify import CheckResult, Reference
@@ -13,6 +13,7 @@ from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
 from cpunet.export.to_onnx import predict_with
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_metadata
+from cpunet.training.data.data_sets import data_root
 from cpunet.training.network.unet import Probabilities
 from cpunet.training.weights import WEIGHTS_FILE, load_trained
 
@@ -30,7 +31,7 @@ def torch_reference(path: Path) -> Reference | None:
     return Reference("torch", predict_with(network))
 
 
-def further_checks(path: Path, data: Path | None) -> Iterator[CheckResult]:
+def further_checks(path: Path, data: Sequence[Path] | None) -> Iterator[CheckResult]:
     """Compare a verified file's card with its schema and, if there are images, its scores with scores measured now."""
     try:
         check_against_schema(card_content(path, read_metadata(path)))
@@ -43,15 +44,17 @@ def further_checks(path: Path, data: Path | None) -> Iterator[CheckResult]:
         yield CheckResult("scores", False, str(error))
 
 
-def _checked_scores(path: Path, data: Path) -> str:
+def _checked_scores(path: Path, data: Sequence[Path]) -> str:
     weights = path.with_name(WEIGHTS_FILE)
     if not weights.is_file():
         raise ScoreError(
             f"{weights} is not there: it says on which images the model was validated. Put it beside the model."
         )
+    trained = load_trained(weights)
+    root = data_root(data, [source.folder for source in trained.config.data])
     model = load_model(path, device="cpu")
     texts = []
-    for name, scores in score_sets(model, image_sets(load_trained(weights), data, "val")).items():
+    for name, scores in score_sets(model, image_sets(trained, root, "val")).items():
         found, promised = scores_for_card(scores)["mean_f1"], model.card.scores.get(name, {}).get("mean_f1")
         if promised is None:
             raise ScoreError(f"{path}: its card has no score for {name}. Export it with --data.")

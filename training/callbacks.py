@@ -13,12 +13,14 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAv
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from cpunet.files.images import written_beside
+from cpunet.interruption import stop_if_requested
 from cpunet.options import Options
-from cpunet.scores import pool_scores
+from cpunet.scores import SetScores, pool_scores
 from cpunet.training.config import TrainingConfig
-from cpunet.training.curves import draw_curves
+from cpunet.training.curves import START_METRIC, draw_curves
 from cpunet.training.data.labeled_images import IndexRow
 from cpunet.training.evaluation.torch_model import TorchModel, card_for_training, score_images
+from cpunet.training.facts import START_SCORE
 from cpunet.training.optimizers import VALIDATION_SCORE
 from cpunet.training.task import SegmentationTask
 
@@ -43,28 +45,59 @@ class ValidationScores(lightning.Callback):
         self.sets = sets
         self.diameters = diameters
 
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Score the model that is fine-tuned before the first step: what training has to beat."""
+        assert isinstance(pl_module, SegmentationTask)
+        if not pl_module.can_score_start or START_SCORE in pl_module.facts["start_from"]:
+            return
+        if trainer.is_global_zero:
+            number = sum(len(rows) for rows in self.sets)
+            print(f"scoring the model you start from on {number} validation images", flush=True)
+        score = self._scores(trainer, pl_module).mean_f1
+        pl_module.facts["start_from"][START_SCORE] = round(score, 4)
+        for logger in trainer.loggers:
+            logger.log_metrics({START_METRIC: score}, step=0)
+        if trainer.is_global_zero:
+            print(f"the model you start from: {score:.3f} (mean F1 of the validation images)", flush=True)
+
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Log the pooled scores."""
         assert isinstance(pl_module, SegmentationTask)
         averaging = [callback for callback in trainer.callbacks if isinstance(callback, WeightAveraging)]
         for callback in averaging:
             callback.on_validation_epoch_start(trainer, pl_module)  # the average's weights, which checkpoints hold
-        model = TorchModel(pl_module.network, self.activation, self.card)
+        scores = self._scores(trainer, pl_module)
+        for callback in averaging:
+            callback.on_validation_epoch_end(trainer, pl_module)
+        pl_module.log(VALIDATION_SCORE, scores.mean_f1, prog_bar=True)
+        pl_module.log("val_mean_average_precision", scores.mean_average_precision)
+        for schedule in trainer.lr_scheduler_configs:
+            if schedule.reduce_on_plateau:
+                schedule.scheduler.step(scores.mean_f1)
+
+    def _scores(self, trainer: lightning.Trainer, task: SegmentationTask) -> SetScores:
+        model = TorchModel(task.network, self.activation, self.card)
         images = [
             score
             for rows, diameter in zip(self.sets, self.diameters, strict=True)
             # The diameter is not measured on predictions: an untrained network finds no objects.
             for score in score_images(model, rows, Options(diameter_px=diameter, scale=None if diameter else 1.0))
         ]
-        for callback in averaging:
-            callback.on_validation_epoch_end(trainer, pl_module)
         # Batch normalization differs a little between devices; all must take the same decisions.
-        scores = trainer.strategy.broadcast(pool_scores(images))
-        pl_module.log(VALIDATION_SCORE, scores.mean_f1, prog_bar=True)
-        pl_module.log("val_mean_average_precision", scores.mean_average_precision)
-        for schedule in trainer.lr_scheduler_configs:
-            if schedule.reduce_on_plateau:
-                schedule.scheduler.step(scores.mean_f1)
+        scores: SetScores = trainer.strategy.broadcast(pool_scores(images))
+        return scores
+
+
+class StopsBetweenSteps(lightning.Callback):
+    """End a run that was asked to end (`cpunet.interruption.held_back`) before or after a step, and nowhere within."""
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Raise the interruption that was asked for, if any."""
+        stop_if_requested()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Raise the interruption that was asked for, if any."""
+        stop_if_requested()
 
 
 class LastingStop(EarlyStopping):

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from cpunet.files.images import written_beside
 
 CURVES_FILE = "curves.png"
+# The mean F1 of the model to start from, on the validation images.
+START_METRIC = "start_mean_f1"
 
 
 def read_metrics(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -55,6 +57,9 @@ def curves_figure(metrics: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
                 steps, values = zip(*metrics[name], strict=True)
                 axes.plot(steps, values, label=label, marker="." if len(steps) < 60 else "")
         axes.grid(alpha=0.3)
+    for _, score in metrics.get(START_METRIC, [])[:1]:
+        lower.axhline(score, color="0.4", linestyle=":", label=f"the model you start from: {score:.3f}")
+    for axes in groups:
         if axes.lines:
             axes.legend()
     upper.set_ylabel("loss of the training patches")

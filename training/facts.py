@@ -18,6 +18,8 @@ from cpunet.training.data.labeled_images import IndexRow, object_diameters
 from cpunet.training.patches.patch import Patch
 
 # How far objects may be from the trained diameter before the image is rescaled: see `known_diameters`.
+# The mean F1 of the model to start from, on the validation images, among the facts of ``start_from``.
+START_SCORE = "val_mean_f1"
 LARGEST_RATIO_BELOW, LARGEST_RATIO_ABOVE = 1.8, 1.5
 
 

@@ -42,13 +42,13 @@ class Transfer:
 
 
 def find_weights(name_or_path: str, field: str = "start_from") -> Path:
-    """Return the weights file of a model's name or folder, or the file itself.
+    """Return the weights file of a model's name, folder or ONNX file, or the file itself.
 
     ConfigError if there is none; it names the configuration's `field` that asked for it.
     """
     models = list_models()
     path = Path(name_or_path).expanduser()
-    candidates = [path, path / WEIGHTS_FILE]
+    candidates = [path.with_name(WEIGHTS_FILE) if path.suffix == ".onnx" else path, path / WEIGHTS_FILE]
     if name_or_path in models:
         candidates.append(models[name_or_path].parent / WEIGHTS_FILE)
     for candidate in candidates:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from cpunet.files.images import write_text
 
 TEMPLATES = "templates"
+JPEG_QUALITY = 80
 
 
 def picture_uri(picture: NDArray[np.uint8]) -> str:
@@ -25,6 +26,18 @@ def picture_uri(picture: NDArray[np.uint8]) -> str:
     stream = io.BytesIO()
     PIL.Image.fromarray(picture).save(stream, "PNG", optimize=True)
     return _data_uri("image/png", stream.getvalue())
+
+
+def photo_uri(picture: NDArray[np.uint8]) -> str:
+    """Return a picture (Y, X, 3), uint8, as a data URI that holds a JPEG: a fifth of a PNG's size where there is noise.
+
+    Colors are kept at each pixel, so that thin lines stay sharp.
+    """
+    stream = io.BytesIO()
+    gray = (picture[..., :1] == picture).all()
+    shown = PIL.Image.fromarray(picture[..., 0] if gray else picture)
+    shown.save(stream, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
+    return _data_uri("image/jpeg", stream.getvalue())
 
 
 def figure_uri(figure: Figure) -> str:

@@ -43,6 +43,8 @@ class SegmentationTask(lightning.LightningModule):
         self.config = config
         self.facts = facts
         self.network = build_network(config)
+        # Whether the network finds the objects of the model that it starts from: no channel begins at random.
+        self.can_score_start = False
         if config.start_from:
             transfer = transfer_weights(self.network, config, load_start(config))
             if transfer.new_input and config.frozen == "encoder":
@@ -50,6 +52,7 @@ class SegmentationTask(lightning.LightningModule):
                     f"frozen: {config.start_from} has another number of image channels, so the first convolution "
                     "starts with random weights and must be trained. Leave frozen out."
                 )
+            self.can_score_start = not transfer.new_roles and not transfer.new_input
             print(f"starting from {config.start_from}: {transfer}")
         if config.frozen == "encoder":
             freeze_encoder(self.network)

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
 import lightning
-from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, TQDMProgressBar
+from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from cpunet.errors import ConfigError
+from cpunet.interruption import held_back
 from cpunet.onnx_reader.metadata import sha256
 from cpunet.training.callbacks import (
     CheckpointsWrittenBeside,
     Curves,
     LastingStop,
     MovableCheckpoint,
+    StopsBetweenSteps,
     ValidationScores,
     WaitingTime,
 )
 from cpunet.training.config import TrainingConfig, without_description
 from cpunet.training.data.labeled_images import validation_sample
+from cpunet.training.evaluation.tuning import candidates
 from cpunet.training.facts import current_commit, set_diameters, training_facts
 from cpunet.training.fine_tune import find_weights
 from cpunet.training.optimizers import VALIDATION_SCORE
 from cpunet.training.patches.sources import read_sources
 from cpunet.training.patches.stream import PatchData
+from cpunet.training.run_progress import RunProgress
 from cpunet.training.task import SegmentationTask
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained, save_trained
 
+# The names of the settings that are tuned are the same for any.
+ANY_DIAMETER_PX = 1.0
 LAST, BEST = "last.ckpt", "best.ckpt"
 
 
@@ -78,7 +83,8 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
         )
     facts["commit"] = (begun.facts.get("commit") if begun else None) or current_commit(Path(__file__).parent)
     if config.start_from:
-        facts["start_from"] = {"name": config.start_from, "sha256": sha256(find_weights(config.start_from))}
+        known = begun.facts.get("start_from", {}) if begun else {}
+        facts["start_from"] = {**known, "name": config.start_from, "sha256": sha256(find_weights(config.start_from))}
     if config.teachers:
         facts["teachers"] = [
             {"name": name, "sha256": sha256(find_weights(name, "teachers"))} for name in config.teachers
@@ -92,9 +98,10 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
         run_folder,
         [ValidationScores(config, sample, set_diameters(config, facts)), *early_stopping(config), waiting],
     )
-    # Lightning reports SIGTERM in a line of its own; the command line says it once, for each signal.
-    logging.getLogger("lightning.pytorch.trainer.connectors.signal_connector").setLevel(logging.WARNING)
-    trainer.fit(task, PatchData(config, sources), ckpt_path=last if begun else None, weights_only=True)
+    print(tuned_at_the_end(config))
+    data = PatchData(config, sources)
+    with held_back():
+        trainer.fit(task, data, ckpt_path=last if begun else None, weights_only=True)
     if trainer.is_global_zero:
         network = task.network.cpu().eval()
         if config.early_stopping_patience:
@@ -107,10 +114,18 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
     return weights
 
 
+def tuned_at_the_end(config: TrainingConfig) -> str:
+    """Say which settings ``cpunet export --data`` will choose on the validation images, if any."""
+    if config.decoding is not None:
+        return "at the end: nothing is tuned, as the configuration gives the thresholds under `decoding`"
+    names = ", ".join(candidates(config.targets.roles, ANY_DIAMETER_PX))
+    return f"at the end: `cpunet export --data` tunes {names} on validation images; until then usual values are used"
+
+
 def build_trainer(
     config: TrainingConfig, run_folder: Path, callbacks: Sequence[lightning.Callback]
 ) -> lightning.Trainer:
-    """Make lightning's trainer for a run; `callbacks` come before the checkpoints, the curves and the progress bar."""
+    """Make lightning's trainer for a run; `callbacks` come before the checkpoints, the curves and the progress."""
     return lightning.Trainer(
         accelerator="auto",
         devices=config.devices,
@@ -143,8 +158,10 @@ def build_trainer(
                 run_folder, filename=Path(LAST).stem, save_on_train_epoch_end=True, enable_version_counter=False
             ),
             Curves(run_folder),
-            TQDMProgressBar(refresh_rate=20),
+            RunProgress(config.steps),
+            StopsBetweenSteps(),
         ],
+        enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )

@@ -102,7 +102,11 @@ CALIBRATED = {
     "images_sha256": ("One sum over the pixels of images and labels, in their order.", SHA256),
     "mean_f1_before": ("Mean F1 on them with the settings of that model.", {"type": "number", **SHARE}),
 }
-START = {"name": ("Name of the model.", {"type": "string"}), "sha256": ("Sum of its weights.", SHA256)}
+START = {
+    "name": ("Name of the model.", {"type": "string"}),
+    "sha256": ("Sum of its weights.", SHA256),
+    "val_mean_f1": ("Its mean F1 on the validation images, before fine-tuning.", {"type": "number", **SHARE}),
+}
 SCORES = {
     "images": ("Images that were scored.", COUNT),
     "objects": ("True objects in them.", COUNT),

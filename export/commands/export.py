@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-from cpunet.errors import OptionError
+from cpunet.errors import OptionError, WeightsError
 from cpunet.export.export_model import export_model
 from cpunet.export.precision import PRECISIONS
 from cpunet.export.reduced_precision import export_reduced
 from cpunet.files.find import identity
 from cpunet.files.images import read_image
 from cpunet.files.outputs import check_output
+from cpunet.training.data.data_sets import HELP, data_root
 from cpunet.training.planning.machine import stay_within_cores
+from cpunet.training.quiet import quiet_libraries
+from cpunet.training.weights import WEIGHTS_FILE, load_trained
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,9 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the .onnx file to write")
     parser.add_argument(
         "--data",
+        nargs="+",
         type=Path,
-        metavar="ROOT",
-        help="folder that holds the data sets: tunes the thresholds on their val split and records the scores",
+        metavar="FOLDER",
+        help=f"{HELP}: tunes the thresholds on the val images of those that it was trained on, and records the scores",
     )
     parser.add_argument(
         "--card",
@@ -57,17 +62,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export the model, and write a package if requested."""
-    weights, output, data = arguments.weights, arguments.output, arguments.data
+    with quiet_libraries():
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    weights, output = arguments.weights, arguments.output
     inputs = {identity(path) for path in (weights, arguments.card, arguments.sample) if path is not None}
     for path in (output, arguments.bioimageio):
         if path is not None:
             check_output(path, inputs, arguments.overwrite)
     stay_within_cores()
+    data = None if arguments.data is None else _data_root(weights, arguments.data)
     if arguments.precision != PRECISIONS[0]:
         if output is None or output.suffix != ".onnx" or data is None:
             raise OptionError(
-                f"--precision {arguments.precision} needs -o FILE.onnx, and --data ROOT to see what it costs: the "
-                "folder that holds the data sets of the training."
+                f"--precision {arguments.precision} needs -o FILE.onnx, and --data FOLDER to see what it costs: the "
+                "data sets of the training, or the folder that holds them."
             )
         export_reduced(weights, output, arguments.precision, data, arguments.rebuild, arguments.card)
     elif weights.suffix != ".onnx":
@@ -83,3 +94,14 @@ def run(arguments: argparse.Namespace) -> int:
         write_bioimageio(output or weights, package, None if sample is None else read_image(sample))
         print(f"{package}  {package.stat().st_size / 1e6:.2f} MB  bioimageio.core's test passed")
     return 0
+
+
+def _data_root(weights: Path, words: Sequence[Path]) -> Path:
+    """Return the folder that holds the data sets on which weights, or those beside an ONNX file, were trained."""
+    beside = weights.with_name(WEIGHTS_FILE) if weights.suffix == ".onnx" else weights
+    if not beside.is_file():
+        raise WeightsError(
+            f"{beside} is not there: it says on which data sets the model was trained. Put it there, or leave out "
+            "--data."
+        )
+    return data_root(words, [source.folder for source in load_trained(beside).config.data])

@@ -51,6 +51,7 @@ class Requests:
         self._numbers: List[int] = []
         self._last = float("-inf")
         self._swallowed = False
+        self.held_back = False
 
     @property
     def first(self) -> Optional[Interruption]:
@@ -58,10 +59,13 @@ class Requests:
         return Interruption(self._numbers[0]) if self._numbers else None
 
     def handle(self, number: int, _frame: Optional[FrameType]) -> None:
-        """Raise Interruption in the main thread, where it runs; at the third request, end without tidying up."""
+        """Raise Interruption in the main thread, where it runs; at the third request, end without tidying up.
+
+        Where requests are held back (`held_back`), they are only noted.
+        """
         if os.getpid() != self._process:  # a forked worker: its parent says what happened
             os._exit(128 + number)
-        if self._swallowed:
+        if self._swallowed and not self.held_back:
             self._swallowed = False
             raise Interruption(number)
         now = time.monotonic()
@@ -71,7 +75,8 @@ class Requests:
         self._numbers.append(number)
         if len(self._numbers) >= MOST_REQUESTS:
             os._exit(128 + number)
-        raise Interruption(number)
+        if not self.held_back:
+            raise Interruption(number)
 
     def raise_later(self) -> None:
         """Raise Interruption once more, a moment later.
@@ -102,6 +107,24 @@ def stop_if_requested() -> None:
     found = requested()
     if found is not None:
         raise found
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Only note signals within the block, and raise the first of them at its end; `stop_if_requested` raises it sooner.
+
+    Some code cannot bear an exception between any two of its lines. Raised just after a queue's lock was taken, it
+    leaves the lock taken for ever, and whoever clears the queue away waits for it: torch's data loader does.
+    """
+    listening = _listening[-1:]
+    for requests in listening:
+        requests.held_back = True
+    try:
+        yield
+    finally:
+        for requests in listening:
+            requests.held_back = False
+    stop_if_requested()
 
 
 @contextmanager

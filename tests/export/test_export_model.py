@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,10 +21,11 @@ from cpunet.training.config import DataSource
 from cpunet.training.data.labeled_images import rows_of_split
 from cpunet.training.evaluation.torch_model import score_images
 from cpunet.training.network.unet import Probabilities
-from cpunet.training.weights import build_network, load_trained
+from cpunet.training.weights import build_network, load_trained, save_trained
 
 EXPORT = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from cpunet.__main__ import main
 sys.exit(main(["export", sys.argv[1], "-o", sys.argv[2], "--command", "make it && make it again"]))
@@ -104,3 +106,46 @@ def test_the_command_says_what_is_wrong(weights, tmp_path, capsys):
     assert main(["export", str(weights), "-o", str(tmp_path / "m.onnx"), "--data", str(tmp_path)]) == 2
     assert "index.csv" in capsys.readouterr().err
     assert not (tmp_path / "m.onnx").exists()
+
+
+def test_thresholds_are_tuned_on_a_sample_that_is_said(data_root, weights_of_drawn, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("cpunet.export.export_model.MOST_TUNED_ON", 2)
+    asked = []
+
+    def tuned(model, sets, diameters):
+        asked.extend([row.id for row in rows] for rows in sets)
+        return model.card.postprocessing
+
+    monkeypatch.setattr("cpunet.export.export_model.tune_postprocessing", tuned)
+    words = ["export", str(weights_of_drawn), "-o", str(tmp_path / "model.onnx")]
+    assert main([*words, "--data", str(data_root / "drawn")]) == 0
+    assert asked == [["f6", "f8"]]
+    assert "on 2 of 3 validation images (at most 2 of each set, evenly over its index)" in capsys.readouterr().out
+
+
+def test_a_blank_license_is_pointed_out_with_the_way_out(trained, tmp_path, capsys):
+    blank = tmp_path / "blank.safetensors"
+    save_trained(blank, replace(trained, config=replace(trained.config, licence="")))
+    path = tmp_path / "model" / "model.onnx"
+    assert main(["export", str(blank), "-o", str(path)]) == 0
+    assert "cpunet card edit FILE.onnx --set licence=CC-BY-4.0" in capsys.readouterr().err
+    assert "License of the weights:** not given" in path.with_name("README.md").read_text()
+    assert main(["card", "edit", str(path), "--set", "licence=CC-BY-4.0"]) == 0
+    assert read_card(path).licence == "CC-BY-4.0"
+
+
+def test_what_was_fine_tuned_and_its_score_stand_in_the_card(trained, tmp_path):
+    started = {"name": "shipped", "sha256": "0" * 64, "val_mean_f1": 0.3333}
+    weights = tmp_path / "tuned.safetensors"
+    save_trained(weights, replace(trained, facts={**trained.facts, "start_from": started}))
+    path = tmp_path / "model" / "model.onnx"
+    export_model(weights, path)
+    assert read_card(path).provenance["start_from"] == started
+    assert "its mean F1 on the validation images was 0.333" in path.with_name("README.md").read_text()
+    assert main(["verify", str(path.parent)]) == 0
+
+
+def test_verify_says_which_set_is_missing(drawn_model, tmp_path, capsys):
+    (tmp_path / "other").mkdir()
+    assert main(["verify", str(drawn_model), "--data", str(tmp_path)]) == 1
+    assert "the data set drawn is not there" in capsys.readouterr().out

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import subprocess
@@ -7,7 +8,7 @@ import time
 import pytest
 
 from cpunet import interruption
-from cpunet.interruption import Interruption, interruptions, requested, stop_if_requested
+from cpunet.interruption import Interruption, held_back, interruptions, requested, stop_if_requested
 from tests.places import REPOSITORY
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows sends other signals")
@@ -137,3 +138,41 @@ def test_a_command_ends_with_one_line_its_exit_code_and_no_leftovers(tmp_path, n
     assert said.count("\n") == 1
     assert said.startswith("cpunet models: stopped by ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_is_held_back_until_the_code_can_bear_it():
+    with interruptions(), pytest.raises(Interruption):  # noqa: PT012
+        with held_back():
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(0.01)
+            reached = True
+        pytest.fail("it was not raised at the end")
+    assert reached
+
+
+def test_what_is_held_back_is_raised_where_the_code_asks():
+    with interruptions(), held_back():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+        with pytest.raises(Interruption):
+            stop_if_requested()
+        interruption._listening[-1]._numbers.clear()
+
+
+def test_who_asks_three_times_is_not_held_back(monkeypatch):
+    ended = []
+    monkeypatch.setattr(interruption, "SAME_REQUEST_SECONDS", 0.0)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    with interruptions(), contextlib.suppress(Interruption), held_back():
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+    assert ended == [143]
+
+
+def test_nothing_is_held_back_where_nobody_asked():
+    with held_back():
+        pass
+    with interruptions(), held_back():
+        pass

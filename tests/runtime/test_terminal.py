@@ -81,6 +81,9 @@ def run_cpunet(shell_end):
     ("shell_end", "code", "said"),
     [
         ("models | head -1; exit ${PIPESTATUS[0]}", 0, ""),
+        ("--help | head -1; exit ${PIPESTATUS[0]}", 0, ""),
+        ("segment --help | head -1; exit ${PIPESTATUS[0]}", 0, ""),
+        ("doctor | head -1; exit ${PIPESTATUS[0]}", 0, ""),
         ("models > /dev/full", 2, "what it printed is not complete: [Errno 28] No space left on device"),
         ("models 2> /dev/full > /dev/null", 0, ""),
         ("models >&-", 0, ""),

@@ -1,6 +1,12 @@
+import os
+import signal
 import time
 
-from cpunet.training.callbacks import WaitingTime
+import pytest
+
+from cpunet import interruption
+from cpunet.interruption import Interruption, held_back, interruptions
+from cpunet.training.callbacks import StopsBetweenSteps, WaitingTime
 
 
 def test_waiting_is_told_from_working(monkeypatch):
@@ -22,3 +28,15 @@ def test_waiting_is_told_from_working(monkeypatch):
 
 def test_nothing_waited_for_is_no_share():
     assert WaitingTime().share == 0
+
+
+def test_a_run_is_stopped_between_steps_and_not_within_one():
+    with interruptions(), held_back():
+        StopsBetweenSteps().on_train_batch_start()
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(Interruption):
+            StopsBetweenSteps().on_train_batch_end()
+        with pytest.raises(Interruption):
+            StopsBetweenSteps().on_train_batch_start()
+        # Forgotten, or the end of the block would raise it once more.
+        interruption._listening[-1]._numbers.clear()

@@ -37,3 +37,9 @@ def test_curves_show_loss_rate_and_score():
     assert upper.lines[0].get_ydata().tolist() == [2, 1]
     assert lower.lines[0].get_ydata().tolist() == [0.4]
     assert rate.lines[0].get_ydata().tolist() == [0.1, 0.2]
+
+
+def test_curves_show_what_training_has_to_beat():
+    figure = curves_figure({"start_mean_f1": [(0, 0.333)], "val_mean_f1": [(9, 0.4)]})
+    legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert "the model you start from: 0.333" in legend

@@ -30,7 +30,7 @@ def test_weights_are_found_by_folder_file_and_name(base, monkeypatch):
     assert find_weights(str(base)) == find_weights(str(path)) == path
     (base / "model.onnx").touch()
     monkeypatch.setenv("CPUNET_MODELS", str(base.parent))
-    assert find_weights("base") == path
+    assert find_weights("base") == find_weights(str(base / "model.onnx")) == path
     with pytest.raises(ConfigError, match=r"no weights at 'other'.*base"):
         find_weights("other")
 

@@ -17,12 +17,14 @@ from skimage.io import imsave
 import cpunet.training.train
 from cpunet.__main__ import main
 from cpunet.errors import ConfigError
+from cpunet.model.card import Postprocessing
 from cpunet.scores import pool_scores
 from cpunet.training.config import config_from_dict, config_to_dict
 from cpunet.training.curves import read_metrics
 from cpunet.training.data.labeled_images import rows_of_split
 from cpunet.training.evaluation.torch_model import score_images, torch_model
 from cpunet.training.patches.sources import read_sources
+from cpunet.training.patches.targets import Targets
 from cpunet.training.task import SegmentationTask
 from cpunet.training.train import train
 from cpunet.training.weights import load_trained
@@ -179,6 +181,49 @@ def test_a_run_leaves_logs_for_csv_and_tensorboard_and_a_picture(data_root, tmp_
     assert list((tmp_path / "tensorboard").glob("version_0/events.out.tfevents.*"))
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert "% of the training time was spent waiting for patches" in capsys.readouterr().out
+
+
+def test_a_run_says_how_far_it_is_and_what_will_be_tuned(data_root, tmp_path, small_yaml, capfd):
+    command = ["train", str(small_yaml), "--data", str(data_root / "drawn"), "--run", str(tmp_path / "run")]
+    assert main([*command, "--steps", "40"]) == 0
+    said = capfd.readouterr()
+    steps = [line for line in said.err.splitlines() if line.startswith("training: step")]
+    assert steps[0].startswith("training: step 20 of 40, loss ")
+    assert "mean F1 of the validation images" in steps[0]
+    assert steps[0].endswith("left")
+    assert steps[1].startswith("training: step 40 of 40, ")
+    assert said.err.splitlines() == steps  # no library has a word
+    assert "at the end: `cpunet export --data` tunes marker_threshold, foreground_threshold" in said.out
+    assert "the model you start from" not in said.out
+
+
+def test_a_run_with_given_thresholds_says_that_nothing_is_tuned(small_config):
+    given = replace(small_config, decoding=Postprocessing())
+    assert "nothing is tuned" in cpunet.training.train.tuned_at_the_end(given)
+    assert "boundary_threshold" in cpunet.training.train.tuned_at_the_end(
+        replace(small_config, targets=Targets("boundary"))
+    )
+
+
+def test_what_training_has_to_beat_is_scored_first_and_once(data_root, tmp_path, small_config, capsys):
+    short = replace(small_config, steps=20, validate_every=20)
+    start = train(short, data_root, tmp_path / "start")
+    tuned = replace(short, start_from=str(start), steps=4, validate_every=2)
+    begun = train(tuned, data_root, tmp_path / "tuned")
+    score = load_trained(begun).facts["start_from"]["val_mean_f1"]
+    # the last validation of the run that it starts from
+    assert score == pytest.approx(read_metrics(tmp_path / "start")["val_mean_f1"][-1][1], abs=1e-3)
+    assert read_metrics(tmp_path / "tuned")["start_mean_f1"] == [(0, pytest.approx(score, abs=1e-3))]
+    assert f"the model you start from: {score:.3f}" in capsys.readouterr().out
+    begun.unlink()
+    assert load_trained(train(tuned, data_root, tmp_path / "tuned")).facts["start_from"]["val_mean_f1"] == score
+    assert "scoring the model you start from" not in capsys.readouterr().out
+
+
+def test_a_model_of_other_channels_is_nothing_to_beat(data_root, tmp_path, small_config):
+    start = train(replace(small_config, steps=2, validate_every=2), data_root, tmp_path / "start")
+    other = replace(small_config, targets=Targets("boundary"), start_from=str(start), steps=2, validate_every=2)
+    assert "val_mean_f1" not in load_trained(train(other, data_root, tmp_path / "other")).facts["start_from"]
 
 
 def test_a_run_killed_after_its_last_step_only_writes_its_weights(data_root, tmp_path, small_config):

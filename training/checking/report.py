@@ -14,6 +14,7 @@ from cpunet.files.images import gray_of_equal_colors, read_image
 from cpunet.files.overlay import draw_outlines, gray_picture
 from cpunet.training.checking.check import DataReport
 from cpunet.training.checking.image_facts import ERROR, DataProblem, ImageFacts
+from cpunet.training.checking.outlined import outlined_images
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
 from cpunet.training.html_page import figure_uri, picture_uri, write_page
 
@@ -99,6 +100,7 @@ def write_report(report: DataReport, path: Path) -> None:
         "errors": report.errors,
         "findings": report.findings,
         "gallery": [_pictured(finding) for finding in pictured],
+        "outlined": outlined_images(report.facts),
         "histograms": [
             {"set": folder.name, "picture": figure_uri(_histogram(facts))}
             for folder in report.folders

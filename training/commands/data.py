@@ -11,6 +11,7 @@ from cpunet.files.find import find_folders
 from cpunet.files.outputs import check_output
 from cpunet.training.checking.check import check_data
 from cpunet.training.checking.report import report_text, write_report
+from cpunet.training.data.data_sets import HELP, data_sets_in
 from cpunet.training.data.index import read_checked_table
 from cpunet.training.data.splits import (
     FRACTIONS,
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_import(actions.add_parser("import", help="make a data set from images and labels that you have"))
     _add_download(actions.add_parser("download", help="download a public data set from its publisher"))
     check = actions.add_parser("check", help="find problems in data sets before training")
-    check.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="the data sets of one training")
+    check.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help=f"all {HELP} of one training")
     check.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with pictures as well")
     check.add_argument("--overwrite", action="store_true", help="let the page replace a file that cpunet did not write")
     check.set_defaults(do=_check)
@@ -152,7 +153,8 @@ def _download(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     if arguments.report is not None:
         check_output(arguments.report, overwrite=arguments.overwrite)
-    report = check_data([folder.resolve() for folder in find_folders(arguments.folders)])
+    words = find_folders(arguments.folders)
+    report = check_data([folder.resolve() for word in words for folder in data_sets_in(word) or [word]])
     print(report_text(report))
     if arguments.report is not None:
         write_report(report, arguments.report)

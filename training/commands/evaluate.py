@@ -9,11 +9,12 @@ from pathlib import Path
 
 from cpunet.commands.model_arguments import VIEWS, add_averaging
 from cpunet.errors import OptionError
-from cpunet.files.find import find_folders, identity
+from cpunet.files.find import identity
 from cpunet.files.mark import source_of
 from cpunet.files.outputs import check_output
 from cpunet.options import Options
 from cpunet.terminal import report
+from cpunet.training.data.data_sets import HELP, find_data_sets
 from cpunet.training.data.labeled_images import IndexRow
 from cpunet.training.evaluation.methods import LabelFolder, Method, ModelMethod, chosen_methods
 from cpunet.training.evaluation.report import write_report, write_scores
@@ -28,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
         "--model",
-        metavar="NAME|FILE",
-        help="a model's name, its folder or .onnx file, or .safetensors or .ckpt of a run",
+        metavar="MODEL",
+        help="a model's name, folder or .onnx file; or a run's folder, .safetensors or .ckpt",
     )
     parser.add_argument(
         "--data",
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="FOLDER",
-        help="data sets: images/ labels/ index.csv",
+        help=HELP,
     )
     parser.add_argument("--split", default="val", help="which images of index.csv are scored (val)")
     parser.add_argument(
@@ -84,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     stay_within_cores()
     if arguments.worst < 0:
         raise OptionError(f"--worst must be 0 or more; it is {arguments.worst}.")
-    rows = chosen_rows(find_folders(arguments.data), arguments.split, arguments.modality)
+    rows = chosen_rows(find_data_sets(arguments.data), arguments.split, arguments.modality)
     models = () if arguments.model is None else (arguments.model, *arguments.average_with)
     if arguments.model is None and (arguments.diameter is not None or arguments.average_with or arguments.views > 1):
         raise OptionError("--diameter, --average-with and --views are for a model, and there is no --model.")

@@ -11,22 +11,23 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from cpunet.errors import ConfigError
 from cpunet.training.config import TrainingConfig, read_config
-from cpunet.training.data.index import data_sets_below
+from cpunet.training.data.data_sets import HELP, check_names, data_root, find_data_sets, the_only
+from cpunet.training.licence import plan_with_licence
 from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import summarize
+from cpunet.training.planning.duration import measure_duration
 from cpunet.training.planning.machine import stay_within_cores, this_machine
 from cpunet.training.planning.plan import make_plan
-from cpunet.training.planning.plan_file import plan_as_text, write_plan
+from cpunet.training.planning.plan_file import check_plan_is_new, plan_as_text, write_plan
 from cpunet.training.planning.sanity_check import PATCHES_FILE, check_training
-from cpunet.training.train import train
+from cpunet.training.quiet import quiet_libraries
+from cpunet.training.train import train, tuned_at_the_end
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("config", type=Path, metavar="CONFIG.yaml", help="what to train, and on what")
-    parser.add_argument(
-        "--data", type=Path, default=Path("data"), metavar="ROOT", help="folder that holds the data sets (data)"
-    )
+    parser.add_argument("--data", nargs="+", type=Path, default=[Path("data")], metavar="FOLDER", help=f"{HELP} (data)")
     parser.add_argument("--run", type=Path, metavar="DIR", help="folder for checkpoints and logs (runs/NAME)")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--check", action="store_true", help="check loss, learning and patches within a minute or two; train nothing"
     )
     parser.add_argument(
-        "--sets", nargs="+", default=[], metavar="SET", help="with --plan: folders below ROOT to train on (all of them)"
+        "--sets", nargs="+", default=[], metavar="SET", help="with --plan: train only on these of the data sets"
     )
     parser.add_argument("--steps", type=int, metavar="N", help="train, or plan, so many steps")
     parser.add_argument(
@@ -51,21 +52,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Plan, check or train, and return 1 if a check failed."""
+    with quiet_libraries():
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     stay_within_cores()
     if arguments.plan:
         return _plan(arguments)
     config = _with_choices(read_config(arguments.config), arguments)
+    root = data_root(arguments.data, [source.folder for source in config.data])
     run_folder = arguments.run or Path("runs") / config.name
     print(f"network: {summarize(build_network(config), config.patch_size, config.precision)}")
     if arguments.check:
-        return _check(config, arguments.data, run_folder)
+        return _check(config, root, run_folder)
     try:
-        weights = train(config, arguments.data, run_folder)
+        weights = train(config, root, run_folder)
     except torch.OutOfMemoryError:
         raise ConfigError("the GPU's memory is too small: lower batch_size or patch_size.") from None
     except MisconfigurationException as error:  # such as more devices than there are
         raise ConfigError(str(error)) from error
-    print(f"trained weights: {weights}\nnext: cpunet export {weights} -o models/{config.name}/model.onnx --data ROOT")
+    print(f"trained weights: {weights}\nnext: cpunet export {weights} -o models/{config.name}/model.onnx --data {root}")
     return 0
 
 
@@ -76,18 +83,26 @@ def _with_choices(config: TrainingConfig, arguments: argparse.Namespace) -> Trai
 
 
 def _plan(arguments: argparse.Namespace) -> int:
+    check_plan_is_new(arguments.config)  # before images are read, which takes a while
     given = {"steps": arguments.steps, "frozen": arguments.freeze}
     given = {name: value for name, value in given.items() if value is not None}
-    folders = data_sets_below(arguments.data, arguments.sets)
+    folders = find_data_sets(arguments.data, arguments.sets)
+    check_names(folders)
+    root = the_only(folder.resolve().parent for folder in folders)
     plan = make_plan(arguments.config.stem, folders, this_machine(), arguments.start_from, given)
-    write_plan(arguments.config, plan)
-    print(f"{plan_as_text(plan)}\nwritten: {arguments.config}")
+    print(plan_as_text(plan), flush=True)
+    duration = str(measure_duration(plan.config, root))
+    print(f"time: {duration}\n{tuned_at_the_end(plan.config)}")
+    plan = plan_with_licence(plan)
+    write_plan(arguments.config, plan, duration)
+    print(f"written: {arguments.config}")
     return 0
 
 
 def _check(config: TrainingConfig, root: Path, run_folder: Path) -> int:
     """Run the sanity checks; return 0 if training may begin, else 1."""
     checks = check_training(config, root, run_folder)
-    print("\n".join(map(str, checks)))
+    print("\n".join(map(str, checks)), flush=True)
+    print(f"time: {measure_duration(config, root)}\n{tuned_at_the_end(config)}")
     print(f"look at {run_folder / PATCHES_FILE}: image, outlines, each target, and pixel weights, after augmentation")
     return 0 if all(check.passed for check in checks) else 1

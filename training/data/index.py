@@ -105,15 +105,3 @@ def write_table(folder: Path, fields: Sequence[str], rows: Iterable[dict[str, st
         writer = csv.DictWriter(stream, fields, restval="")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def data_sets_below(root: Path, names: Sequence[str]) -> list[Path]:
-    """Return the data sets of a folder, or those with the given names; DataError if one is missing or none exists."""
-    there = {path.parent.name: path.parent for path in sorted(root.glob(f"*/{INDEX}"))}
-    missing = [name for name in names if name not in there]
-    if missing or not there:
-        raise DataError(
-            f"{root}: there is no data set {missing[0] if missing else ''} (a folder with {INDEX}); found: "
-            f"{', '.join(there) or 'none'}. `cpunet data import` makes one."
-        )
-    return [there[name] for name in names] or list(there.values())

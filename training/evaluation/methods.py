@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from cpunet.errors import OptionError, WeightsError
 from cpunet.files.images import read_label_numbers, write_labels
 from cpunet.files.mark import source_of
+from cpunet.model.card import ModelCard
 from cpunet.model.ensemble import mean_model
-from cpunet.model.find import MODEL_FILE, find_model, list_models
+from cpunet.model.find import find_model, list_models
 from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import sha256
@@ -26,10 +27,10 @@ from cpunet.terminal import report
 from cpunet.training.data.labeled_images import IndexRow, Key, LabeledImage
 from cpunet.training.evaluation.label_folder import find_label_files
 from cpunet.training.evaluation.torch_model import TorchModel, torch_model
-from cpunet.training.facts import known_diameters
+from cpunet.training.facts import START_SCORE, known_diameters
 from cpunet.training.importing.formats.drawn import ReadLabels
 from cpunet.training.importing.label_files import guess_format, read_labels
-from cpunet.training.weights import load_trained
+from cpunet.training.weights import WEIGHTS_FILE, load_trained
 
 WEIGHTS_SUFFIXES = (".safetensors", ".ckpt")
 LABELS_FOLDER = "labels"
@@ -171,11 +172,12 @@ def model_method(
     folder = folder / (re.sub(r"[^\w.-]+", "_", name).strip(".") or "model")
     several = len({row.folder for row in rows}) > 1
     files = {row.key: (folder / row.folder.name if several else folder) / f"{row.id}.tif" for row in rows}
-    return ModelMethod(name, "; ".join(source for _, source in opened), model, options, files)
+    said = "; ".join(source for _, source in opened)
+    return ModelMethod(name, f"{said}{_fine_tuned_from(model.card)}", model, options, files)
 
 
 def open_any(name_or_path: str, needs_diameter: bool) -> tuple[Model, str]:
-    """Open a model by its name, a folder with model.onnx, or a file .onnx, .safetensors or .ckpt.
+    """Open a model: its name, its folder or .onnx file; or the folder of a training run, a .safetensors or a .ckpt.
 
     Returns
     -------
@@ -184,11 +186,21 @@ def open_any(name_or_path: str, needs_diameter: bool) -> tuple[Model, str]:
         Its file and the sum of it.
     """
     path = Path(name_or_path).expanduser()
+    if name_or_path not in list_models() and not any(path.glob("*.onnx")) and (path / WEIGHTS_FILE).is_file():
+        path = path / WEIGHTS_FILE
     if path.suffix in WEIGHTS_SUFFIXES:
         return open_weights(path, needs_diameter), f"{path}, SHA-256 {sha256(path)}"
-    in_folder = path.is_dir() and name_or_path not in list_models()
-    opened = load_model(path / MODEL_FILE if in_folder else find_model(name_or_path))
+    opened = load_model(find_model(name_or_path))
     return opened, f"{opened.path}, SHA-256 {opened.sha256}"
+
+
+def _fine_tuned_from(card: ModelCard) -> str:
+    start = card.provenance.get("start_from")
+    if not isinstance(start, dict) or "name" not in start:
+        return ""
+    score = start.get(START_SCORE)
+    before = f"; the model you start from: {score:.3f} (mean F1 of the run's validation images)" if score else ""
+    return f"; fine-tuned from {start['name']}{before}"
 
 
 def open_weights(path: Path, needs_diameter: bool) -> TorchModel:
@@ -200,7 +212,10 @@ def open_weights(path: Path, needs_diameter: bool) -> TorchModel:
     trained = load_trained(path)
     model = torch_model(trained)
     if "diameter_px" in trained.facts:
-        model.card = replace(model.card, input=replace(model.card.input, **known_diameters(trained.facts)))
+        known = {name: trained.facts[name] for name in ("start_from",) if name in trained.facts}
+        model.card = replace(
+            model.card, input=replace(model.card.input, **known_diameters(trained.facts)), provenance=known
+        )
     elif needs_diameter and not trained.config.diameter_px:
         raise WeightsError(
             f"{path}: these weights hold no trained diameter, because their training has not finished. "

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cpunet import __version__
 from cpunet.files.images import write_text
 from cpunet.scores import IOU_THRESHOLDS, SetScores
-from cpunet.training.data.labeled_images import object_diameters, read_labeled_image
+from cpunet.training.evaluation.advice import advice
+from cpunet.training.evaluation.charts import count_figure, f1_figure, recall_figure
+from cpunet.training.evaluation.gallery import gallery
 from cpunet.training.evaluation.object_scores import RECALL_THRESHOLDS, Binning
-from cpunet.training.evaluation.pictures import (
-    LEGEND,
-    count_figure,
-    f1_figure,
-    outcome_picture,
-    outcomes,
-    recall_figure,
-    worst_window,
-)
-from cpunet.training.evaluation.score_texts import SCORE_LINES, SHORT_COLUMNS
-from cpunet.training.evaluation.scored_images import (
-    OUTCOME_THRESHOLD,
-    Evaluation,
-    ScoredImage,
-    ScoredMethod,
-    by_data_set,
-    by_modality,
-    worst_images,
-)
-from cpunet.training.html_page import figure_uri, picture_uri, write_page
+from cpunet.training.evaluation.outcomes import OutcomeCounts
+from cpunet.training.evaluation.overlays import STYLES
+from cpunet.training.evaluation.score_texts import LOW_IS_GOOD, SCORE_LINES, SHORT_COLUMNS, best_texts
+from cpunet.training.evaluation.scored_images import Evaluation, ScoredImage, ScoredMethod, by_data_set, by_modality
+from cpunet.training.html_page import figure_uri, write_page
 
 FACT_TITLES = {"area_px": "area in pixels", "eccentricity": "eccentricity", "clump_size": "objects in the clump"}
 
@@ -78,12 +63,19 @@ def write_report(path: Path, evaluation: Evaluation, worst: int) -> None:
         "data set": [by_data_set(method) for method in methods],
         "modality": [by_modality(method) for method in methods],
     }
+    mean_f1_of_image = {"/".join(image.row.key): image.pooled.mean_f1 for image in methods[0].images}
     content = {
         "evaluation": evaluation,
         "thresholds": IOU_THRESHOLDS,
         "recall_thresholds": RECALL_THRESHOLDS,
-        "outcome_threshold": OUTCOME_THRESHOLD,
-        "legend": LEGEND,
+        "styles": STYLES,
+        "advice": advice(methods[0].counts, methods[0].pooled.prediction_count, mean_f1_of_image),
+        "best_texts": best_texts,
+        "texts_of": lambda line, shown: [line.text(method.pooled) for method in shown],
+        "column_texts": lambda text, shown: [text(method.pooled) for method in shown],
+        "f1_texts": lambda shown, threshold: [f"{method.pooled.f1[threshold]:.3f}" for method in shown],
+        "image_texts": lambda shown, number: [f"{method.images[number].pooled.mean_f1:.3f}" for method in shown],
+        "low_is_good": LOW_IS_GOOD,
         "lines": SCORE_LINES,
         "columns": SHORT_COLUMNS,
         "groupings": {
@@ -94,33 +86,15 @@ def write_report(path: Path, evaluation: Evaluation, worst: int) -> None:
         "f1_figure": figure_uri(f1_figure(methods)),
         "count_figure": figure_uri(count_figure(methods)),
         "recall_figure": figure_uri(recall_figure(methods, recalls)) if recalls else "",
-        "gallery": [{"image": image, "panels": _panels(methods, image)} for image in worst_images(methods[0], worst)],
+        "gallery": gallery(methods, worst),
+        "numbers_by_score": _by_score(methods[0]),
     }
     write_page(path, "evaluation.html", content)
 
 
-def _panels(methods: Sequence[ScoredMethod], worst: ScoredImage) -> list[dict[str, Any]]:
-    """Draw one image as each method segmented it; the window is where the first is worst."""
-    truth = read_labeled_image(worst.row)
-    diameters = object_diameters(truth.labels)
-    window, panels = None, []
-    for method in methods:
-        image = next(image for image in method.images if image.row.key == worst.row.key)
-        shown = outcomes(truth.labels, method.labels(worst.row))
-        if window is None:
-            wrong = (shown.false_positive != 0) | (shown.false_negative != 0)
-            window = worst_window(wrong, float(np.median(diameters)) if len(diameters) else 0.0)
-        panels.append(
-            {
-                "method": method.name,
-                "picture": picture_uri(outcome_picture(truth.image, window, shown)),
-                "scores": image.pooled,
-                "found": image.matched,
-                "false": image.scores.prediction_count - image.matched,
-                "missed": image.scores.truth_count - image.matched,
-            }
-        )
-    return panels
+def _by_score(method: ScoredMethod) -> list[int]:
+    """Return the numbers of the images, those with the lowest mean F1 first."""
+    return sorted(range(len(method.images)), key=lambda number: method.images[number].pooled.mean_f1)
 
 
 def _group_as_json(group: ScoredMethod, bins: Iterable[Binning]) -> dict[str, Any]:
@@ -131,7 +105,7 @@ def _group_as_json(group: ScoredMethod, bins: Iterable[Binning]) -> dict[str, An
         ]
         for binning in bins
     }
-    return {**_set_as_json(group.pooled), "recall_by": recall_by}
+    return {**_set_as_json(group.pooled), "objects_by_fate": _counts_as_json(group.counts), "recall_by": recall_by}
 
 
 def _image_as_json(image: ScoredImage) -> dict[str, Any]:
@@ -140,7 +114,12 @@ def _image_as_json(image: ScoredImage) -> dict[str, Any]:
         "id": image.row.id,
         "modality": image.row.modality,
         **_set_as_json(image.pooled),
+        "objects_by_fate": _counts_as_json(image.counts),
     }
+
+
+def _counts_as_json(counts: OutcomeCounts) -> dict[str, int]:
+    return {name: count for name, count in vars(counts).items() if name != "area_ratios"}
 
 
 def _set_as_json(scores: SetScores) -> dict[str, Any]:

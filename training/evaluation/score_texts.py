@@ -22,6 +22,8 @@ class ScoreLine:
         What it is, and what good looks like, in a line each.
     column : str
         Its head in the short table of the terminal; empty if it is not shown there.
+    low_is_good : bool
+        Whether a smaller number is better.
     """
 
     name: str
@@ -29,6 +31,7 @@ class ScoreLine:
     meaning: str
     good: str
     column: str = ""
+    low_is_good: bool = False
 
 
 def _value(field: str, spec: str = ".3f") -> Callable[[SetScores], str]:
@@ -108,6 +111,7 @@ SCORE_LINES = (
         "True objects that were cut into pieces.",
         "0 is perfect.",
         "over",
+        low_is_good=True,
     ),
     ScoreLine(
         "Under-segmented",
@@ -115,6 +119,7 @@ SCORE_LINES = (
         "True objects that were merged with a neighbor.",
         "0 is perfect.",
         "under",
+        low_is_good=True,
     ),
     ScoreLine(
         "Count error",
@@ -122,6 +127,7 @@ SCORE_LINES = (
         "By how many objects the count of an image is off, on average.",
         "0 is perfect; misses and false objects can cancel out, so look at F1 too.",
         "count error",
+        low_is_good=True,
     ),
     ScoreLine(
         "Dice of the pixels",
@@ -153,6 +159,31 @@ SHORT_COLUMNS: dict[str, Callable[[SetScores], str]] = {
     "over": _value("over_segmented", "d"),
     "under": _value("under_segmented", "d"),
 }
+
+
+# In which of these columns a method can be better than another, and whether a smaller number is better.
+LOW_IS_GOOD = {line.column: line.low_is_good for line in SCORE_LINES if line.column}
+
+
+def best_texts(texts: Sequence[str], low_is_good: bool = False) -> list[bool]:
+    """Say which of the scores of several methods are the best; none if all are equal.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        As they are shown: each begins with a number.
+    low_is_good : bool
+
+    Examples
+    --------
+    >>> best_texts(["0.71", "0.82", "0.82"]), best_texts(["3 (10%)", "12 (40%)"], low_is_good=True)
+    ([False, True, True], [True, False])
+    """
+    numbers = [float(text.split()[0]) for text in texts]
+    if len(set(numbers)) == 1:
+        return [False] * len(numbers)
+    best = min(numbers) if low_is_good else max(numbers)
+    return [number == best for number in numbers]
 
 
 def terminal_table(evaluation: Evaluation) -> list[str]:

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from cpunet.scores import IOU_THRESHOLDS, ImageScores, SetScores, overlap, pool_scores, score_image
+from cpunet.scores import ImageScores, SetScores, overlap, pool_scores, score_image
 from cpunet.training.data.labeled_images import IndexRow, Key
 from cpunet.training.evaluation.object_scores import (
     CLUMP_SIZE,
@@ -20,9 +20,8 @@ from cpunet.training.evaluation.object_scores import (
     area_binning,
     recall_by_bin,
 )
+from cpunet.training.evaluation.outcomes import OutcomeCounts, count_outcomes, pool_counts
 
-# At which objects are called found, false or missed, in pictures and in counts.
-OUTCOME_THRESHOLD = 0.7
 NO_MODALITY = "(none given)"
 
 
@@ -37,12 +36,14 @@ class ScoredImage:
     objects : TrueObjects
     best_iou : ndarray of shape (T,), float64
         Of each true object, the highest IoU with any predicted one, 0..1.
+    counts : OutcomeCounts
     """
 
     row: IndexRow
     scores: ImageScores
     objects: TrueObjects
     best_iou: NDArray[np.float64]
+    counts: OutcomeCounts
 
     @cached_property
     def pooled(self) -> SetScores:
@@ -50,14 +51,9 @@ class ScoredImage:
         return pool_scores([self.scores])
 
     @property
-    def matched(self) -> int:
-        """True positives at `OUTCOME_THRESHOLD`."""
-        return self.scores.tp[IOU_THRESHOLDS.index(OUTCOME_THRESHOLD)]
-
-    @property
     def wrong(self) -> int:
-        """False positives and false negatives at `OUTCOME_THRESHOLD`."""
-        return self.scores.truth_count + self.scores.prediction_count - 2 * self.matched
+        """True and predicted objects without a partner at an IoU above 0.7."""
+        return self.scores.truth_count + self.scores.prediction_count - 2 * self.counts.kept
 
 
 @dataclass(frozen=True)
@@ -83,6 +79,11 @@ class ScoredMethod:
     def pooled(self) -> SetScores:
         """The scores of all images."""
         return pool_scores([image.scores for image in self.images])
+
+    @cached_property
+    def counts(self) -> OutcomeCounts:
+        """What became of the objects of all images."""
+        return pool_counts([image.counts for image in self.images])
 
     def recall(self, binning: Binning) -> list[BinRecall]:
         """Return the recall of each bin that holds a true object."""
@@ -121,7 +122,8 @@ def score_labels(
 ) -> ScoredImage:
     """Compare the labels (Y, X) that a method predicted for an image with the truth; ValueError if shapes differ."""
     scores = score_image(truth, prediction)
-    return ScoredImage(row, scores, objects, overlap(truth, prediction).iou.max(axis=1, initial=0.0))
+    best_iou = overlap(truth, prediction).iou.max(axis=1, initial=0.0)
+    return ScoredImage(row, scores, objects, best_iou, count_outcomes(truth, prediction))
 
 
 def by_data_set(method: ScoredMethod) -> dict[str, ScoredMethod]:
@@ -141,6 +143,12 @@ def worst_images(method: ScoredMethod, number: int) -> list[ScoredImage]:
     """
     flawed = [image for image in method.images if image.pooled.mean_f1 < 1]
     return sorted(flawed, key=lambda image: (image.pooled.mean_f1, -image.wrong, image.row.key))[:number]
+
+
+def best_images(method: ScoredMethod, number: int) -> list[ScoredImage]:
+    """Return at most `number` images with a true object and the highest mean F1, best first."""
+    full = [image for image in method.images if image.scores.truth_count]
+    return sorted(full, key=lambda image: (-image.pooled.mean_f1, image.row.key))[:number]
 
 
 def _grouped(method: ScoredMethod, name: Callable[[ScoredImage], str]) -> dict[str, ScoredMethod]:

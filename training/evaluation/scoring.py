@@ -8,7 +8,8 @@ from pathlib import Path
 
 from cpunet.errors import DataError, LabelFileError
 from cpunet.interruption import stop_if_requested
-from cpunet.terminal import report, show_progress
+from cpunet.progress import Progress
+from cpunet.terminal import report
 from cpunet.training.data.labeled_images import IndexRow, Key, read_index, read_labeled_image
 from cpunet.training.evaluation.methods import Method
 from cpunet.training.evaluation.object_scores import true_objects
@@ -35,14 +36,16 @@ def evaluate(methods: Sequence[Method], rows: Sequence[IndexRow], split: str, di
     """
     images: list[list[ScoredImage]] = []
     failed: dict[Key, str] = {}
+    progress = Progress("scoring: image", len(rows))
     for done, row in enumerate(rows):
-        show_progress(done, len(rows), row.id)
+        progress.show(done, row.id)
         try:
             images.append(score_row(methods, row))
         except Exception as error:  # one bad image must not stop the others
             stop_if_requested()
             failed[row.key] = str(error) or type(error).__name__
             report(f"FAILED {'/'.join(row.key)}: {failed[row.key]}", sys.stderr)
+    progress.end()
     if not images:
         raise DataError("no image could be scored, so there is no report.")
     scored = (

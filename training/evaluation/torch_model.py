@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cpunet.interruption import stop_if_requested
 from cpunet.model.card import InputCard, ModelCard, OutputCard
 from cpunet.model.probabilities import checked_probabilities
 from cpunet.model.protocol import Model
@@ -77,6 +78,7 @@ def score_images(model: Model, rows: Sequence[IndexRow], options: Options | None
     """Segment labeled images, by default with the default options, and compare each with its truth."""
     scores = []
     for row in rows:
+        stop_if_requested()
         truth = read_labeled_image(row)
         scores.append(score_image(truth.labels, segment_image(truth.image, model, options).labels))
     return scores

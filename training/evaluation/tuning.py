@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cpunet.interruption import held_back, stop_if_requested
 from cpunet.model.card import Postprocessing
 from cpunet.model.protocol import Model
 from cpunet.options import Options
-from cpunet.scores import ImageScores, pool_scores, score_image
+from cpunet.progress import Progress
+from cpunet.scores import ImageScores, pool_scores
 from cpunet.segment import segment_image
-from cpunet.steps.declump import declump
-from cpunet.steps.decode import postprocessing_at_scale
 from cpunet.steps.diameter import area_of_disc
 from cpunet.steps.resize import resize_planes
 from cpunet.training.data.labeled_images import IndexRow, LabeledImage, read_labeled_image
+from cpunet.training.evaluation.settings_scores import Predicted, SettingsScorer
 from cpunet.training.patches.sources import resize_labels
 
 Candidates = dict[str, tuple[float, ...]]
@@ -41,23 +41,6 @@ OBJECT_SHARES = (0, 0.02, 0.04, 0.06, 0.1, 0.15)
 # merged so many nuclei of half-sized images that F1 at IoU 0.7 fell by 0.02 there, and gained nothing elsewhere.
 OTHER_SIZE = 0.5
 ROUNDS = 2
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """A validation image as a model sees it.
-
-    Attributes
-    ----------
-    probabilities : ndarray of shape (C, Y, X), float32
-    truth : ndarray of shape (Y, X), int32
-    scale : float
-        By how much the image was enlarged for the network.
-    """
-
-    probabilities: NDArray[np.float32]
-    truth: NDArray[np.int32]
-    scale: float
 
 
 def candidates(roles: Sequence[str], diameter_px: float) -> Candidates:
@@ -91,34 +74,37 @@ def tune_postprocessing(
     searched one after the other, twice round, each over its candidates with the others held, from those of the card on.
     """
     images = [[read_labeled_image(row) for row in rows] for rows in sets]
-    predicted = [
-        [_predict(model, image, diameter) for image in found] for found, diameter in zip(images, diameters, strict=True)
-    ]
-    predicted += [
-        [_predict(model, resized(image, OTHER_SIZE), None) for image in found]
+    views = [[(image, diameter) for image in found] for found, diameter in zip(images, diameters, strict=True)]
+    views += [
+        [(resized(image, OTHER_SIZE), None) for image in found]
         for found, diameter in zip(images, diameters, strict=True)
         if diameter is None
     ]
+    predicted = _predict_all(model, views)
     roles = model.card.output.roles
     tried = candidates(roles, model.card.input.diameter_px)
+    progress = Progress("tuning: trial", ROUNDS * sum(map(len, tried.values())))
+    trials = 0
     best = model.card.postprocessing
-    for _ in range(ROUNDS):
-        for name, values in tried.items():
-            trials = [replace(best, **{name: value}) for value in (getattr(best, name), *values)]
-            best = max(trials, key=lambda trial: mean_f1_of_sets(predicted, roles, trial))
+    # A pool of processes, too, cannot bear an exception between any two of its lines.
+    with held_back(), SettingsScorer(predicted, roles) as scorer:
+        for _ in range(ROUNDS):
+            for name, values in tried.items():
+                scores = {best: mean_f1_of_sets(scorer(best))}
+                for value in values:
+                    stop_if_requested()
+                    trial = replace(best, **{name: value})
+                    scores.setdefault(trial, mean_f1_of_sets(scorer(trial)))
+                    trials += 1
+                    progress.show(trials, name)
+                best = max(scores, key=lambda trial: scores[trial])
+    progress.end()
     return best
 
 
-def mean_f1_of_sets(predicted: Sequence[Sequence[Predicted]], roles: Sequence[str], settings: Postprocessing) -> float:
+def mean_f1_of_sets(scores: Sequence[Sequence[ImageScores]]) -> float:
     """Return the mean over the sets of their mean F1, 0..1."""
-    return float(
-        np.mean([pool_scores([_score(one, roles, settings) for one in images]).mean_f1 for images in predicted])
-    )
-
-
-def _score(predicted: Predicted, roles: Sequence[str], settings: Postprocessing) -> ImageScores:
-    labels = declump(predicted.probabilities, roles, postprocessing_at_scale(settings, predicted.scale))
-    return score_image(predicted.truth, labels)
+    return float(np.mean([pool_scores(of_set).mean_f1 for of_set in scores]))
 
 
 def resized(truth: LabeledImage, factor: float) -> LabeledImage:
@@ -133,6 +119,17 @@ def resized(truth: LabeledImage, factor: float) -> LabeledImage:
     return LabeledImage(truth.id, image, resize_labels(truth.labels, shape))
 
 
-def _predict(model: Model, truth: LabeledImage, diameter_px: float | None) -> Predicted:
-    found = segment_image(truth.image, model, Options(diameter_px=diameter_px))
-    return Predicted(found.probabilities, truth.labels, found.scale)
+def _predict_all(model: Model, views: Sequence[Sequence[tuple[LabeledImage, float | None]]]) -> list[list[Predicted]]:
+    """Predict images, each with its diameter or None, and say how far this is."""
+    progress, done = Progress("looking at images: image", sum(map(len, views))), 0
+    predicted = []
+    for of_set in views:
+        predicted.append([])
+        for truth, diameter_px in of_set:
+            stop_if_requested()
+            found = segment_image(truth.image, model, Options(diameter_px=diameter_px))
+            predicted[-1].append(Predicted(found.probabilities, truth.labels, found.scale))
+            done += 1
+            progress.show(done)
+    progress.end()
+    return predicted

@@ -11,11 +11,15 @@ from cpunet.files.images import written_beside
 from cpunet.training.planning.plan import Plan
 
 
-def plan_as_yaml(plan: Plan) -> str:
-    """Return a plan as YAML for `read_config`, with the reason of each field in a comment above it."""
+def plan_as_yaml(plan: Plan, duration: str = "") -> str:
+    """Return a plan as YAML for `read_config`, with the reason of each field in a comment above it.
+
+    `duration` says how long the run will take.
+    """
     lines = [
         "# Planned by `cpunet train --plan` from the data and the machine; edit any value.",
         f"# The network: {plan.summary}.",
+        *([f"# The training takes {duration}."] if duration else []),
     ]
     for field, value in plan.content.items():
         lines += ["", f"# {plan.reasons[field]}"]
@@ -39,10 +43,15 @@ def _in_line(value: object) -> str:
     return text.strip().removeprefix("[").removesuffix("]")
 
 
-def write_plan(path: Path, plan: Plan) -> None:
-    """Write a plan as a complete YAML file; raise DataError if the file exists, because it may have been edited."""
+def check_plan_is_new(path: Path) -> None:
+    """Raise DataError if the file of a plan exists, because it may have been edited."""
     if path.exists():
         raise DataError(f"{path} already exists. Choose another name or move the file.")
+
+
+def write_plan(path: Path, plan: Plan, duration: str = "") -> None:
+    """Write a plan as a complete YAML file; raise DataError if the file exists."""
+    check_plan_is_new(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_beside(path) as beside:
-        beside.write_text(plan_as_yaml(plan), encoding="utf-8")
+        beside.write_text(plan_as_yaml(plan, duration), encoding="utf-8")

@@ -41,13 +41,15 @@ CLOSEST = 1e-3
 
 @dataclass(frozen=True)
 class SanityCheck:
-    """The result of one check, and a sentence about it."""
+    """The result of one check, and a sentence about it; `doubtful`: training may begin, but nothing good was found."""
 
     passed: bool
     text: str
+    doubtful: bool = False
 
     def __str__(self) -> str:
-        return f"{'ok    ' if self.passed else 'FAILED'} {self.text}"
+        verdict = "FAILED" if not self.passed else "doubt" if self.doubtful else "ok"
+        return f"{verdict:6} {self.text}"
 
 
 def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[SanityCheck]:
@@ -112,11 +114,15 @@ def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> S
     if expected:
         passed = abs(found - undecided) <= INITIAL_TOLERANCE * undecided
         return SanityCheck(passed, f"the loss begins at {found:.3f}; an undecided network's would be {undecided:.3f}")
-    # Images of another kind may well begin worse than at random, and yet be learned sooner.
-    return SanityCheck(
-        bool(np.isfinite(found)),
-        f"the loss begins at {found:.3f} with the weights to start from; at random it would be {undecided:.3f}",
-    )
+    worse = not found < undecided
+    text = f"the loss begins at {found:.3f} with the weights to start from; by chance it would be {undecided:.3f}"
+    if worse and np.isfinite(found):
+        # Images of another kind may well begin worse than at random, and yet be learned sooner.
+        text += (
+            ". That is worse than chance: the model knows nothing like these images. Look at the labels in "
+            f"{PATCHES_FILE}, and compare with a training without start_from"
+        )
+    return SanityCheck(bool(np.isfinite(found)), text, doubtful=worse)
 
 
 def check_overfitting(task: SegmentationTask, batch: Item) -> SanityCheck:

@@ -15,7 +15,10 @@ VIEWS = {len(views): name for name, views in AUGMENTATIONS.items()}
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare ``--model``, ``--device`` and ``--diameter``."""
     parser.add_argument(
-        "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help=f"a model's name or .onnx file ({DEFAULT_MODEL})"
+        "--model",
+        default=DEFAULT_MODEL,
+        metavar="MODEL",
+        help=f"a model's name, folder or .onnx file ({DEFAULT_MODEL})",
     )
     add_device_and_diameter(parser)
 

@@ -12,25 +12,27 @@ from typing import Any, Optional
 
 from cpunet.checks.verify import Reference, verify_model
 from cpunet.errors import OptionError
+from cpunet.model.find import find_model
 from cpunet.model.session import import_onnxruntime
 from cpunet.onnx_reader.metadata import sha256
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="the .onnx file")
+    parser.add_argument("file", metavar="MODEL", help="a model's name, folder or .onnx file")
     parser.add_argument(
         "--data",
+        nargs="+",
         type=Path,
-        metavar="ROOT",
-        help="folder that holds the data sets of the card's scores: scores their val images again (needs "
+        metavar="FOLDER",
+        help="the data sets of the card's scores, or folders that hold them: scores their val images again (needs "
         "cpunet[training] and the model's weights.safetensors beside it)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print each check, and return 1 if one failed."""
-    path: Path = arguments.file
+    path = find_model(arguments.file)
     onnxruntime = import_onnxruntime()
     training = training_world()
     if training is None and arguments.data:

@@ -62,7 +62,8 @@ def find_images(words: Sequence[Path]) -> FoundFiles:
     Parameters
     ----------
     words : sequence of Path
-        A file, whatever its name; a folder, whose images are taken, without those of its subfolders; or a pattern with
+        A file, whatever its name; a folder, whose images are taken, without those of its subfolders (of a data set,
+        those in images/, and never its labels); or a pattern with
         ``*``, ``?``, ``[...]`` or ``**``, which Windows passes on as it is. A name that exists is no pattern.
 
     Returns
@@ -173,7 +174,7 @@ def natural_order(path: Path) -> Tuple[Tuple[Tuple[Union[int, str], ...], ...], 
 def _expanded(word: Path) -> Optional[List[Path]]:
     """Return the files that a folder or a pattern means, in natural order; None if the word is a file's name."""
     if _exists(word):
-        return _listed(word) if word.is_dir() else None
+        return _listed(_images_folder(word)) if word.is_dir() else None
     matches = _matches(word)
     return None if matches is None else [path for path in matches if not path.is_dir()]
 
@@ -193,6 +194,12 @@ def _matches(word: Path) -> Optional[List[Path]]:
     start = os.path.join(glob.escape(str(folder)), "") if folder.parts else ""
     found = glob.glob(start + os.path.join(*pattern), recursive=True)
     return sorted((Path(path) for path in found), key=natural_order)
+
+
+def _images_folder(folder: Path) -> Path:
+    """Return the folder with the images of a data set; any other folder itself."""
+    is_data_set = all((folder / name).is_dir() for name in ("images", "labels"))
+    return folder / "images" if is_data_set else folder
 
 
 def _listed(folder: Path) -> List[Path]:

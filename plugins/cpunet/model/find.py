@@ -70,7 +70,7 @@ def find_model(name_or_path: str) -> Path:
     Parameters
     ----------
     name_or_path : str
-        A key of `list_models`, or the path of an ONNX file.
+        A key of `list_models`, the path of an ONNX file, or of a folder with model.onnx or a single ONNX file.
 
     Raises
     ------
@@ -81,9 +81,24 @@ def find_model(name_or_path: str) -> Path:
     if name_or_path in models:
         return models[name_or_path]
     path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        return _model_in(path)
     if path.suffix == ".onnx" or path.is_file():
         return path  # opening it says what is wrong with it
     raise ModelError(
         f"There is no model {name_or_path!r}. Models found: {', '.join(models) or 'none'}. Give one of these names, or "
-        "the path of an .onnx file."
+        "the path of an .onnx file or its folder."
     )
+
+
+def _model_in(folder: Path) -> Path:
+    if (folder / MODEL_FILE).is_file():
+        return folder / MODEL_FILE
+    files = [path for path in sorted(folder.glob("*.onnx")) if path.is_file() and not path.name.startswith(".")]
+    if len(files) == 1:
+        return files[0]
+    if files:
+        raise ModelError(f"{folder} holds {len(files)} models, such as {files[0].name}. Give the file itself.")
+    is_run = any((folder / name).exists() for name in ("weights.safetensors", "last.ckpt"))
+    way_out = " These are the weights of a training; `cpunet export` makes a model of them." if is_run else ""
+    raise ModelError(f"{folder}: there is no .onnx file in this folder.{way_out}")

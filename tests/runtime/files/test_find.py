@@ -142,3 +142,15 @@ def test_a_name_too_long_and_a_loop_of_links_are_left_to_the_reader(folder):
     (folder / "loop.tif").symlink_to("loop.tif")
     words = [Path("x" * 5000 + ".tif"), Path("loop.tif")]
     assert list(find_images(words).paths) == words
+
+
+def test_a_data_set_means_its_images_and_never_its_labels(tmp_path):
+    for name in ("images/b.png", "images/a2.tif", "images/a10.tif", "labels/a2.tif", "labels/b.png", "cover.png"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).write_bytes(b"")
+    found = find_images([tmp_path / "set"])
+    assert [path.relative_to(tmp_path / "set").as_posix() for path in found.paths] == [
+        "images/a2.tif",
+        "images/a10.tif",
+        "images/b.png",
+    ]

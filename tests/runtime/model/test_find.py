@@ -28,6 +28,25 @@ def test_a_name_or_a_path_finds_the_file(own_models, tiny_model):
     assert find_model(str(tiny_model)) == tiny_model
 
 
+def test_a_folder_means_the_model_in_it(own_models, tmp_path, tiny_model):
+    assert find_model(str(own_models / "ape")) == own_models / "ape" / "model.onnx"
+    other = tmp_path / "other"
+    other.mkdir()
+    with pytest.raises(ModelError, match=r"no \.onnx file in this folder\.$"):
+        find_model(str(other))
+    (other / "mine.onnx").write_bytes(tiny_model.read_bytes())
+    assert find_model(str(other)) == other / "mine.onnx"
+    (other / "more.onnx").write_bytes(tiny_model.read_bytes())
+    with pytest.raises(ModelError, match=r"holds 2 models.*Give the file itself"):
+        find_model(str(other))
+
+
+def test_the_folder_of_a_training_is_told_from_that_of_a_model(tmp_path):
+    (tmp_path / "weights.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match="cpunet export"):
+        find_model(str(tmp_path))
+
+
 def test_an_unknown_name_lists_those_that_there_are(own_models):
     with pytest.raises(ModelError, match=r"ape.*zebra"):
         find_model("lion")

@@ -333,6 +333,22 @@ def weights(tmp_path, small_config):
     return path, trained
 
 
+def test_the_folder_of_a_run_and_the_folder_of_the_sets_are_understood(drawn, weights, output):
+    path, trained = weights
+    started = {"name": "shipped", "sha256": "0" * 64, "val_mean_f1": 0.333}
+    save_trained(path, replace(trained, facts={**trained.facts, "start_from": started}))
+    (drawn.parent / "sets").mkdir()
+    drawn.rename(drawn.parent / "sets" / "drawn")
+    assert evaluate("--model", path.parent, "--data", drawn.parent / "sets", "-o", output) == 0
+    (method,) = scores_of(output).values()
+    assert method["overall"]["images"] == 3
+    assert "fine-tuned from shipped; the model you start from: 0.333" in method["source"]
+    assert (
+        sum(count for name, count in method["overall"]["objects_by_fate"].items() if name != "invented")
+        == (method["overall"]["truth_count"])
+    )
+
+
 @pytest.mark.parametrize("form", ["safetensors", "checkpoint"])
 def test_weights_of_a_run_are_scored(drawn, weights, output, form):
     path, trained = weights
@@ -378,7 +394,7 @@ def test_ways_to_name_a_model(drawn, output, tmp_path, monkeypatch, form):
         (["--beside", "A={beside}", "-o", "{beside}/f6.tif"], "this is a file"),
         (["--model", "no_such_model"], "no model 'no_such_model'"),
         (["--model", "{beside}/none.safetensors"], "no such file"),
-        (["--model", "{beside}"], "model.onnx"),
+        (["--model", "{beside}"], "no .onnx file"),
         (["--model", "{model}", "--diameter", "-3"], "larger than 0"),
         (["--model", "{model}", "--beside", "tiny={beside}"], "called 'tiny' already"),
         (["--beside", "A={beside}", "--data", "{beside}"], "index.csv"),

@@ -1,7 +1,7 @@
 import pytest
 
 from cpunet.errors import DataError
-from cpunet.training.data.index import data_sets_below, write_table
+from cpunet.training.data.index import write_table
 from cpunet.training.data.labeled_images import read_index
 from tests.written_sets import FIELDS, write_index
 
@@ -41,9 +41,3 @@ def test_an_index_that_cannot_be_written_whole_is_left_as_it_was(tmp_path):
         write_table(tmp_path / "set", FIELDS, [dict.fromkeys(FIELDS, "x"), {"unknown": "y"}])
     assert (tmp_path / "set/index.csv").read_bytes() == before
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["index.csv"]
-
-
-def test_missing_sets_are_named(data_root):
-    assert [path.name for path in data_sets_below(data_root, [])] == ["drawn"]
-    with pytest.raises(DataError, match=r"no data set other .*drawn"):
-        data_sets_below(data_root, ["other"])

@@ -71,12 +71,13 @@ def page(evaluation, tmp_path):
 
 
 def test_the_report_opens_offline(page):
-    assert len(page.loads) == 3 + 3 * 2
-    assert all(re.match(r"data:image/(png|svg\+xml);base64,", address) for address in page.loads)
+    # three charts; of three bad images and a good one the image itself, and each method's objects
+    assert len(page.loads) == 3 + (3 + 1) * (1 + 2)
+    assert all(re.match(r"data:image/(jpeg|svg\+xml);base64,", address) for address in page.loads)
     assert not {"script", "link", "iframe", "object", "embed"} & set(page.elements)
     for address in page.loads:
         content = base64.b64decode(address.partition(",")[2])
-        assert content.startswith(b"\x89PNG") or b"<svg" in content[:1000]
+        assert content.startswith(b"\xff\xd8") or b"<svg" in content[:1000]
 
 
 def test_the_report_escapes_names_and_says_everything(page):
@@ -88,8 +89,33 @@ def test_the_report_escapes_names_and_says_everything(page):
         assert line.meaning in text
     for words in ("objects in the clump", "area in pixels", "eccentricity", "phase_contrast", "0.95"):
         assert words in text
-    for words in ("green outline", "red area", "blue area, dashed outline"):
+    for words in ("Green : kept", "Magenta : wrong size", "Blue : missed", "What to do"):
         assert words in text
+
+
+def test_the_best_of_each_line_is_bold_and_pictures_can_be_enlarged(evaluation, tmp_path):
+    write_report(tmp_path / "report.html", evaluation, worst=3)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    first, second = (method.pooled.mean_f1 for method in evaluation.methods)
+    assert f"<td><b>{max(first, second):.3f}</b></td>" in text
+    assert f"<td><b>{min(first, second):.3f}</b></td>" not in text
+    assert text.count('<label class="zoom">') == 12
+
+
+def test_every_image_stands_in_the_table_the_worst_first(evaluation, page):
+    text = " ".join(" ".join(page.texts).split())
+    table = text[text.index("Every image") : text.index("How exact are")]
+    worst = sorted(evaluation.methods[0].images, key=lambda image: image.pooled.mean_f1)
+    places = [table.index("/".join(image.row.key)) for image in worst]
+    assert places == sorted(places)
+
+
+def test_a_method_alone_has_nothing_bold_in_its_tables(evaluation, tmp_path):
+    alone = Evaluation("val", None, evaluation.methods[:1], {})
+    write_report(tmp_path / "report.html", alone, worst=0)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<td><b>" not in text
+    assert "<figure>" not in text
 
 
 def test_the_report_shows_the_figures(evaluation, page):
@@ -106,5 +132,5 @@ def test_images_without_a_true_object_can_be_reported(tmp_path, found):
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "hold no true object" in text
     assert "diameter of 12.5 pixels" in text
-    assert text.count("<figure>") == found.max()
+    assert text.count("<figure>") == 2 * found.max()  # the image, and what was found in it
     assert scores_as_json(evaluation)["methods"][0]["overall"]["mean_f1"] == 1 - found.max()

@@ -138,12 +138,32 @@ def test_the_command_writes_a_plan_once(data_root, tmp_path, capsys):
     command = ["train", str(path), "--plan", "--data", str(data_root)]
     assert main(command) == 0
     assert read_config(path).name == "mine"
-    assert "patch_size" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "patch_size" in said
+    assert "on this machine as busy as it is now" in said
+    assert "cpunet export --data` tunes marker_threshold" in said
+    assert "# The training takes about " in path.read_text()
     assert yaml.safe_load(path.read_text())["data"][0]["folder"] == "drawn"
     before = path.read_text()
     assert main(command) == 2
     assert "already exists" in capsys.readouterr().err
     assert path.read_text() == before
+
+
+def test_a_plan_that_exists_is_refused_before_any_image_is_read(data_root, tmp_path, capsys, monkeypatch):
+    path = tmp_path / "mine.yaml"
+    path.write_text("edited by hand")
+    monkeypatch.setattr("cpunet.training.commands.train.make_plan", lambda *_: pytest.fail("images were read"))
+    assert main(["train", str(path), "--plan", "--data", str(data_root)]) == 2
+    assert "already exists" in capsys.readouterr().err
+    assert path.read_text() == "edited by hand"
+
+
+@pytest.mark.parametrize("word", ["", "drawn"])
+def test_a_plan_takes_a_set_or_the_folder_that_holds_it(data_root, tmp_path, word):
+    path = tmp_path / "mine.yaml"
+    assert main(["train", str(path), "--plan", "--data", str(data_root / word), "--steps", "50"]) == 0
+    assert [source.folder for source in read_config(path).data] == ["drawn"]
 
 
 def test_what_is_given_is_kept_and_said(data_root, tmp_path, small_config):

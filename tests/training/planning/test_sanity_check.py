@@ -53,6 +53,19 @@ def test_a_network_that_begins_elsewhere_is_found_out(data_root, small_config):
     assert check_initial_loss(task, batch, expected=False).passed
 
 
+def test_weights_that_are_worse_than_chance_are_never_called_ok(data_root, small_config):
+    task, batch = task_and_batch(small_config, data_root)
+    assert str(check_initial_loss(task, batch, expected=False)).startswith(("ok", "doubt"))
+    torch.nn.init.normal_(task.network.head.weight, std=30)
+    found = check_initial_loss(task, batch, expected=False)
+    assert found.passed  # it may learn all the same
+    assert str(found).startswith("doubt  the loss begins at")
+    assert "worse than chance" in found.text
+    with torch.no_grad():
+        task.network.head.weight *= np.nan
+    assert not check_initial_loss(task, batch, expected=False).passed
+
+
 def test_undecided_and_least_loss_are_the_ends_of_what_can_be_learned(data_root, small_config):
     plain = replace(small_config, loss=Loss(dice=0, weight_map="none"), targets=Targets("foreground_border"))
     task, batch = task_and_batch(plain, data_root)

@@ -1,0 +1,53 @@
+"""Every image of a data set with the outlines of its labels, small enough for a page of hundreds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.transform import resize
+
+from cpunet.files.images import read_image
+from cpunet.files.overlay import draw_outlines, picture
+from cpunet.training.checking.image_facts import ImageFacts
+from cpunet.training.data.labeled_images import read_labeled_image
+from cpunet.training.html_page import photo_uri
+
+# The longer side of a picture, by how many images the page shows, so that it stays at some megabytes.
+LARGE_PX, MIDDLE_PX, SMALL_PX = 640, 400, 240
+FEW_IMAGES, MANY_IMAGES = 40, 200
+
+
+def picture_side(images: int) -> int:
+    """Return the longer side, in pixels, of each picture of a page with so many images."""
+    return LARGE_PX if images <= FEW_IMAGES else MIDDLE_PX if images <= MANY_IMAGES else SMALL_PX
+
+
+def outlined_images(facts: Sequence[ImageFacts]) -> list[dict[str, str]]:
+    """Return the name, the count and the picture of each image that could be read."""
+    side = picture_side(len(facts))
+    return [
+        {
+            "name": "/".join(seen.row.key),
+            "what": f"{len(seen.diameters_px)} objects, {seen.row.split or 'no split'}",
+            "picture": photo_uri(outlined_picture(seen, side)),
+        }
+        for seen in facts
+    ]
+
+
+def outlined_picture(seen: ImageFacts, side_px: int) -> NDArray[np.uint8]:
+    """Draw an image with the outlines of its objects, at most `side_px` pixels wide and high; uint8 (y, x, 3)."""
+    shown = picture(read_image(seen.row.image_path))
+    labels = read_labeled_image(seen.row).labels
+    longest = max(labels.shape)
+    if longest > side_px:
+        height, width = (max(1, round(size * side_px / longest)) for size in labels.shape)
+        shown = resize(shown, (height, width, 3), order=1, anti_aliasing=True, preserve_range=True).astype(np.uint8)
+        rows, columns = (
+            np.linspace(0, size - 1, drawn).round().astype(int)
+            for size, drawn in zip(labels.shape, (height, width), strict=True)
+        )
+        labels = labels[np.ix_(rows, columns)]
+    return draw_outlines(shown, labels)

@@ -1,0 +1,128 @@
+"""How long a training run will take on this machine, measured on a few steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from cpunet.cores import cores_allowed
+from cpunet.options import Options
+from cpunet.progress import in_words
+from cpunet.training.config import TrainingConfig
+from cpunet.training.data.labeled_images import validation_sample
+from cpunet.training.evaluation.torch_model import TorchModel, card_for_training, score_images
+from cpunet.training.fine_tune import freeze_encoder, trainable_parameters
+from cpunet.training.network.build import build_network
+from cpunet.training.network.losses import SegmentationLoss
+from cpunet.training.network.unet import UNet
+from cpunet.training.optimizers import build_optimizer
+from cpunet.training.patches.sources import read_sources
+from cpunet.training.patches.stream import PatchStream, nuclei_for_tissue
+
+FEWEST_REPEATS, MEASURED_SECONDS = 2, 1.0
+
+
+@dataclass(frozen=True)
+class Duration:
+    """The parts of a run's time.
+
+    Attributes
+    ----------
+    steps, validations : int
+        How many of them.
+    step_s : float
+        Seconds of a step, with its patches prepared meanwhile.
+    validation_s : float
+        Seconds of a validation.
+    """
+
+    steps: int
+    validations: int
+    step_s: float
+    validation_s: float
+
+    @property
+    def seconds(self) -> float:
+        """The seconds of the whole run."""
+        return self.steps * self.step_s + self.validations * self.validation_s
+
+    def __str__(self) -> str:
+        return (
+            f"about {in_words(self.seconds)} on this machine as busy as it is now: {self.steps} steps of "
+            f"{self.step_s:.2g} s, and {self.validations} validations of {self.validation_s:.2g} s"
+        )
+
+
+def measure_duration(config: TrainingConfig, root: Path) -> Duration:
+    """Take a few steps, prepare a few patches and score a validation image, and estimate the time of a whole run.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    root : Path
+        The folder that holds the data sets.
+
+    Notes
+    -----
+    On a CPU, preparing patches takes cores from the network, so that the seconds of both add up. A GPU waits for
+    the slower of the two.
+    """
+    network = build_network(config)
+    if config.frozen == "encoder":
+        freeze_encoder(network)
+    network = network.to(memory_format=torch.channels_last)
+    _, sources, _ = read_sources(config, root)
+    stream = PatchStream(sources, config, 0, 2**30, nuclei_for_tissue(sources, config))
+    items = iter(range(2**30))
+    patch_s = _seconds(lambda: stream[next(items)])
+    cores = min(max(config.workers, 1) * config.devices, cores_allowed())
+    patches_s = config.batch_size * patch_s / cores
+    sample = [row for rows in validation_sample(config, root) for row in rows]
+    model = TorchModel(network, config.targets.activation, card_for_training(config))
+    # A random network finds no sizes of objects.
+    options = Options(scale=1.0)
+    image_s = _seconds(lambda: score_images(model, sample[:1], options))
+    on_gpu = torch.cuda.is_available()
+    step_s = _step_seconds(network.cuda() if on_gpu else network, config)
+    validations = -(-config.steps // config.validate_every) + bool(config.start_from)
+    per_step = max(step_s, patches_s) if on_gpu else step_s + patches_s
+    return Duration(config.steps, validations, per_step, image_s * len(sample))
+
+
+def _step_seconds(network: UNet, config: TrainingConfig) -> float:
+    """Measure a step of the optimizer on random numbers."""
+    device = next(network.parameters()).device
+    loss_of = SegmentationLoss(config.loss, config.targets)
+    optimizer = build_optimizer(trainable_parameters(network), config)
+    count, size = config.batch_size // config.devices, config.patch_size
+    image = torch.rand(count, len(config.channels), size, size, device=device)
+    targets = torch.rand(count, len(config.targets.roles), size, size, device=device)
+    weights = torch.ones(count, 1, size, size, device=device)
+    image = image.to(memory_format=torch.channels_last)
+    half = torch.float16 if config.precision == "16-mixed" else torch.bfloat16
+
+    def step() -> None:
+        optimizer.zero_grad()
+        with torch.autocast(device.type, half, enabled=config.precision != "32-true"):
+            loss = loss_of(network(image), targets, weights)
+        loss.backward()
+        optimizer.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    network.train()
+    step()  # the first one plans and allocates
+    return _seconds(step)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """Return the mean time of a piece of work: repeated for about a second, and twice if it takes longer."""
+    began, repeats = time.perf_counter(), 0
+    while repeats < FEWEST_REPEATS or time.perf_counter() - began < MEASURED_SECONDS:
+        work()
+        repeats += 1
+    return (time.perf_counter() - began) / repeats
