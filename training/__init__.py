@@ -2,6 +2,6 @@
 
 import os
 
-# torch's OpenMP threads spin while they wait for each other, and keep the cores from other programs, which then keep the
-# cores from those that are waited for. OpenMP reads this when torch is loaded, so that it must be set before.
+# torch's OpenMP threads spin while they wait for each other. They keep a core from other programs then, which in turn
+# keep the core from the thread that is waited for. OpenMP reads this when torch is loaded: it must be set before.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

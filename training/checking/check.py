@@ -15,6 +15,7 @@ from cpunet.errors import DataError
 from cpunet.training.checking.appearance import Cluster, clusters_of
 from cpunet.training.checking.image_facts import ERROR, WARNING, DataProblem, ImageFacts, look_at
 from cpunet.training.data.duplicates import SAME_PICTURE, TESTED_SPLITS, leaking_images
+from cpunet.training.data.ignored_pixels import IGNORE_FOLDER
 from cpunet.training.data.index import INDEX, id_fault, index_problems, read_table
 from cpunet.training.data.labeled_images import IndexRow, row_of
 from cpunet.training.data.splits import KEPT_SPLIT
@@ -113,7 +114,7 @@ def _split_findings(folder: Path, rows: Sequence[IndexRow]) -> Iterable[DataProb
 
 def _stray_files(folder: Path, rows: Sequence[IndexRow]) -> Iterable[DataProblem]:
     ids = {row.id for row in rows}
-    for sub in ("images", "labels"):
+    for sub in ("images", "labels", IGNORE_FOLDER):
         if not (folder / sub).is_dir():
             continue
         strays = [path.name for path in image_files(folder / sub) if path.stem not in ids]

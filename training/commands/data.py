@@ -22,6 +22,7 @@ from cpunet.training.data.splits import (
 )
 from cpunet.training.importing.cellprofiler import pair_cellprofiler
 from cpunet.training.importing.data_set import ImportOptions, import_pairs, pair_sources
+from cpunet.training.importing.ignore_masks import with_ignore_masks
 from cpunet.training.importing.pairs import pair_by_name
 from cpunet.training.importing.public_sets import PUBLIC_SETS, download, with_sums
 
@@ -51,6 +52,9 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sources", nargs="*", type=Path, metavar="SOURCE", help="data sets, or ID/images and ID/masks")
     parser.add_argument("--images", type=Path, metavar="DIR", help="images, PNG or TIFF; with --labels")
     parser.add_argument("--labels", type=Path, metavar="DIR", help="their labels, of the same names")
+    parser.add_argument(
+        "--ignore", type=Path, metavar="DIR", help="masks of what is not labeled, of the images' names; with --images"
+    )
     parser.add_argument("--label-format", choices=FORMATS, help="by default it is found from the files")
     parser.add_argument("--cellprofiler", type=Path, metavar="DIR", help="output folder of a CellProfiler pipeline")
     parser.add_argument("--image-suffix", metavar="TEXT", help="what SaveImages appended to the images' names: _DNA")
@@ -108,9 +112,12 @@ def _import(arguments: argparse.Namespace) -> int:
         raise DataError("--image-suffix and --labels-suffix go with --cellprofiler.")
     if (arguments.images is None) != (arguments.labels is None):
         raise DataError("--images and --labels belong together: give both.")
+    if arguments.images is None and arguments.ignore is not None:
+        raise DataError("--ignore goes with --images and --labels; a data set has its folder ignore/.")
     pairings = pair_sources(find_folders(arguments.sources))
     if arguments.images is not None:
-        pairings.append(pair_by_name(arguments.images, arguments.labels, arguments.label_format))
+        pairing = pair_by_name(arguments.images, arguments.labels, arguments.label_format)
+        pairings.append(with_ignore_masks(pairing, arguments.ignore) if arguments.ignore is not None else pairing)
     if arguments.cellprofiler is not None:
         pairings.append(pair_cellprofiler(arguments.cellprofiler, arguments.image_suffix, arguments.labels_suffix))
     if not pairings:

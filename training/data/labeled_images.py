@@ -13,6 +13,7 @@ from cpunet.errors import DataError, ImageError
 from cpunet.files.images import gray_of_equal_colors, read_image, read_label_numbers
 from cpunet.training.config import DataSource, TrainingConfig
 from cpunet.training.data.duplicates import Key, leaking_images
+from cpunet.training.data.ignored_pixels import IGNORE_FOLDER, read_ignore_mask, with_ignored
 from cpunet.training.data.index import INDEX, id_fault, read_table
 
 SUFFIXES = (".png", ".tif", ".tiff")
@@ -57,6 +58,12 @@ class IndexRow:
         """Where its labels lie, as PNG or TIFF; where they should lie, if they do not."""
         return _with_its_suffix(self.folder / "labels", self.id)
 
+    @property
+    def ignore_path(self) -> Path | None:
+        """Where the mask of its pixels that nobody labeled lies, as PNG or TIFF; None if there is none."""
+        path = _with_its_suffix(self.folder / IGNORE_FOLDER, self.id)
+        return path if path.is_file() else None
+
 
 def _with_its_suffix(folder: Path, name: str) -> Path:
     candidates = [folder / f"{name}{suffix}" for suffix in SUFFIXES]
@@ -73,7 +80,7 @@ class LabeledImage:
     image : ndarray of shape (Y, X) or (Y, X, C)
         As stored, any real dtype.
     labels : ndarray of shape (Y, X), int32
-        0 is background.
+        0 is background; `cpunet.scores.IGNORED` marks pixels that nobody labeled.
     """
 
     id: str
@@ -150,18 +157,20 @@ def validation_sample(config: TrainingConfig, root: Path) -> list[list[IndexRow]
 
 
 def read_labeled_image(row: IndexRow) -> LabeledImage:
-    """Read an image and its labels.
+    """Read an image and its labels, and what of it nobody labeled.
 
-    DataError if a file is missing or unreadable, the two differ in size, or the labels are not whole numbers from 0 on.
+    DataError if a file is missing or unreadable, they differ in size, or the labels are not whole numbers from 0 on.
     """
     try:
         image, labels = read_image(row.image_path), read_label_numbers(row.labels_path)
+        ignored = None if row.ignore_path is None else read_ignore_mask(row.ignore_path, image.shape[:2])
     except ImageError as error:
         raise DataError(f"{row.id}: the image or its labels cannot be read: {error}") from error
     problem = check_labels(labels, image)
     if problem:
         raise DataError(f"{row.id}: {problem}")
-    return LabeledImage(row.id, gray_of_equal_colors(image), labels.astype(np.int32))
+    found = labels.astype(np.int32)
+    return LabeledImage(row.id, gray_of_equal_colors(image), found if ignored is None else with_ignored(found, ignored))
 
 
 def check_labels(labels: NDArray[np.generic], image: NDArray[np.generic]) -> str:
@@ -174,7 +183,10 @@ def check_labels(labels: NDArray[np.generic], image: NDArray[np.generic]) -> str
             "object. `cpunet data import` reads other kinds of labels."
         )
     if labels.size and not 0 <= labels.min() <= labels.max() <= LARGEST_NUMBER:
-        return f"its labels hold numbers from {labels.min()} to {labels.max()}; 0 to {LARGEST_NUMBER} are possible."
+        return (
+            f"its labels hold numbers from {labels.min()} to {labels.max()}; 0 to {LARGEST_NUMBER} are possible. "
+            f"Pixels that nobody labeled are marked by a mask of the same name in {IGNORE_FOLDER}/."
+        )
     return ""
 
 

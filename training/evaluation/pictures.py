@@ -13,7 +13,7 @@ from skimage.segmentation import find_boundaries
 from skimage.transform import resize
 
 from cpunet.files.overlay import Color, gray_picture
-from cpunet.scores import IOU_THRESHOLDS, overlap
+from cpunet.scores import IOU_THRESHOLDS, judged, overlap
 from cpunet.training.evaluation.object_scores import RECALL_THRESHOLDS, BinRecall
 from cpunet.training.evaluation.scored_images import OUTCOME_THRESHOLD, ScoredMethod
 
@@ -66,6 +66,7 @@ class Window(NamedTuple):
 
 def outcomes(truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> Outcomes:
     """Sort objects into true positives, false positives and false negatives at `OUTCOME_THRESHOLD`."""
+    truth, prediction = judged(truth, prediction)
     hit = overlap(truth, prediction).iou > OUTCOME_THRESHOLD
     truth_ids, prediction_ids = (np.unique(labels[labels != 0]) for labels in (truth, prediction))
     found = np.isin(prediction, prediction_ids[hit.any(axis=0)])

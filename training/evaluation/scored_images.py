@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from cpunet.scores import IOU_THRESHOLDS, ImageScores, SetScores, overlap, pool_scores, score_image
+from cpunet.scores import IOU_THRESHOLDS, ImageScores, SetScores, judged, overlap, pool_scores, score_image
 from cpunet.training.data.labeled_images import IndexRow, Key
 from cpunet.training.evaluation.object_scores import (
     CLUMP_SIZE,
@@ -121,7 +121,7 @@ def score_labels(
 ) -> ScoredImage:
     """Compare the labels (Y, X) that a method predicted for an image with the truth; ValueError if shapes differ."""
     scores = score_image(truth, prediction)
-    return ScoredImage(row, scores, objects, overlap(truth, prediction).iou.max(axis=1, initial=0.0))
+    return ScoredImage(row, scores, objects, overlap(*judged(truth, prediction)).iou.max(axis=1, initial=0.0))
 
 
 def by_data_set(method: ScoredMethod) -> dict[str, ScoredMethod]:

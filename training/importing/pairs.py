@@ -28,12 +28,15 @@ class Pair:
         One file, or one an object.
     cells : dict of str to str
         Known cells of index.csv, such as the split.
+    ignore : Path, optional
+        The mask of its pixels that nobody labeled.
     """
 
     id: str
     image: Path
     labels: tuple[Path, ...]
     cells: dict[str, str] = field(default_factory=dict)
+    ignore: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from cpunet.errors import DataError
+from cpunet.training.data.ignored_pixels import without_ignored
 from cpunet.training.data.labeled_images import IndexRow, LabeledImage, object_diameters, read_index, read_labeled_image
 from cpunet.training.facts import median_diameter
 from cpunet.training.patches.targets import border_between_objects
@@ -78,7 +79,7 @@ def look_at_set(folder: Path) -> SetFacts:
     typical = median_diameter(diameters, str(folder))
     every = np.concatenate(diameters)
     low, high = np.percentile(every, (5, 95))
-    full = [image for _, image in images if image.labels.any()]
+    full = [image for _, image in images if (image.labels > 0).any()]
     return SetFacts(
         folder=folder.name,
         modalities=modalities,
@@ -91,7 +92,7 @@ def look_at_set(folder: Path) -> SetFacts:
         diameter_px=typical,
         diameter_low_px=float(low),
         diameter_high_px=float(high),
-        foreground=float(np.percentile([np.mean(image.labels > 0) for image in full], 5)),
+        foreground=float(np.percentile([np.mean(image.labels[image.labels >= 0] > 0) for image in full], 5)),
         touching=sum(objects_near_others(image) for image in full) / len(every),
         dark_background=sum(background_is_dark(image) for image in full) > len(full) / 2,
     )
@@ -113,13 +114,13 @@ def commonest_channels(images: Sequence[tuple[IndexRow, LabeledImage]]) -> tuple
 
 def objects_near_others(image: LabeledImage) -> int:
     """Count the objects that touch another, by a corner too."""
-    border = border_between_objects(image.labels, 1)
-    return len(np.setdiff1d(image.labels[border], [0]))
+    labels = without_ignored(image.labels)
+    return len(np.setdiff1d(labels[border_between_objects(labels, 1)], [0]))
 
 
 def background_is_dark(image: LabeledImage) -> bool:
     """Return whether the background near the objects is darker than they are."""
     plane = image.image if image.image.ndim == 2 else image.image.mean(axis=2)
     mask = image.labels > 0
-    around = ndimage.binary_dilation(mask, iterations=5) & ~mask
+    around = ndimage.binary_dilation(mask, iterations=5) & (image.labels == 0)
     return bool(np.median(plane[around]) < np.median(plane[mask])) if around.any() else True
