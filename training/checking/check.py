@@ -17,7 +17,7 @@ from cpunet.training.checking.image_facts import ERROR, WARNING, DataProblem, Im
 from cpunet.training.data.duplicates import SAME_PICTURE, TESTED_SPLITS, leaking_images
 from cpunet.training.data.ignored_pixels import IGNORE_FOLDER
 from cpunet.training.data.index import INDEX, id_fault, index_problems, read_table
-from cpunet.training.data.labeled_images import IndexRow, row_of
+from cpunet.training.data.labeled_images import IndexRow, none_for_validation, row_of
 from cpunet.training.data.splits import KEPT_SPLIT
 from cpunet.training.importing.pairs import image_files
 
@@ -104,7 +104,10 @@ def _split_findings(folder: Path, rows: Sequence[IndexRow]) -> Iterable[DataProb
     splits = Counter(row.split for row in rows)
     there = ", ".join(f"{name or 'none'} {count}" for name, count in sorted(splits.items())) or "no image"
     for needed in ("train", "val"):
-        if not splits[needed]:
+        if not splits[needed] and needed == "val" and none_for_validation(rows):
+            what = f"all {splits['train']} images are trained on, so that no score says how well others are done."
+            yield DataProblem(WARNING, "split", folder.name, what)
+        elif not splits[needed]:
             what = f"no image has the split {needed!r} ({there}). `cpunet data split` draws one."
             yield DataProblem(ERROR, "split", folder.name, what)
     for name in sorted(splits.keys() - USED_SPLITS - {KEPT_SPLIT}):

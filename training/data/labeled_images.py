@@ -17,6 +17,7 @@ from cpunet.training.data.ignored_pixels import IGNORE_FOLDER, read_ignore_mask,
 from cpunet.training.data.index import INDEX, id_fault, read_table
 
 SUFFIXES = (".png", ".tif", ".tiff")
+MOST_WITHOUT_VALIDATION = 3
 LARGEST_NUMBER = np.iinfo(np.int32).max
 
 
@@ -121,7 +122,8 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
     Returns
     -------
     list of list of IndexRow
-        One list a source, in its order.
+        One list a source, in its order. With so few images that none was left for validation, those of ``val`` are the
+        training images.
 
     Raises
     ------
@@ -137,17 +139,20 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
     leaks = leaking_images(row for index in indices for row in index)
     chosen = []
     for source, index in zip(sources, indices, strict=True):
-        rows = [
-            row
-            for row in index
-            if row.split == split
-            and (not source.modalities or row.modality in source.modalities)
-            and not (split == "train" and row.key in leaks)
-        ]
+        wanted = [row for row in index if not source.modalities or row.modality in source.modalities]
+        rows = [row for row in wanted if row.split == split and not (split == "train" and row.key in leaks)]
+        if split == "val" and none_for_validation(wanted):
+            rows = [row for row in wanted if row.split == "train"]
         if not rows:
             raise DataError(f"{root / source.folder}: no image has the split {split!r} and a wanted modality.")
         chosen.append(list({row.key: row for row in rows}.values()))
     return chosen
+
+
+def none_for_validation(rows: Sequence[IndexRow]) -> bool:
+    """Return whether all labeled images are trained on, because there are too few to leave one out."""
+    splits = [row.split for row in rows]
+    return "val" not in splits and 0 < splits.count("train") <= MOST_WITHOUT_VALIDATION
 
 
 def validation_sample(config: TrainingConfig, root: Path) -> list[list[IndexRow]]:

@@ -26,7 +26,7 @@ Candidates = dict[str, tuple[float, ...]]
 # its object and texture splits nothing; but clumps of a kind that was not trained on stay merged.
 MASK_THRESHOLDS: Candidates = {
     "marker_threshold": (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
-    "foreground_threshold": (0.4, 0.45, 0.5, 0.55, 0.6),
+    "foreground_threshold": (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7),
 }
 BOUNDARY_THRESHOLDS: Candidates = {
     "boundary_threshold": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
@@ -92,10 +92,10 @@ def tune_postprocessing(
     """
     images = [[read_labeled_image(row) for row in rows] for rows in sets]
     predicted = [
-        [_predict(model, image, diameter) for image in found] for found, diameter in zip(images, diameters, strict=True)
+        [predict_image(model, image, diameter) for image in found] for found, diameter in zip(images, diameters, strict=True)
     ]
     predicted += [
-        [_predict(model, resized(image, OTHER_SIZE), None) for image in found]
+        [predict_image(model, resized(image, OTHER_SIZE), None) for image in found]
         for found, diameter in zip(images, diameters, strict=True)
         if diameter is None
     ]
@@ -112,11 +112,12 @@ def tune_postprocessing(
 def mean_f1_of_sets(predicted: Sequence[Sequence[Predicted]], roles: Sequence[str], settings: Postprocessing) -> float:
     """Return the mean over the sets of their mean F1, 0..1."""
     return float(
-        np.mean([pool_scores([_score(one, roles, settings) for one in images]).mean_f1 for images in predicted])
+        np.mean([pool_scores([score_settings(one, roles, settings) for one in images]).mean_f1 for images in predicted])
     )
 
 
-def _score(predicted: Predicted, roles: Sequence[str], settings: Postprocessing) -> ImageScores:
+def score_settings(predicted: Predicted, roles: Sequence[str], settings: Postprocessing) -> ImageScores:
+    """Decode one image with some settings, and score its objects."""
     labels = declump(predicted.probabilities, roles, postprocessing_at_scale(settings, predicted.scale))
     return score_image(predicted.truth, labels)
 
@@ -133,6 +134,7 @@ def resized(truth: LabeledImage, factor: float) -> LabeledImage:
     return LabeledImage(truth.id, image, resize_labels(truth.labels, shape))
 
 
-def _predict(model: Model, truth: LabeledImage, diameter_px: float | None) -> Predicted:
+def predict_image(model: Model, truth: LabeledImage, diameter_px: float | None) -> Predicted:
+    """Predict one image, at the scale that the module would choose."""
     found = segment_image(truth.image, model, Options(diameter_px=diameter_px))
     return Predicted(found.probabilities, truth.labels, found.scale)

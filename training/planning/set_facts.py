@@ -12,7 +12,14 @@ from scipy import ndimage
 
 from cpunet.errors import DataError
 from cpunet.training.data.ignored_pixels import without_ignored
-from cpunet.training.data.labeled_images import IndexRow, LabeledImage, object_diameters, read_index, read_labeled_image
+from cpunet.training.data.labeled_images import (
+    IndexRow,
+    LabeledImage,
+    none_for_validation,
+    object_diameters,
+    read_index,
+    read_labeled_image,
+)
 from cpunet.training.facts import median_diameter
 from cpunet.training.patches.targets import border_between_objects
 
@@ -73,7 +80,7 @@ def look_at_set(folder: Path) -> SetFacts:
     channels, modalities = commonest_channels(images)
     images = [(row, image) for row, image in images if row.modality in modalities]
     validation = sum(row.split == "val" and row.modality in modalities for row in rows)
-    if not validation:
+    if not validation and not none_for_validation([row for row, _ in images]):
         raise DataError(f"{folder}: no image has the split 'val', and training needs some. See `cpunet data split`.")
     diameters = [object_diameters(image.labels) for _, image in images]
     typical = median_diameter(diameters, str(folder))
