@@ -139,11 +139,10 @@ def tuned_thresholds(
         (training,) = image_sets(trained, data, "train")
         known = {row.key for row in validation.rows}
         rows = [*validation.rows, *(row for row in training.rows if row.key not in known)][:MOST_IMAGES]
-        if len(rows) > 1:
-            print(f"tuning thresholds on {len(rows)} images, of training and of validation")
-            found = tune_on_few(model, rows, validation.diameter_px)
-            print(f"    {found}")
-            return found.settings
+        print(f"tuning thresholds on {len(rows)} images, of training and of validation")
+        found = tune_on_few(model, rows, validation.diameter_px)
+        print(f"    {found}")
+        return found.settings
     print(f"tuning thresholds on {number} validation images")
     return tune_postprocessing(model, [each.rows for each in sets], [each.diameter_px for each in sets])
 

@@ -82,9 +82,7 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
-def cells(
-    sets: Sequence[str], images: Sequence[int], minutes: Sequence[int], methods: Sequence[str]
-) -> Iterator[Cell]:
+def cells(sets: Sequence[str], images: Sequence[int], minutes: Sequence[int], methods: Sequence[str]) -> Iterator[Cell]:
     """List what is to be measured: short budgets first, so that the whole table is there early."""
     for name, method in product(sets, (SHIPPED, CALIBRATED)):
         if method in methods:

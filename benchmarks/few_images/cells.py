@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks.few_images.sets import START, images_of, scored, teaching, write_data_set
 from cpunet.calibration import best_trial, calibrate
 from cpunet.export.export_model import export_model
@@ -95,7 +98,12 @@ def measure(cell: Cell, root: Path, folder: Path, steps: int) -> dict[str, Any]:
 def score_row(model: Model, row: IndexRow, options: Options) -> ImageScores:
     """Segment an image, and compare it with its labels."""
     truth = read_labeled_image(row)
-    return score_image(truth.labels, segment_image(truth.image, model, options).labels)
+    return score_image(truth.labels, segment_image(as_taken(truth.image, model), model, options).labels)
+
+
+def as_taken(image: NDArray[np.generic], model: Model) -> NDArray[np.generic]:
+    """Return the mean of the colors for a model of gray images, as CellProfiler's ColorToGray makes it."""
+    return image.mean(axis=2) if image.ndim == 3 and len(model.card.input.channels) == 1 else image
 
 
 def in_short(scores: SetScores) -> dict[str, Any]:
@@ -111,7 +119,7 @@ def in_short(scores: SetScores) -> dict[str, Any]:
 
 def calibrated_options(model: Model, rows: list[IndexRow]) -> Options:
     """Return the options that a calibration on labeled images finds."""
-    images = [LabeledImage(each.image, each.labels) for each in map(read_labeled_image, rows)]
+    images = [LabeledImage(as_taken(each.image, model), each.labels) for each in map(read_labeled_image, rows)]
     best = best_trial(calibrate(model, images))
     return Options(foreground_threshold=best.foreground_threshold, outline_level=best.outline_level)
 

@@ -99,4 +99,3 @@ def write_data_set(rows: list[IndexRow], folder: Path) -> None:
     if len(rows) > 1:
         cells = split_at_random(cells, inseparable(folder, cells), IMPORT_FRACTIONS, IMPORT_SEED)
     write_table(folder, INDEX_FIELDS, cells)
-

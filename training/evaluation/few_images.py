@@ -10,7 +10,7 @@ import numpy as np
 from cpunet.model.card import Postprocessing
 from cpunet.model.protocol import Model
 from cpunet.scores import ImageScores, pool_scores
-from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
+from cpunet.training.data.labeled_images import IndexRow, LabeledImage, read_labeled_image
 from cpunet.training.evaluation.tuning import (
     OTHER_SIZE,
     ROUNDS,
@@ -26,7 +26,7 @@ from cpunet.training.evaluation.tuning import (
 FEW_VALIDATION_IMAGES = 8
 # More training images than this would cost more time than they tell.
 MOST_IMAGES = 20
-FOLDS = 6
+FOLDS, LEAST_PARTS = 6, 4
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class TunedOnFew:
     def __str__(self) -> str:
         """Two facts for the terminal."""
         found = (
-            f"thresholds found on {self.images} images, scored on those left out: mean F1 {self.left_out:.3f} instead "
+            f"thresholds found on {self.images} images, scored on parts that were left out: mean F1 {self.left_out:.3f} instead "
             f"of {self.card_left_out:.3f}"
         )
         return f"{found}; the usual ones are kept" if self.kept else found
@@ -82,7 +82,7 @@ def tune_on_few(model: Model, rows: Sequence[IndexRow], diameter_px: float | Non
     ----------
     model : Model
     rows : sequence of IndexRow
-        Images that the model was trained on, and the validation images. Two at least.
+        Images that the model was trained on, and the validation images. Fewer than four are cut into quarters.
     diameter_px : float or None
         Typical diameter in the images, as a user would give it; None leaves it to be measured on each image.
 
@@ -93,6 +93,8 @@ def tune_on_few(model: Model, rows: Sequence[IndexRow], diameter_px: float | Non
     not by these settings. Unless a diameter is given, each image counts at its own size and at half of it.
     """
     images = [read_labeled_image(row) for row in rows]
+    if len(images) < LEAST_PARTS:
+        images = [quarter for image in images for quarter in quarters(image)]
     predicted = [predict_image(model, image, diameter_px) for image in images]
     if diameter_px is None:
         predicted += [predict_image(model, resized(image, OTHER_SIZE), None) for image in images]
@@ -114,7 +116,14 @@ def tune_on_few(model: Model, rows: Sequence[IndexRow], diameter_px: float | Non
     with_found = pool_scores(left_out).mean_f1
     with_own = pool_scores([scores.of(number, start) for number in everything]).mean_f1
     kept = with_found <= with_own
-    return TunedOnFew(start if kept else best, kept, len(images), with_found, with_own)
+    return TunedOnFew(start if kept else best, kept, len(rows), with_found, with_own)
+
+
+def quarters(image: LabeledImage) -> list[LabeledImage]:
+    """Cut an image and its labels into four parts of about the same size."""
+    middle, center = (size // 2 for size in image.labels.shape)
+    windows = [(y, x) for y in (slice(middle), slice(middle, None)) for x in (slice(center), slice(center, None))]
+    return [LabeledImage(image.id, image.image[window], image.labels[window]) for window in windows]
 
 
 def mean_f1(scores: KnownScores, groups: Sequence[Sequence[int]], settings: Postprocessing) -> float:
@@ -122,9 +131,7 @@ def mean_f1(scores: KnownScores, groups: Sequence[Sequence[int]], settings: Post
     return float(np.mean([pool_scores([scores.of(each, settings) for each in group]).mean_f1 for group in groups]))
 
 
-def search(
-    tried: Candidates, start: Postprocessing, quality: Callable[[Postprocessing], float]
-) -> Postprocessing:
+def search(tried: Candidates, start: Postprocessing, quality: Callable[[Postprocessing], float]) -> Postprocessing:
     """Search the settings one after the other, twice round, each over its candidates with the others held."""
     best = start
     for _ in range(ROUNDS):

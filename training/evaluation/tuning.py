@@ -92,7 +92,8 @@ def tune_postprocessing(
     """
     images = [[read_labeled_image(row) for row in rows] for rows in sets]
     predicted = [
-        [predict_image(model, image, diameter) for image in found] for found, diameter in zip(images, diameters, strict=True)
+        [predict_image(model, image, diameter) for image in found]
+        for found, diameter in zip(images, diameters, strict=True)
     ]
     predicted += [
         [predict_image(model, resized(image, OTHER_SIZE), None) for image in found]
