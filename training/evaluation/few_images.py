@@ -54,7 +54,7 @@ class TunedOnFew:
     def __str__(self) -> str:
         """Two facts for the terminal."""
         found = (
-            f"thresholds found on {self.images} images, scored on parts that were left out: mean F1 {self.left_out:.3f} instead "
+            f"thresholds found on {self.images} images, scored on parts left out: mean F1 {self.left_out:.3f} instead "
             f"of {self.card_left_out:.3f}"
         )
         return f"{found}; the usual ones are kept" if self.kept else found
