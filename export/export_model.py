@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,17 +18,18 @@ from cpunet.export.batch_norm import fold_batch_norm
 from cpunet.export.card.file import with_card_and_test
 from cpunet.export.put_in_place import put_verified
 from cpunet.export.readme import write_readme
-from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
+from cpunet.export.set_scores import ImageSet, image_sets, score_sets, scores_for_card
 from cpunet.export.to_onnx import predict_with, trace
 from cpunet.export.training_card import card_from_training, kept_card
 from cpunet.files.find import identity
 from cpunet.files.outputs import check_output
-from cpunet.model.card import ModelCard
+from cpunet.model.card import ModelCard, Postprocessing
 from cpunet.model.find import MODEL_FILE
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import sha256
+from cpunet.training.evaluation.few_images import FEW_VALIDATION_IMAGES, MOST_IMAGES, at_the_edge, tune_on_few
 from cpunet.training.evaluation.torch_model import TorchModel
-from cpunet.training.evaluation.tuning import tune_postprocessing
+from cpunet.training.evaluation.tuning import candidates, tune_postprocessing
 from cpunet.training.licence import weights_with_licence
 from cpunet.training.network.unet import Probabilities
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained, save_trained
@@ -133,22 +135,42 @@ def halo_of(exact: torch.nn.Module, trained: TrainedNetwork) -> int:
     return measure_halo(predict_with(exact), len(config.channels), config.architecture.divisible_by)
 
 
+def tuned_thresholds(
+    model: TorchModel, trained: TrainedNetwork, sets: Sequence[ImageSet], data: Path
+) -> Postprocessing:
+    """Tune the thresholds on the validation images; where these are a few of one set, on its training images too."""
+    number = sum(len(each.rows) for each in sets)
+    if len(sets) == 1 and number <= FEW_VALIDATION_IMAGES:
+        (validation,) = sets
+        (training,) = image_sets(trained, data, "train")
+        known = {row.key for row in validation.rows}
+        rows = [*validation.rows, *(row for row in training.rows if row.key not in known)][:MOST_IMAGES]
+        print(f"tuning thresholds on {len(rows)} images, of training and of validation")
+        found = tune_on_few(model, rows, validation.diameter_px)
+        print(f"    {found}")
+        return found.settings
+    chosen = [each.rows[:: -(-len(each.rows) // MOST_TUNED_ON)] for each in sets]
+    sampled = sum(map(len, chosen))
+    sample = f" of {number} validation images (at most {MOST_TUNED_ON} of each set, evenly over its index)"
+    print(f"tuning thresholds on {sampled}{sample if sampled < number else ' validation images'}", flush=True)
+    return tune_postprocessing(model, chosen, [each.diameter_px for each in sets])
+
+
 def tuned_and_scored(trained: TrainedNetwork, traced: bytes, card: ModelCard, data: Path) -> ModelCard:
     """Tune the thresholds on validation images with torch, unless they are given, and score the traced network."""
     sets = image_sets(trained, data, "val")
     if trained.config.decoding is None:
-        chosen = [each.rows[:: -(-len(each.rows) // MOST_TUNED_ON)] for each in sets]
-        of_how_many = sum(len(each.rows) for each in sets)
-        sample = f" (at most {MOST_TUNED_ON} of each set, evenly over its index)"
-        number = sum(map(len, chosen))
-        print(
-            f"tuning thresholds on {number} of {of_how_many} validation images{sample if number < of_how_many else ''}",
-            flush=True,
-        )
         model = TorchModel(trained.network, trained.config.targets.activation, card)
-        tuned = tune_postprocessing(model, chosen, [each.diameter_px for each in sets])
+        tuned = tuned_thresholds(model, trained, sets, data)
         print(f"    {tuned}")
+        for sentence in at_the_edge(tuned, candidates(card.output.roles, card.input.diameter_px)):
+            print(f"    look: {sentence}")
         card = replace(card, postprocessing=tuned)
+    trained_on = {row.key for each in image_sets(trained, data, "train") for row in each.rows}
+    sets = [each for each in sets if not trained_on.issuperset(row.key for row in each.rows)]
+    if not sets:
+        print("    no image was left out of training: the card gets no scores")
+        return card
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / MODEL_FILE
         draft.write_bytes(traced)

@@ -104,6 +104,8 @@ class TrainingConfig:
         The model to fine-tune: its name, its folder or a file of weights. Empty: random weights.
     frozen : str
         The part whose weights are not trained: ``nothing`` or ``encoder``.
+    start_share : float
+        0 to below 1: the part of the model to start from in the weights that are kept; the rest are the trained ones.
     average_decay : float
         0 to below 1: the weights that are kept are an exponential moving average over the steps with this decay, such
         as 0.999. 0: the last weights are kept.
@@ -150,6 +152,7 @@ class TrainingConfig:
     early_stopping_patience: int = 0
     start_from: str = ""
     frozen: str = "nothing"
+    start_share: float = 0.0
     average_decay: float = 0.0
     teachers: tuple[str, ...] = ()
     teacher_share: float = 0.5
@@ -193,6 +196,10 @@ class TrainingConfig:
         for name in ("seed", "workers", "early_stopping_patience", "diameter_px", "weight_decay", "momentum"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name}: must be 0 or more; it is {getattr(self, name)}.")
+        if not 0 <= self.start_share < 1:
+            raise ConfigError(f"start_share: must be 0 to below 1; it is {self.start_share}.")
+        if self.start_share and not self.start_from:
+            raise ConfigError("start_share: there is no model to start from; give start_from one as well.")
         if not 0 <= self.average_decay < 1:
             raise ConfigError(f"average_decay: must be 0 to below 1; it is {self.average_decay}.")
         if not 0 <= self.teacher_share <= 1:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cpunet.errors import DataError
 from cpunet.steps.diameter import typical_diameter
 from cpunet.training.config import TrainingConfig, source_names
+from cpunet.training.data.ignored_pixels import without_ignored
 from cpunet.training.data.labeled_images import IndexRow, object_diameters
 from cpunet.training.patches.patch import Patch
 
@@ -24,11 +25,11 @@ LARGEST_RATIO_BELOW, LARGEST_RATIO_ABOVE = 1.8, 1.5
 
 
 def data_sum(rows: Sequence[IndexRow]) -> str:
-    """Return one SHA-256 over the images and labels of a set, in the order of their ids."""
+    """Return one SHA-256 over the images, labels and ignore masks of a set, in the order of their ids."""
     digest = hashlib.sha256()
     for row in sorted(rows, key=lambda row: row.id):
         digest.update(row.id.encode())
-        for path in (row.image_path, row.labels_path):
+        for path in (row.image_path, row.labels_path, *([row.ignore_path] if row.ignore_path else [])):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
@@ -102,7 +103,7 @@ def training_facts(
         names, config.data, rows, sources, image_diameters, strict=True
     ):
         diameters = [object_diameters(patch.labels) for patch in patches]
-        found = [typical_diameter(patch.labels) for patch in patches if patch.labels.any()]
+        found = [typical_diameter(labels) for patch in patches if (labels := without_ignored(patch.labels)).any()]
         medians += found
         weights += [source.share / len(found)] * len(found)
         data.append(

@@ -10,6 +10,7 @@ import torch
 from cpunet.errors import ConfigError
 from cpunet.model.find import list_models
 from cpunet.training.config import TrainingConfig
+from cpunet.training.network.build import build_network
 from cpunet.training.network.unet import UNet
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained
 
@@ -122,6 +123,29 @@ def transfer_weights(network: UNet, config: TrainingConfig, start: TrainedNetwor
             new_input = True
     new_roles = tuple(role for role in config.targets.roles if role not in shared)
     return Transfer(transferred, new_roles, new_input)
+
+
+def averaged_with_start(network: UNet, config: TrainingConfig) -> UNet:
+    """Return the network with a part of the weights that it started from, `config.start_share`.
+
+    None of its weights may have started at random.
+
+    Notes
+    -----
+    Weights between those before and after fine-tuning keep more of what the model could do before: Wortsman et al.
+    2022, doi:10.48550/arXiv.2109.01903. Batch normalization's statistics are averaged too.
+    """
+    start = build_network(config)
+    transfer_weights(start, config, load_start(config))
+    before, share = start.state_dict(), config.start_share
+    averaged = build_network(config)
+    averaged.load_state_dict(
+        {
+            name: before[name] * share + value * (1 - share) if value.is_floating_point() else value
+            for name, value in network.state_dict().items()
+        }
+    )
+    return averaged.eval()
 
 
 def freeze_encoder(network: UNet) -> None:

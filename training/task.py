@@ -53,6 +53,11 @@ class SegmentationTask(lightning.LightningModule):
                     "starts with random weights and must be trained. Leave frozen out."
                 )
             self.can_score_start = not transfer.new_roles and not transfer.new_input
+            if config.start_share and (transfer.new_input or transfer.new_roles):
+                raise ConfigError(
+                    f"start_share: {config.start_from} has other output channels or image channels, so that some "
+                    "weights start at random and have no part to keep. Leave start_share out."
+                )
             print(f"starting from {config.start_from}: {transfer}")
         if config.frozen == "encoder":
             freeze_encoder(self.network)

@@ -26,7 +26,7 @@ from cpunet.training.config import TrainingConfig, without_description
 from cpunet.training.data.labeled_images import validation_sample
 from cpunet.training.evaluation.tuning import candidates
 from cpunet.training.facts import current_commit, set_diameters, training_facts
-from cpunet.training.fine_tune import find_weights
+from cpunet.training.fine_tune import averaged_with_start, find_weights
 from cpunet.training.optimizers import VALIDATION_SCORE
 from cpunet.training.patches.sources import read_sources
 from cpunet.training.patches.stream import PatchData
@@ -106,6 +106,8 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
         network = task.network.cpu().eval()
         if config.early_stopping_patience:
             network = load_trained(run_folder / BEST).network
+        if config.start_share:
+            network = averaged_with_start(network, config)
         save_trained(weights, TrainedNetwork(network, config, {**facts, "steps": trainer.global_step}))
         print(
             f"{waiting.share:.1%} of the training time was spent waiting for patches ({config.workers} workers, "

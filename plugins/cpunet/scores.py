@@ -14,6 +14,8 @@ Floats = npt.NDArray[np.float64]
 
 IOU_THRESHOLDS = tuple(round(0.50 + 0.05 * step, 2) for step in range(10))
 MEAN_F1_THRESHOLDS = IOU_THRESHOLDS[:9]
+# The number of pixels in a label image of the truth that nobody judged.
+IGNORED = -1
 # An object counts as part of another if more than this share of its area lies in it.
 SHARE_INSIDE = 0.5
 
@@ -89,6 +91,36 @@ def _numbered(labels: Labels) -> Tuple[npt.NDArray[np.integer], npt.NDArray[np.i
     place_of = np.zeros(int(flat.max(initial=0)) + 1, np.intp)
     place_of[present] = np.arange(len(present))
     return present, place_of[flat]
+
+
+def judged(truth: Labels, prediction: Labels) -> Tuple[Labels, Labels]:
+    """Take away what lies in pixels that nobody judged, so that it counts neither way.
+
+    Parameters
+    ----------
+    truth, prediction : ndarray of shape (Y, X), integer
+        0 is background; in the truth, `IGNORED` marks pixels that were not judged.
+
+    Returns
+    -------
+    truth, prediction : ndarray of shape (Y, X), integer
+        With background in those pixels, and without the predicted objects that have more than half of their area
+        there. The arrays themselves if all pixels were judged.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [each.tolist() for each in judged(np.array([[1, 1, -1, -1]]), np.array([[3, 3, 3, 4]]))]
+    [[[1, 1, 0, 0]], [[3, 3, 0, 0]]]
+    """
+    ignored = truth < 0
+    if not ignored.any():
+        return truth, prediction
+    numbers, index = np.unique(prediction, return_inverse=True)
+    index = index.reshape(prediction.shape)
+    share = np.bincount(index[ignored], minlength=len(numbers)) / np.bincount(index.ravel())
+    unseen = ignored | (share > SHARE_INSIDE)[index]
+    return np.where(ignored, 0, truth), np.where(unseen, 0, prediction)
 
 
 def matched_iou(iou: Floats) -> Floats:
@@ -187,7 +219,7 @@ def score_image(truth: Labels, prediction: Labels) -> ImageScores:
     Parameters
     ----------
     truth, prediction : ndarray of shape (Y, X), integer
-        0 is background.
+        0 is background. Where the truth is `IGNORED`, nothing counts: see `judged`.
 
     Raises
     ------
@@ -203,7 +235,9 @@ def score_image(truth: Labels, prediction: Labels) -> ImageScores:
     >>> scores.truth_count, scores.prediction_count, scores.tp[0], round(scores.iou_sum, 2)
     (2, 1, 1, 0.75)
     """
-    shared = overlap(truth, prediction)
+    if truth.shape == prediction.shape:
+        truth, prediction = judged(truth, prediction)
+    shared = overlap(truth, prediction)  # raises where the shapes differ
     iou = shared.iou
     matched = matched_iou(iou)
     errors = object_errors(shared, iou)

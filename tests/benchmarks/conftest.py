@@ -15,4 +15,4 @@ if find_spec("cellprofiler_core") is None:
 else:
     import tests.start_host  # noqa: F401
 if find_spec("lightning") is None:
-    collect_ignore += ["generalization/test_configs.py", "test_gpu_visit.py"]
+    collect_ignore += ["few_images", "generalization/test_configs.py", "test_gpu_visit.py"]

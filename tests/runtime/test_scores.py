@@ -120,3 +120,25 @@ def test_different_shapes_are_refused():
 def test_no_images_are_refused():
     with pytest.raises(ValueError, match="no images"):
         pool_scores([])
+
+
+def test_what_was_not_judged_counts_neither_way():
+    truth, prediction = random_pair(1)
+    half = np.arange(30) >= 16  # behind it whatever is found or missed
+    part = np.where(half, -1, truth)
+    wrong = prediction.copy()
+    wrong[:, 18:] = 50
+    cut = [np.where(half, 0, each) for each in (truth, prediction)]
+    # The third column of objects lies behind it as a whole, the second one reaches half a pixel or more over it.
+    assert score_image(part, prediction).truth_count == score_image(cut[0], cut[1]).truth_count
+    assert score_image(part, wrong).prediction_count <= score_image(part, prediction).prediction_count + 1
+    perfect = score_image(part, truth)
+    assert perfect.tp[-1] == perfect.truth_count == perfect.prediction_count
+    assert perfect.pixels_both == perfect.pixels_truth == perfect.pixels_prediction
+
+
+def test_an_object_that_lies_mostly_where_nobody_judged_is_no_false_positive():
+    truth = np.where(np.arange(30) >= 10, -1, field((0, 10, 0, 5)))
+    mostly_behind, mostly_judged = field((20, 25, 8, 13)), field((20, 25, 6, 11))
+    assert score_image(truth, mostly_behind).prediction_count == 0
+    assert score_image(truth, mostly_judged).prediction_count == 1

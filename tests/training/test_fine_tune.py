@@ -131,3 +131,27 @@ def test_fine_tuning_begins_with_the_weights_and_a_frozen_encoder_keeps_them(
 def test_a_random_encoder_cannot_be_frozen(small_config):
     with pytest.raises(ConfigError, match="start_from"):
         replace(small_config, frozen="encoder")
+
+
+def test_weights_that_are_kept_hold_a_part_of_the_start(base, small_config, data_root, tmp_path):
+    runs = {}
+    for share in (0.0, 0.25):
+        config = replace(small_config, start_from=str(base), start_share=share, steps=4, validate_every=4)
+        runs[share] = load_trained(train(config, data_root, tmp_path / f"run{share}")).network.state_dict()
+    start = load_trained(base / "weights.safetensors").network.state_dict()
+    for name, value in runs[0.25].items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, 0.25 * start[name] + 0.75 * runs[0.0][name])
+    assert not torch.equal(runs[0.0]["head.weight"], start["head.weight"])
+
+
+def test_weights_that_start_at_random_have_no_part_to_keep(base, small_config):
+    config = replace(
+        small_config, start_from=str(base), start_share=0.5, targets=Targets("foreground_boundary_distance")
+    )
+    with pytest.raises(ConfigError, match=r"start_share: .*other output channels"):
+        SegmentationTask(config, {})
+    with pytest.raises(ConfigError, match="start_share: there is no model"):
+        replace(small_config, start_share=0.5)
+    with pytest.raises(ConfigError, match=r"start_share: must be 0 to below 1; it is 1"):
+        replace(small_config, start_from=str(base), start_share=1.0)

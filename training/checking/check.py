@@ -15,8 +15,9 @@ from cpunet.errors import DataError
 from cpunet.training.checking.appearance import Cluster, clusters_of
 from cpunet.training.checking.image_facts import ERROR, WARNING, DataProblem, ImageFacts, look_at
 from cpunet.training.data.duplicates import SAME_PICTURE, TESTED_SPLITS, leaking_images
+from cpunet.training.data.ignored_pixels import IGNORE_FOLDER
 from cpunet.training.data.index import INDEX, id_fault, index_problems, read_table
-from cpunet.training.data.labeled_images import IndexRow, row_of
+from cpunet.training.data.labeled_images import IndexRow, none_for_validation, row_of
 from cpunet.training.data.splits import KEPT_SPLIT
 from cpunet.training.importing.pairs import image_files
 
@@ -103,7 +104,10 @@ def _split_findings(folder: Path, rows: Sequence[IndexRow]) -> Iterable[DataProb
     splits = Counter(row.split for row in rows)
     there = ", ".join(f"{name or 'none'} {count}" for name, count in sorted(splits.items())) or "no image"
     for needed in ("train", "val"):
-        if not splits[needed]:
+        if not splits[needed] and needed == "val" and none_for_validation(rows):
+            what = f"all {splits['train']} images are trained on, so that no score says how well others are done."
+            yield DataProblem(WARNING, "split", folder.name, what)
+        elif not splits[needed]:
             what = f"no image has the split {needed!r} ({there}). `cpunet data split` draws one."
             yield DataProblem(ERROR, "split", folder.name, what)
     for name in sorted(splits.keys() - USED_SPLITS - {KEPT_SPLIT}):
@@ -113,7 +117,7 @@ def _split_findings(folder: Path, rows: Sequence[IndexRow]) -> Iterable[DataProb
 
 def _stray_files(folder: Path, rows: Sequence[IndexRow]) -> Iterable[DataProblem]:
     ids = {row.id for row in rows}
-    for sub in ("images", "labels"):
+    for sub in ("images", "labels", IGNORE_FOLDER):
         if not (folder / sub).is_dir():
             continue
         strays = [path.name for path in image_files(folder / sub) if path.stem not in ids]

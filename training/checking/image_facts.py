@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label as connected
 
-from cpunet.errors import ImageError
+from cpunet.errors import DataError, ImageError
 from cpunet.files.images import gray_of_equal_colors, read_image, read_label_numbers
+from cpunet.training.checking.unlabeled import unlabeled_warnings
 from cpunet.training.data.duplicates import THUMBNAIL_PX, fine_structure, pixel_sum
+from cpunet.training.data.ignored_pixels import read_ignore_mask, with_ignored
 from cpunet.training.data.labeled_images import SUFFIXES, IndexRow, check_labels, object_diameters
 from cpunet.training.importing.data_set import OVERLAP_FIELD
 
@@ -118,6 +120,12 @@ def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, li
     for kind, problem in (("image", _image_problem(image)), ("labels", check_labels(labels, image))):
         if problem:
             return None, [*findings, DataProblem(ERROR, kind, where, problem)]
+    ignored = np.zeros(labels.shape, bool)
+    if row.ignore_path is not None:
+        try:
+            ignored = read_ignore_mask(row.ignore_path, labels.shape)
+        except (ImageError, DataError) as error:
+            return None, [*findings, DataProblem(ERROR, "ignore", where, str(error))]
     facts = ImageFacts(
         row,
         image.shape,
@@ -129,6 +137,7 @@ def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, li
         fine_structure(image, THUMBNAIL_PX),
     )
     warnings = [*_image_warnings(image), *label_warnings(labels), *_index_warnings(facts, cells)]
+    warnings += unlabeled_warnings(image, with_ignored(labels, ignored))
     return facts, [*findings, *(DataProblem(WARNING, kind, where, sentence, (row,)) for kind, sentence in warnings)]
 
 

@@ -15,6 +15,7 @@ from cpunet.files.overlay import draw_outlines, gray_picture
 from cpunet.training.checking.check import DataReport
 from cpunet.training.checking.image_facts import ERROR, DataProblem, ImageFacts
 from cpunet.training.checking.outlined import outlined_images
+from cpunet.training.data.ignored_pixels import without_ignored
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
 from cpunet.training.html_page import figure_uri, picture_uri, write_page
 
@@ -153,7 +154,9 @@ def _look(row: IndexRow, outlined: bool = False) -> NDArray[np.uint8]:
     small = image[::step, ::step]
     color = small.dtype == np.uint8 and small.ndim == 3 and small.shape[2] in (3, 4)
     picture = np.ascontiguousarray(small[..., :3]) if color else gray_picture(small)
-    return draw_outlines(picture, read_labeled_image(row).labels[::step, ::step]) if outlined else picture
+    return (
+        draw_outlines(picture, without_ignored(read_labeled_image(row).labels)[::step, ::step]) if outlined else picture
+    )
 
 
 def _counts(names: Iterable[str]) -> str:

@@ -25,6 +25,7 @@ from cpunet.training.data.splits import (
 from cpunet.training.importing.by_name import pair_by_name
 from cpunet.training.importing.cellprofiler import pair_cellprofiler
 from cpunet.training.importing.data_set import ImportOptions, import_pairs, pair_sources
+from cpunet.training.importing.ignore_masks import with_ignore_masks
 from cpunet.training.importing.public_sets import PUBLIC_SETS, download, with_sums
 
 FORMATS = ("instances", "masks", "colors")
@@ -57,6 +58,9 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="their labels, of the same names: label images, ImageJ's ROIs, GeoJSON, _seg.npy; or a COCO file",
+    )
+    parser.add_argument(
+        "--ignore", type=Path, metavar="DIR", help="masks of what is not labeled, of the images' names; with --images"
     )
     parser.add_argument(
         "--label-format", choices=FORMATS, help="of label images; by default it is found from the files"
@@ -121,12 +125,16 @@ def _import(arguments: argparse.Namespace) -> int:
         raise DataError("--image-suffix and --labels-suffix go with --images and --labels, or with --cellprofiler.")
     if (arguments.images is None) != (arguments.labels is None):
         raise DataError("--images and --labels belong together: give both.")
+    if arguments.images is None and arguments.ignore is not None:
+        raise DataError("--ignore goes with --images and --labels; a data set has its folder ignore/.")
     if arguments.series is not None and (arguments.images is None or arguments.series < 1):
         raise DataError("--series goes with --images and --labels, and is 1 or more.")
     pairings = pair_sources(find_folders(arguments.sources))
     if arguments.images is not None:
         series = arguments.series
         named = pair_by_name(arguments.images, arguments.labels, arguments.label_format, *suffixes, series)
+        if arguments.ignore is not None:
+            named = with_ignore_masks(named, arguments.ignore)
         if series is not None:
             named = replace(named, pairs=tuple(replace(pair, id=f"{pair.id}_{series}") for pair in named.pairs))
         pairings.append(named)

@@ -13,9 +13,11 @@ from cpunet.errors import DataError, ImageError
 from cpunet.files.images import gray_of_equal_colors, read_image, read_label_numbers
 from cpunet.training.config import DataSource, TrainingConfig
 from cpunet.training.data.duplicates import Key, leaking_images
+from cpunet.training.data.ignored_pixels import IGNORE_FOLDER, read_ignore_mask, with_ignored
 from cpunet.training.data.index import INDEX, id_fault, read_table
 
 SUFFIXES = (".png", ".tif", ".tiff")
+MOST_WITHOUT_VALIDATION = 3
 LARGEST_NUMBER = np.iinfo(np.int32).max
 
 
@@ -57,6 +59,12 @@ class IndexRow:
         """Where its labels lie, as PNG or TIFF; where they should lie, if they do not."""
         return _with_its_suffix(self.folder / "labels", self.id)
 
+    @property
+    def ignore_path(self) -> Path | None:
+        """Where the mask of its pixels that nobody labeled lies, as PNG or TIFF; None if there is none."""
+        path = _with_its_suffix(self.folder / IGNORE_FOLDER, self.id)
+        return path if path.is_file() else None
+
 
 def _with_its_suffix(folder: Path, name: str) -> Path:
     candidates = [folder / f"{name}{suffix}" for suffix in SUFFIXES]
@@ -73,7 +81,7 @@ class LabeledImage:
     image : ndarray of shape (Y, X) or (Y, X, C)
         As stored, any real dtype.
     labels : ndarray of shape (Y, X), int32
-        0 is background.
+        0 is background; `cpunet.scores.IGNORED` marks pixels that nobody labeled.
     """
 
     id: str
@@ -114,7 +122,8 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
     Returns
     -------
     list of list of IndexRow
-        One list a source, in its order.
+        One list a source, in its order. With so few images that none was left for validation, those of ``val`` are the
+        training images.
 
     Raises
     ------
@@ -130,17 +139,20 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
     leaks = leaking_images(row for index in indices for row in index)
     chosen = []
     for source, index in zip(sources, indices, strict=True):
-        rows = [
-            row
-            for row in index
-            if row.split == split
-            and (not source.modalities or row.modality in source.modalities)
-            and not (split == "train" and row.key in leaks)
-        ]
+        wanted = [row for row in index if not source.modalities or row.modality in source.modalities]
+        rows = [row for row in wanted if row.split == split and not (split == "train" and row.key in leaks)]
+        if split == "val" and none_for_validation(wanted):
+            rows = [row for row in wanted if row.split == "train"]
         if not rows:
             raise DataError(f"{root / source.folder}: no image has the split {split!r} and a wanted modality.")
         chosen.append(list({row.key: row for row in rows}.values()))
     return chosen
+
+
+def none_for_validation(rows: Sequence[IndexRow]) -> bool:
+    """Return whether all labeled images are trained on, because there are too few to leave one out."""
+    splits = [row.split for row in rows]
+    return "val" not in splits and 0 < splits.count("train") <= MOST_WITHOUT_VALIDATION
 
 
 def validation_sample(config: TrainingConfig, root: Path) -> list[list[IndexRow]]:
@@ -150,18 +162,20 @@ def validation_sample(config: TrainingConfig, root: Path) -> list[list[IndexRow]
 
 
 def read_labeled_image(row: IndexRow) -> LabeledImage:
-    """Read an image and its labels.
+    """Read an image and its labels, and what of it nobody labeled.
 
-    DataError if a file is missing or unreadable, the two differ in size, or the labels are not whole numbers from 0 on.
+    DataError if a file is missing or unreadable, they differ in size, or the labels are not whole numbers from 0 on.
     """
     try:
         image, labels = read_image(row.image_path), read_label_numbers(row.labels_path)
+        ignored = None if row.ignore_path is None else read_ignore_mask(row.ignore_path, image.shape[:2])
     except ImageError as error:
         raise DataError(f"{row.id}: the image or its labels cannot be read: {error}") from error
     problem = check_labels(labels, image)
     if problem:
         raise DataError(f"{row.id}: {problem}")
-    return LabeledImage(row.id, gray_of_equal_colors(image), labels.astype(np.int32))
+    found = labels.astype(np.int32)
+    return LabeledImage(row.id, gray_of_equal_colors(image), found if ignored is None else with_ignored(found, ignored))
 
 
 def check_labels(labels: NDArray[np.generic], image: NDArray[np.generic]) -> str:
@@ -174,7 +188,10 @@ def check_labels(labels: NDArray[np.generic], image: NDArray[np.generic]) -> str
             "object. `cpunet data import` reads other kinds of labels."
         )
     if labels.size and not 0 <= labels.min() <= labels.max() <= LARGEST_NUMBER:
-        return f"its labels hold numbers from {labels.min()} to {labels.max()}; 0 to {LARGEST_NUMBER} are possible."
+        return (
+            f"its labels hold numbers from {labels.min()} to {labels.max()}; 0 to {LARGEST_NUMBER} are possible. "
+            f"Pixels that nobody labeled are marked by a mask of the same name in {IGNORE_FOLDER}/."
+        )
     return ""
 
 

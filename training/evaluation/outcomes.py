@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cpunet.scores import object_errors, overlap
+from cpunet.scores import judged, object_errors, overlap
 
 Bools = NDArray[np.bool_]
 
@@ -114,6 +114,7 @@ def _sort(truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> _Sorte
 
 def outcomes(truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> Outcomes:
     """Sort the true and the predicted objects (Y, X) by what became of them, at an IoU of 0.7."""
+    truth, prediction = judged(truth, prediction)
     fates = _sort(truth, prediction)
     truth_ids, prediction_ids = (np.unique(labels[labels != 0]) for labels in (truth, prediction))
 
@@ -133,7 +134,7 @@ def outcomes(truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> Out
 
 def count_outcomes(truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> OutcomeCounts:
     """Count the fates of the objects of an image (Y, X), at an IoU of 0.7."""
-    fates = _sort(truth, prediction)
+    fates = _sort(*judged(truth, prediction))
     pairs = (fates.kept, fates.wrong_size, fates.merged, fates.cut)
     counts = [int(of_truth.sum()) for of_truth, _ in pairs]
     return OutcomeCounts(*counts, int(fates.missed.sum()), int(fates.invented.sum()), fates.area_ratios)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from cpunet.scores import ImageScores, SetScores, overlap, pool_scores, score_image
+from cpunet.scores import ImageScores, SetScores, judged, overlap, pool_scores, score_image
 from cpunet.training.data.labeled_images import IndexRow, Key
 from cpunet.training.evaluation.object_scores import (
     CLUMP_SIZE,
@@ -122,7 +122,7 @@ def score_labels(
 ) -> ScoredImage:
     """Compare the labels (Y, X) that a method predicted for an image with the truth; ValueError if shapes differ."""
     scores = score_image(truth, prediction)
-    best_iou = overlap(truth, prediction).iou.max(axis=1, initial=0.0)
+    best_iou = overlap(*judged(truth, prediction)).iou.max(axis=1, initial=0.0)
     return ScoredImage(row, scores, objects, best_iou, count_outcomes(truth, prediction))
 
 

@@ -10,6 +10,7 @@ from cpunet.errors import DataError, LabelFileError
 from cpunet.interruption import stop_if_requested
 from cpunet.progress import Progress
 from cpunet.terminal import report
+from cpunet.training.data.ignored_pixels import without_ignored
 from cpunet.training.data.labeled_images import IndexRow, Key, read_index, read_labeled_image
 from cpunet.training.evaluation.methods import Method
 from cpunet.training.evaluation.object_scores import true_objects
@@ -58,7 +59,7 @@ def evaluate(methods: Sequence[Method], rows: Sequence[IndexRow], split: str, di
 def score_row(methods: Sequence[Method], row: IndexRow) -> list[ScoredImage]:
     """Score one image for each method; ValueError if a file cannot be read, or labels have another shape."""
     truth = read_labeled_image(row)
-    objects = true_objects(truth.labels)
+    objects = true_objects(without_ignored(truth.labels))
     scored = []
     for method in methods:
         labels = method.segment(row, truth)

@@ -26,7 +26,7 @@ Candidates = dict[str, tuple[float, ...]]
 # its object and texture splits nothing; but clumps of a kind that was not trained on stay merged.
 MASK_THRESHOLDS: Candidates = {
     "marker_threshold": (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
-    "foreground_threshold": (0.4, 0.45, 0.5, 0.55, 0.6),
+    "foreground_threshold": (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7),
 }
 BOUNDARY_THRESHOLDS: Candidates = {
     "boundary_threshold": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
@@ -127,9 +127,14 @@ def _predict_all(model: Model, views: Sequence[Sequence[tuple[LabeledImage, floa
         predicted.append([])
         for truth, diameter_px in of_set:
             stop_if_requested()
-            found = segment_image(truth.image, model, Options(diameter_px=diameter_px))
-            predicted[-1].append(Predicted(found.probabilities, truth.labels, found.scale))
+            predicted[-1].append(predict_image(model, truth, diameter_px))
             done += 1
             progress.show(done)
     progress.end()
     return predicted
+
+
+def predict_image(model: Model, truth: LabeledImage, diameter_px: float | None) -> Predicted:
+    """Predict one image, at the scale that the module would choose."""
+    found = segment_image(truth.image, model, Options(diameter_px=diameter_px))
+    return Predicted(found.probabilities, truth.labels, found.scale)

@@ -17,6 +17,7 @@ from cpunet.training.data.labeled_images import read_index
 from cpunet.training.data.splits import counted, inseparable, split_at_random
 from cpunet.training.importing.files import folder_beside, read_source_image, store_image, store_labels
 from cpunet.training.importing.formats.coco import read_coco_image
+from cpunet.training.importing.ignore_masks import ignored_pixels, store_ignore_mask
 from cpunet.training.importing.label_files import read_labels
 from cpunet.training.importing.pairs import Pair, Pairing, pair_mask_folders
 
@@ -80,6 +81,7 @@ def pair_source(source: Path, sets: Collection[str]) -> Pairing:
                 row.image_path,
                 (row.labels_path,),
                 {**known, "duplicate_of": _within(row.duplicate_of, sets)},
+                row.ignore_path,
             )
             for row, known in zip(read_index(source), cells, strict=True)
         )
@@ -183,6 +185,9 @@ def _store(
         )
     store_image(source, folder / "images", pair.id)
     store_labels(read.labels, folder / "labels", pair.id)
+    ignored = ignored_pixels(pair, read)
+    if ignored is not None:
+        store_ignore_mask(ignored, folder, pair.id)
     duplicate, difference = earlier.duplicate_of(image, pair.id)
     cells = {
         "split": "",

@@ -18,6 +18,7 @@ from cpunet.files.images import (
     read_numbers_as_said,
     read_stored,
 )
+from cpunet.scores import IGNORED
 from cpunet.training.data.labeled_images import check_labels
 from cpunet.training.importing.formats.cellpose import holds_objects, read_seg
 from cpunet.training.importing.formats.drawn import ReadLabels, paint
@@ -112,9 +113,13 @@ def _from_instances(array: NDArray[np.generic], one_may_be_in_pieces: bool) -> R
     if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
         raise LabelFileError("this holds pixels that are no number (NaN or infinite).")
     values = _without_offset(values.astype(np.float32) if values.dtype == np.float16 else values)
+    ignored = values == IGNORED if np.issubdtype(values.dtype, np.signedinteger) and (values == IGNORED).any() else None
+    if ignored is not None:
+        values = np.where(ignored, 0, values)
     if values.size and values.min() < 0:
         raise LabelFileError(
-            f"this holds the negative value {values.min():g}; background is 0, objects are 1, 2, 3 ..."
+            f"this holds the negative value {values.min():g}; background is 0, objects are 1, 2, 3 ..., and -1 in "
+            "whole numbers is what nobody labeled."
         )
     numbers, labels = np.unique(values, return_inverse=True)
     labels = labels.reshape(values.shape).astype(np.int32)
@@ -126,7 +131,9 @@ def _from_instances(array: NDArray[np.generic], one_may_be_in_pieces: bool) -> R
     _refuse_what_is_no_label_image(labels, values, pieces)
     objects = int(labels.max(initial=0))
     notes = [_note(values, objects), *_doubts(labels, objects, int(pieces.max(initial=0)))]
-    return ReadLabels(labels, note="; ".join(note for note in notes if note))
+    if ignored is not None:
+        notes.append(f"{ignored.mean():.0%} of it is -1, not labeled")
+    return ReadLabels(labels, note="; ".join(note for note in notes if note), ignored=ignored)
 
 
 def _without_offset(values: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -28,6 +28,8 @@ class Pair:
         Known cells of index.csv, such as the split.
     outlines : CocoImage or None
         What a COCO file says of this image, if its labels are there.
+    ignore : Path, optional
+        The mask of its pixels that nobody labeled.
     """
 
     id: str
@@ -35,6 +37,7 @@ class Pair:
     labels: tuple[Path, ...]
     cells: dict[str, str] = field(default_factory=dict)
     outlines: CocoImage | None = None
+    ignore: Path | None = None
 
 
 @dataclass(frozen=True)

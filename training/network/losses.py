@@ -15,6 +15,7 @@ from cpunet.training.patches.targets import Targets
 TERMS = ("cross_entropy", "dice", "focal", "mean_squared_error")
 WEIGHT_MAPS = ("border", "unet", "none")
 SMALLEST_ERROR = 1e-6
+ABSENT = -30.0
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,11 @@ class SegmentationLoss(nn.Module):
         self.distinct = [channel for channel, graded in enumerate(targets.graded) if not graded]
         weights = loss.class_weights or (1.0,) * len(targets.roles)
         self.register_buffer("class_weights", torch.tensor(weights), persistent=False)
+        # Logits of no object at all, for pixels that nobody labeled.
+        nothing = torch.full((1, len(targets.roles), 1, 1), ABSENT)
+        if self.softmax:
+            nothing[:, 0] = 0.0
+        self.register_buffer("nothing", nothing, persistent=False)
         self.overlap = DiceLoss(
             sigmoid=not self.softmax, softmax=self.softmax, include_background=not self.softmax, batch=True
         )
@@ -112,21 +118,24 @@ class SegmentationLoss(nn.Module):
         logits, targets : Tensor of shape (N, C, Y, X)
             Targets 0..1.
         pixel_weights : Tensor of shape (N, 1, Y, X)
+            0 where nobody labeled: such pixels count in no term.
 
         Returns
         -------
         Tensor of shape ()
         """
         logits = logits.float()
+        judged = pixel_weights > 0
         total = logits.new_zeros(())
         if self.settings.cross_entropy:
             total = total + self.settings.cross_entropy * self.cross_entropy(logits, targets, pixel_weights)
         if self.settings.dice and self.distinct:
-            total = total + self.settings.dice * self.overlap(logits[:, self.distinct], targets[:, self.distinct])
+            here, there = torch.where(judged, logits, self.nothing), torch.where(judged, targets, 0.0)
+            total = total + self.settings.dice * self.overlap(here[:, self.distinct], there[:, self.distinct])
         if self.settings.focal and self.distinct:
-            total = total + self.settings.focal * self.focal(logits, targets)
+            total = total + self.settings.focal * self.focal(logits, targets, judged)
         if self.settings.mean_squared_error:
-            total = total + self.settings.mean_squared_error * self.mean_squared_error(logits, targets)
+            total = total + self.settings.mean_squared_error * self.mean_squared_error(logits, targets, judged)
         return total
 
     def cross_entropy(self, logits: Tensor, targets: Tensor, pixel_weights: Tensor) -> Tensor:
@@ -134,7 +143,7 @@ class SegmentationLoss(nn.Module):
         # Not a matrix product, which mixed precision would compute in 16 bits.
         return ((self.entropies(logits, targets) * pixel_weights).mean(dim=(0, 2, 3)) * self.class_weights).sum()
 
-    def focal(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def focal(self, logits: Tensor, targets: Tensor, judged: Tensor) -> Tensor:
         """Return the cross-entropy in which well-predicted pixels count little, of the channels of 0 or 1."""
         probabilities = probabilities_of(logits, self.activation)
         right = targets * probabilities + (1 - targets) * (1 - probabilities)
@@ -142,12 +151,12 @@ class SegmentationLoss(nn.Module):
         balance = alpha if self.softmax else targets * alpha + (1 - targets) * (1 - alpha)
         # A power below 1 has no slope at 0.
         wrong = (1 - right).clamp(min=SMALLEST_ERROR)
-        values = balance * wrong**self.settings.focal_gamma * self.entropies(logits, targets)
+        values = balance * wrong**self.settings.focal_gamma * self.entropies(logits, targets) * judged
         return (values.mean(dim=(0, 2, 3)) * self.class_weights)[self.distinct].sum()
 
-    def mean_squared_error(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def mean_squared_error(self, logits: Tensor, targets: Tensor, judged: Tensor) -> Tensor:
         """Return the mean squared difference of the probabilities, summed over the channels."""
-        squares = (probabilities_of(logits, self.activation) - targets) ** 2
+        squares = (probabilities_of(logits, self.activation) - targets) ** 2 * judged
         return (squares.mean(dim=(0, 2, 3)) * self.class_weights).sum()
 
     def entropies(self, logits: Tensor, targets: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from monai.transforms.utils import create_grid
 from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 
+from cpunet.training.data.ignored_pixels import without_ignored
 from cpunet.training.patches.clumps import paste_touching
 from cpunet.training.patches.disturbances import (
     beside_black,
@@ -46,6 +47,7 @@ WARPED_FRACTION = 0.75
 ELASTIC_SPACING_PX = 32
 MOST_BITS = 8
 MOST_PASTED = 4
+TRIES = 10
 # A turned patch shows a little more than its side.
 TURNED = 1.2
 # Synthetic tissue is made at the sizes that are wanted; zoomed further, its nuclei would be larger or smaller.
@@ -282,6 +284,10 @@ def augment(
         patch = packed_tissue(nuclei, int(np.ceil(patch_size * TURNED / low)) + 1, rng)
         how = replace(augmentation, scale_low=low, scale_high=high, clump_fraction=0)
     moved = _move(patch, how, patch_size, rng, state)
+    for _ in range(TRIES):
+        if (moved.labels >= 0).any():
+            break
+        moved = _move(patch, how, patch_size, rng, state)  # nothing could be learned from what nobody labeled
     if rng.random() < how.clump_fraction:
         moved = paste_touching(moved, rng, count=int(rng.integers(1, MOST_PASTED + 1)))
     filled = Patch(_with_other_matter(moved, augmentation, rng), moved.labels)
@@ -295,6 +301,7 @@ def augment(
 
 def _with_other_matter(patch: Patch, augmentation: Augmentation, rng: np.random.Generator) -> NDArray[np.float32]:
     """Add what a field holds beside nuclei, and change its stain."""
+    patch = Patch(patch.image, without_ignored(patch.labels))
     if augmentation.spots_fraction and rng.random() < augmentation.spots_fraction:
         patch = Patch(with_spots(patch, rng), patch.labels)
     if augmentation.cytoplasm_fraction and rng.random() < augmentation.cytoplasm_fraction:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from cpunet.training.data.ignored_pixels import without_ignored
 from cpunet.training.patches.patch import Patch
 
 # Around an object: where it fades into the new background, and, beyond, where its background is measured.
@@ -50,7 +51,8 @@ def paste_touching(patch: Patch, rng: np.random.Generator, count: int = 1, max_o
     Parameters
     ----------
     patch : Patch
-        Each object in one connected piece. Objects that touch neither the frame nor another object are copied.
+        Each object in one connected piece. Objects that touch neither the frame, nor another object, nor pixels that
+        nobody labeled are copied; and never onto such pixels.
     rng : numpy.random.Generator
         Decides everything.
     count : int
@@ -70,7 +72,7 @@ def paste_touching(patch: Patch, rng: np.random.Generator, count: int = 1, max_o
     and fades into it over 2 pixels. Pasted objects as training images: Dwibedi et al. 2017, doi:10.1109/ICCV.2017.146;
     Ghiasi et al. 2021, doi:10.1109/CVPR46437.2021.00294.
     """
-    windows = ndimage.find_objects(patch.labels)
+    windows = ndimage.find_objects(without_ignored(patch.labels))
     donors = large_objects(patch.labels)
     result = patch
     for _ in range(count):
@@ -83,30 +85,35 @@ def paste_touching(patch: Patch, rng: np.random.Generator, count: int = 1, max_o
 
 def large_objects(labels: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return the numbers of all objects but debris and slivers cut by the frame."""
-    area = np.bincount(labels.ravel())
+    area = np.bincount(without_ignored(labels).ravel())
     area[0] = 0
     return np.flatnonzero(area >= SMALLEST_AREA * max(1, area.sum() / max(1, np.count_nonzero(area))))
 
 
-def isolated_objects(patch: Patch, windows: list[tuple[slice, slice]], indices: NDArray[np.int64]) -> Iterator[Donor]:
+def isolated_objects(
+    patch: Patch, windows: list[tuple[slice, slice] | None], indices: NDArray[np.int64]
+) -> Iterator[Donor]:
     """Cut out the objects around which there is background alone.
 
     Parameters
     ----------
     patch : Patch
-    windows : list of tuple of slice
-        From `scipy.ndimage.find_objects` of its labels.
+    windows : list of tuple of slice or None
+        From `scipy.ndimage.find_objects` of its labels; None for a number without a pixel.
     indices : ndarray of int
         The numbers of the objects to try, in this order.
     """
     for index in indices:
-        wide = tuple(slice(side.start - MARGIN_PX, side.stop + MARGIN_PX) for side in windows[index - 1])
+        window = windows[index - 1]
+        if window is None:
+            continue
+        wide = tuple(slice(side.start - MARGIN_PX, side.stop + MARGIN_PX) for side in window)
         if any(side.start < 0 or side.stop > size for side, size in zip(wide, patch.labels.shape, strict=True)):
             continue
         labels = patch.labels[wide]
         mask = labels == index
         distance = ndimage.distance_transform_edt(~mask)
-        others = (labels > 0) & ~mask
+        others = (labels != 0) & ~mask
         # A neighbor within the rim would come along as a bright or dark edge.
         if others.any() and distance[others].min() <= RIM_PX + 1:
             continue
@@ -165,7 +172,7 @@ def _place(
     nearby = labels[region]
     if any(size < wanted for size, wanted in zip(nearby.shape, mask.shape, strict=True)):
         return None
-    taken = nearby > 0
+    taken = nearby != 0
     beside = ndimage.binary_dilation(nearby == host) & ~taken
     size = [fft.next_fast_len(side, real=True) for side in nearby.shape]
     spectra = fft.rfft2(np.stack([taken, beside]).astype(np.float32), size)

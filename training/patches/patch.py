@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label
 
+from cpunet.training.data.ignored_pixels import with_ignored, without_ignored
+
 
 @dataclass(frozen=True)
 class Patch:
@@ -19,7 +21,7 @@ class Patch:
     image : ndarray of shape (C, Y, X), float32
         Normalized.
     labels : ndarray of shape (Y, X), int32
-        0 is background.
+        0 is background; `cpunet.scores.IGNORED` marks pixels that nobody labeled.
     """
 
     image: NDArray[np.float32]
@@ -40,7 +42,8 @@ def crop_at_random(patch: Patch, size: int, rng: np.random.Generator) -> Patch:
     Returns
     -------
     Patch
-        Of shape (C, size, size). A mirrored object keeps the number of its original, see `label_pieces`.
+        Of shape (C, size, size), with a labeled pixel in it, and in its middle if there would be none by chance. A
+        mirrored object keeps the number of its original, see `label_pieces`.
     """
     height, width = patch.labels.shape
     pad = [(0, max(0, size - height)), (0, max(0, size - width))]
@@ -51,6 +54,12 @@ def crop_at_random(patch: Patch, size: int, rng: np.random.Generator) -> Patch:
     top = rng.integers(0, labels.shape[0] - size + 1)
     left = rng.integers(0, labels.shape[1] - size + 1)
     window = (slice(top, top + size), slice(left, left + size))
+    if (labels[window] < 0).all() and (labels >= 0).any():
+        middle = rng.choice(np.argwhere(labels >= 0))
+        window = tuple(
+            slice(start, start + size)
+            for start in np.clip(middle - size // 2, 0, np.array(labels.shape) - size).tolist()
+        )
     return Patch(image[(slice(None), *window)], labels[window])
 
 
@@ -60,7 +69,7 @@ def label_pieces(labels: NDArray[np.integer]) -> NDArray[np.int32]:
     Parameters
     ----------
     labels : ndarray of shape (Y, X), integer
-        0 is background.
+        0 is background; pixels that nobody labeled stay so.
 
     Returns
     -------
@@ -72,8 +81,8 @@ def label_pieces(labels: NDArray[np.integer]) -> NDArray[np.int32]:
     >>> label_pieces(np.array([[7, 0, 7, 3]])).tolist()
     [[1, 0, 2, 3]]
     """
-    pieces: NDArray[np.int32] = label(labels, background=0, connectivity=1).astype(np.int32)
-    return pieces
+    pieces: NDArray[np.int32] = label(without_ignored(labels), background=0, connectivity=1).astype(np.int32)
+    return with_ignored(pieces, labels < 0)
 
 
 def empty_patch(channels: int, patch_size: int, rng: np.random.Generator) -> Patch:

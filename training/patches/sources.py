@@ -13,6 +13,7 @@ from cpunet.errors import DataError
 from cpunet.steps.prepare import measured_channels, normalize
 from cpunet.steps.resize import rescale
 from cpunet.training.config import TrainingConfig
+from cpunet.training.data.ignored_pixels import with_ignored, without_ignored
 from cpunet.training.data.labeled_images import (
     IndexRow,
     LabeledImage,
@@ -62,7 +63,8 @@ def normalized_patch(image: LabeledImage, config: TrainingConfig, scale: float =
         raise DataError(f"{image.id}: {error}") from error
     normalized = rescale(normalize(channels, config.normalization, usable), scale)
     # Numbers without gaps: large ones would cost time in each patch, and are not exact in the warp's float32.
-    labels, _, _ = relabel_sequential(image.labels)
+    labels, _, _ = relabel_sequential(without_ignored(image.labels))
+    labels = with_ignored(labels, image.labels < 0)
     return Patch(normalized, resize_labels(labels, normalized.shape[1:]))
 
 

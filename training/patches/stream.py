@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import lightning
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from cpunet.cores import cores_allowed
 from cpunet.training.config import TrainingConfig
+from cpunet.training.data.ignored_pixels import continued
 from cpunet.training.patches.augmentation import augment
 from cpunet.training.patches.patch import Patch
 from cpunet.training.patches.targets import make_targets
@@ -74,9 +76,21 @@ class PatchStream(Dataset[Item]):
     def __getitem__(self, index: int) -> Item:
         """Return image (C, Y, X), targets (roles, Y, X) and pixel weights (1, Y, X), float32."""
         patch = self.patch(index)
-        targets = make_targets(patch.labels, self.config.targets)
-        weights = pixel_weights(patch.labels, targets, self.config.loss, self.config.targets)
+        targets, weights = targets_and_weights(patch.labels, self.config)
         return torch.from_numpy(patch.image), torch.from_numpy(targets), torch.from_numpy(weights[np.newaxis])
+
+
+def targets_and_weights(
+    labels: NDArray[np.integer], config: TrainingConfig
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return what is learned of a patch's labels (Y, X): targets (roles, Y, X) and pixel weights (Y, X).
+
+    The weight of pixels that nobody labeled is 0.
+    """
+    whole = continued(labels)
+    targets = make_targets(whole, config.targets)
+    weights = pixel_weights(whole, targets, config.loss, config.targets)
+    return targets, np.where(labels < 0, np.float32(0), weights)
 
 
 def nuclei_for_tissue(sources: Sequence[Sequence[Patch]], config: TrainingConfig) -> list[Nucleus]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from cpunet.training.data.ignored_pixels import without_ignored
 from cpunet.training.patches.blur import wide_blur
 from cpunet.training.patches.clumps import isolated_objects
 from cpunet.training.patches.patch import Patch
@@ -56,7 +57,7 @@ def cut_nuclei(images: Sequence[Patch], seed: int) -> list[Nucleus]:
         image = images[index]
         numbers = rng.permutation(np.arange(1, int(image.labels.max(initial=0)) + 1))
         cut = 0
-        for donor in isolated_objects(image, ndimage.find_objects(image.labels), numbers):
+        for donor in isolated_objects(image, ndimage.find_objects(without_ignored(image.labels)), numbers):
             background = np.median(donor.image[:, donor.around], axis=1) if donor.around.any() else None
             if background is None:
                 continue

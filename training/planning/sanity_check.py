@@ -17,15 +17,14 @@ from cpunet.files.images import write_picture
 from cpunet.files.outputs import check_output
 from cpunet.files.overlay import draw_outlines, gray_picture
 from cpunet.training.config import TrainingConfig
+from cpunet.training.data.ignored_pixels import without_ignored
 from cpunet.training.data.labeled_images import validation_sample
 from cpunet.training.fine_tune import trainable_parameters
 from cpunet.training.network.losses import SegmentationLoss
 from cpunet.training.optimizers import build_optimizer
 from cpunet.training.patches.patch import Patch
 from cpunet.training.patches.sources import read_sources
-from cpunet.training.patches.stream import Item, PatchStream, nuclei_for_tissue
-from cpunet.training.patches.targets import make_targets
-from cpunet.training.patches.weight_maps import pixel_weights
+from cpunet.training.patches.stream import Item, PatchStream, nuclei_for_tissue, targets_and_weights
 from cpunet.training.task import SegmentationTask
 
 PATCHES_FILE = "patches.png"
@@ -154,9 +153,8 @@ def picture_of_patches(patches: Sequence[Patch], config: TrainingConfig) -> NDAr
     rows = []
     for patch in patches:
         gray = gray_picture(np.moveaxis(patch.image, 0, -1))
-        targets = make_targets(patch.labels, config.targets)
-        weights = pixel_weights(patch.labels, targets, config.loss, config.targets)
+        targets, weights = targets_and_weights(patch.labels, config)
         planes = [*targets, weights / max(1.0, float(weights.max()))]
         drawn = [np.repeat((255 * plane[..., np.newaxis]).astype(np.uint8), 3, axis=2) for plane in planes]
-        rows.append(np.concatenate([gray, draw_outlines(gray, patch.labels), *drawn], axis=1))
+        rows.append(np.concatenate([gray, draw_outlines(gray, without_ignored(patch.labels)), *drawn], axis=1))
     return np.concatenate(rows)

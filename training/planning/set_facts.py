@@ -11,7 +11,15 @@ import numpy as np
 from scipy import ndimage
 
 from cpunet.errors import DataError
-from cpunet.training.data.labeled_images import IndexRow, LabeledImage, object_diameters, read_index, read_labeled_image
+from cpunet.training.data.ignored_pixels import without_ignored
+from cpunet.training.data.labeled_images import (
+    IndexRow,
+    LabeledImage,
+    none_for_validation,
+    object_diameters,
+    read_index,
+    read_labeled_image,
+)
 from cpunet.training.facts import median_diameter
 from cpunet.training.patches.targets import border_between_objects
 
@@ -72,13 +80,13 @@ def look_at_set(folder: Path) -> SetFacts:
     channels, modalities = commonest_channels(images)
     images = [(row, image) for row, image in images if row.modality in modalities]
     validation = sum(row.split == "val" and row.modality in modalities for row in rows)
-    if not validation:
+    if not validation and not none_for_validation([row for row, _ in images]):
         raise DataError(f"{folder}: no image has the split 'val', and training needs some. See `cpunet data split`.")
     diameters = [object_diameters(image.labels) for _, image in images]
     typical = median_diameter(diameters, str(folder))
     every = np.concatenate(diameters)
     low, high = np.percentile(every, (5, 95))
-    full = [image for _, image in images if image.labels.any()]
+    full = [image for _, image in images if (image.labels > 0).any()]
     return SetFacts(
         folder=folder.name,
         modalities=modalities,
@@ -91,7 +99,7 @@ def look_at_set(folder: Path) -> SetFacts:
         diameter_px=typical,
         diameter_low_px=float(low),
         diameter_high_px=float(high),
-        foreground=float(np.percentile([np.mean(image.labels > 0) for image in full], 5)),
+        foreground=float(np.percentile([np.mean(image.labels[image.labels >= 0] > 0) for image in full], 5)),
         touching=sum(objects_near_others(image) for image in full) / len(every),
         dark_background=sum(background_is_dark(image) for image in full) > len(full) / 2,
     )
@@ -113,13 +121,13 @@ def commonest_channels(images: Sequence[tuple[IndexRow, LabeledImage]]) -> tuple
 
 def objects_near_others(image: LabeledImage) -> int:
     """Count the objects that touch another, by a corner too."""
-    border = border_between_objects(image.labels, 1)
-    return len(np.setdiff1d(image.labels[border], [0]))
+    labels = without_ignored(image.labels)
+    return len(np.setdiff1d(labels[border_between_objects(labels, 1)], [0]))
 
 
 def background_is_dark(image: LabeledImage) -> bool:
     """Return whether the background near the objects is darker than they are."""
     plane = image.image if image.image.ndim == 2 else image.image.mean(axis=2)
     mask = image.labels > 0
-    around = ndimage.binary_dilation(mask, iterations=5) & ~mask
+    around = ndimage.binary_dilation(mask, iterations=5) & (image.labels == 0)
     return bool(np.median(plane[around]) < np.median(plane[mask])) if around.any() else True

@@ -160,3 +160,26 @@ def test_a_batch_without_any_object_gives_a_finite_loss(term):
 def test_what_cannot_be_is_refused(settings, targets, message):
     with pytest.raises(ValueError, match=message):
         Loss(**settings).check(targets)
+
+
+@pytest.mark.parametrize("term", TERMS)
+@pytest.mark.parametrize("targets", [SIGMOID, SOFTMAX])
+def test_pixels_without_weight_count_in_no_term(term, targets):
+    logits, truth, weights = case(targets)
+    weights[..., 3:] = 0
+    loss = SegmentationLoss(only(term), targets)
+    other = logits.clone()
+    other[..., 3:] = 40 * torch.randn(other[..., 3:].shape, generator=torch.Generator().manual_seed(5))
+    wrong = truth.clone()
+    wrong[..., 3:] = truth[..., 3:].flip(1)
+    assert loss(other, wrong, weights).item() == pytest.approx(loss(logits, truth, weights).item(), abs=1e-6)
+    assert loss(other, truth, torch.ones_like(weights)).item() != pytest.approx(loss(logits, truth, weights).item())
+
+
+@pytest.mark.parametrize("targets", [SIGMOID, SOFTMAX])
+def test_dice_of_a_part_is_that_of_the_part_alone(targets):
+    logits, truth, weights = case(targets)
+    part = SegmentationLoss(only("dice"), targets)
+    alone = part(logits[..., :3], truth[..., :3], weights[..., :3]).item()
+    weights[..., 3:] = 0
+    assert part(logits, truth, weights).item() == pytest.approx(alone, abs=1e-6)

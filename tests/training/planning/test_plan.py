@@ -118,6 +118,38 @@ def test_fine_tuning_is_planned_around_the_model(folder, tmp_path, small_config)
     assert planned.start_from == start
 
 
+@pytest.fixture
+def start(tmp_path, small_config):
+    """Weights to start from that know the drawn nuclei's size."""
+    facts = {"diameter_px": 20.0, "diameter_low_px": 8.0, "diameter_high_px": 40.0}
+    path = tmp_path / "start.safetensors"
+    save_trained(path, TrainedNetwork(build_network(small_config).eval(), small_config, facts))
+    return str(path)
+
+
+def test_fine_tuning_takes_longer_with_more_images_but_not_in_proportion(tmp_path, start):
+    steps = []
+    for number in (2, 8, 32):
+        write_data_set(tmp_path / f"set{number}", ["train"] * number + ["val"])
+        steps.append(make_plan("mine", [tmp_path / f"set{number}"], MACHINE, start).config.steps)
+    assert steps[1] == pytest.approx(2 * steps[0], abs=50)
+    assert steps[2] == pytest.approx(4 * steps[0], abs=50)
+
+
+@pytest.mark.parametrize(("images", "share"), [(1, 0.3), (2, 0.3), (3, 0.0)])
+def test_of_one_or_two_images_a_part_of_the_start_is_kept(tmp_path, start, images, share):
+    write_data_set(tmp_path / "few", ["train"] * images)
+    assert make_plan("mine", [tmp_path / "few"], MACHINE, start).config.start_share == share
+    assert make_plan("mine", [tmp_path / "few"], MACHINE).config.start_share == 0
+
+
+def test_of_images_of_another_kind_no_part_of_the_start_is_kept(tmp_path, start):
+    write_data_set(tmp_path / "few", ["train"])
+    table = tmp_path / "few" / "index.csv"
+    table.write_text(table.read_text().replace("fluorescence", "phase_contrast"))
+    assert make_plan("mine", [tmp_path / "few"], MACHINE, start).config.start_share == 0
+
+
 def test_a_short_run_has_a_higher_rate(folder):
     short, long = (make_plan("mine", [folder], MACHINE, given={"steps": steps}).config for steps in (200, 5000))
     assert short.learning_rate > long.learning_rate

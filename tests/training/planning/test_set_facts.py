@@ -21,6 +21,12 @@ def test_the_images_are_looked_at(folder):
 
 
 def test_a_set_without_validation_images_is_refused(tmp_path):
-    write_data_set(tmp_path / "drawn", ["train"] * 2)
+    write_data_set(tmp_path / "drawn", ["train"] * 4)
     with pytest.raises(DataError, match=r"split 'val'.*data split"):
         look_at_set(tmp_path / "drawn")
+
+
+def test_of_two_images_none_must_be_left_out(tmp_path):
+    write_data_set(tmp_path / "drawn", ["train"] * 2)
+    facts = look_at_set(tmp_path / "drawn")
+    assert (facts.images, facts.validation_images) == (2, 0)

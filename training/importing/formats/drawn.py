@@ -31,11 +31,14 @@ class ReadLabels:
         Pixels that the source gives to more than one object; None where it has one number a pixel.
     note : str
         What was changed to read them, or may be wrong; empty if nothing.
+    ignored : ndarray of shape (Y, X), bool, optional
+        Pixels that nobody labeled; None if the file marks none.
     """
 
     labels: NDArray[np.int32]
     overlap_px: int | None = None
     note: str = ""
+    ignored: NDArray[np.bool_] | None = None
 
 
 def labels_of_shapes(shapes: Sequence[Shape], shape: tuple[int, int]) -> ReadLabels:

@@ -1,0 +1,114 @@
+"""Fine-tune a shipped model on 1, 3, 6 and 12 images of sets that it never saw, and score it on others of their images.
+
+In the training environment, first on the idle machine, then whenever there is time; what was stopped goes on:
+
+    .venv/training/bin/python -m benchmarks.few_images rates --data DATA
+    .venv/training/bin/python -m benchmarks.few_images measure --data DATA
+    .venv/training/bin/python -m benchmarks.few_images table
+
+A budget is so many minutes of two idle cores: it becomes a number of steps by the measured rates, so that a run can be
+repeated on a busy machine. The measured minutes of the table include tuning and export, and other work that ran.
+Images are chosen by their names alone. Those that are scored are used for nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+
+from benchmarks.few_images.cells import (
+    AVERAGED,
+    CALIBRATED,
+    METHODS,
+    SCRATCH,
+    SHIPPED,
+    TUNED,
+    Cell,
+    measure,
+    steps_a_minute,
+)
+from benchmarks.few_images.sets import SETS, TEACHING
+from benchmarks.few_images.table import learning_curves, results, table
+from cpunet.errors import CpunetError, OptionError
+from cpunet.files.images import written_beside
+
+BUDGETS = (5, 15, 45)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure rates or cells, or print the table."""
+    parser = argparse.ArgumentParser(prog="benchmarks.few_images", description=__doc__.splitlines()[0])
+    parser.add_argument("action", choices=("rates", "measure", "table"))
+    parser.add_argument("--data", type=Path, metavar="ROOT", help="folder that holds the data sets")
+    parser.add_argument("--folder", type=Path, default=Path("runs/few_images"), metavar="DIR", help="what is made")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--images", nargs="+", type=int, choices=TEACHING, default=list(TEACHING))
+    parser.add_argument("--minutes", nargs="+", type=int, choices=BUDGETS, default=list(BUDGETS))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    options = parser.parse_args(arguments)
+    if options.action == "table":
+        found = results(options.folder)
+        print(table(found))
+        for minutes in sorted({each["minutes"] for each in found} - {0}):
+            learning_curves(found, minutes, options.folder / f"few_images_{minutes}.png")
+        return 0
+    if options.data is None:
+        parser.error("--data is needed to measure")
+    rates_file = options.folder / "rates.json"
+    if options.action == "rates":
+        options.folder.mkdir(parents=True, exist_ok=True)
+        rates = _rates(rates_file) if rates_file.exists() else {}
+        for name, method in product(options.sets, (TUNED, SCRATCH)):
+            rates[f"{name} {method}"] = round(steps_a_minute(name, method, options.data, options.folder), 1)
+            with written_beside(rates_file) as beside:
+                beside.write_text(json.dumps(rates, indent=1) + "\n", encoding="utf-8")
+        print(json.dumps(rates, indent=1))
+        return 0
+    failed = 0
+    for cell in cells(options.sets, options.images, options.minutes, options.methods):
+        if cell.path(options.folder).exists():
+            continue
+        try:
+            found = measure(cell, options.data, options.folder, _steps(cell, rates_file))
+        except CpunetError as error:
+            failed += 1
+            print(f"FAILED {cell}: {error}", file=sys.stderr)
+            continue
+        print(json.dumps(found), flush=True)
+    return 1 if failed else 0
+
+
+def cells(sets: Sequence[str], images: Sequence[int], minutes: Sequence[int], methods: Sequence[str]) -> Iterator[Cell]:
+    """List what is to be measured: short budgets first, so that the whole table is there early."""
+    for name, method in product(sets, (SHIPPED, CALIBRATED)):
+        if method in methods:
+            yield from (Cell(name, number, 0, method) for number in ([0] if method == SHIPPED else images))
+    for budget, number, name, method in product(minutes, images, sets, (TUNED, AVERAGED, SCRATCH)):
+        if method in methods:
+            yield Cell(name, number, budget, method)
+
+
+def _steps(cell: Cell, rates_file: Path) -> int:
+    """Turn a cell's minutes into steps; 0 where nothing is trained."""
+    if not cell.minutes:
+        return 0
+    key = f"{cell.name} {SCRATCH if cell.method == SCRATCH else TUNED}"
+    rates = _rates(rates_file)
+    if key not in rates:
+        raise OptionError(f"{rates_file}: there is no rate of {key!r}. Measure it first, with the action rates.")
+    return max(1, round(cell.minutes * rates[key]))
+
+
+def _rates(path: Path) -> dict[str, float]:
+    if not path.exists():
+        raise OptionError(f"{path}: there is no such file. Measure the rates first, on an idle machine.")
+    rates: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+    return rates
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,85 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cpunet.model.card import Postprocessing
+from cpunet.training.data.labeled_images import read_index, read_labeled_image
+from cpunet.training.evaluation import few_images
+from cpunet.training.evaluation.few_images import at_the_edge, quarters, tune_on_few
+from cpunet.training.evaluation.tuning import candidates
+from cpunet.training.patches.targets import Targets
+from tests.training.evaluation.test_tuning import KnowingModel
+
+
+@pytest.fixture
+def rows(data_root):
+    return read_index(data_root / "drawn")[:4]
+
+
+def test_all_images_choose_and_those_left_out_judge(rows):
+    model = KnowingModel(rows, Targets(), 0.45)
+    found = tune_on_few(model, rows, 1.0)
+    assert found.images == len(rows)
+    assert not found.kept
+    assert found.settings.foreground_threshold < 0.45
+    assert found.card_left_out < 0.1 < 0.9 < found.left_out
+    assert f"found on {len(rows)} images" in str(found)
+
+
+def test_settings_that_do_not_hold_on_other_images_are_not_taken(rows, monkeypatch):
+    """Each image is best at a threshold of its own, and worse at those of the others than as the card says."""
+    model = KnowingModel(rows, Targets(), 1.0)
+    own = few_images.KnownScores.of
+
+    def of(self, number, settings):
+        truth = own(self, number, Postprocessing())
+        best = (0.3, 0.35, 0.6, 0.65)[number]
+        found = settings == Postprocessing() or settings.foreground_threshold == best
+        return truth if found else replace(truth, tp=tuple(count // 2 for count in truth.tp))
+
+    monkeypatch.setattr(few_images.KnownScores, "of", of)
+    found = tune_on_few(model, rows, 1.0)
+    assert found.kept
+    assert found.settings == model.card.postprocessing
+    assert "the usual ones are kept" in str(found)
+
+
+def test_each_image_is_scored_once_for_the_same_settings(rows, monkeypatch):
+    calls = []
+    score = few_images.score_settings
+    monkeypatch.setattr(few_images, "score_settings", lambda *each: calls.append(each[2]) or score(*each))
+    tune_on_few(KnowingModel(rows, Targets(), 0.45), rows, 1.0)
+    assert len(calls) < 3 * len(rows) * sum(len(values) for values in candidates(Targets().roles, 20.0).values())
+
+
+def test_an_image_is_cut_into_all_its_pixels(rows):
+    image = read_labeled_image(rows[0])
+    parts = quarters(image)
+    assert len({part.labels.tobytes() for part in parts}) == 4
+    assert sum(part.labels.size for part in parts) == image.labels.size
+    assert sum((part.labels > 0).sum() for part in parts) == (image.labels > 0).sum()
+    assert all(part.image.shape[:2] == part.labels.shape for part in parts)
+
+
+def test_one_image_is_enough(rows, monkeypatch):
+    seen = []
+
+    def noted(model, image, diameter_px):
+        seen.append(image)
+        return few_images.Predicted(np.zeros((3, *image.labels.shape), np.float32), image.labels, 1.0)
+
+    monkeypatch.setattr(few_images, "predict_image", noted)
+    found = tune_on_few(KnowingModel(rows, Targets(), 1.0), rows[:1], 1.0)
+    assert len(seen) == 4
+    assert found.images == 1
+    assert found.kept  # a network that finds nothing has no better thresholds
+
+
+def test_a_threshold_at_the_edge_of_what_was_tried_is_told_of():
+    tried = candidates(Targets().roles, 20.0)
+    assert at_the_edge(Postprocessing(0.5, 0.4), tried) == []
+    (sentence,) = at_the_edge(Postprocessing(0.3, 0.4), tried)
+    assert sentence.startswith("foreground_threshold 0.3 is the lowest that is tried")
+    (sentence,) = at_the_edge(Postprocessing(0.5, 0.6), tried)
+    assert sentence.startswith("marker_threshold 0.6 is the highest")
