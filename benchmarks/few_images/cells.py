@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.few_images.sets import START, images_of, scored, teaching, write_data_set
-from cpunet.calibration import best_trial, calibrate
+from cpunet.calibration.calibrate import calibrate
+from cpunet.calibration.settings import card_with
+from cpunet.calibration.trials import RememberingModel
 from cpunet.export.export_model import export_model
 from cpunet.files.images import written_beside
 from cpunet.files.labeled_images import LabeledImage
 from cpunet.model.find import find_model
 from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
-from cpunet.options import Options
 from cpunet.scores import ImageScores, SetScores, pool_scores, score_image
 from cpunet.segment import segment_image
 from cpunet.training.config import TrainingConfig
@@ -79,15 +80,14 @@ def measure(cell: Cell, root: Path, folder: Path, steps: int) -> dict[str, Any]:
     """
     rows = images_of(cell.name, root)
     began = time.perf_counter()
-    options = Options()
     if cell.method in (SCRATCH, TUNED, AVERAGED):
         model: Model = load_model(trained_model(cell, rows, folder, steps), device="cpu")
     else:
         model = load_model(find_model(START), device="cpu")
     if cell.method == CALIBRATED:
-        options = calibrated_options(model, teaching(rows, cell.images))
+        model = calibrated_model(model, teaching(rows, cell.images))
     minutes = (time.perf_counter() - began) / 60
-    found = pool_scores([score_row(model, row, options) for row in scored(rows)])
+    found = pool_scores([score_row(model, row) for row in scored(rows)])
     result = {**asdict(cell), "steps": steps, "measured_minutes": round(minutes, 1), **in_short(found)}
     cell.path(folder).parent.mkdir(parents=True, exist_ok=True)
     with written_beside(cell.path(folder)) as beside:
@@ -95,10 +95,10 @@ def measure(cell: Cell, root: Path, folder: Path, steps: int) -> dict[str, Any]:
     return result
 
 
-def score_row(model: Model, row: IndexRow, options: Options) -> ImageScores:
+def score_row(model: Model, row: IndexRow) -> ImageScores:
     """Segment an image, and compare it with its labels."""
     truth = read_labeled_image(row)
-    return score_image(truth.labels, segment_image(as_taken(truth.image, model), model, options).labels)
+    return score_image(truth.labels, segment_image(as_taken(truth.image, model), model).labels)
 
 
 def as_taken(image: NDArray[np.generic], model: Model) -> NDArray[np.generic]:
@@ -117,11 +117,13 @@ def in_short(scores: SetScores) -> dict[str, Any]:
     }
 
 
-def calibrated_options(model: Model, rows: list[IndexRow]) -> Options:
-    """Return the options that a calibration on labeled images finds."""
+def calibrated_model(model: Model, rows: list[IndexRow]) -> Model:
+    """Return a model with the settings that a calibration on labeled images finds, or its own if those are better."""
     images = [LabeledImage(as_taken(each.image, model), each.labels) for each in map(read_labeled_image, rows)]
-    best = best_trial(calibrate(model, images))
-    return Options(foreground_threshold=best.foreground_threshold, outline_level=best.outline_level)
+    found = calibrate(model, images)
+    calibrated = RememberingModel(model)
+    calibrated.card = card_with(model.card, found.chosen if found.is_better else found.own)
+    return calibrated
 
 
 def planned(name: str, data: Path, start: str, steps: int) -> TrainingConfig:

@@ -81,7 +81,7 @@ def pair_source(source: Path, sets: Collection[str]) -> Pairing:
                 row.image_path,
                 (row.labels_path,),
                 {**known, "duplicate_of": _within(row.duplicate_of, sets)},
-                row.ignore_path,
+                ignore=row.ignore_path,
             )
             for row, known in zip(read_index(source), cells, strict=True)
         )

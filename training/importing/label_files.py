@@ -115,6 +115,11 @@ def _from_instances(array: NDArray[np.generic], one_may_be_in_pieces: bool) -> R
     values = _without_offset(values.astype(np.float32) if values.dtype == np.float16 else values)
     ignored = values == IGNORED if np.issubdtype(values.dtype, np.signedinteger) and (values == IGNORED).any() else None
     if ignored is not None:
+        if not (values == 0).any():
+            raise LabelFileError(
+                "this holds the negative value -1 and no 0. -1 is what nobody labeled, so there is no background; "
+                "write 0 for background."
+            )
         values = np.where(ignored, 0, values)
     if values.size and values.min() < 0:
         raise LabelFileError(
