@@ -27,11 +27,11 @@ from cpunet.model.card import ModelCard, Postprocessing
 from cpunet.model.find import MODEL_FILE
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import sha256
-from cpunet.training.evaluation.few_images import FEW_VALIDATION_IMAGES, MOST_IMAGES, at_the_edge, tune_on_few
 from cpunet.training.evaluation.torch_model import TorchModel
-from cpunet.training.evaluation.tuning import candidates, tune_postprocessing
 from cpunet.training.licence import weights_with_licence
 from cpunet.training.network.unet import Probabilities
+from cpunet.training.tuning.few_images import FEW_VALIDATION_IMAGES, MOST_IMAGES, at_the_edge, tune_on_few
+from cpunet.training.tuning.search import candidates, tune_postprocessing
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained, save_trained
 
 # More images of a set hardly change the thresholds, and each takes its share of some fifty trials.

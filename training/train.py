@@ -24,7 +24,6 @@ from cpunet.training.callbacks import (
 )
 from cpunet.training.config import TrainingConfig, without_description
 from cpunet.training.data.labeled_images import validation_sample
-from cpunet.training.evaluation.tuning import candidates
 from cpunet.training.facts import current_commit, set_diameters, training_facts
 from cpunet.training.fine_tune import averaged_with_start, find_weights
 from cpunet.training.optimizers import VALIDATION_SCORE
@@ -32,6 +31,7 @@ from cpunet.training.patches.sources import read_sources
 from cpunet.training.patches.stream import PatchData
 from cpunet.training.run_progress import RunProgress
 from cpunet.training.task import SegmentationTask
+from cpunet.training.tuning.search import candidates
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained, save_trained
 
 # The names of the settings that are tuned are the same for any.

@@ -30,8 +30,8 @@ from cpunet.scores import ImageScores, pool_scores, score_image
 from cpunet.segment import segment_image
 from cpunet.training.config import read_config
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
-from cpunet.training.evaluation.tuning import tune_postprocessing
 from cpunet.training.network.summary import summarize
+from cpunet.training.tuning.search import tune_postprocessing
 from cpunet.training.weights import WEIGHTS_FILE, load_trained
 
 # Thresholds are tuned on every fourth validation image, and other sizes are tried on every fifth: the search takes

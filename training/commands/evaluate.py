@@ -17,8 +17,8 @@ from cpunet.terminal import report
 from cpunet.training.data.data_sets import HELP, find_data_sets
 from cpunet.training.data.labeled_images import IndexRow
 from cpunet.training.evaluation.methods import LabelFolder, Method, ModelMethod, chosen_methods
-from cpunet.training.evaluation.report import write_report, write_scores
-from cpunet.training.evaluation.score_texts import terminal_table
+from cpunet.training.evaluation.report.score_texts import terminal_table
+from cpunet.training.evaluation.report.write_report import write_report, write_scores
 from cpunet.training.evaluation.scoring import chosen_rows, evaluate
 from cpunet.training.planning.machine import stay_within_cores
 

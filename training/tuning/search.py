@@ -17,8 +17,8 @@ from cpunet.segment import segment_image
 from cpunet.steps.diameter import area_of_disc
 from cpunet.steps.resize import resize_planes
 from cpunet.training.data.labeled_images import IndexRow, LabeledImage, read_labeled_image
-from cpunet.training.evaluation.settings_scores import Predicted, SettingsScorer
 from cpunet.training.patches.sources import resize_labels
+from cpunet.training.tuning.settings_scores import Predicted, SettingsScorer
 
 Candidates = dict[str, tuple[float, ...]]
 

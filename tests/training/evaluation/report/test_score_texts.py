@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from cpunet.training.evaluation.score_texts import terminal_table
+from cpunet.training.evaluation.report.score_texts import terminal_table
 
 
 def test_the_table_of_the_terminal(evaluation):

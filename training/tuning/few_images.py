@@ -11,8 +11,8 @@ from cpunet.model.card import Postprocessing
 from cpunet.model.protocol import Model
 from cpunet.scores import ImageScores, pool_scores
 from cpunet.training.data.labeled_images import IndexRow, LabeledImage, read_labeled_image
-from cpunet.training.evaluation.settings_scores import Predicted, score_settings
-from cpunet.training.evaluation.tuning import OTHER_SIZE, ROUNDS, Candidates, candidates, predict_image, resized
+from cpunet.training.tuning.search import OTHER_SIZE, ROUNDS, Candidates, candidates, predict_image, resized
+from cpunet.training.tuning.settings_scores import Predicted, score_settings
 
 # With more validation images than this, they alone decide.
 FEW_VALIDATION_IMAGES = 8

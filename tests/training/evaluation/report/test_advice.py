@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cpunet.training.evaluation.advice import advice
 from cpunet.training.evaluation.outcomes import OutcomeCounts
+from cpunet.training.evaluation.report.advice import advice
 
 
 def counts(kept=0, wrong_size=0, merged=0, cut=0, missed=0, invented=0, ratio=1.0):

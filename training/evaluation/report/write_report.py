@@ -11,13 +11,13 @@ from typing import Any
 from cpunet import __version__
 from cpunet.files.images import write_text
 from cpunet.scores import IOU_THRESHOLDS, SetScores
-from cpunet.training.evaluation.advice import advice
-from cpunet.training.evaluation.charts import count_figure, f1_figure, recall_figure
-from cpunet.training.evaluation.gallery import gallery
 from cpunet.training.evaluation.object_scores import RECALL_THRESHOLDS, Binning
 from cpunet.training.evaluation.outcomes import OutcomeCounts
-from cpunet.training.evaluation.overlays import STYLES
-from cpunet.training.evaluation.score_texts import LOW_IS_GOOD, SCORE_LINES, SHORT_COLUMNS, best_texts
+from cpunet.training.evaluation.report.advice import advice
+from cpunet.training.evaluation.report.charts import count_figure, f1_figure, recall_figure
+from cpunet.training.evaluation.report.gallery import gallery
+from cpunet.training.evaluation.report.overlays import STYLES
+from cpunet.training.evaluation.report.score_texts import LOW_IS_GOOD, SCORE_LINES, SHORT_COLUMNS, best_texts
 from cpunet.training.evaluation.scored_images import Evaluation, ScoredImage, ScoredMethod, by_data_set, by_modality
 from cpunet.training.html_page import figure_uri, write_page
 

@@ -8,10 +8,10 @@ from cpunet.options import Options
 from cpunet.segmentation import Segmentation
 from cpunet.training.config import config_from_dict
 from cpunet.training.data.labeled_images import read_index, read_labeled_image
-from cpunet.training.evaluation import tuning
 from cpunet.training.evaluation.torch_model import card_for_training, score_images
-from cpunet.training.evaluation.tuning import candidates, tune_postprocessing
 from cpunet.training.patches.targets import Targets, make_targets
+from cpunet.training.tuning import search
+from cpunet.training.tuning.search import candidates, tune_postprocessing
 from tests.synthetic_data_set import SMALL
 
 
@@ -86,7 +86,7 @@ def test_images_are_decoded_at_half_their_size_too_unless_their_diameter_is_give
         seen.append((image.shape, options.diameter_px))
         return Segmentation(np.zeros(image.shape, np.int32), np.zeros((3, *image.shape), np.float32), 1.0)
 
-    monkeypatch.setattr(tuning, "segment_image", recorded)
+    monkeypatch.setattr(search, "segment_image", recorded)
     (height, width), count = read_labeled_image(rows[0]).labels.shape, len(rows)
     tune_postprocessing(KnowingModel(rows, Targets(), 1.0), [rows, rows], [None, 20.0])
     assert seen == (
@@ -101,7 +101,7 @@ def test_an_image_of_half_the_size_shows_the_same_objects(rows, channels):
     truth = read_labeled_image(rows[0])
     truth = replace(truth, image=np.broadcast_to(truth.image.reshape(*truth.image.shape, 1), (*truth.image.shape, 3)))
     truth = truth if channels else replace(truth, image=truth.image[..., 0])
-    half = tuning.resized(truth, 0.5)
+    half = search.resized(truth, 0.5)
     assert half.image.shape == (*half.labels.shape, *channels)
     assert half.labels.shape == tuple(round(size / 2) for size in truth.labels.shape)
     assert set(np.unique(half.labels)) == set(np.unique(truth.labels))

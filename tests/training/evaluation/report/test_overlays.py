@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cpunet.training.evaluation.outcomes import outcomes
-from cpunet.training.evaluation.overlays import (
+from cpunet.training.evaluation.report.overlays import (
     STYLES,
     WANTED,
     WINDOW_PX,

@@ -5,11 +5,11 @@ import pytest
 
 from cpunet.model.card import Postprocessing
 from cpunet.training.data.labeled_images import read_index, read_labeled_image
-from cpunet.training.evaluation import few_images
-from cpunet.training.evaluation.few_images import at_the_edge, quarters, tune_on_few
-from cpunet.training.evaluation.tuning import candidates
 from cpunet.training.patches.targets import Targets
-from tests.training.evaluation.test_tuning import KnowingModel
+from cpunet.training.tuning import few_images
+from cpunet.training.tuning.few_images import at_the_edge, quarters, tune_on_few
+from cpunet.training.tuning.search import candidates
+from tests.training.tuning.test_search import KnowingModel
 
 
 @pytest.fixture

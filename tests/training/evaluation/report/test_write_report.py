@@ -6,8 +6,8 @@ import pytest
 
 from cpunet.scores import pool_scores
 from cpunet.training.data.labeled_images import IndexRow
-from cpunet.training.evaluation.report import scores_as_json, write_report, write_scores
-from cpunet.training.evaluation.score_texts import SCORE_LINES
+from cpunet.training.evaluation.report.score_texts import SCORE_LINES
+from cpunet.training.evaluation.report.write_report import scores_as_json, write_report, write_scores
 from cpunet.training.evaluation.scored_images import Evaluation
 from tests.html_page import Page
 from tests.scored_methods import EVIL, FIRST, SECOND, THIRD, boxes, image_on_disk, scored_method

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from cpunet.model.card import Postprocessing
-from cpunet.training.evaluation import settings_scores
-from cpunet.training.evaluation.settings_scores import Predicted, SettingsScorer, score_settings
+from cpunet.training.tuning import settings_scores
+from cpunet.training.tuning.settings_scores import Predicted, SettingsScorer, score_settings
 
 ROLES = ("foreground",)
 

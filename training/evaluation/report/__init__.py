@@ -1,0 +1,1 @@
+"""The page that `cpunet evaluate` writes: figures, pictures, tables and advice."""

@@ -1,0 +1,1 @@
+"""Choose how probabilities become objects: thresholds and smallest sizes that suit labeled images."""
