@@ -21,6 +21,7 @@ from cpunet.training.config import DataSource
 from cpunet.training.data.labeled_images import rows_of_split
 from cpunet.training.evaluation.torch_model import score_images
 from cpunet.training.network.unet import Probabilities
+from cpunet.training.tuning.few_images import TunedOnFew
 from cpunet.training.weights import build_network, load_trained, save_trained
 
 EXPORT = """
@@ -110,6 +111,7 @@ def test_the_command_says_what_is_wrong(weights, tmp_path, capsys):
 
 def test_thresholds_are_tuned_on_a_sample_that_is_said(data_root, weights_of_drawn, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("cpunet.export.export_model.MOST_TUNED_ON", 2)
+    monkeypatch.setattr("cpunet.export.export_model.FEW_VALIDATION_IMAGES", 2)
     asked = []
 
     def tuned(model, sets, diameters):
@@ -121,6 +123,27 @@ def test_thresholds_are_tuned_on_a_sample_that_is_said(data_root, weights_of_dra
     assert main([*words, "--data", str(data_root / "drawn")]) == 0
     assert asked == [["f6", "f8"]]
     assert "on 2 of 3 validation images (at most 2 of each set, evenly over its index)" in capsys.readouterr().out
+
+
+def test_few_validation_images_tune_together_with_training_images(
+    data_root, weights_of_drawn, tmp_path, monkeypatch, capsys
+):
+    asked = []
+
+    def found(model, rows, diameter_px):
+        asked.extend(row.split for row in rows)
+        chosen = replace(model.card.postprocessing, marker_threshold=0.25)
+        return TunedOnFew(chosen, False, len(rows), 0.5, 0.4)
+
+    monkeypatch.setattr("cpunet.export.export_model.tune_on_few", found)
+    path = tmp_path / "model.onnx"
+    assert main(["export", str(weights_of_drawn), "-o", str(path), "--data", str(data_root / "drawn")]) == 0
+    assert asked[:3] == ["val"] * 3
+    assert set(asked[3:]) == {"train"}
+    said = capsys.readouterr().out
+    assert "scored on parts left out: mean F1 0.500 instead of 0.400" in said
+    assert "look: marker_threshold 0.25 is the lowest that is tried" in said
+    assert read_card(path).postprocessing.marker_threshold == 0.25
 
 
 def test_a_blank_license_is_pointed_out_with_the_way_out(trained, tmp_path, capsys):
