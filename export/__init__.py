@@ -1,3 +1,6 @@
 """From trained weights to one self-describing ONNX file."""
 
-import cpunet.training  # noqa: F401 - says how torch's threads wait, before torch is loaded
+import os
+
+# As in training/__init__.py: before torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
