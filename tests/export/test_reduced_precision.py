@@ -67,7 +67,7 @@ def test_what_the_command_needs_is_said(missing, data_root, drawn_model, tmp_pat
     del given[missing]
     arguments = [part for pair in given.items() for part in pair]
     assert main(["export", str(drawn_model), "--precision", "int8", *arguments]) == 2
-    assert "needs -o FILE.onnx, and --data ROOT" in capsys.readouterr().err
+    assert "needs -o FILE.onnx, and --data FOLDER" in capsys.readouterr().err
 
 
 def test_the_drawn_model_is_not_overwritten(data_root, drawn_model, capsys):
