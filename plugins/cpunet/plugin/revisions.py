@@ -28,8 +28,11 @@ ADDED_BY_REVISION_3 = (
 )
 # The settings that revision 4 inserted, with the values that give what revision 3 did.
 ADDED_BY_REVISION_4 = (OUTLINES_BY_MODEL, "0.5")
-# The model that was trained anew when revision 4 came, and the name under which the former one is kept.
-TRAINED_ANEW, FORMER = "nuclei_fluorescence", "nuclei_fluorescence_1"
+# The models that were trained anew when revision 4 came, and how to repeat what the former ones measured.
+TRAINED_ANEW = {
+    "nuclei_fluorescence": "select the model nuclei_fluorescence_1.",
+    "nuclei_generalist": "use its file of an earlier version of this plugin, as a model file of your own.",
+}
 
 
 def fault_of_saved(setting_values: Sequence[Any], revision: int) -> Optional[str]:
@@ -77,9 +80,10 @@ def upgrade(setting_values: Sequence[str], revision: int) -> Tuple[List[str], in
     if revision == 3:
         setting_values[OUTLINES_INDEX:OUTLINES_INDEX] = ADDED_BY_REVISION_4
         revision = 4
-        if setting_values[MODEL_INDEX] == TRAINED_ANEW:
+        name = setting_values[MODEL_INDEX]
+        if name in TRAINED_ANEW:
             warn_once(
-                f"This pipeline was saved with version 1 of the model {TRAINED_ANEW} and now runs version 2, which "
-                f"finds other objects. To repeat measurements of version 1, select the model {FORMER}."
+                f"This pipeline was saved with version 1 of the model {name} and now runs version 2, which finds other "
+                f"objects. To repeat measurements of version 1, {TRAINED_ANEW[name]}"
             )
     return setting_values, revision

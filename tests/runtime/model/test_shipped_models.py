@@ -30,9 +30,9 @@ FIRST_TEN = {
     ("nuclei_fluorescence_int8", "bbbc039"): 0.9187,
     ("nuclei_fluorescence_int8", "dsb2018"): 0.6882,
     ("nuclei_fluorescence_int8", "mnfinder"): 0.6917,
-    ("nuclei_generalist", "dsb2018 brightfield_colour"): 0.4991,
-    ("nuclei_generalist", "dsb2018 brightfield_grey"): 0.6049,
-    ("nuclei_generalist", "dsb2018 fluorescence"): 0.6792,
+    ("nuclei_generalist", "dsb2018 brightfield_colour"): 0.5071,
+    ("nuclei_generalist", "dsb2018 brightfield_grey"): 0.5923,
+    ("nuclei_generalist", "dsb2018 fluorescence"): 0.6713,
     ("phase_cells", "phase_cells"): 0.4600,
 }
 
