@@ -4,6 +4,7 @@ import json
 import pickle
 import sys
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -46,7 +47,9 @@ def test_a_package_without_a_card_gives_the_same_labels_once_its_answers_are_giv
     assert imported(package, back, *words) == 0
     found = read_card(back)
     assert found.input.normalization == card.input.normalization
-    assert found.output == card.output
+    # In single precision here, in double precision at export: the last pixel that counts may be another.
+    assert abs(found.output.halo - card.output.halo) <= card.input.divisible_by
+    assert replace(found.output, halo=card.output.halo) == card.output
     assert (found.licence, found.authors, found.input.channels) == (card.licence, card.authors, card.input.channels)
     # No smaller than a tile of the package, which holds the halo: smaller images are padded, and differ at their frame.
     image = synthetic_field((400, 400), 8, 27, touching=True).image * 1000
