@@ -116,8 +116,8 @@ def judged(truth: Labels, prediction: Labels) -> Tuple[Labels, Labels]:
     ignored = truth < 0
     if not ignored.any():
         return truth, prediction
-    numbers, index = np.unique(prediction, return_inverse=True)
-    index = index.reshape(prediction.shape)
+    numbers, places = _numbered(prediction)
+    index = places.reshape(prediction.shape)
     share = np.bincount(index[ignored], minlength=len(numbers)) / np.bincount(index.ravel())
     unseen = ignored | (share > SHARE_INSIDE)[index]
     return np.where(ignored, 0, truth), np.where(unseen, 0, prediction)

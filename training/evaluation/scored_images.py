@@ -122,7 +122,8 @@ def score_labels(
 ) -> ScoredImage:
     """Compare the labels (Y, X) that a method predicted for an image with the truth; ValueError if shapes differ."""
     scores = score_image(truth, prediction)
-    best_iou = overlap(*judged(truth, prediction)).iou.max(axis=1, initial=0.0)
+    truth, prediction = judged(truth, prediction)  # once for all that follows
+    best_iou = overlap(truth, prediction).iou.max(axis=1, initial=0.0)
     return ScoredImage(row, scores, objects, best_iou, count_outcomes(truth, prediction))
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
-
+from cpunet.interruption import held_back
 from cpunet.model.card import Postprocessing
 from cpunet.model.protocol import Model
 from cpunet.scores import ImageScores, pool_scores
 from cpunet.training.data.labeled_images import IndexRow, LabeledImage, read_labeled_image
-from cpunet.training.tuning.search import OTHER_SIZE, ROUNDS, Candidates, candidates, predict_image, resized
-from cpunet.training.tuning.settings_scores import Predicted, score_settings
+from cpunet.training.tuning.search import (
+    OTHER_SIZE,
+    Candidates,
+    candidates,
+    mean_f1_of_sets,
+    predict_image,
+    resized,
+    search,
+)
+from cpunet.training.tuning.settings_scores import SettingsScorer
 
 # With more validation images than this, they alone decide.
 FEW_VALIDATION_IMAGES = 8
@@ -52,21 +59,6 @@ class TunedOnFew:
         return f"{found}; the usual ones are kept" if self.kept else found
 
 
-class KnownScores:
-    """The scores of images by the settings that were tried; each is computed once."""
-
-    def __init__(self, images: Sequence[Predicted], roles: Sequence[str]) -> None:
-        self._images, self._roles = images, roles
-        self._known: dict[tuple[int, Postprocessing], ImageScores] = {}
-
-    def of(self, number: int, settings: Postprocessing) -> ImageScores:
-        """Score image `number`, decoded with some settings."""
-        key = (number, settings)
-        if key not in self._known:
-            self._known[key] = score_settings(self._images[number], self._roles, settings)
-        return self._known[key]
-
-
 def tune_on_few(model: Model, rows: Sequence[IndexRow], diameter_px: float | None) -> TunedOnFew:
     """Find the settings with the best mean F1 on all labeled images, if they hold on images that were left out.
 
@@ -90,23 +82,26 @@ def tune_on_few(model: Model, rows: Sequence[IndexRow], diameter_px: float | Non
     predicted = [predict_image(model, image, diameter_px) for image in images]
     if diameter_px is None:
         predicted += [predict_image(model, resized(image, OTHER_SIZE), None) for image in images]
-    scores = KnownScores(predicted, model.card.output.roles)
     tried, start = candidates(model.card.output.roles, model.card.input.diameter_px), model.card.postprocessing
     sizes = len(predicted) // len(images)
-
-    def at_all_sizes(chosen: Sequence[int]) -> list[list[int]]:
-        return [[number + size * len(images) for number in chosen] for size in range(sizes)]
-
     everything = range(len(images))
     parts = [[number for number in everything if number % FOLDS == fold] for fold in range(min(FOLDS, len(images)))]
     left_out: list[ImageScores] = []
-    for part in parts:
-        others = at_all_sizes([number for number in everything if number not in part])
-        found = search(tried, start, lambda trial, others=others: mean_f1(scores, others, trial))  # type: ignore[misc]
-        left_out += [scores.of(number, found) for number in part]
-    best = search(tried, start, lambda trial: mean_f1(scores, at_all_sizes(everything), trial))
+    with held_back(), SettingsScorer([predicted], model.card.output.roles) as scorer:
+
+        def scores(chosen: Sequence[int], settings: Postprocessing) -> list[ImageScores]:
+            (known,) = scorer(settings)
+            return [known[number] for number in chosen]
+
+        def best_on(chosen: Sequence[int]) -> Postprocessing:
+            at_each_size = [[number + size * len(images) for number in chosen] for size in range(sizes)]
+            return search(tried, start, lambda trial: mean_f1_of_sets([scores(group, trial) for group in at_each_size]))
+
+        for part in parts:
+            left_out += scores(part, best_on([number for number in everything if number not in part]))
+        best = best_on(everything)
+        with_own = pool_scores(scores(everything, start)).mean_f1
     with_found = pool_scores(left_out).mean_f1
-    with_own = pool_scores([scores.of(number, start) for number in everything]).mean_f1
     kept = with_found <= with_own
     return TunedOnFew(start if kept else best, kept, len(rows), with_found, with_own)
 
@@ -116,20 +111,6 @@ def quarters(image: LabeledImage) -> list[LabeledImage]:
     middle, center = (size // 2 for size in image.labels.shape)
     windows = [(y, x) for y in (slice(middle), slice(middle, None)) for x in (slice(center), slice(center, None))]
     return [LabeledImage(image.id, image.image[window], image.labels[window]) for window in windows]
-
-
-def mean_f1(scores: KnownScores, groups: Sequence[Sequence[int]], settings: Postprocessing) -> float:
-    """Return the mean over groups of images of their mean F1, 0..1."""
-    return float(np.mean([pool_scores([scores.of(each, settings) for each in group]).mean_f1 for group in groups]))
-
-
-def search(tried: Candidates, start: Postprocessing, quality: Callable[[Postprocessing], float]) -> Postprocessing:
-    """Search the settings one after the other, twice round, each over its candidates with the others held."""
-    best = start
-    for _ in range(ROUNDS):
-        for name, values in tried.items():
-            best = max((replace(best, **{name: value}) for value in (getattr(best, name), *values)), key=quality)
-    return best
 
 
 def at_the_edge(settings: Postprocessing, tried: Candidates) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -85,20 +85,49 @@ def tune_postprocessing(
     tried = candidates(roles, model.card.input.diameter_px)
     progress = Progress("tuning: trial", ROUNDS * sum(map(len, tried.values())))
     trials = 0
-    best = model.card.postprocessing
+
+    def show_trial(name: str) -> None:
+        nonlocal trials
+        trials += 1
+        progress.show(trials, name)
+
     # A pool of processes, too, cannot bear an exception between any two of its lines.
     with held_back(), SettingsScorer(predicted, roles) as scorer:
-        for _ in range(ROUNDS):
-            for name, values in tried.items():
-                scores = {best: mean_f1_of_sets(scorer(best))}
-                for value in values:
-                    stop_if_requested()
-                    trial = replace(best, **{name: value})
-                    scores.setdefault(trial, mean_f1_of_sets(scorer(trial)))
-                    trials += 1
-                    progress.show(trials, name)
-                best = max(scores, key=lambda trial: scores[trial])
+        best = search(tried, model.card.postprocessing, lambda trial: mean_f1_of_sets(scorer(trial)), show_trial)
     progress.end()
+    return best
+
+
+def search(
+    tried: Candidates,
+    start: Postprocessing,
+    quality: Callable[[Postprocessing], float],
+    on_trial: Callable[[str], None] = lambda name: None,
+) -> Postprocessing:
+    """Search the settings one after the other, twice round, each over its candidates with the others held.
+
+    Parameters
+    ----------
+    tried : dict of str to tuple of float
+        Values by the name of a setting.
+    start : Postprocessing
+        To begin with. Of equals, what was the best before stays.
+    quality : callable
+        Returns how good settings are; higher is better.
+    on_trial : callable, optional
+        Called with the setting's name after each candidate.
+    """
+    best = start
+    for _ in range(ROUNDS):
+        for name, values in tried.items():
+            found = {best: quality(best)}
+            for value in values:
+                stop_if_requested()
+                trial = replace(best, **{name: value})
+                if trial not in found:
+                    found[trial] = quality(trial)
+                on_trial(name)
+            best = max(found, key=lambda trial: found[trial])
     return best
 
 

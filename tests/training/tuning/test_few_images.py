@@ -6,7 +6,7 @@ import pytest
 from cpunet.model.card import Postprocessing
 from cpunet.training.data.labeled_images import read_index, read_labeled_image
 from cpunet.training.patches.targets import Targets
-from cpunet.training.tuning import few_images
+from cpunet.training.tuning import few_images, settings_scores
 from cpunet.training.tuning.few_images import at_the_edge, quarters, tune_on_few
 from cpunet.training.tuning.search import candidates
 from tests.training.tuning.test_search import KnowingModel
@@ -30,15 +30,17 @@ def test_all_images_choose_and_those_left_out_judge(rows):
 def test_settings_that_do_not_hold_on_other_images_are_not_taken(rows, monkeypatch):
     """Each image is best at a threshold of its own, and worse at those of the others than as the card says."""
     model = KnowingModel(rows, Targets(), 1.0)
-    own = few_images.KnownScores.of
+    own = few_images.SettingsScorer.__call__
 
-    def of(self, number, settings):
-        truth = own(self, number, Postprocessing())
-        best = (0.3, 0.35, 0.6, 0.65)[number]
+    def of(truth, best, settings):
         found = settings == Postprocessing() or settings.foreground_threshold == best
         return truth if found else replace(truth, tp=tuple(count // 2 for count in truth.tp))
 
-    monkeypatch.setattr(few_images.KnownScores, "of", of)
+    def scores(self, settings):
+        (truths,) = own(self, Postprocessing())
+        return [[of(truth, best, settings) for truth, best in zip(truths, (0.3, 0.35, 0.6, 0.65), strict=True)]]
+
+    monkeypatch.setattr(few_images.SettingsScorer, "__call__", scores)
     found = tune_on_few(model, rows, 1.0)
     assert found.kept
     assert found.settings == model.card.postprocessing
@@ -47,8 +49,9 @@ def test_settings_that_do_not_hold_on_other_images_are_not_taken(rows, monkeypat
 
 def test_each_image_is_scored_once_for_the_same_settings(rows, monkeypatch):
     calls = []
-    score = few_images.score_settings
-    monkeypatch.setattr(few_images, "score_settings", lambda *each: calls.append(each[2]) or score(*each))
+    score = settings_scores.score_settings
+    monkeypatch.setattr(settings_scores, "cores_allowed", lambda: 1)  # in this process, so that calls are seen
+    monkeypatch.setattr(settings_scores, "score_settings", lambda *each: calls.append(each[2]) or score(*each))
     tune_on_few(KnowingModel(rows, Targets(), 0.45), rows, 1.0)
     assert len(calls) < 3 * len(rows) * sum(len(values) for values in candidates(Targets().roles, 20.0).values())
 
@@ -67,7 +70,7 @@ def test_one_image_is_enough(rows, monkeypatch):
 
     def noted(model, image, diameter_px):
         seen.append(image)
-        return few_images.Predicted(np.zeros((3, *image.labels.shape), np.float32), image.labels, 1.0)
+        return settings_scores.Predicted(np.zeros((3, *image.labels.shape), np.float32), image.labels, 1.0)
 
     monkeypatch.setattr(few_images, "predict_image", noted)
     found = tune_on_few(KnowingModel(rows, Targets(), 1.0), rows[:1], 1.0)
