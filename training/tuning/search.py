@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from cpunet.calibration.settings import BOUNDARY_THRESHOLDS, DILATIONS_PX, smallest_sizes
 from cpunet.interruption import held_back, stop_if_requested
 from cpunet.model.card import Postprocessing
 from cpunet.model.protocol import Model
@@ -14,7 +15,6 @@ from cpunet.options import Options
 from cpunet.progress import Progress
 from cpunet.scores import ImageScores, pool_scores
 from cpunet.segment import segment_image
-from cpunet.steps.diameter import area_of_disc
 from cpunet.steps.resize import resize_planes
 from cpunet.training.data.labeled_images import IndexRow, LabeledImage, read_labeled_image
 from cpunet.training.patches.sources import resize_labels
@@ -24,19 +24,14 @@ Candidates = dict[str, tuple[float, ...]]
 
 # A marker threshold below 0.25 may gain some thousandths of F1 on validation, since a marker then fills nearly all of
 # its object and texture splits nothing; but clumps of a kind that was not trained on stay merged.
-MASK_THRESHOLDS: Candidates = {
+MASK_SETTINGS: Candidates = {
     "marker_threshold": (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
     "foreground_threshold": (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7),
 }
-BOUNDARY_THRESHOLDS: Candidates = {
-    "boundary_threshold": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
-    "dilation_px": (0, 1, 2, 3, 4, 5),
+BOUNDARY_SETTINGS: Candidates = {
+    "boundary_threshold": BOUNDARY_THRESHOLDS,
+    "dilation_px": DILATIONS_PX,
 }
-# Areas, as shares of that of a disc of the trained diameter: what is smaller is texture, or noise.
-# Markers larger than a twentieth gain next to nothing, and merge touching nuclei where they are small: at 0.08
-# nuclei_fluorescence merged 364 instead of 259 in images of half the size.
-MARKER_SHARES = (0, 0.01, 0.02, 0.03, 0.05)
-OBJECT_SHARES = (0, 0.02, 0.04, 0.06, 0.1, 0.15)
 # Settings must serve other magnifications too. Tuned on images at their own size alone, nuclei_fluorescence dropped and
 # merged so many nuclei of half-sized images that F1 at IoU 0.7 fell by 0.02 there, and gained nothing elsewhere.
 OTHER_SIZE = 0.5
@@ -45,13 +40,10 @@ ROUNDS = 2
 
 def candidates(roles: Sequence[str], diameter_px: float) -> Candidates:
     """Return the values to try for each setting of a model with these roles and this trained diameter."""
-    area = area_of_disc(diameter_px)
-    markers, objects = (
-        tuple(float(round(share * area)) for share in shares) for shares in (MARKER_SHARES, OBJECT_SHARES)
-    )
+    markers, objects = smallest_sizes(diameter_px)
     if set(roles) == {"boundary"}:
-        return {**BOUNDARY_THRESHOLDS, "min_size_px": objects}
-    return {**MASK_THRESHOLDS, "marker_min_size_px": markers, "min_size_px": objects}
+        return {**BOUNDARY_SETTINGS, "min_size_px": objects}
+    return {**MASK_SETTINGS, "marker_min_size_px": markers, "min_size_px": objects}
 
 
 def tune_postprocessing(
