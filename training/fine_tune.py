@@ -91,8 +91,9 @@ def transfer_weights(network: UNet, config: TrainingConfig, start: TrainedNetwor
     -----
     1. Output channels are copied role by role, if both networks have the same activation.
     2. Other tensors are copied if name and shape agree.
-    3. The first convolution of a network for gray images is spread over all channels, each with an equal part. On a
-       gray image in all channels the output then stays the same.
+    3. The first convolution of a network for gray images is spread over all channels, each with an equal part, and that
+       of a network for several channels is summed for gray images. On a gray image in all channels the output then
+       stays the same.
 
     Yosinski et al. 2014, doi:10.48550/arXiv.1411.1792.
     """
@@ -118,6 +119,9 @@ def transfer_weights(network: UNet, config: TrainingConfig, start: TrainedNetwor
             transferred += 1
         elif start_channels == 1:
             own[name].copy_(value.repeat(1, channels, 1, 1) / channels)
+            transferred += 1
+        elif channels == 1:
+            own[name].copy_(value.unflatten(1, (start_channels, -1)).sum(dim=1))
             transferred += 1
         else:
             new_input = True

@@ -98,6 +98,25 @@ def test_a_network_for_gray_images_sees_the_same_in_a_gray_image_of_three_channe
     torch.testing.assert_close(network(image.repeat(1, 3, 1, 1)), gray(image))
 
 
+@pytest.mark.parametrize("stem", ["full", "half"])
+def test_a_network_for_color_sees_the_same_in_a_gray_image_once_it_is_one_for_gray_images(tmp_path, small_config, stem):
+    color_config = replace(
+        small_config,
+        architecture=replace(small_config.architecture, stem=stem),
+        channels=("red", "green", "blue"),
+    )
+    color = build_network(color_config).eval()
+    (tmp_path / "color").mkdir()
+    save_trained(tmp_path / "color" / "weights.safetensors", TrainedNetwork(color, color_config, {}))
+    config = replace(color_config, start_from=str(tmp_path / "color"), channels=("nuclei",))
+    network = build_network(config).eval()
+    transfer = transfer_weights(network, config, load_start(config))
+    assert not transfer.new_input
+    assert transfer.transferred == len(network.state_dict())
+    image = torch.rand(1, 1, 32, 32)
+    torch.testing.assert_close(network(image), color(image.repeat(1, 3, 1, 1)), rtol=1e-4, atol=1e-4)
+
+
 def test_a_first_convolution_that_begins_at_random_cannot_be_frozen(color_base, small_config):
     config = replace(small_config, start_from=str(color_base), channels=("a", "b"), frozen="encoder")
     with pytest.raises(ConfigError, match="another number of image channels"):
