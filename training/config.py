@@ -13,6 +13,7 @@ import yaml
 from cpunet.errors import ConfigError
 from cpunet.model.card import Normalization, Postprocessing
 from cpunet.plain_content import dataclass_from
+from cpunet.training.data.stained_images import STAINS
 from cpunet.training.network.losses import Loss
 from cpunet.training.network.unet import Architecture
 from cpunet.training.patches.augmentation import PRESETS, Augmentation
@@ -31,6 +32,9 @@ class DataSource:
         How often its images are used, relative to the other sets.
     modalities : tuple of str
         The modalities of the index that are used; all if empty.
+    stain : str
+        Color images are read as the density of this stain, one of `STAINS`: gray, with bright nuclei; as they are if
+        empty.
     licence, source : str
         License and origin of the images, for the model's README.
     """
@@ -38,17 +42,16 @@ class DataSource:
     folder: str
     share: float = 1.0
     modalities: tuple[str, ...] = ()
+    stain: str = ""
     licence: str = ""
     source: str = ""
 
 
 def source_names(sources: Sequence[DataSource]) -> list[str]:
-    """Name the sources of a run by their folders, and by their modalities too if a folder is listed more than once."""
+    """Name the sources of a run by their folders, and by modalities and stain too if a folder is listed again."""
     folders = [source.folder for source in sources]
-    return [
-        " ".join((source.folder, *source.modalities)) if folders.count(source.folder) > 1 else source.folder
-        for source in sources
-    ]
+    in_full = [" ".join((source.folder, *source.modalities, source.stain)).rstrip() for source in sources]
+    return [full if folders.count(folder) > 1 else folder for folder, full in zip(folders, in_full, strict=True)]
 
 
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
@@ -187,7 +190,12 @@ class TrainingConfig:
         names = source_names(self.data)
         twice = [name for name in names if names.count(name) > 1]
         if twice:
-            raise ConfigError(f"data: {twice[0]} is listed twice. Remove one, or give each its own modalities.")
+            raise ConfigError(
+                f"data: {twice[0]} is listed twice. Remove one, or give each its own modalities or stain."
+            )
+        for stain in (source.stain for source in self.data):
+            if stain and stain not in STAINS:
+                raise ConfigError(f"data: stain must be one of {', '.join(STAINS)}; it is {stain!r}.")
         if any(source.share <= 0 for source in self.data):
             raise ConfigError("data: each share must be larger than 0.")
         for name in ("batch_size", "steps", "validate_every", "validation_images", "devices", "plateau_patience"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from cpunet.training.config import DataSource, TrainingConfig
 from cpunet.training.data.duplicates import Key, leaking_images
 from cpunet.training.data.ignored_pixels import IGNORE_FOLDER, read_ignore_mask, with_ignored
 from cpunet.training.data.index import INDEX, id_fault, read_table
+from cpunet.training.data.stained_images import stain_density
 
 SUFFIXES = (".png", ".tif", ".tiff")
 MOST_WITHOUT_VALIDATION = 3
@@ -35,6 +36,8 @@ class IndexRow:
         As in index.csv; `duplicate_of` is ``<set>/<id>`` or an id, empty if there is none.
     group : str
         Images of one group, such as a plate or a field, must stay on one side of a split; empty if there is none.
+    stain : str
+        The stain whose density is read in place of the image; empty for the image itself.
     """
 
     folder: Path
@@ -43,6 +46,7 @@ class IndexRow:
     split: str
     duplicate_of: str
     group: str = ""
+    stain: str = ""
 
     @property
     def key(self) -> Key:
@@ -79,7 +83,7 @@ class LabeledImage:
     ----------
     id : str
     image : ndarray of shape (Y, X) or (Y, X, C)
-        As stored, any real dtype.
+        As stored, any real dtype, or the density of a stain, float32.
     labels : ndarray of shape (Y, X), int32
         0 is background; `cpunet.scores.IGNORED` marks pixels that nobody labeled.
     """
@@ -145,7 +149,7 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
             rows = [row for row in wanted if row.split == "train"]
         if not rows:
             raise DataError(f"{root / source.folder}: no image has the split {split!r} and a wanted modality.")
-        chosen.append(list({row.key: row for row in rows}.values()))
+        chosen.append(list({row.key: replace(row, stain=source.stain) for row in rows}.values()))
     return chosen
 
 
@@ -175,7 +179,16 @@ def read_labeled_image(row: IndexRow) -> LabeledImage:
     if problem:
         raise DataError(f"{row.id}: {problem}")
     found = labels.astype(np.int32)
-    return LabeledImage(row.id, gray_of_equal_colors(image), found if ignored is None else with_ignored(found, ignored))
+    return LabeledImage(row.id, _as_read(image, row), found if ignored is None else with_ignored(found, ignored))
+
+
+def _as_read(image: NDArray[np.generic], row: IndexRow) -> NDArray[np.generic]:
+    if not row.stain:
+        return gray_of_equal_colors(image)
+    try:
+        return stain_density(image, row.stain)
+    except DataError as error:
+        raise DataError(f"{row.id}: {error}") from error
 
 
 def check_labels(labels: NDArray[np.generic], image: NDArray[np.generic]) -> str:
