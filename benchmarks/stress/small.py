@@ -35,29 +35,29 @@ class Bounds(NamedTuple):
     f1_at_070: float
 
 
-# With nuclei_fluorescence 2.1.0; behind each row what was measured.
+# With nuclei_fluorescence 2.2.0; behind each row what was measured.
 BOUNDS = {
     "x 1": Bounds(0.97, 0.97),  # 1.000, 1.000
-    "x 0.35": Bounds(0.94, 0.97),  # 0.971, 1.000
-    "x 0.5": Bounds(0.95, 0.97),  # 0.989, 1.000
+    "x 0.35": Bounds(0.94, 0.97),  # 0.977, 1.000
+    "x 0.5": Bounds(0.97, 0.97),  # 1.000, 1.000
     "x 3": Bounds(0.97, 0.97),  # 1.000, 1.000
     "bright debris": Bounds(0.88, 0.88),  # 0.919, 0.919
     "dead cells": Bounds(0.93, 0.93),  # 0.965, 0.965
-    "cytoplasmic haze": Bounds(0.96, 0.97),  # 0.998, 1.000
-    "fibers": Bounds(0.91, 0.92),  # 0.949, 0.951
-    "background steps": Bounds(0.90, 0.90),  # 0.938, 0.938
-    "chromocenters": Bounds(0.93, 0.97),  # 0.961, 1.000
-    "chromocenters, x 3": Bounds(0.90, 0.94),  # 0.933, 0.971
-    "low light, 6 electrons": Bounds(0.91, 0.92),  # 0.949, 0.955
-    "out of focus": Bounds(0.53, 0.72),  # 0.560, 0.750
+    "cytoplasmic haze": Bounds(0.96, 0.97),  # 0.995, 1.000
+    "fibers": Bounds(0.90, 0.90),  # 0.938, 0.938
+    "background steps": Bounds(0.93, 0.94),  # 0.969, 0.978
+    "chromocenters": Bounds(0.90, 0.94),  # 0.938, 0.978
+    "chromocenters, x 3": Bounds(0.92, 0.94),  # 0.955, 0.978
+    "low light, 6 electrons": Bounds(0.96, 0.97),  # 0.995, 1.000
+    "out of focus": Bounds(0.59, 0.82),  # 0.624, 0.853
     "light from one side": Bounds(0.97, 0.97),  # 1.000, 1.000
-    "saturated": Bounds(0.94, 0.97),  # 0.971, 1.000
+    "saturated": Bounds(0.96, 0.97),  # 0.990, 1.000
     "8 bits, 10 gray levels": Bounds(0.97, 0.97),  # 1.000, 1.000
     "JPEG": Bounds(0.97, 0.97),  # 1.000, 1.000
     "rotated on black": Bounds(0.97, 0.97),  # 1.000, 1.000
     "padded with black": Bounds(0.97, 0.97),  # 1.000, 1.000
     SPARSE: Bounds(0.97, 0.97),  # 1.000, 1.000
-    "packed": Bounds(0.36, 0.42),  # 0.399, 0.452
+    "packed": Bounds(0.51, 0.61),  # 0.540, 0.644
 }
 
 

@@ -23,8 +23,8 @@ DATA = Path(os.environ.get("CPUNET_DATA", REPOSITORY / "data"))
 # Mean F1 on the first ten validation images of a set, by model and by the set's name in its card.
 FIRST_TEN = {
     ("nuclei_fluorescence", "bbbc039"): 0.9229,
-    ("nuclei_fluorescence", "dsb2018"): 0.6860,
-    ("nuclei_fluorescence", "mnfinder"): 0.6758,
+    ("nuclei_fluorescence", "dsb2018 fluorescence"): 0.7068,
+    ("nuclei_fluorescence", "mnfinder"): 0.6578,
     ("nuclei_fluorescence_1", "bbbc039"): 0.9328,
     ("nuclei_fluorescence_1", "dsb2018"): 0.7153,
     ("nuclei_fluorescence_int8", "bbbc039"): 0.9187,
@@ -105,7 +105,10 @@ def test_tiles_change_next_to_nothing(path):
 
 
 def test_each_score_of_a_card_has_a_recorded_one():
-    assert {(path.parent.name, name) for path in SHIPPED for name in read_card(path).scores} == set(FIRST_TEN)
+    scored = {(path.parent.name, name) for path in SHIPPED for name in read_card(path).scores}
+    # Color images read as a stain: only training reads them so.
+    as_stain = {each for each in scored if each[1].endswith("hematoxylin")}
+    assert scored - as_stain == set(FIRST_TEN)
 
 
 @pytest.mark.parametrize(("model_name", "set_name"), FIRST_TEN)
