@@ -1,6 +1,7 @@
 """Draw what was measured: one picture of up to four panels. Needs matplotlib."""
 
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
@@ -12,7 +13,8 @@ from cpunet.files.images import written_beside
 # Okabe and Ito's colors, which color-blind people can distinguish; gray for what others are compared with.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000", "#BBBBBB", "#777777")
 GRAY = "#999999"
-PANEL_INCHES = (6.4, 4.0)
+PANEL_INCHES = (6.4, 4.6)
+WIDEST_LABEL = 14
 Bars = Dict[str, Dict[str, Tuple[float, float, float]]]
 
 
@@ -92,7 +94,7 @@ def networks_panel(axes: Any, series: Sequence[Series]) -> bool:
             shares = sorted(limit.seconds / value for value in each.values)
             name = f"{each.method}, {each.situation}"
             bars.setdefault(name, {})[_group(each)] = (limit.seconds / each.median, shares[0], shares[-1])
-    return _bars(axes, bars, "share of the limit", legend_columns=1)
+    return _bars(axes, bars, "share of the limit", legend_columns=2)
 
 
 PANELS: List[Tuple[str, Callable[[Any, Sequence[Series]], bool]]] = [
@@ -101,6 +103,10 @@ PANELS: List[Tuple[str, Callable[[Any, Sequence[Series]], bool]]] = [
     ("Where the module's time goes", stages_panel),
     ("The network alone: 1 is the machine's limit", networks_panel),
 ]
+
+
+def _wrapped(text: str) -> str:
+    return "\n".join(part for line in text.splitlines() for part in wrap(line, WIDEST_LABEL))
 
 
 def _group(series: Series) -> str:
@@ -126,7 +132,8 @@ def _bars(axes: Any, bars: Bars, label: str, legend_columns: int = 3) -> bool:
         axes.bar(places, medians, width, yerr=spread, label=method, color=color, error_kw={"linewidth": 0.8})
     axes.axhline(1, color="black", linewidth=0.6)
     axes.set_xticks(range(len(groups)))
-    axes.set_xticklabels(groups, fontsize=7)
+    axes.set_xticklabels([_wrapped(group) for group in groups], fontsize=7 if len(groups) < 6 else 5)
     axes.set_ylabel(label, fontsize=8)
-    axes.legend(fontsize=7, ncol=legend_columns)
+    # Below the labels of the groups, which have up to five lines.
+    axes.legend(fontsize=7, ncol=legend_columns, loc="upper center", bbox_to_anchor=(0.5, -0.2))
     return True
