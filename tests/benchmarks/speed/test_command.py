@@ -15,10 +15,10 @@ def two_parts(monkeypatch):
     def fail(asked, sizes):
         raise RuntimeError("no compiler")
 
-    known = {
-        "start": parts.Part("numpy", lambda asked, sizes: ([SERIES], [f"{sizes}"])),
-        "limit": parts.Part("numpy", fail),
-    }
+    def work(asked, sizes):
+        return [SERIES], [f"{sizes}"]
+
+    known = {"start": parts.Part("numpy", work), "limit": parts.Part("numpy", fail)}
     monkeypatch.setattr(parts, "PARTS", known)
     monkeypatch.setattr(machine, "busy_share", lambda: 0.5)
 

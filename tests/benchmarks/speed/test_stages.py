@@ -44,9 +44,9 @@ def test_a_stage_that_fails_is_charged_too(clock_of_steps):
 
     def fail():
         clock_of_steps(4)
-        raise OSError
+        raise OSError("broken")
 
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="broken"):
         clock.timed("declump", fail)()
     clock.timed("filters", lambda: clock_of_steps(1))()
     taken = clock.take(5.0)
