@@ -16,7 +16,7 @@ from typing import List, Sequence, Tuple
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EFFORTS = ("quick", "usual", "full")
-PARTS = ("start", "module", "processes", "objects", "memory", "mosaic", "limit", "networks", "peers")
+PARTS = ("start", "module", "processes", "objects", "memory", "mosaic", "limit", "networks", "gpu", "peers")
 RESULTS = REPOSITORY / "benchmarks" / "results"
 
 
@@ -33,8 +33,9 @@ def arguments_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "what",
+        nargs="+",
         choices=[*EFFORTS, *PARTS, "table"],
-        help="how much (quick: 10 minutes in all, usual: 15, full: more than an hour), or one part alone, or the table",
+        help="how much (quick: 10 minutes in all, usual: 15, full: more than an hour), or single parts, or the table",
     )
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="bbbc039: real fields instead of drawn ones")
     parser.add_argument("--models", nargs="+", metavar="NAME|FILE", help="the default model and its int8 version")
@@ -61,12 +62,14 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     machine = describe()
     output = options.output or RESULTS / folder_name(machine)
-    if options.what == "table":
+    if options.what == ["table"]:
         return write_table(output)
-    effort = KNOWN.get(options.what, KNOWN["usual"])
+    if len(options.what) > 1 and not set(options.what) <= set(PARTS):
+        parser.error("give one of quick, usual, full and table, or single parts")
+    effort = KNOWN.get(options.what[0], KNOWN["usual"])
     changed = {name: getattr(options, name) for name in ("rounds", "fields", "seconds") if getattr(options, name)}
     effort = effort._replace(**changed)
-    parts = [options.what] if options.what in RUNNABLE else parts_of_this_python(effort)
+    parts = parts_of_this_python(effort) if options.what[0] in KNOWN else options.what
     if not parts:
         parser.error("this Python has the packages of no part; see the environments in CONTRIBUTING.md")
     asked = Asked(effort, options.models or [DEFAULT_MODEL, f"{DEFAULT_MODEL}_int8"], options.data, options.cores)

@@ -15,7 +15,7 @@ from benchmarks.in_turns import seconds_in_turns
 from benchmarks.speed.bound import in_a_process
 from benchmarks.speed.cost import cost_of
 from benchmarks.speed.series import Series
-from benchmarks.speed.share_of_limit import BANDWIDTH, BYTES_A_PIXEL, MACS_A_PIXEL, RATE
+from benchmarks.speed.share_of_limit import BANDWIDTH, BYTES_A_PIXEL, MACS_A_PIXEL, ON_GPU, RATE
 from cpunet.model.find import find_model
 
 PART = "limit"
@@ -24,6 +24,7 @@ COPY = "copy of memory"
 COUNTED_SHAPE = (2048, 2048)
 # Products of this many rows are as fast as larger ones, and take a fraction of a second.
 SIDES = (1024, 2048)
+GPU_SIDE = 8192
 # Several times the cache of a server, so that all bytes come from memory.
 COPIED_BYTES = 2**30
 
@@ -59,12 +60,34 @@ def rates_here(cores: int, rounds: int, sides: Tuple[int, ...], copied_bytes: in
         for library, kind in actions:
             rates = tuple(side**3 / each / 1e9 for each in seconds[f"{library} {kind}"])
             series.append(Series(PART, f"{side}x{side}", cores, library, RATE, rates, kind))
+    if torch.cuda.is_available():
+        series += gpu_rates(cores, rounds)
     source = torch.ones(copied_bytes // 2, dtype=torch.uint8)
     target = torch.empty_like(source)
     seconds = seconds_in_turns({COPY: lambda: target.copy_(source)}, rounds)
     moved = 2 * source.numel()  # read and written
     series.append(Series(PART, "", cores, COPY, BANDWIDTH, tuple(moved / each / 1e9 for each in seconds[COPY])))
     return series
+
+
+def gpu_rates(cores: int, rounds: int) -> List[Series]:
+    """Measure the rates of the first GPU, whose matrices must be larger to keep it busy."""
+    series = []
+    for kind, number_type in (("float32", torch.float32), ("float16", torch.float16), ("bf16", torch.bfloat16)):
+        left = torch.rand(GPU_SIDE, GPU_SIDE, device="cuda", dtype=number_type)
+        seconds = seconds_in_turns({kind: partial(_finished, partial(torch.mm, left, left))}, rounds)
+        rates = tuple(GPU_SIDE**3 / each / 1e9 for each in seconds[kind])
+        series.append(Series(PART, f"{GPU_SIDE}x{GPU_SIDE}", cores, f"torch{ON_GPU}", RATE, rates, kind))
+    source = torch.ones(COPIED_BYTES, dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    seconds = seconds_in_turns({COPY: partial(_finished, lambda: target.copy_(source))}, rounds)
+    moved = tuple(2 * source.numel() / each / 1e9 for each in seconds[COPY])
+    return [*series, Series(PART, "", cores, f"{COPY}{ON_GPU}", BANDWIDTH, moved)]
+
+
+def _finished(action: Callable[[], Any]) -> None:
+    action()
+    torch.cuda.synchronize()
 
 
 def _products_of_torch(side: int) -> Dict[Tuple[str, str], Callable[[], Any]]:

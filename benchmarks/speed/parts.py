@@ -111,6 +111,17 @@ def _networks(asked: Asked, sizes: Tuple[Shape, ...]) -> Measured:
     return series, sorted(set(left_out))
 
 
+def _gpu(asked: Asked, sizes: Tuple[Shape, ...]) -> Measured:
+    time_gpu = _load("gpu").time_gpu
+    series, left_out = [], []
+    for shape in sizes:
+        wanted = wanted_fields(shape, asked.effort.fields, asked.data)
+        of_size, reasons = time_gpu([wanted], asked.models[0], asked.rounds_at(shape))
+        series += of_size
+        left_out += reasons
+    return series, sorted(set(left_out))
+
+
 def _peers(asked: Asked, sizes: Tuple[Shape, ...]) -> Measured:
     peers = _load("peers")
     series = []
@@ -131,6 +142,7 @@ PARTS: Dict[str, Part] = {
     "mosaic": Part("cellprofiler_core", _mosaic),
     "limit": Part("lightning", _limit),
     "networks": Part("lightning", _networks),
+    "gpu": Part("lightning", _gpu),
     "peers": Part("stardist", _peers),
 }
 

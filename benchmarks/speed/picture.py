@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 import numpy as np
 
 from benchmarks.speed.series import IMAGES_A_SECOND, PRIMARY, SECONDS, PartOfRun, Series, matching
-from benchmarks.speed.share_of_limit import limit_of, model_run, pixels_of
+from benchmarks.speed.share_of_limit import ON_GPU, limit_of, model_run, pixels_of
 from cpunet.files.images import written_beside
 
 # Okabe and Ito's colors, which color-blind people can distinguish; gray for what others are compared with.
@@ -89,7 +89,9 @@ def networks_panel(axes: Any, series: Sequence[Series]) -> bool:
     for each in matching(series, part="networks", quantity=SECONDS):
         pixels = pixels_of(each.field)
         models = model_run(series, each)
-        limit = limit_of(series, models[0], pixels, each.cores, each.situation) if models and pixels else None
+        if not models or pixels is None:
+            continue
+        limit = limit_of(series, models[0], pixels, each.cores, each.situation, each.method.endswith(ON_GPU))
         if limit is not None:
             shares = sorted(limit.seconds / value for value in each.values)
             name = f"{each.method}, {each.situation}"

@@ -8,6 +8,8 @@ from benchmarks.speed.series import SECONDS, Series, matching, short
 # Of a limit.json; see benchmarks/speed/limit.py, which needs torch.
 RATE, BANDWIDTH = "GMAC/s", "GB/s"
 MACS_A_PIXEL, BYTES_A_PIXEL = "MAC a pixel", "bytes a pixel"
+# How names of methods that run on a GPU end.
+ON_GPU = ", GPU"
 
 
 class Limit(NamedTuple):
@@ -22,14 +24,14 @@ class Limit(NamedTuple):
         return max(self.by_work, self.by_bytes)
 
 
-def best_rate(series: Sequence[Series], cores: int, number_type: str) -> Optional[float]:
-    """Return the highest median rate of a number type with so many cores, of any library and size; GMAC/s."""
-    found = matching(series, part="limit", quantity=RATE, cores=cores, situation=number_type)
-    return max((each.median for each in found), default=None)
+def best_rate(series: Sequence[Series], quantity: str, cores: int, number_type: str, gpu: bool) -> Optional[float]:
+    """Return the highest median rate with so many cores, or of the GPU, of any library and size."""
+    found = matching(series, part="limit", quantity=quantity, cores=cores, situation=number_type)
+    return max((each.median for each in found if each.method.endswith(ON_GPU) == gpu), default=None)
 
 
 def limit_of(
-    series: Sequence[Series], model: str, pixels: int, cores: int, number_type: Optional[str] = None
+    series: Sequence[Series], model: str, pixels: int, cores: int, number_type: Optional[str] = None, gpu: bool = False
 ) -> Optional[Limit]:
     """Return the limit of a model for so many pixels; None if its parts were not measured.
 
@@ -37,15 +39,15 @@ def limit_of(
     """
     work = matching(series, part="limit", method=model, quantity=MACS_A_PIXEL)
     moved = matching(series, part="limit", method=model, quantity=BYTES_A_PIXEL)
-    bandwidth = matching(series, part="limit", quantity=BANDWIDTH, cores=cores)
-    if not (work and moved and bandwidth):
+    if not (work and moved):
         return None
     kind = number_type or work[0].situation
-    rate = best_rate(series, cores, kind)
-    if rate is None:
+    rate = best_rate(series, RATE, cores, kind, gpu)
+    bandwidth = best_rate(series, BANDWIDTH, cores, "", gpu)
+    if rate is None or bandwidth is None:
         return None
     narrower = 2 if kind in ("bf16", "float16") and work[0].situation == "float32" else 1
-    seconds_of_bytes = moved[0].median / narrower * pixels / (bandwidth[0].median * 1e9)
+    seconds_of_bytes = moved[0].median / narrower * pixels / (bandwidth * 1e9)
     return Limit(work[0].median * pixels / (rate * 1e9), seconds_of_bytes)
 
 
@@ -71,7 +73,9 @@ def limit_table(series: Sequence[Series]) -> str:
     lines: List[str] = []
     for where, each, model, kind in _networks(series):
         pixels = pixels_of(each.field)
-        limit = None if pixels is None else limit_of(series, model, pixels, each.cores, kind)
+        limit = (
+            None if pixels is None else limit_of(series, model, pixels, each.cores, kind, each.method.endswith(ON_GPU))
+        )
         if limit is not None:
             cells = [short(limit.by_work), short(limit.by_bytes), short(each.median)]
             name = each.method if kind is None else f"{each.method}, {kind}"
@@ -104,9 +108,9 @@ def _networks(series: Sequence[Series]) -> List[Tuple[str, Series, str, Optional
 def model_run(series: Sequence[Series], network: Series) -> List[str]:
     """Return the model that a time of the network alone is of: the first one, or the one of its number type.
 
-    Empty if there is none, or it ran on a GPU, whose limit is not measured.
+    Empty if no model's cost was counted.
     """
     models = {each.situation: each.method for each in reversed(matching(series, part="limit", quantity=MACS_A_PIXEL))}
-    if not models or "GPU" in network.method:
+    if not models:
         return []
     return [models.get(network.situation, models.get("float32", next(iter(models.values()))))]

@@ -12,6 +12,7 @@ from benchmarks.in_turns import seconds_in_turns
 from benchmarks.speed.bound import in_a_process
 from benchmarks.speed.fields import Wanted, make_fields
 from benchmarks.speed.series import SECONDS, Series
+from benchmarks.speed.share_of_limit import ON_GPU
 from cpunet.model.find import find_model
 from cpunet.model.session import CPU, CUDA, OnnxModel, load_model
 from cpunet.steps.prepare import normalize
@@ -44,7 +45,7 @@ ON_CPU = (
     Variant(torch.bfloat16, True, False),
     Variant(torch.bfloat16, True, True),
 )
-ON_GPU = (
+VARIANTS_OF_GPU = (
     Variant(torch.float32, False, False),
     Variant(torch.float16, True, False),
     Variant(torch.float16, True, True),
@@ -95,15 +96,15 @@ def time_in_this_process(
     left_out = []
     devices = [("cpu", variants)]
     if torch.cuda.is_available():
-        devices.append(("cuda", ON_GPU))
+        devices.append(("cuda", VARIANTS_OF_GPU))
         gpu = load_model(find_model(model_name), "automatic")
         if gpu.provider == CUDA:
-            actions["onnxruntime, GPU", "float32"] = _with_onnxruntime(gpu, image)
+            actions[f"onnxruntime{ON_GPU}", "float32"] = _with_onnxruntime(gpu, image)
         else:
             left_out.append(f"onnxruntime on the GPU: the session runs on {gpu.provider}.")
     for device, of_device in devices:
         for variant in of_device:
-            key = variant.name + (", GPU" if device == "cuda" else ""), NUMBER_TYPES[variant.number_type]
+            key = variant.name + (ON_GPU if device == "cuda" else ""), NUMBER_TYPES[variant.number_type]
             try:
                 run = _with_torch(model_name, variant, device, image)
                 run()

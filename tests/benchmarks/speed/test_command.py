@@ -47,6 +47,14 @@ def test_the_sizes_of_the_command_line_count(two_parts, tmp_path):
     assert read_part(tmp_path / "start.json").left_out == ["((20, 30), (7, 8))"]
 
 
+def test_single_parts_can_be_joined_but_not_with_an_effort(two_parts, tmp_path, capsys):
+    assert command.main(["limit", "start", "--output", str(tmp_path)]) == 1
+    assert (tmp_path / "start.json").exists()
+    with pytest.raises(SystemExit):
+        command.main(["start", "quick", "--output", str(tmp_path)])
+    assert "or single parts" in capsys.readouterr().err
+
+
 def test_the_table_is_written_and_printed(two_parts, tmp_path, capsys):
     assert command.main(["table", "--output", str(tmp_path)]) == 1
     assert "nothing was measured here yet" in capsys.readouterr().err

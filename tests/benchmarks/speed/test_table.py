@@ -44,7 +44,7 @@ OF_LIMIT = [
 def parts():
     return {
         "module": PartOfRun(MACHINE, OF_MODULE, []),
-        "limit": PartOfRun({**MACHINE, "busy_before": 0.4}, OF_LIMIT, ["torch compiled: no compiler"]),
+        "limit": PartOfRun({**MACHINE, "busy_before": 0.4}, list(OF_LIMIT), ["torch compiled: no compiler"]),
     }
 
 
@@ -80,11 +80,22 @@ def test_the_limit_is_the_longer_of_work_and_bytes():
     assert limit_of(OF_LIMIT, "unknown", 10_000, 2) is None
 
 
-def test_the_share_of_the_limit_is_shown_but_not_that_of_a_gpu(parts):
+def test_the_share_of_the_limit_is_shown(parts):
     text = page(parts)
     assert "| alone | drawn 100x100 | 2 | torch eager, float32 | 0.1 | 0.08 | 0.125 | 0.80 |" in text
     assert "| in the module | drawn 100x100 | 2 | net | 0.1 | 0.08 | 0.2 | 0.50 |" in text
-    assert "| alone | drawn 100x100 | 2 | torch eager, GPU" not in text
+
+
+def test_a_gpu_has_a_limit_of_its_own(parts):
+    assert "torch eager, GPU, float32" not in page(parts)
+    of_gpu = [
+        Series("limit", "8192x8192", 2, "torch, GPU", "GMAC/s", (20.0,), "float32"),
+        Series("limit", "", 2, "copy of memory, GPU", "GB/s", (0.2,)),
+    ]
+    parts["limit"].series.extend(of_gpu)
+    text = page(parts)
+    assert "| alone | drawn 100x100 | 2 | torch eager, GPU, float32 | 0.0005 | 0.0004 | 0.001 | 0.50 |" in text
+    assert "| alone | drawn 100x100 | 2 | torch eager, float32 | 0.1 | 0.08 | 0.125 | 0.80 |" in text
 
 
 def test_the_picture_is_the_same_each_time(parts, tmp_path):
