@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 # Module and function, or class and method. Where each stage begins: its helpers count with it.
@@ -77,23 +78,32 @@ def timed_stages() -> Iterator[StageClock]:
     LookupError if a function is not where `STAGES` says: name the one that does its work now.
     """
     clock = StageClock()
-    originals: List[Tuple[Any, str, Any]] = []
+    replaced: List[Tuple[Any, str, Any]] = []
+    known = [
+        (stage, *_owner_of(module_name, name))
+        for stage, functions in STAGES.items()
+        for module_name, name in functions
+        if module_name not in OF_PLUGIN or find_spec("cellprofiler_core") is not None
+    ]
     try:
-        for stage, functions in STAGES.items():
-            for module_name, name in functions:
-                if module_name in OF_PLUGIN and find_spec("cellprofiler_core") is None:
-                    continue
-                for owner, attribute, original in _bindings(module_name, name):
-                    originals.append((owner, attribute, original))
-                    setattr(owner, attribute, clock.timed(stage, original))
+        for stage, owner, attribute in known:
+            original = getattr(owner, attribute)
+            timed = clock.timed(stage, original)
+            replaced.append((owner, attribute, original))
+            setattr(owner, attribute, timed)
+            if isinstance(owner, ModuleType):
+                _replace_everywhere(original, timed)
         yield clock
     finally:
-        for owner, attribute, original in reversed(originals):
+        for owner, attribute, original in reversed(replaced):
+            timed = getattr(owner, attribute)
             setattr(owner, attribute, original)
+            if isinstance(owner, ModuleType):
+                _replace_everywhere(timed, original)  # also in what was imported meanwhile
 
 
-def _bindings(module_name: str, name: str) -> List[Tuple[Any, str, Any]]:
-    """Find all places of the product that hold a function: its own module, and those that import it."""
+def _owner_of(module_name: str, name: str) -> Tuple[Any, str]:
+    """Return the module or class that holds a function, and its name there; LookupError if there is none."""
     owner: Any = import_module(module_name)
     *classes, attribute = name.split(".")
     for each in classes:
@@ -103,17 +113,13 @@ def _bindings(module_name: str, name: str) -> List[Tuple[Any, str, Any]]:
             f"benchmarks/speed/stages.py times {module_name}.{name}, which does not exist any more. Name the function "
             "that does its work now in STAGES."
         )
-    function = getattr(owner, attribute)
-    if classes:
-        return [(owner, attribute, function)]
-    product = [
-        module
-        for module_name, module in list(sys.modules.items())
-        if module is not None and module_name.split(".")[0] in ("cpunet", "identifyobjectsunet")
-    ]
-    return [
-        (module, attribute, function)
-        for module in product
-        for attribute, value in list(vars(module).items())
-        if value is function
-    ]
+    return owner, attribute
+
+
+def _replace_everywhere(old: Any, new: Any) -> None:
+    """Put a function in the place of another one in all modules of the product, where it was imported by name."""
+    for module_name, module in list(sys.modules.items()):
+        if module is not None and module_name.split(".")[0] in ("cpunet", "identifyobjectsunet"):
+            for attribute, value in list(vars(module).items()):
+                if value is old:
+                    setattr(module, attribute, new)

@@ -1,4 +1,6 @@
+import sys
 import time
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -65,6 +67,16 @@ def test_stages_change_no_result_and_leave_nothing_behind():
     used = {stage for stage, seconds in taken.items() if seconds > 0}
     assert used == {"normalize", "scale", "tiles", "network", "declump", "outlines"}
     assert (cpunet.segment.prepare, OnnxModel.predict) == before
+
+
+def test_a_module_that_is_imported_meanwhile_keeps_no_timer(monkeypatch):
+    late = ModuleType("cpunet.late")
+    original = cpunet.segment.prepare
+    with timed_stages():
+        late.prepare = cpunet.segment.prepare
+        monkeypatch.setitem(sys.modules, "cpunet.late", late)
+        assert late.prepare is not original
+    assert late.prepare is original
 
 
 @pytest.mark.parametrize("name", ["gone", "OnnxModel.gone", "Gone.predict"])
