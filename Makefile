@@ -2,7 +2,8 @@
 #   make demo    the module in real CellProfiler, beside IdentifyPrimaryObjects
 #   make test    all tests
 #   make lint    ruff and mypy
-#   make bench   speed and memory, side by side with IdentifyPrimaryObjects
+#   make bench   speed and memory, side by side with IdentifyPrimaryObjects; EFFORT=quick, usual or full, DATA=data/bbbc039
+#   make peers   StarDist and Cellpose in .venv/peers, which `make bench` then times as well
 #   make bundles one zip for each system in dist/, for CellProfiler's installed application; checked and run
 #   make clean   remove what was made
 # On a machine without an NVIDIA GPU, torch's CPU build saves 4 GB:
@@ -12,6 +13,7 @@ SHELL := /bin/sh
 CELLPROFILER := .venv/cellprofiler
 TRAINING := .venv/training
 RUNTIME38 := .venv/runtime38
+PEERS := .venv/peers
 # The packages that CellProfiler pins are old: with deprecations as errors they cannot be imported.
 OLD_PYTEST := -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning \
 	-W "ignore:numpy.ndarray size changed"
@@ -23,7 +25,7 @@ IN_PARALLEL := -n 2 --dist loadscope
 # Folders with tests for both worlds: each world collects those that it has the packages for.
 BOTH_WORLDS := tests/docs tests/packaging tests/benchmarks tests/runtime
 
-.PHONY: demo test test-cellprofiler test-training test-runtime38 lint bench bundles clean
+.PHONY: demo test test-cellprofiler test-training test-runtime38 lint bench peers bundles clean
 
 demo: $(CELLPROFILER)/.ready
 	@jdk=$$(scripts/need_jdk_and_compiler.sh) && \
@@ -55,10 +57,24 @@ lint: $(TRAINING)/.ready
 	$(TRAINING)/bin/ruff format --check .
 	$(TRAINING)/bin/mypy plugins/cpunet
 
-bench: $(CELLPROFILER)/.ready
-	PYTHONPATH=plugins $(CELLPROFILER)/bin/python -m benchmarks.module_speed
+# How much of speed is measured, and on which real fields; drawn ones by default.
+EFFORT ?= usual
+DATA ?=
+SPEED = -W ignore -m benchmarks.speed $(EFFORT) $(if $(DATA),--data $(DATA))
+
+bench: $(CELLPROFILER)/.ready $(TRAINING)/.ready
+	PYTHONPATH=plugins $(CELLPROFILER)/bin/python $(SPEED)
+	$(TRAINING)/bin/python $(SPEED)
+	@if [ -e $(PEERS)/.ready ]; then \
+		echo "PYTHONPATH=plugins $(PEERS)/bin/python $(SPEED)" && PYTHONPATH=plugins $(PEERS)/bin/python $(SPEED); \
+	else \
+		echo "SKIPPED StarDist and Cellpose: run 'make peers' once (3.5 GB)"; \
+	fi
+	$(TRAINING)/bin/python -m benchmarks.speed table
 	$(CELLPROFILER)/bin/python -W ignore benchmarks/memory_flat.py
 	-$(CELLPROFILER)/bin/python -W ignore benchmarks/memory_flat.py --primary
+
+peers: $(PEERS)/.ready
 
 # Downloads the published wheels of onnxruntime for each system (80 MB, kept in .cache/wheels). The checks run the zip for
 # Linux in a Python with no other packages than those of CellProfiler.
@@ -93,4 +109,11 @@ $(RUNTIME38)/.ready: requirements/runtime38.txt
 	echo "setting up the runtime's environment in $(RUNTIME38) with $$python" && \
 	rm -rf $(RUNTIME38) && "$$python" -m venv $(RUNTIME38) && \
 	$(RUNTIME38)/bin/python $(PIP) -r requirements/runtime38.txt && \
+	touch $@
+
+$(PEERS)/.ready: requirements/peers.txt
+	@python=$$(scripts/need_python.sh 3.11) && \
+	echo "setting up StarDist and Cellpose in $(PEERS) with $$python (some minutes, once)" && \
+	rm -rf $(PEERS) && "$$python" -m venv $(PEERS) && \
+	$(PEERS)/bin/python $(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements/peers.txt && \
 	touch $@

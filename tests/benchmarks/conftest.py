@@ -8,6 +8,7 @@ if find_spec("cellprofiler_core") is None:
         "gallery",
         "generalization/test_primary.py",
         "generalization/test_table.py",
+        "speed/test_module.py",
         "stress",
         "test_memory_flat.py",
         "test_pipeline_text.py",
@@ -15,4 +16,10 @@ if find_spec("cellprofiler_core") is None:
 else:
     import tests.start_host  # noqa: F401
 if find_spec("lightning") is None:
-    collect_ignore += ["few_images", "generalization/test_configs.py", "test_gpu_visit.py"]
+    collect_ignore += [
+        "few_images",
+        "generalization/test_configs.py",
+        "speed/test_limit.py",
+        "speed/test_torch_networks.py",
+        "test_gpu_visit.py",
+    ]

@@ -1,0 +1,1 @@
+"""Measure how fast the module, its stages and its network are, beside what users would run instead."""
