@@ -12,6 +12,7 @@ from cpunet.model.find import list_models
 from cpunet.training.config import TrainingConfig
 from cpunet.training.network.build import build_network
 from cpunet.training.network.unet import UNet
+from cpunet.training.network.widen import WIDTH_FIELDS, widened
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained
 
 HEAD = "head."
@@ -62,11 +63,16 @@ def find_weights(name_or_path: str, field: str = "start_from") -> Path:
 
 
 def load_start(config: TrainingConfig) -> TrainedNetwork:
-    """Load the network that `config.start_from` names; ConfigError if its architecture is another one."""
+    """Load the network that `config.start_from` names, widened if the configuration has more features a level.
+
+    ConfigError if its architecture differs in anything else.
+    """
     path = find_weights(config.start_from)
     start = load_trained(path)
     wanted, found = config.architecture, start.config.architecture
     different = [f.name for f in fields(found) if getattr(wanted, f.name) != getattr(found, f.name)]
+    if different and all(name in WIDTH_FIELDS and getattr(wanted, name) > getattr(found, name) for name in different):
+        return widened(start, wanted)
     if different:
         there = ", ".join(f"{name}: {getattr(found, name)}" for name in different)
         raise ConfigError(
