@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Iterator, List, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -31,24 +32,52 @@ class DiskArray:
 
     @classmethod
     def create(cls, path: Path, shape: Tuple[int, ...], dtype: npt.DTypeLike) -> DiskArray:
-        """Make a file of zeros, which takes no space until it is written to; one of this size stays as it is."""
+        """Make a file of zeros, which takes no space until it is written to."""
         made = cls(path, shape, np.dtype(dtype))
-        size = int(np.prod(shape, dtype=object)) * made.dtype.itemsize
-        if not path.exists() or path.stat().st_size != size:
-            with path.open("wb") as stream:
-                stream.truncate(size)
+        with path.open("wb") as stream:
+            stream.truncate(made.nbytes)
         return made
+
+    @classmethod
+    def open_or_create(cls, path: Path, shape: Tuple[int, ...], dtype: npt.DTypeLike) -> DiskArray:
+        """Take the file that an earlier run has left, or make one of zeros."""
+        found = cls(path, shape, np.dtype(dtype))
+        is_there = path.exists() and path.stat().st_size == found.nbytes
+        return found if is_there else cls.create(path, shape, dtype)
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the file."""
+        return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
 
     def read(self, *window: Any) -> npt.NDArray[Any]:
         """Return a copy of a part, indexed as an array of numpy."""
         mapped = np.memmap(self.path, self.dtype, "r", shape=self.shape)
         return np.array(mapped[window])  # what stays mapped counts as memory
 
-    def write(self, values: npt.NDArray[Any], *window: Any) -> None:
-        """Replace a part, and wait until it is on the disk."""
-        mapped = np.memmap(self.path, self.dtype, "r+", shape=self.shape)
-        mapped[window] = values
-        mapped.flush()
+    def write(self, values: npt.NDArray[Any], *window: Union[int, slice]) -> None:
+        """Replace a part.
+
+        Pixels are written and not mapped, because a full disk ends a program that writes to what is mapped.
+        """
+        starts, lengths = [], []
+        for axis, size in zip((*window, *[slice(None)] * (len(self.shape) - len(window))), self.shape):
+            first, last, _ = (slice(axis, axis + 1) if isinstance(axis, int) else axis).indices(size)
+            starts.append(first)
+            lengths.append(last - first)
+        stored = np.empty(lengths, self.dtype)
+        stored[...] = np.reshape(values, lengths) if np.ndim(values) else values
+        whole_rows = lengths[-1] == self.shape[-1]
+        with self.path.open("r+b") as stream:
+            for place in np.ndindex(*lengths[: -2 if whole_rows else -1]):
+                index = [start + number for start, number in zip(starts, place)] + starts[len(place) :]
+                stream.seek(int(np.ravel_multi_index(index, self.shape)) * self.dtype.itemsize)
+                stream.write(stored[place].tobytes())
+
+    def sync(self) -> None:
+        """Wait until all is on the disk, for the case that the computer stops."""
+        with self.path.open("r+b") as stream:
+            os.fsync(stream.fileno())
 
 
 def bands_of(shape: Tuple[int, ...]) -> List[slice]:

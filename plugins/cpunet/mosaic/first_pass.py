@@ -111,7 +111,9 @@ def look_at_all(channels: ChannelsOfMosaic, card: InputCard, folder: Path) -> Fi
     empty, of_padding = find_padding_of_mosaic(channels, tuple(card.channels) == COLORS, folder)
     notes += of_padding
     counted = _Counted(channels, empty)
-    stride = stride_for_percentiles(counted.pixels if card.normalization.per_channel else counted.pixels * counted.count)
+    stride = stride_for_percentiles(
+        counted.pixels if card.normalization.per_channel else counted.pixels * counted.count
+    )
     samples: List[List[npt.NDArray[np.float32]]] = [[] for _ in range(counted.count)]
     far: List[List[npt.NDArray[np.float32]]] = [[] for _ in range(counted.count)]
     steps = 1 + channels.shape[0] // 512, 1 + channels.shape[1] // 512
@@ -193,4 +195,5 @@ def _contrasts(
 
 
 def _stretched(values: npt.NDArray[np.float32], contrast: Contrast, card: InputCard) -> npt.NDArray[Any]:
-    return stretch(values[np.newaxis, np.newaxis], [contrast], card.normalization)[0, 0]
+    found: npt.NDArray[np.float32] = stretch(values[np.newaxis, np.newaxis], [contrast], card.normalization)[0, 0]
+    return found

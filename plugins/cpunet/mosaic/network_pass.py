@@ -75,7 +75,7 @@ def predict_mosaic(
     height, width = (max(1, round(size * scale)) for size in mosaic.shape)
     size = f"{options.tile_shape[0]}x{options.tile_shape[1]}"
     name = f"scale_{scale!r}_{options.augmentation.replace(' ', '_')}_{size}"
-    array = DiskArray.create(
+    array = DiskArray.open_or_create(
         folder / f"probabilities_{name}", (len(views), len(card.output.roles), height, width), np.float32
     )
     plans = []
@@ -88,7 +88,7 @@ def predict_mosaic(
             )
         )
     total = sum(len(plan.tiles) for plan in plans)
-    done = DiskArray.create(folder / f"tiles_done_{name}", (1, total), bool)
+    done = DiskArray.open_or_create(folder / f"tiles_done_{name}", (1, total), bool)
     is_done = done.read(0)
     number = 0
 
@@ -103,6 +103,7 @@ def predict_mosaic(
                 predicted, rows, columns = _predict_tile(turned, plan, place, model)
                 planes, rows, columns = turned.back(predicted, rows, columns)
                 array.write(planes, view, slice(None), rows, columns)
+                array.sync()
                 done.write(np.ones((), bool), 0, number)
                 is_done[number] = True
             number += 1
@@ -110,9 +111,7 @@ def predict_mosaic(
     return ProbabilitiesOnDisk(array, mosaic)
 
 
-def _predict_tile(
-    view: _TurnedView, plan: TilePlan, place: int, model: Model
-) -> Tuple[Planes, slice, slice]:
+def _predict_tile(view: _TurnedView, plan: TilePlan, place: int, model: Model) -> Tuple[Planes, slice, slice]:
     """Predict a tile of a view, and return what it keeps and where in the view that is."""
     (y, top, bottom), (x, left, right) = plan.tiles[place]
     rows, columns = plan.rows[y : y + plan.tile_shape[0]], plan.columns[x : x + plan.tile_shape[1]]

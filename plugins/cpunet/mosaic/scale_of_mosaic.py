@@ -62,7 +62,9 @@ def choose_scale_of_mosaic(
         found = measure_scale(mosaic.read(*whole), mosaic.usable(*whole), model, options)
     else:
         windows = _windows_in_order(mosaic)
-        seen = [(mosaic.read(*_bounded(w, mosaic)), mosaic.usable(*_bounded(w, mosaic))) for w in windows[:MOST_WINDOWS]]
+        seen = [
+            (mosaic.read(*_bounded(w, mosaic)), mosaic.usable(*_bounded(w, mosaic))) for w in windows[:MOST_WINDOWS]
+        ]
         index, first = first_pass_with_objects(seen, model, options)
         part = seen[index]
         if first.labels.max(initial=0) < ENOUGH_OBJECTS:

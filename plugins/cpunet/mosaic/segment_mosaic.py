@@ -38,13 +38,14 @@ class SegmentedMosaic(NamedTuple):
     ----------
     labels : DiskArray of shape (Y, X), int32
         1..n without gaps, after the filters.
-    count : int
+    objects : int
+        How many there are.
     notes : tuple of str
         Sentences that a user should read.
     """
 
     labels: DiskArray
-    count: int
+    objects: int
     notes: Tuple[str, ...]
 
 
@@ -117,9 +118,7 @@ def segment_mosaic(
     scale, of_scale = choose_scale_of_mosaic(mosaic, model, options, see_whole)
     probabilities = probabilities_at(scale, options)
     labels = labels_of(probabilities, options, scale)
-    labels = outlines_of_mosaic_as_asked(
-        labels, image.read, mosaic.usable, card.postprocessing, options, scale, folder
-    )
+    labels = outlines_of_mosaic_as_asked(labels, image.read, mosaic.usable, card.postprocessing, options, scale, folder)
     count = filter_objects_of_mosaic(
         labels, mosaic.usable, mosaic.is_measured_everywhere, folder, diameter_range_px, discard_border
     )

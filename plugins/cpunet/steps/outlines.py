@@ -262,7 +262,9 @@ def levels_of_objects(labels: Labels, edges: Edges) -> npt.NDArray[np.float64]:
         heights = (_height(edges, outline[own], owner) + _height(edges, beside[outside], owner)) / 2
         total += np.bincount(owner, heights, len(total))
         pairs += np.bincount(owner, minlength=len(total))
-    return np.divide(total, pairs, out=np.full(len(total), np.nan), where=pairs > 0)
+    levels = np.full(len(total), np.nan)
+    np.divide(total, pairs, out=levels, where=pairs > 0)
+    return levels
 
 
 def move_outlines(labels: Labels, edges: Edges, usable: Mask, level: float, pull: float = PULL) -> Labels:

@@ -229,7 +229,7 @@ def mean_and_deviation(
 
 
 def stride_for_percentiles(pixels: int) -> int:
-    """Return the distance of the pixels whose percentiles stand for those of an image of so many, counted row by row."""
+    """Return the distance of the pixels whose percentiles stand for those of so many, counted row by row."""
     return -(-pixels // PIXELS_ENOUGH_FOR_PERCENTILES)
 
 

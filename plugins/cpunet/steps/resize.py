@@ -78,9 +78,9 @@ def resized_part(
         around.append(slice(first, last))
         places.append(place - first)
     part = read(*around)
-    for axis_number, place in enumerate(places, start=1):
-        if sigmas[axis_number - 1]:
-            part = ndimage.gaussian_filter1d(part, sigmas[axis_number - 1], axis_number, mode="nearest")
+    for axis_number, sigma in enumerate(sigmas, start=1):
+        if sigma:
+            part = ndimage.gaussian_filter1d(part, sigma, axis_number, mode="nearest")
     for axis_number, place in enumerate(places, start=1):
         below = np.minimum(place.astype(np.intp), part.shape[axis_number] - 1)
         above = np.minimum(below + 1, part.shape[axis_number] - 1)

@@ -36,13 +36,14 @@ class Regions(NamedTuple):
     windows: npt.NDArray[np.int64]
 
     @property
-    def count(self) -> int:
-        """The number of regions."""
+    def highest(self) -> int:
+        """The number of the last region."""
         return len(self.pixels) - 1
 
     def read(self, rows: slice, columns: slice = slice(None)) -> Labels:
         """Return the numbers of the regions in a part of the mosaic."""
-        return self.number_of_part[self.parts.read(rows, columns)]
+        numbers: Labels = self.number_of_part[self.parts.read(rows, columns)]
+        return numbers
 
 
 class RegionsByBand:
@@ -71,7 +72,7 @@ class RegionsByBand:
         windows = ndimage.find_objects(labels)
         self._windows.append(
             np.array([(y.start, y.stop, x.start, x.stop) for y, x in windows], np.int64).reshape(-1, 4)
-            + [rows.start, rows.start, 0, 0]
+            + np.array([rows.start, rows.start, 0, 0])
         )
         labels[labels > 0] += self._highest
         self._highest += count

@@ -44,9 +44,7 @@ class Settings(NamedTuple):
     splits: bool
 
 
-def declump_mosaic(
-    probabilities: ProbabilitiesOnDisk, settings: Settings, folder: Path, report: Report
-) -> DiskArray:
+def declump_mosaic(probabilities: ProbabilitiesOnDisk, settings: Settings, folder: Path, report: Report) -> DiskArray:
     """Turn the probabilities of a mosaic into labels (Y, X), int32, 1..n without gaps, in a file of `folder`.
 
     Notes
@@ -110,9 +108,9 @@ def _split(
         kept = markers.pixels >= max(card.marker_min_size_px, 1)
         kept[0] = False
         seed_of_marker = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
-        region_of_marker = np.zeros(markers.count + 1, np.int32)
+        region_of_marker = np.zeros(markers.highest + 1, np.int32)
         region_of_marker[markers.number_of_part] = regions.number_of_part[np.concatenate(part_of_marker)]
-        clumps = np.flatnonzero(np.bincount(region_of_marker[kept], minlength=regions.count + 1) > 1)
+        clumps = np.flatnonzero(np.bincount(region_of_marker[kept], minlength=regions.highest + 1) > 1)
         seeds = markers._replace(number_of_part=seed_of_marker[markers.number_of_part])
         flooding = _Flooding(probabilities, settings, regions, seeds, labels)
         groups = list(_groups(regions.windows, clumps, shape[1]))
@@ -149,7 +147,7 @@ class _Flooding(NamedTuple):
 
     def _flood(self, window: Window, kept: Window, clumps: npt.NDArray[np.intp]) -> None:
         """Flood the clumps in a window, and keep the labels of a part of it."""
-        chosen = np.zeros(self.regions.count + 1, bool)
+        chosen = np.zeros(self.regions.highest + 1, bool)
         chosen[clumps] = True
         clumped = chosen[self.regions.read(*window)]
         if not clumped.any():
@@ -159,7 +157,7 @@ class _Flooding(NamedTuple):
         inner = tuple(slice(k.start - w.start, k.stop - w.start) for k, w in zip(kept, window))
         own, found = self.labels.read(*kept), flooded[inner]
         reached = clumped[inner] & (found > 0)
-        own[reached] = found[reached] + self.regions.count
+        own[reached] = found[reached] + self.regions.highest
         self.labels.write(own, *kept)
 
 
@@ -183,9 +181,7 @@ def _groups(
         yield (rows, slice(0, width)), group
 
 
-def _by_role(
-    probabilities: ProbabilitiesOnDisk, settings: Settings, window: Window
-) -> Tuple[ByRole, Optional[Mask]]:
+def _by_role(probabilities: ProbabilitiesOnDisk, settings: Settings, window: Window) -> Tuple[ByRole, Optional[Mask]]:
     return (
         probabilities_by_role(probabilities.read(*window), settings.roles),
         probabilities.mosaic.usable(*window),
@@ -204,7 +200,7 @@ def _between_boundaries(
         between = by_role["boundary"] <= settings.card.boundary_threshold
         by_band.add(rows, between if usable is None else between & usable)
     regions = by_band.finish()
-    background = 1 + int(np.argmax(regions.pixels[1:])) if regions.count else 0
+    background = 1 + int(np.argmax(regions.pixels[1:])) if regions.highest else 0
     for rows in bands:
         numbers = regions.read(rows)
         numbers[numbers == background] = 0

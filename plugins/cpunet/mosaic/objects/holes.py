@@ -38,9 +38,9 @@ def fill_holes_of_mosaic(labels: DiskArray, folder: Path) -> None:
 
 def _filling(labels: DiskArray, spaces: Regions) -> Labels:
     """Return the label that fills each region of the background; 0 for what is no hole."""
-    least = np.full(spaces.count + 1, np.iinfo(np.int32).max, np.int32)
-    most = np.zeros(spaces.count + 1, np.int32)
-    outside = np.zeros(spaces.count + 1, bool)
+    least = np.full(spaces.highest + 1, np.iinfo(np.int32).max, np.int32)
+    most = np.zeros(spaces.highest + 1, np.int32)
+    outside = np.zeros(spaces.highest + 1, bool)
     outside[0] = True
     for rows in bands_of(labels.shape):
         around = slice(max(0, rows.start - 1), rows.stop)

@@ -128,10 +128,10 @@ def _groups(labels: DiskArray, reach_px: int) -> Iterator[_Objects]:
         last = int(rows_of[begin, 1].max())
         rows = slice(max(0, band.start - margin), min(labels.shape[0], last + margin))
         numbers, compact = np.unique(labels.read(rows), return_inverse=True)
-        compact = compact.reshape(rows.stop - rows.start, -1).astype(np.int32)
+        places: Labels = compact.reshape(rows.stop - rows.start, -1).astype(np.int32)
         if numbers[0]:  # not a single pixel of background
-            numbers, compact = np.concatenate([np.zeros(1, numbers.dtype), numbers]), compact + np.int32(1)
-        yield _Objects(rows, compact, numbers, begin[numbers])
+            numbers, places = np.concatenate([np.zeros(1, numbers.dtype), numbers]), places + np.int32(1)
+        yield _Objects(rows, places, numbers, begin[numbers])
 
 
 def _rows_of_objects(labels: DiskArray) -> Tuple[npt.NDArray[np.int64], int]:

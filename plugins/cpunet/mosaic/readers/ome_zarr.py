@@ -76,7 +76,7 @@ class OmeZarr:
 
 def _ome(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the metadata of OME, which version 0.5 keeps under a name of its own."""
-    found: Mapping[str, Any] = attributes["ome"] if "ome" in attributes else attributes
+    found: Mapping[str, Any] = attributes.get("ome", attributes)
     return found
 
 

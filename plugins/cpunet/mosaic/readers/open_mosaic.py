@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cpunet.errors import ImageError
+from cpunet.files.find import is_slide, is_zarr
 from cpunet.files.formats.content import TIFF, content_of
 from cpunet.files.images import read_image
 
-ZARR_SUFFIX = ".zarr"
-SLIDE_SUFFIXES = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide")
 EXTRA = 'pip install "cpunet[mosaics]"'
 
 
@@ -46,16 +45,6 @@ class WholeImage:
     def read(self, rows: slice, columns: slice) -> npt.NDArray[Any]:
         """Return a part of the image."""
         return self._image[rows, columns]
-
-
-def is_zarr(path: Path) -> bool:
-    """Return True for a folder whose name says that it is a Zarr store."""
-    return path.suffix.lower() == ZARR_SUFFIX and path.is_dir()
-
-
-def is_slide(path: Path) -> bool:
-    """Return True for the name of a file that a slide scanner wrote."""
-    return path.suffix.lower() in SLIDE_SUFFIXES
 
 
 @contextmanager

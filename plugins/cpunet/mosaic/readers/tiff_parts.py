@@ -46,18 +46,22 @@ class TiffParts:
         refuse_other_numbers(page)
         axes, shape, _ = plane_axes(chosen, take_planes_as_channels=False)
         refuse_cut_short(chosen.pages, path.stat().st_size)
-        if int(page.photometric) in CONVERTED and not (int(page.photometric) == YCBCR and int(page.compression) in JPEGS):
+        if int(page.photometric) in CONVERTED and not (
+            int(page.photometric) == YCBCR and int(page.compression) in JPEGS
+        ):
             raise ImageError(
                 f"{path}: colors stored as {name_of(page.photometric)} cannot be read in parts. Save it as RGB."
             )
         lengths = dict(zip(axes, shape))
         if len(chosen.pages) > 1 and (len(axes) != 3 or axes[0] in "YX" or len(chosen.pages) != shape[0]):
-            raise ImageError(f"{path}: its planes are stored so that they cannot be read in parts. Save it as OME-TIFF.")
+            raise ImageError(
+                f"{path}: its planes are stored so that they cannot be read in parts. Save it as OME-TIFF."
+            )
         if chosen.pages[0].shape[:1] == (0,) or (lengths["Y"], lengths["X"]) != (page.imagelength, page.imagewidth):
             raise ImageError(f"{path}: its axes {chosen.axes} cannot be read in parts. Save it as OME-TIFF.")
         self._path, self._pages, self._page, self._handle = path, list(chosen.pages), page, file.filehandle
         self._palette = palette_of_page(page)
-        self._cache: "OrderedDict[Tuple[int, int], npt.NDArray[Any]]" = OrderedDict()
+        self._cache: OrderedDict[Tuple[int, int], npt.NDArray[Any]] = OrderedDict()
         self._cached_bytes = 0
         self._contiguous = _contiguous_planes(self._pages, page)
         if self._contiguous is None:
@@ -85,14 +89,14 @@ class TiffParts:
     def _part_of_page(self, number: int, rows: slice, columns: slice) -> npt.NDArray[Any]:
         """Return a part (y, x, samples) of a page."""
         if self._contiguous is not None:
-            plane = np.memmap(self._path, mode="r", **self._contiguous[number])
-            part = np.array(plane[:, rows, columns])
-            del plane  # what is mapped counts as memory
-            return np.concatenate(list(part), axis=-1)
+            mapped = np.memmap(self._path, mode="r", **self._contiguous[number])
+            return np.concatenate(list(mapped[:, rows, columns]), axis=-1)  # a copy: what stays mapped counts as memory
         page = self._page
         samples = int(page.samplesperpixel)
         separate = samples if int(page.planarconfig) == SEPARATE else 1
-        part = np.zeros((separate, rows.stop - rows.start, columns.stop - columns.start, samples // separate), page.dtype)
+        part = np.zeros(
+            (separate, rows.stop - rows.start, columns.stop - columns.start, samples // separate), page.dtype
+        )
         height, width, across = _grid(page)
         down = -(-int(page.imagelength) // height)
         for plane in range(separate):
@@ -120,12 +124,12 @@ class TiffParts:
                 f"{self._path}: this is compressed with {name_of(keyframe.compression)} and cannot be decoded here "
                 f"({error}). {SAVE_PLAIN} ({EXTRA})"
             ) from error
-        segment = np.asarray(segment)[0]
-        self._cache[number, index] = segment
-        self._cached_bytes += segment.nbytes
+        decoded: npt.NDArray[Any] = np.asarray(segment)[0]
+        self._cache[number, index] = decoded
+        self._cached_bytes += decoded.nbytes
         while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:
             self._cached_bytes -= self._cache.popitem(last=False)[1].nbytes
-        return segment
+        return decoded
 
     def _refuse_large_segments(self) -> None:
         height, width, _ = _grid(self._page)
@@ -165,7 +169,9 @@ def _paste(segment: npt.NDArray[Any], part: npt.NDArray[Any], top: int, left: in
     """Copy what a tile and a part (both y, x, samples) share; the tile begins at (top, left) of the part."""
     bottom, right = min(top + segment.shape[0], part.shape[0]), min(left + segment.shape[1], part.shape[1])
     first_row, first_column = max(top, 0), max(left, 0)
-    part[first_row:bottom, first_column:right] = segment[first_row - top : bottom - top, first_column - left : right - left]
+    part[first_row:bottom, first_column:right] = segment[
+        first_row - top : bottom - top, first_column - left : right - left
+    ]
 
 
 def _contiguous_planes(pages: List[Any], page: Any) -> Optional[List[Dict[str, Any]]]:
