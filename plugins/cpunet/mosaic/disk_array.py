@@ -80,9 +80,14 @@ class DiskArray:
             os.fsync(stream.fileno())
 
 
+def rows_of_band(width: int) -> int:
+    """Return how many rows of a mosaic of this width are in the memory at once."""
+    return max(LEAST_BAND_ROWS, BAND_PX // max(1, width))
+
+
 def bands_of(shape: Tuple[int, ...]) -> List[slice]:
     """Cut the rows of a mosaic (Y, X) into bands, from top to bottom."""
-    height = max(LEAST_BAND_ROWS, BAND_PX // max(1, shape[1]))
+    height = rows_of_band(shape[1])
     return [slice(first, min(first + height, shape[0])) for first in range(0, shape[0], height)]
 
 

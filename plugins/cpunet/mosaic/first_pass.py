@@ -111,9 +111,8 @@ def look_at_all(channels: ChannelsOfMosaic, card: InputCard, folder: Path) -> Fi
     empty, of_padding = find_padding_of_mosaic(channels, tuple(card.channels) == COLORS, folder)
     notes += of_padding
     counted = _Counted(channels, empty)
-    stride = stride_for_percentiles(
-        counted.pixels if card.normalization.per_channel else counted.pixels * counted.count
-    )
+    together = 1 if card.normalization.per_channel else counted.count
+    stride = max(1, stride_for_percentiles(counted.pixels * together))
     samples: List[List[npt.NDArray[np.float32]]] = [[] for _ in range(counted.count)]
     far: List[List[npt.NDArray[np.float32]]] = [[] for _ in range(counted.count)]
     steps = 1 + channels.shape[0] // 512, 1 + channels.shape[1] // 512

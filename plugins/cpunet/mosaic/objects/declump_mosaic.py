@@ -10,7 +10,7 @@ import numpy.typing as npt
 from skimage.segmentation import expand_labels
 
 from cpunet.model.card import Postprocessing
-from cpunet.mosaic.disk_array import DiskArray, Window, bands_of, with_margin
+from cpunet.mosaic.disk_array import DiskArray, Window, bands_of, rows_of_band, with_margin
 from cpunet.mosaic.network_pass import ProbabilitiesOnDisk
 from cpunet.mosaic.objects.components import Regions, RegionsByBand
 from cpunet.mosaic.objects.holes import fill_holes_of_mosaic
@@ -113,7 +113,7 @@ def _split(
         clumps = np.flatnonzero(np.bincount(region_of_marker[kept], minlength=regions.highest + 1) > 1)
         seeds = markers._replace(number_of_part=seed_of_marker[markers.number_of_part])
         flooding = _Flooding(probabilities, settings, regions, seeds, labels)
-        groups = list(_groups(regions.windows, clumps, shape[1]))
+        groups = list(_groups(regions.windows, clumps, shape))
         for number, (window, chosen) in enumerate(groups):
             report(len(groups) + number, 2 * len(groups))
             flooding.flood(window, chosen)
@@ -162,23 +162,25 @@ class _Flooding(NamedTuple):
 
 
 def _groups(
-    windows: npt.NDArray[np.int64], clumps: npt.NDArray[np.intp], width: int
+    windows: npt.NDArray[np.int64], clumps: npt.NDArray[np.intp], shape: Tuple[int, ...]
 ) -> Iterator[Tuple[Window, npt.NDArray[np.intp]]]:
     """Put clumps that begin in one band of rows together; a clump higher than a band goes by itself.
 
     Yields the window that holds the clumps of a group and one pixel around them, and the clumps.
     """
-    height = bands_of((2**31, width))[0].stop if len(clumps) else 1
+    height = rows_of_band(shape[1])
     first, last = windows[clumps, 0], windows[clumps, 1]
     high = last - first > height
     for clump in clumps[high]:
-        top, bottom, left, right = windows[clump]
-        yield (slice(max(0, top - 1), bottom + 1), slice(max(0, left - 1), right + 1)), np.array([clump])
+        top, bottom, left, right = (int(side) for side in windows[clump])
+        rows, _ = with_margin(slice(top, bottom), 1, shape[0])
+        columns, _ = with_margin(slice(left, right), 1, shape[1])
+        yield (rows, columns), np.array([clump])
     band = np.where(high, -1, first // height)
     for number in np.unique(band[~high]):
         group = clumps[band == number]
-        rows = slice(max(0, int(windows[group, 0].min()) - 1), int(windows[group, 1].max()) + 1)
-        yield (rows, slice(0, width)), group
+        rows, _ = with_margin(slice(int(windows[group, 0].min()), int(windows[group, 1].max())), 1, shape[0])
+        yield (rows, slice(0, shape[1])), group
 
 
 def _by_role(probabilities: ProbabilitiesOnDisk, settings: Settings, window: Window) -> Tuple[ByRole, Optional[Mask]]:
