@@ -26,7 +26,7 @@ from cpunet.steps.scale import for_measuring
 
 # Called with a stage of the work, the steps of it that are done, and their number.
 Report = Callable[[str, int, int], None]
-LOOK, TILES, OBJECTS = "looking at the whole image", "tiles", "objects"
+LOOK, TILES = "looking at the whole image", "tiles"
 # Labels, regions and markers, drawn and shifted labels, and what was not measured: bytes a pixel, beside probabilities.
 BYTES_PER_PIXEL = 4 * 5 + 1
 
@@ -109,7 +109,7 @@ def segment_mosaic(
         if how.foreground_threshold:
             at_scale = replace(at_scale, foreground_threshold=how.foreground_threshold)
         settings = Settings(at_scale, list(card.output.roles), how.declump_method == "probability")
-        return declump_mosaic(probabilities, settings, folder, lambda done, total: report(OBJECTS, done, total))
+        return declump_mosaic(probabilities, settings, folder, report)
 
     def see_whole() -> Tuple[ProbabilitiesOnDisk, DiskArray]:
         probabilities = probabilities_at(1.0, for_measuring(options))

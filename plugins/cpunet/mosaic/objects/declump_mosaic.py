@@ -20,7 +20,8 @@ from cpunet.steps.seeds import ByRole, marker_score
 
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
-Report = Callable[[int, int], None]
+Report = Callable[[str, int, int], None]
+REGIONS, TOUCHING = "objects", "touching objects"
 # Clumps that lie in a window of so many pixels are flooded at once, since a watershed needs fifty bytes a pixel.
 LARGEST_WINDOW_PX = 2**25
 # A larger clump is flooded in such squares, each with so many pixels around it.
@@ -90,7 +91,7 @@ def _split(
     part_of_marker: List[npt.NDArray[np.int32]] = [np.zeros(1, np.int32)]
     bands = bands_of(shape)
     for number, rows in enumerate(bands):
-        report(number, 2 * len(bands))
+        report(REGIONS, number, len(bands))
         by_role, usable = _by_role(probabilities, settings, (rows, slice(0, shape[1])))
         mask = foreground_probability(by_role) > card.foreground_threshold
         if usable is not None:
@@ -115,9 +116,8 @@ def _split(
         flooding = _Flooding(probabilities, settings, regions, seeds, labels)
         groups = list(_groups(regions.windows, clumps, shape))
         for number, (window, chosen) in enumerate(groups):
-            report(len(groups) + number, 2 * len(groups))
+            report(TOUCHING, number, len(groups))
             flooding.flood(window, chosen)
-    report(1, 1)
     return labels
 
 
@@ -197,7 +197,7 @@ def _between_boundaries(
     by_band = RegionsByBand(DiskArray.create(folder / "regions", labels.shape, np.int32))
     bands = bands_of(labels.shape)
     for number, rows in enumerate(bands):
-        report(number, len(bands))
+        report(REGIONS, number, len(bands))
         by_role, usable = _by_role(probabilities, settings, (rows, slice(0, labels.shape[1])))
         between = by_role["boundary"] <= settings.card.boundary_threshold
         by_band.add(rows, between if usable is None else between & usable)
@@ -207,7 +207,6 @@ def _between_boundaries(
         numbers = regions.read(rows)
         numbers[numbers == background] = 0
         labels.write(numbers, rows)
-    report(1, 1)
 
 
 def _join_touching(labels: DiskArray, folder: Path) -> None:
