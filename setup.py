@@ -14,6 +14,8 @@ PLUGIN = ["numpy", "scipy", "scikit-image", "onnxruntime"]
 GPU = ["numpy", "scipy", "scikit-image", "onnxruntime-gpu"]
 # From 2.14 on pydantic refuses what bioimageio.spec 0.5.12 passes to its serializers (pydantic pull request 13506).
 BIOIMAGEIO = ["bioimageio.core", "bioimageio.spec", "pydantic<2.14"]
+# What `cpunet segment` reads in parts beside TIFF: OME-Zarr, slides, and TIFF files with JPEG, LZW or ZSTD.
+MOSAICS = ["zarr", "openslide-python", "openslide-bin", "imagecodecs"]
 EXPORT = ["onnx", "onnxscript", "onnxruntime", "safetensors", "jsonschema", *BIOIMAGEIO]
 TRAINING = [
     "torch",
@@ -70,6 +72,7 @@ setup(
     extras_require={
         "plugin": PLUGIN,
         "gpu": GPU,
+        "mosaics": MOSAICS,
         "export": EXPORT,
         "training": TRAINING,
         "test": ["pytest", "pytest-xdist", "pycocotools", "ruff", "mypy"],

@@ -16,6 +16,14 @@ from cpunet.interruption import stop_if_requested
 from cpunet.model.ensemble import mean_model
 from cpunet.model.find import find_model
 from cpunet.model.session import open_model
+from cpunet.mosaic.segment_mosaic_file import (
+    LABEL_FORMATS,
+    TIFF_LABELS,
+    goes_by_tile,
+    labels_of_mosaic,
+    segment_mosaic_file,
+)
+from cpunet.mosaic.writers.ome_zarr import mark_of_zarr
 from cpunet.onnx_reader.model_file import read_model_file
 from cpunet.options import Options, check_options
 from cpunet.steps.scale import scale_of_options
@@ -49,6 +57,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--diameter-range", type=float, nargs=2, metavar=("MIN", "MAX"), help="discard objects outside it, pixels"
     )
+    parser.add_argument(
+        "--by-tile",
+        action="store_true",
+        help="keep the work on the disk instead of in the memory, without an overlay; by default for slides, OME-Zarr "
+        "and TIFF files of more than 67 million pixels",
+    )
+    parser.add_argument(
+        "--labels",
+        choices=LABEL_FORMATS,
+        default=TIFF_LABELS,
+        help="the format of the labels; ome-zarr is written by tile (default: tiff)",
+    )
     parser.add_argument("--discard-border", action="store_true", help="discard objects that touch the image's frame")
 
 
@@ -77,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"{arguments.output}: this is a file; -o needs a folder.")
     found = find_images(arguments.images)
     paths = {identity(path): path for path in found.paths}
-    images = {key: path for key, path in paths.items() if not is_result(path)}
+    images = {key: path for key, path in paths.items() if not is_result(path) and mark_of_zarr(path) is None}
     own = [path for key, path in paths.items() if key not in images]
     for line in (*(each.why for each in found.left_out), *(f"left out: {path}, a result of cpunet" for path in own)):
         report(printable(line), sys.stderr)
@@ -97,7 +117,8 @@ def run(arguments: argparse.Namespace) -> int:
         diameter_range_px=diameter_range,
         discard_border=arguments.discard_border,
     )
-    failed = _segment_all(list(images.values()), batch)
+    by_tile = arguments.by_tile or arguments.labels != TIFF_LABELS
+    failed = _segment_all(list(images.values()), batch, by_tile, arguments.labels)
     for each in models:
         if each.file_has_changed():
             report(
@@ -110,20 +131,25 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _segment_all(paths: Sequence[Path], batch: Batch) -> int:
-    """Segment each image file by itself, and return how many failed."""
+def _segment_all(paths: Sequence[Path], batch: Batch, by_tile: bool, label_format: str) -> int:
+    """Segment each image file by itself, and return how many failed; `by_tile`: also those that are not large."""
     failed = 0
     written: Dict[Path, Path] = {}
     for done, path in enumerate(paths):
         show_progress(done, len(paths), path.name)
         try:
-            labels = results_of(path, batch.output).labels
+            in_parts = by_tile or goes_by_tile(path)
+            labels = (
+                labels_of_mosaic(path, batch.output, label_format)
+                if in_parts
+                else results_of(path, batch.output).labels
+            )
             if labels in written:
                 raise OptionError(
                     f"{path}: its results would replace those of {written[labels]}, which has the same name. Run the "
                     "two into different folders."
                 )
-            count = segment_file(path, batch)
+            count = segment_mosaic_file(path, batch, label_format) if in_parts else segment_file(path, batch)
         except Exception as error:  # a bad file must not keep the others from being done
             stop_if_requested()
             failed += 1

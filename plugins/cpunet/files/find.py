@@ -13,6 +13,9 @@ from cpunet.errors import OptionError
 
 # What a folder or pattern is searched for; a file that is named itself may have any suffix.
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".npy")
+# What `cpunet segment` reads in parts, beside these: slides, and OME-Zarr, which is a folder.
+SLIDE_SUFFIXES = (".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide")
+ZARR_SUFFIX = ".zarr"
 WILDCARDS = "*?["
 # What this program, and Cellpose, add to an image's name for their results.
 OWN_RESULTS = (("_labels", (".tif",)), ("_overlay", (".png",)))
@@ -62,8 +65,8 @@ def find_images(words: Sequence[Path]) -> FoundFiles:
     Parameters
     ----------
     words : sequence of Path
-        A file, whatever its name; a folder, whose images are taken, without those of its subfolders (of a data set,
-        those in images/, and never its labels); or a pattern with
+        A file, whatever its name; a folder of OME-Zarr; another folder, whose images are taken, without those of its
+        subfolders (of a data set, those in images/, and never its labels); or a pattern with
         ``*``, ``?``, ``[...]`` or ``**``, which Windows passes on as it is. A name that exists is no pattern.
 
     Returns
@@ -81,7 +84,7 @@ def find_images(words: Sequence[Path]) -> FoundFiles:
     named, problems = set(), []
     for word in words:
         expanded = _expanded(word)
-        images = _images_of(word, expanded)
+        images = _images_of(word, expanded, (*IMAGE_SUFFIXES, *SLIDE_SUFFIXES, ZARR_SUFFIX))
         if expanded is None:
             named.add(identity(word))
         elif not images:
@@ -110,7 +113,7 @@ def find_files(words: Sequence[Path]) -> List[Path]:
     paths: Dict[str, Path] = {}
     for word in words:
         expanded = _expanded(word)
-        images = _images_of(word, expanded)
+        images = _images_of(word, expanded, IMAGE_SUFFIXES)
         if not images:
             raise OptionError(_nothing(word, expanded or ()))
         for path in images:
@@ -149,6 +152,16 @@ def result_of(path: Path) -> Optional[Path]:
     return None
 
 
+def is_zarr(path: Path) -> bool:
+    """Return True for a folder whose name says that it is a Zarr store."""
+    return path.suffix.lower() == ZARR_SUFFIX and path.is_dir()
+
+
+def is_slide(path: Path) -> bool:
+    """Return True for the name of a file that a slide scanner wrote."""
+    return path.suffix.lower() in SLIDE_SUFFIXES
+
+
 def other_programs_labels(folder: Path) -> str:
     """Return a sentence on files of a folder that hold objects and are no label images; empty if there are none."""
     drawn = [path for path in _listed(folder) if path.name.lower().endswith(DRAWN_ENDINGS)]
@@ -174,14 +187,14 @@ def natural_order(path: Path) -> Tuple[Tuple[Tuple[Union[int, str], ...], ...], 
 def _expanded(word: Path) -> Optional[List[Path]]:
     """Return the files that a folder or a pattern means, in natural order; None if the word is a file's name."""
     if _exists(word):
-        return _listed(_images_folder(word)) if word.is_dir() else None
+        return _listed(_images_folder(word)) if word.is_dir() and not is_zarr(word) else None
     matches = _matches(word)
-    return None if matches is None else [path for path in matches if not path.is_dir()]
+    return None if matches is None else [path for path in matches if not path.is_dir() or is_zarr(path)]
 
 
-def _images_of(word: Path, expanded: Optional[Sequence[Path]]) -> List[Path]:
+def _images_of(word: Path, expanded: Optional[Sequence[Path]], suffixes: Sequence[str]) -> List[Path]:
     """Return the images among the files that a word was expanded to; the word itself if it is a file's name."""
-    return [word] if expanded is None else [path for path in expanded if path.suffix.lower() in IMAGE_SUFFIXES]
+    return [word] if expanded is None else [path for path in expanded if path.suffix.lower() in suffixes]
 
 
 def _matches(word: Path) -> Optional[List[Path]]:
@@ -205,7 +218,8 @@ def _images_folder(folder: Path) -> Path:
 def _listed(folder: Path) -> List[Path]:
     """List the files of a folder, in natural order; hidden ones, which macOS adds, are left out."""
     try:
-        files = [path for path in folder.iterdir() if not path.name.startswith(".") and not path.is_dir()]
+        visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        files = [path for path in visible if not path.is_dir() or is_zarr(path)]
     except OSError:
         return []
     return sorted(files, key=natural_order)

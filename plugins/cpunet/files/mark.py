@@ -54,8 +54,11 @@ class Mark(NamedTuple):
 def source_of(path: Path) -> Source:
     """Describe an image file for the marks of its results; an image that is moved keeps its content.
 
-    Raises ImageError where there is no such file, and for what is none: to open a named pipe would wait for ever.
+    Raises ImageError where there is no such file, and for what is none: to open a named pipe would wait for ever. Of an
+    image that is a folder, as OME-Zarr is, the names, sizes and times of its files count.
     """
+    if os.path.isdir(path) and path.suffix.lower() == ".zarr":
+        return _source_of_folder(path)
     if not os.path.isfile(path):
         link = " It is a link that leads nowhere." if os.path.islink(path) else ""
         kind = "this is a folder" if os.path.isdir(path) else "this is no file" if os.path.exists(path) else None
@@ -71,9 +74,26 @@ def source_of(path: Path) -> Source:
     return Source(Path(path).name, place.hexdigest(), digest.hexdigest())
 
 
+def _source_of_folder(path: Path) -> Source:
+    digest = hashlib.blake2b(digest_size=8)
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        for name in sorted(names):
+            file = Path(folder, name)
+            state = file.stat()
+            digest.update(f"{file.relative_to(path).as_posix()} {state.st_size} {state.st_mtime_ns}\n".encode())
+    place = hashlib.blake2b(os.fsencode(os.path.realpath(path)), digest_size=8)
+    return Source(path.name, place.hexdigest(), digest.hexdigest())
+
+
 def mark_text(pixels: npt.NDArray[Any], source: Optional[Source]) -> str:
     """Return the mark of a picture as ASCII text, for the field that names the program which wrote a file."""
-    content: Dict[str, Any] = {"pixels": _hash(pixels)}
+    return mark_text_of_hash(_hash(pixels), source)
+
+
+def mark_text_of_hash(pixels: str, source: Optional[Source]) -> str:
+    """Return the mark of a picture whose hash is known; see `mark_text`."""
+    content: Dict[str, Any] = {"pixels": pixels}
     if source is not None:
         content["source"] = source._asdict()
     return f"{PROGRAM} {__version__} {json.dumps(content)}"
@@ -84,13 +104,18 @@ def read_mark(path: Path) -> Optional[Mark]:
     if not os.path.isfile(path):
         return None
     try:
-        program, _, content = _program_that_wrote(path).partition("{")
-        if program.split(" ")[0] != PROGRAM:
-            return None
-        read = json.loads("{" + content)
-        return Mark(read["pixels"], Source(**read["source"]) if "source" in read else None)
+        return mark_of_text(_program_that_wrote(path))
     except Exception:  # each image format brings exceptions of its own; what cannot be read carries no mark
         return None
+
+
+def mark_of_text(text: str) -> Optional[Mark]:
+    """Return the mark that `mark_text` made a text of; None for what another program says of itself."""
+    program, _, content = text.partition("{")
+    if program.split(" ")[0] != PROGRAM:
+        return None
+    read = json.loads("{" + content)
+    return Mark(read["pixels"], Source(**read["source"]) if "source" in read else None)
 
 
 def is_as_written(path: Path, mark: Mark) -> bool:
@@ -156,11 +181,26 @@ def _png_header(path: Path) -> Tuple[int, str]:
                 return pixels, content[len(PNG_KEY) + 1 :].decode("ascii")
 
 
+class PixelHash:
+    """The hash of a picture of this shape and type, whose rows are added from top to bottom."""
+
+    def __init__(self, shape: Tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        shape = tuple(size for size in shape if size > 1)  # readers may drop axes of length 1
+        self._digest = hashlib.blake2b(f"{dtype.str[1:]} {shape}".encode("ascii"), digest_size=8)
+
+    def add(self, rows: npt.NDArray[Any]) -> None:
+        """Add the next rows."""
+        self._digest.update(np.ascontiguousarray(rows).data)
+
+    def text(self) -> str:
+        """Return the hash of all rows."""
+        return self._digest.hexdigest()
+
+
 def _hash(pixels: npt.NDArray[Any]) -> str:
-    shape = tuple(size for size in pixels.shape if size > 1)  # readers may drop axes of length 1
-    digest = hashlib.blake2b(f"{pixels.dtype.str[1:]} {shape}".encode("ascii"), digest_size=8)
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.hexdigest()
+    found = PixelHash(pixels.shape, pixels.dtype)
+    found.add(pixels)
+    return found.text()
 
 
 def _sum(text: str) -> str:

@@ -6,28 +6,28 @@ import shutil
 import subprocess
 from dataclasses import replace
 from functools import lru_cache
-from typing import Callable, Optional, Tuple
+from typing import Callable, Optional, Tuple, TypeVar
 
 from cpunet.errors import OutOfMemoryError
 from cpunet.model.card import ModelCard
 from cpunet.model.protocol import Model
 from cpunet.options import Options
-from cpunet.segmentation import Segmentation
 
 # The side of a tile without its halo is at least so many units of `divisible_by`; below, most of the work is the halo.
 LEAST_UNITS_KEPT = 4
 # The rest is for the screen, and for what CUDA needs in each process.
 SHARE_OF_GPU = 0.8
 NVIDIA_SMI_SECONDS = 5
+Result = TypeVar("Result")
 
 
 def segment_within_memory(
-    segment: Callable[[Model, Options], Segmentation],
+    segment: Callable[[Model, Options], Result],
     model: Model,
     options: Options,
     open_on_cpu: Callable[[], Model],
     warn: Callable[[str], None],
-) -> Segmentation:
+) -> Result:
     """Segment an image; when the memory is too small, try smaller tiles, and then the CPU.
 
     Parameters
@@ -70,8 +70,8 @@ def segment_within_memory(
 
 
 def _with_smaller_tiles(
-    segment: Callable[[Model, Options], Segmentation], model: Model, options: Options, warn: Callable[[str], None]
-) -> Tuple[Optional[Segmentation], str, Tuple[int, int]]:
+    segment: Callable[[Model, Options], Result], model: Model, options: Options, warn: Callable[[str], None]
+) -> Tuple[Optional[Result], str, Tuple[int, int]]:
     """Return the result or None, the reason of the last failure, and the last size of tiles."""
     while True:
         try:

@@ -215,7 +215,7 @@ def split_regions(
     for rows, chosen in _bands(regions, clumps):
         own = regions[rows]
         clumped = look_up(chosen, own)
-        flooded = _flood(clumped, markers[rows], score[rows])
+        flooded = flood(clumped, markers[rows], score[rows])
         flooded += highest
         np.copyto(split[rows], flooded, where=clumped)
     return split
@@ -256,9 +256,10 @@ def _bands(
         yield slice(max(0, int(first_row[part].min()) - 1), int(last_row[part].max()) + 1), chosen
 
 
-def _flood(
+def flood(
     clumped: npt.NDArray[np.bool_], markers: npt.NDArray[np.int32], score: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.int32]:
+    """Divide the pixels of clumps among the markers in them, by a watershed from the highest score down; all (Y, X)."""
     # The inner pixels of a marker have no neighbor to flood; without them the watershed's queue is far shorter.
     inner = inner_pixels(markers > 0)
     rim = clumped & ~inner

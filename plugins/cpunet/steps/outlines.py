@@ -240,6 +240,18 @@ def level_of_outlines(labels: Labels, edges: Edges) -> Optional[float]:
         The median over all objects of the mean height of their edge between the pixels on both sides of the outline.
         None if no object has a clear edge, or if the outlines follow no edge (a level below 0 or above 1).
     """
+    levels = levels_of_objects(labels, edges)
+    return median_level(levels[np.isfinite(levels)])
+
+
+def median_level(levels: npt.NDArray[np.float64]) -> Optional[float]:
+    """Return the median of the levels of objects; None if there is none, or if it is below 0 or above 1."""
+    level = float(np.median(levels)) if len(levels) else 0.0
+    return level if 0 < level < 1 else None
+
+
+def levels_of_objects(labels: Labels, edges: Edges) -> npt.NDArray[np.float64]:
+    """Return the level at which each outline lies, by label; NaN for an object without a clear edge."""
     total, pairs = np.zeros(len(edges.clear)), np.zeros(len(edges.clear))
     outline = np.flatnonzero(edges.depth == 1)
     outline = outline[edges.clear[labels.ravel()[outline]]]
@@ -250,10 +262,9 @@ def level_of_outlines(labels: Labels, edges: Edges) -> Optional[float]:
         heights = (_height(edges, outline[own], owner) + _height(edges, beside[outside], owner)) / 2
         total += np.bincount(owner, heights, len(total))
         pairs += np.bincount(owner, minlength=len(total))
-    if not pairs.any():
-        return None
-    level = float(np.median(total[pairs > 0] / pairs[pairs > 0]))
-    return level if 0 < level < 1 else None
+    levels = np.full(len(total), np.nan)
+    np.divide(total, pairs, out=levels, where=pairs > 0)
+    return levels
 
 
 def move_outlines(labels: Labels, edges: Edges, usable: Mask, level: float, pull: float = PULL) -> Labels:

@@ -170,21 +170,49 @@ def normalize(
         joint = None if usable is None else np.tile(usable, (len(image), 1))
         plane = image.reshape(1, -1, image.shape[2])
         return normalize(plane, replace(normalization, per_channel=True), joint).reshape(image.shape)
+    contrasts = [measured_contrast(plane, normalization, usable) for plane in image]
+    return stretch(image, contrasts, normalization, usable)
+
+
+class Contrast(NamedTuple):
+    """The intensity that becomes 0, and how far from it lies what becomes 1, in the units of the image.
+
+    A `step` of 0 says that there is no contrast.
+    """
+
+    zero: float
+    step: float
+
+
+def measured_contrast(
+    plane: npt.NDArray[np.float32], normalization: Normalization, usable: Optional[npt.NDArray[np.bool_]] = None
+) -> Contrast:
+    """Measure the contrast of a plane (Y, X), float32, by its usable pixels, as a model's card asks for."""
+    if normalization.kind == "percentile":
+        low, high = contrast_limits(plane, normalization.percentile_low, normalization.percentile_high, usable)
+        return Contrast(low, high - low)
+    return Contrast(*mean_and_deviation(plane, usable)) if normalization.kind != "none" else Contrast(0.0, 1.0)
+
+
+def stretch(
+    image: npt.NDArray[np.float32],
+    contrasts: Sequence[Contrast],
+    normalization: Normalization,
+    usable: Optional[npt.NDArray[np.bool_]] = None,
+) -> npt.NDArray[np.float32]:
+    """Normalize (C, Y, X), float32, by the contrast of each channel; see `normalize`. The rest is not looked at.
+
+    So a part of an image becomes what it is in the whole image, if the contrasts are those of the whole.
+    """
     normalized = np.zeros(image.shape, np.float32)
-    for plane, target in zip(image, normalized):
+    for plane, target, (zero, step) in zip(image, normalized, contrasts):
         if normalization.kind == "none":
             np.copyto(target, plane)
-        elif normalization.kind == "percentile":
-            low, high = contrast_limits(plane, normalization.percentile_low, normalization.percentile_high, usable)
-            if high > low:
-                np.subtract(plane, np.float32(low), out=target)
-                target *= np.float32(1.0 / (high - low))
+        elif step > 0:
+            np.subtract(plane, np.float32(zero), out=target)
+            target *= np.float32(1.0 / step)
+            if normalization.kind == "percentile":
                 np.clip(target, normalization.clip_low, normalization.clip_high, out=target)
-        else:
-            mean, deviation = mean_and_deviation(plane, usable)
-            if deviation > 0:
-                np.subtract(plane, np.float32(mean), out=target)
-                target *= np.float32(1.0 / deviation)
         if usable is not None:
             target[~usable] = 0.0
     return normalized
@@ -198,6 +226,11 @@ def mean_and_deviation(
     if values.size == 0 or values.min() == values.max():  # rounding must not make contrast of a constant image
         return 0.0, 0.0
     return float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+
+
+def stride_for_percentiles(pixels: int) -> int:
+    """Return the distance of the pixels whose percentiles stand for those of so many, counted row by row."""
+    return -(-pixels // PIXELS_ENOUGH_FOR_PERCENTILES)
 
 
 def contrast_limits(
@@ -227,7 +260,7 @@ def contrast_limits(
     values = plane.ravel() if usable is None else plane[usable]
     if values.size == 0:
         return 0.0, 0.0
-    stride = -(-values.size // PIXELS_ENOUGH_FOR_PERCENTILES)
+    stride = stride_for_percentiles(values.size)
     low, high = np.percentile(values[::stride], (percentile_low, percentile_high))
     if high <= low:
         low, high = values.min(), values.max()

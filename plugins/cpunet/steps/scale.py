@@ -135,13 +135,13 @@ def measure_scale(
     4. The search ends when the scale stays the same, after `MOST_PASSES` further passes, or when a pass finds nothing
        or is no better than the one before; that one is then kept.
     """
-    options = _for_measuring(options)
-    found = first or _segment_at(channels, usable, model, options, 1.0)
+    options = for_measuring(options)
+    found = first or segment_at(channels, usable, model, options, 1.0)
     for _ in range(MOST_PASSES):
         scale = next_scale(found, model.card)
         if scale == found.scale:
             break
-        later = _segment_at(channels, usable, model, options, scale)
+        later = segment_at(channels, usable, model, options, scale)
         if not later.labels.any() or not replaces(later, found, model.card.output.roles):
             break
         found = later
@@ -162,7 +162,7 @@ def first_pass_with_objects(
     """
     best: Optional[Tuple[int, Segmentation]] = None
     for index, (channels, usable) in enumerate(parts):
-        found = _segment_at(channels, usable, model, _for_measuring(options), 1.0)
+        found = segment_at(channels, usable, model, for_measuring(options), 1.0)
         if best is None or found.labels.max(initial=0) > best[1].labels.max(initial=0):
             best = index, found
         if found.labels.max(initial=0) >= ENOUGH_OBJECTS:
@@ -197,13 +197,14 @@ def _window_with_objects(
     index, found = first_pass_with_objects(parts, model, options)
     if found.labels.max(initial=0) >= ENOUGH_OBJECTS:
         return windows[index], found, None
-    whole = _segment_at(channels, usable, model, _for_measuring(options), 1.0)
+    whole = segment_at(channels, usable, model, for_measuring(options), 1.0)
     window = max(windows, key=lambda each: len(np.unique(whole.labels[each])))
     labels = relabel(whole.labels[window])
     return window, Segmentation(labels, whole.probabilities[(slice(None), *window)], 1.0), whole
 
 
-def _for_measuring(options: Options) -> Options:
+def for_measuring(options: Options) -> Options:
+    """Return options that separate objects by the card, without augmentation."""
     return replace(options, **BY_CARD, augmentation="none")
 
 
@@ -225,13 +226,14 @@ def judgment(found: Segmentation, card: ModelCard) -> Tuple[str, ...]:
     return ()
 
 
-def _segment_at(
+def segment_at(
     channels: npt.NDArray[np.float32],
     usable: Optional[npt.NDArray[np.bool_]],
     model: Model,
     options: Options,
     scale: float,
 ) -> Segmentation:
+    """Predict a prepared image, or a part of it, at a scale, and decode it."""
     probabilities = predict(channels, usable, model, options, scale)
     return Segmentation(decode(probabilities, channels, usable, model.card, options, scale), probabilities, scale)
 
@@ -301,11 +303,23 @@ def windows_to_measure(plane: npt.NDArray[np.float32], usable: Optional[npt.NDAr
     The first has the third quartile of contrast (standard deviation of the usable pixels). The others follow by
     falling contrast.
     """
-    windows = [(rows, columns) for rows in _parts(plane.shape[0]) for columns in _parts(plane.shape[1])]
-    contrasts = []
-    for window in windows:
-        values = plane[window] if usable is None else plane[window][usable[window]]
-        contrasts.append(float(values.std()) if values.size else 0.0)
+    windows = windows_of(plane.shape)
+    return by_contrast(windows, [contrast(plane[w], None if usable is None else usable[w]) for w in windows])
+
+
+def windows_of(shape: Tuple[int, ...]) -> List[Window]:
+    """Cover a plane of this height and width with windows, row by row."""
+    return [(rows, columns) for rows in _parts(shape[0]) for columns in _parts(shape[1])]
+
+
+def contrast(part: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]] = None) -> float:
+    """Return the standard deviation of the usable pixels of a part of a plane; 0 if there is none."""
+    values = part if usable is None else part[usable]
+    return float(values.std()) if values.size else 0.0
+
+
+def by_contrast(windows: Sequence[Window], contrasts: Sequence[float]) -> List[Window]:
+    """Sort windows in the order of `windows_to_measure`."""
     wanted = np.percentile(contrasts, CONTRAST_PERCENTILE)
     first = int(np.argmin(np.abs(np.array(contrasts) - wanted)))
     others = sorted((i for i in range(len(windows)) if i != first), key=lambda i: -contrasts[i])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -129,6 +129,52 @@ def shortest_tile(size: int, most: int, halo: int, divisible_by: int, min_size: 
     return _round_up(max(-(-(size + overlap) // count), min_size), divisible_by)
 
 
+class TilePlan(NamedTuple):
+    """Which tiles of one size cover an image.
+
+    Attributes
+    ----------
+    rows, columns : ndarray of int
+        The row and the column of the image that each position of the image with its mirrored borders shows.
+    inner : tuple of int
+        The position of the image's first row and of its first column.
+    tile_shape : tuple of int
+        Height and width of every tile.
+    tiles : list of two (start, keep_start, keep_stop)
+        For the rows and the columns of each tile, as `tile_starts` gives them: positions, not rows of the image.
+    """
+
+    rows: npt.NDArray[np.intp]
+    columns: npt.NDArray[np.intp]
+    inner: Tuple[int, int]
+    tile_shape: Tuple[int, int]
+    tiles: List[Tuple[Tuple[int, int, int], Tuple[int, int, int]]]
+
+
+def plan_tiles(
+    shape: Tuple[int, ...],
+    tile_shape: Tuple[int, int],
+    halo: int,
+    divisible_by: int = 1,
+    min_size: int = 1,
+    only_shape: Optional[Sequence[int]] = None,
+) -> TilePlan:
+    """Cover an image of this height and width with tiles; see `predict_tiled`, which has the same parameters."""
+    least = only_shape or (min_size, min_size)
+    rows, columns = (mirrored_positions(size, divisible_by, side) for size, side in zip(shape, least))
+    height, width = len(rows), len(columns)
+    tile_y, tile_x = only_shape or (
+        shortest_tile(size, most, halo, divisible_by, min_size) for size, most in zip((height, width), tile_shape)
+    )
+    tiles = [
+        (row, column)
+        for row in tile_starts(height, tile_y, halo, divisible_by)
+        for column in tile_starts(width, tile_x, halo, divisible_by)
+    ]
+    top, left = (_missing(size, divisible_by, side) // 2 for size, side in zip(shape, least))
+    return TilePlan(rows, columns, (top, left), (tile_y, tile_x), tiles)
+
+
 def predict_tiled(
     image: npt.NDArray[np.float32],
     predict: Predict,
@@ -179,18 +225,9 @@ def predict_tiled(
     Borders are mirrored as far as the network's sizes ask for. Each pixel is written by exactly one tile. If `halo`
     covers the network's receptive field, the result is that of one pass over the image.
     """
-    least = only_shape or (min_size, min_size)
-    rows, columns = (mirrored_positions(size, divisible_by, side) for size, side in zip(image.shape[1:], least))
-    height, width = len(rows), len(columns)
-    tile_y, tile_x = only_shape or (
-        shortest_tile(size, most, halo, divisible_by, min_size) for size, most in zip((height, width), tile_shape)
-    )
-    tiles = [
-        (row, column)
-        for row in tile_starts(height, tile_y, halo, divisible_by)
-        for column in tile_starts(width, tile_x, halo, divisible_by)
-    ]
-    result = np.empty((out_channels, height, width), np.float32)
+    plan = plan_tiles(image.shape[1:], tile_shape, halo, divisible_by, min_size, only_shape)
+    rows, columns, (top, left), (tile_y, tile_x), tiles = plan
+    result = np.empty((out_channels, len(rows), len(columns)), np.float32)
     for first in range(0, len(tiles), batch_size):
         if on_progress is not None:
             on_progress(first, len(tiles))
@@ -199,11 +236,10 @@ def predict_tiled(
         predicted, promised = predict(stack), (len(batch), out_channels, tile_y, tile_x)
         if predicted.shape != promised:
             raise ModelError(f"The network returned the shape {predicted.shape}; its model card promises {promised}.")
-        for tile, ((y, top, bottom), (x, left, right)) in zip(predicted, batch):
-            result[:, top:bottom, left:right] = tile[:, top - y : bottom - y, left - x : right - x]
+        for tile, ((y, first_row, last_row), (x, first, last)) in zip(predicted, batch):
+            result[:, first_row:last_row, first:last] = tile[:, first_row - y : last_row - y, first - x : last - x]
     if on_progress is not None:
         on_progress(len(tiles), len(tiles))
-    top, left = (_missing(size, divisible_by, side) // 2 for size, side in zip(image.shape[1:], least))
     return result[:, top : top + image.shape[1], left : left + image.shape[2]]
 
 

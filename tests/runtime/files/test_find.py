@@ -154,3 +154,16 @@ def test_a_data_set_means_its_images_and_never_its_labels(tmp_path):
         "images/a10.tif",
         "images/b.png",
     ]
+
+
+def test_a_folder_of_zarr_is_an_image_and_slides_are_found(tmp_path):
+    for name in ("scan.zarr", "other"):
+        (tmp_path / name).mkdir()
+    for name in ("a.svs", "b.tif", "c.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "scan.zarr" / "x.tif").touch()
+    expected = [tmp_path / name for name in ("a.svs", "b.tif", "scan.zarr")]
+    assert list(find_images([tmp_path]).paths) == expected
+    assert list(find_images([tmp_path / "*"]).paths) == expected
+    assert list(find_images([tmp_path / "scan.zarr"]).paths) == expected[2:]
+    assert find_files([tmp_path]) == [tmp_path / "b.tif"], "other commands read no such images"

@@ -131,7 +131,7 @@ def test_an_image_whose_passes_never_agree_ends_all_the_same(model, monkeypatch)
         passes.append(scale)
         return seen(discs([6 if len(passes) % 2 else 100]), scale=scale)
 
-    monkeypatch.setattr(scale_module, "_segment_at", restless)
+    monkeypatch.setattr(scale_module, "segment_at", restless)
     measure_scale(np.zeros((1, 30, 30), np.float32), None, model, Options())
     assert len(passes) == 1 + MOST_PASSES
 
@@ -140,7 +140,7 @@ def test_a_later_pass_that_finds_nothing_does_not_lose_what_was_found(model, mon
     first = discs([100])
     monkeypatch.setattr(
         scale_module,
-        "_segment_at",
+        "segment_at",
         lambda channels, usable, model, options, scale: seen(
             first if scale == 1 else np.zeros_like(first), scale=scale
         ),
@@ -155,7 +155,7 @@ def test_a_model_that_is_never_sure_sees_the_image_as_it_is(model, monkeypatch):
     for later, scale in ((0.7, 1.0), (0.65, 1.0), (0.95, 0.5)):
         monkeypatch.setattr(
             scale_module,
-            "_segment_at",
+            "segment_at",
             lambda channels, usable, model, options, scale, later=later: seen(
                 pieces, 0.7 if scale == 1 else later, scale=scale
             ),

@@ -83,10 +83,10 @@ def read_tiff(path: Path, take_planes_as_channels: bool = False, series: Optiona
     If the OME metadata name other files, only the planes of this file are read.
     """
     with without_log("tifffile"), tifffile.TiffFile(str(path)) as file:
-        chosen = _chosen_image(file, path, series)
+        chosen = chosen_image(file, path, series)
         page = chosen.pages[0].keyframe
         refuse_other_numbers(page)
-        axes, shape, note = _plane_axes(chosen, take_planes_as_channels)
+        axes, shape, note = plane_axes(chosen, take_planes_as_channels)
         height, width = shape[axes.index("Y")], shape[axes.index("X")]
         channels = int(np.prod(shape, dtype=object)) // max(1, height * width)
         refuse_more_than_memory(height, width, channels * page.dtype.itemsize)
@@ -104,7 +104,8 @@ def read_tiff(path: Path, take_planes_as_channels: bool = False, series: Optiona
     )
 
 
-def _chosen_image(file: Any, path: Path, wanted: Optional[int]) -> ChosenImage:
+def chosen_image(file: Any, path: Path, wanted: Optional[int]) -> ChosenImage:
+    """Choose the image of an open TIFF file; see `read_tiff`."""
     own = _own_axes_of_ome(file, path)
     if own:
         return _pages_as_image(list(file.pages), own)
@@ -182,7 +183,7 @@ def _tag(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _plane_axes(chosen: ChosenImage, take_planes_as_channels: bool) -> Tuple[str, Tuple[int, ...], str]:
+def plane_axes(chosen: ChosenImage, take_planes_as_channels: bool) -> Tuple[str, Tuple[int, ...], str]:
     """Return the axes and shape of one plane, with a channel axis or without, and a note; refuse all else."""
     axes, shape = chosen.axes, chosen.shape
     if "Y" not in axes or "X" not in axes:

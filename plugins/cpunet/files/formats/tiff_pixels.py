@@ -103,7 +103,7 @@ def decoded(planes: Planes, path: Path) -> npt.NDArray[Any]:
     photometric, compression = int(page.photometric), int(page.compression)
     if photometric not in CONVERTED or (photometric == YCBCR and compression in JPEGS):
         try:
-            return _without_alpha(_channels_last(planes), page)
+            return without_alpha(_channels_last(planes), page)
         except MemoryError:
             raise
         except Exception as error:  # each codec brings exceptions of its own
@@ -173,7 +173,7 @@ def _channels_last(planes: Planes) -> npt.NDArray[Any]:
     return np.moveaxis(pixels, channel_axis, 2) if pixels.ndim == 3 else pixels
 
 
-def _without_alpha(pixels: npt.NDArray[Any], page: Any) -> npt.NDArray[Any]:
+def without_alpha(pixels: npt.NDArray[Any], page: Any) -> npt.NDArray[Any]:
     """Leave out what is no measurement: of RGB all beyond three samples, of gray those that are said to be alpha."""
     if pixels.ndim == 2 or page.samplesperpixel == 1:
         return pixels

@@ -36,10 +36,14 @@ def fill(channels: npt.NDArray[np.float32], empty: npt.NDArray[np.bool_]) -> Non
         plane[empty] = np.median(measured) if measured.size else 0.0
     for top in range(0, height, PART_PX):
         for left in range(0, width, PART_PX):
-            _fill_part(channels, empty, slice(top, min(top + PART_PX, height)), slice(left, min(left + PART_PX, width)))
+            fill_part(channels, empty, slice(top, min(top + PART_PX, height)), slice(left, min(left + PART_PX, width)))
 
 
-def _fill_part(channels: npt.NDArray[np.float32], empty: npt.NDArray[np.bool_], rows: slice, columns: slice) -> None:
+def fill_part(channels: npt.NDArray[np.float32], empty: npt.NDArray[np.bool_], rows: slice, columns: slice) -> None:
+    """Fill the unmeasured pixels of a part that are within `REACH_PX` of a measured one; see `fill`.
+
+    `channels` (C, Y, X) and `empty` (Y, X) must reach `REACH_PX` farther than the part, or to the image's frame.
+    """
     if not empty[rows, columns].any():
         return
     around = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Optional, Tuple
+from typing import Any, Iterator, NamedTuple, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ Mask = npt.NDArray[np.bool_]
 Plane = npt.NDArray[Any]
 
 # Regions of one value are looked for in the corners and middles of such cells first.
-GRID_PX = 8
+GRID_PX, MIDDLE_PX = 8, 4
 # A region has this thickness somewhere. Thinner padding is found as lines across the whole image.
 THICKNESS_PX = 9
 # Outside, padding lies along so much of a side of the frame. Inside, it is at least so thick, unless there is padding
@@ -78,7 +78,7 @@ def find_padding(plane: Plane) -> Optional[Mask]:
         return None
     plane = plane.astype(np.float32, copy=False)
     padding: Optional[Mask] = None
-    corner, flat = _flat_cells(plane)
+    corner, flat = _flat_cells(plane[::GRID_PX, ::GRID_PX], plane[MIDDLE_PX::GRID_PX, MIDDLE_PX::GRID_PX])
     if flat.any():
         rest = np.isfinite(corner)
         for value, usual, large in _steps_of_values(corner, flat, rest):
@@ -93,12 +93,47 @@ def find_padding(plane: Plane) -> Optional[Mask]:
     return padding
 
 
-def _flat_cells(plane: Plane) -> Tuple[Plane, Mask]:
+class Samples(NamedTuple):
+    """The pixels of a plane (Y, X) of float32 that are looked at first; not finite where nothing was measured.
+
+    Attributes
+    ----------
+    corners, middles : ndarray
+        ``plane[::GRID_PX, ::GRID_PX]`` and ``plane[MIDDLE_PX::GRID_PX, MIDDLE_PX::GRID_PX]``.
+    of_rows, of_columns : ndarray of shape (Y, n) and (X, m)
+        Of each row and of each column, the pixels at a distance of `sampling_step`.
+    """
+
+    corners: Plane
+    middles: Plane
+    of_rows: Plane
+    of_columns: Plane
+
+
+def sampling_step(length: int) -> int:
+    """Return the distance at which a row or column of this length is sampled."""
+    return max(1, length // 48)
+
+
+def are_free_of_padding(samples: Samples) -> bool:
+    """Return True if `find_padding` finds none in the plane that the samples are of, before it looks at the rest."""
+    corner, flat = _flat_cells(samples.corners, samples.middles)
+    if flat.any() and next(_steps_of_values(corner, flat, np.isfinite(corner)), None) is not None:
+        return False
+    return not any(lines.any() for lines in lines_of_samples(samples))
+
+
+def lines_of_samples(samples: Samples) -> Tuple[Mask, Mask]:
+    """Say of each row, and of each column, whether it is filled; see `find_padding`."""
+    rows, columns = (_thin_lines(np.sort(each, axis=1)) for each in (samples.of_rows, samples.of_columns))
+    return rows, columns
+
+
+def _flat_cells(corners: Plane, middles: Plane) -> Tuple[Plane, Mask]:
     """Return the pixels at the upper left corners of the grid's cells, and which cells have one value.
 
     A cell is judged by its four corners and its middle.
     """
-    corners, middles = plane[::GRID_PX, ::GRID_PX], plane[GRID_PX // 2 :: GRID_PX, GRID_PX // 2 :: GRID_PX]
     height, width = corners.shape[0] - 1, corners.shape[1] - 1
     corner = corners[:height, :width]
     flat = corner == middles[:height, :width]
@@ -281,19 +316,18 @@ def _lines_across(plane: Plane, padding: Optional[Mask]) -> Iterator[Mask]:
         return
     for axis in (0, 1):
         lines = part if axis == 0 else part.T
-        found = _thin_lines(lines)
+        found = _thin_lines(np.sort(lines[:, :: sampling_step(lines.shape[1])].astype(np.float32), axis=1))
         if found.any():
             mask = np.zeros(plane.shape, bool)
             (mask[inner] if axis == 0 else mask[inner].T)[found] = True
             yield mask
 
 
-def _thin_lines(lines: Plane) -> Mask:
-    """Say of each row whether it is filled."""
-    sampled = np.sort(lines[:, :: max(1, lines.shape[1] // 48)].astype(np.float32), axis=1)
+def _thin_lines(sampled: Plane) -> Mask:
+    """Say of each row, by its sorted samples, whether it is filled."""
     low, middle, high = (sampled[:, round(share * (sampled.shape[1] - 1))] for share in (0.05, 0.5, 0.95))
     spread = high - low
-    found = np.zeros(len(lines), bool)
+    found = np.zeros(len(sampled), bool)
     # The lines beside decide, at several distances, as one may run through objects: at the frame those inside,
     # elsewhere those on both sides.
     padded = np.pad(middle, LINE_PX, constant_values=np.nan)

@@ -1,0 +1,1 @@
+"""Read parts of large image files."""

@@ -1,0 +1,106 @@
+"""Choose the scale at which the network sees a mosaic, as `cpunet.steps.scale.choose_scale` does."""
+
+from __future__ import annotations
+
+from typing import Callable, List, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from cpunet.model.protocol import Model
+from cpunet.mosaic.disk_array import DiskArray
+from cpunet.mosaic.network_pass import ProbabilitiesOnDisk
+from cpunet.mosaic.prepared import PreparedMosaic
+from cpunet.options import Options
+from cpunet.segmentation import Segmentation
+from cpunet.steps.filters import relabel
+from cpunet.steps.scale import (
+    ENOUGH_OBJECTS,
+    MOST_WINDOWS,
+    WINDOW_PX,
+    Window,
+    by_contrast,
+    contrast,
+    first_pass_with_objects,
+    judgment,
+    measure_scale,
+    scale_of_options,
+    windows_of,
+)
+
+# More columns than a window has: numpy adds the numbers of a part in another order than those of an array by itself.
+MORE_COLUMNS = 8
+SeeWhole = Callable[[], Tuple[ProbabilitiesOnDisk, DiskArray]]
+
+
+def choose_scale_of_mosaic(
+    mosaic: PreparedMosaic, model: Model, options: Options, see_whole: SeeWhole
+) -> Tuple[float, Tuple[str, ...]]:
+    """Choose by how much a mosaic is enlarged for the network.
+
+    Parameters
+    ----------
+    mosaic : PreparedMosaic
+    model : Model
+    options : Options
+    see_whole : callable
+        Returns the probabilities of the whole mosaic at its own scale, without augmentation, and its objects. Called
+        only if no window that was seen holds enough of them.
+
+    Returns
+    -------
+    scale : float
+    notes : tuple of str
+        What a user should know if the scale could not be judged.
+    """
+    scale = scale_of_options(model.card.input, options)
+    if scale is not None:
+        return scale, ()
+    height, width = mosaic.shape
+    if height * width <= 2 * WINDOW_PX**2:
+        whole = slice(0, height), slice(0, width)
+        found = measure_scale(mosaic.read(*whole), mosaic.usable(*whole), model, options)
+    else:
+        windows = _windows_in_order(mosaic)
+        seen = [
+            (mosaic.read(*_bounded(w, mosaic)), mosaic.usable(*_bounded(w, mosaic))) for w in windows[:MOST_WINDOWS]
+        ]
+        index, first = first_pass_with_objects(seen, model, options)
+        part = seen[index]
+        if first.labels.max(initial=0) < ENOUGH_OBJECTS:
+            window, first = _window_with_most_objects(windows, mosaic, see_whole)
+            part = mosaic.read(*window), mosaic.usable(*window)
+        found = measure_scale(*part, model, options, first)
+    return found.scale, judgment(found, model.card)
+
+
+def _windows_in_order(mosaic: PreparedMosaic) -> List[Window]:
+    windows = windows_of(mosaic.shape)
+    contrasts = []
+    for window in windows:
+        bounded = _bounded(window, mosaic)
+        contrasts.append(contrast(_as_part(mosaic.read(*bounded)[0], mosaic.shape[1]), mosaic.usable(*bounded)))
+    return by_contrast(windows, contrasts)
+
+
+def _as_part(plane: npt.NDArray[np.float32], width: int) -> npt.NDArray[np.float32]:
+    """Return a plane as a part of a wider array, if it is one of the mosaic."""
+    if plane.shape[1] == width:
+        return np.ascontiguousarray(plane)
+    wide = np.empty((plane.shape[0], plane.shape[1] + MORE_COLUMNS), np.float32)
+    wide[:, : plane.shape[1]] = plane
+    return wide[:, : plane.shape[1]]
+
+
+def _bounded(window: Window, mosaic: PreparedMosaic) -> Window:
+    rows, columns = (slice(axis.start, min(axis.stop, size)) for axis, size in zip(window, mosaic.shape))
+    return rows, columns
+
+
+def _window_with_most_objects(
+    windows: List[Window], mosaic: PreparedMosaic, see_whole: SeeWhole
+) -> Tuple[Window, Segmentation]:
+    probabilities, labels = see_whole()
+    bounded = [_bounded(window, mosaic) for window in windows]
+    window = max(bounded, key=lambda each: len(np.unique(labels.read(*each))))
+    return window, Segmentation(relabel(labels.read(*window)), probabilities.read(*window), 1.0)

@@ -1,0 +1,1 @@
+"""Write large label images part by part."""
