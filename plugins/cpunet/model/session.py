@@ -25,7 +25,7 @@ from cpunet.model.packages import (
     place_of_onnxruntime,
 )
 from cpunet.model.probabilities import checked_probabilities
-from cpunet.onnx_reader.bounds import check_needs
+from cpunet.onnx_reader.bounds import check_needs, follow
 from cpunet.onnx_reader.metadata import card_in, metadata_of
 from cpunet.onnx_reader.model_file import FileState, ModelFile, read_model_file, state_of
 from cpunet.onnx_reader.safety import check_onnx, listed_network, usual_shape
@@ -71,6 +71,7 @@ class OnnxModel:
     _input_name: str
     _network: Network
     _shapes: Set[Tuple[int, ...]] = field(default_factory=set, compare=False)
+    _bytes: Dict[Tuple[int, ...], int] = field(default_factory=dict, compare=False)
     _one_at_a_time: bool = False
 
     @property
@@ -115,6 +116,15 @@ class OnnxModel:
             error.args = (f"{self.path}: {error}",)
             raise
         self._shapes.add(shape)
+
+    def needed_bytes(self, shape: Tuple[int, ...]) -> int:
+        """Compute what the intermediate values take for an input (N, C, Y, X), bytes; onnxruntime takes somewhat more.
+
+        Raises ModelError if the network cannot be followed.
+        """
+        if shape not in self._bytes:
+            self._bytes[shape] = follow(self._network, shape).needs.bytes
+        return self._bytes[shape]
 
     def file_has_changed(self) -> bool:
         """Return True if the file holds something else by now, or is gone; the open network stays as it is."""
@@ -326,6 +336,8 @@ def open_session(
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads_within_limits(threads)
+    # A plan of the memory for each size of tile comes on top of what the first run took: twice as much, in no less time.
+    options.enable_mem_pattern = False
     options.log_severity_level = 4  # failures reach the user once, as our exceptions
     # Read the bytes in the format that was checked: onnxruntime would take some for another format.
     options.add_session_config_entry("session.load_model_format", "ONNX")
