@@ -43,8 +43,8 @@ def threads_for(free: float) -> int:
     Returns
     -------
     int
-        What `cpunet.cores.threads_within_limits` gives for all cores if all are free. Otherwise one for each free core, at
-        least 1, and no more than the processor really has: two threads of one core compute no faster than one.
+        What `cpunet.cores.threads_within_limits` gives for all cores if all are free. Otherwise one for each free core,
+        at least 1, and no more than the processor really has: two threads of one core compute no faster than one.
     """
     allowed = cores_allowed()
     count = max(1, min(int(free + 1 - LEAST_SHARE), allowed))
