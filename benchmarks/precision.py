@@ -39,13 +39,14 @@ def make_variants(folder: Path, data: Path) -> None:
     source = find_model(DEFAULT_MODEL)
     content = source.read_bytes()
     images = calibration_images(load_trained(source.with_name(WEIGHTS_FILE)), data, read_card(source))
-    symmetric = {"ActivationSymmetric": True, "CalibPercentile": 99.9}
+    symmetric = {"ActivationSymmetric": True}
+    percentile = {"calibrate_method": CalibrationMethod.Percentile}
     changes = {
         "int8": {},
         "int8, last convolution too": {"nodes_to_exclude": []},
         "int8, weights of 8 bits": {"reduce_range": False},
-        "int8, percentile 99.99": {"extra_options": {"CalibPercentile": 99.99}},
-        "int8, minimum and maximum": {"calibrate_method": CalibrationMethod.MinMax},
+        "int8, percentile 99.9": {**percentile, "extra_options": {"CalibPercentile": 99.9}},
+        "int8, percentile 99.99": {**percentile, "extra_options": {"CalibPercentile": 99.99}},
         "int8, entropy": {"calibrate_method": CalibrationMethod.Entropy},
         "int8, signed symmetric values": {"activation_type": QuantType.QInt8, "extra_options": symmetric},
         "int8, unsigned weights": {"weight_type": QuantType.QUInt8},

@@ -14,7 +14,8 @@ from cellprofiler_core.setting import ValidationError
 from cellprofiler_core.setting.do_something import DoSomething
 
 from cpunet.checks.device import device_report
-from cpunet.errors import ImageError, ModelError
+from cpunet.errors import ImageError, ModelError, RuntimeMissingError
+from cpunet.model.forms import fastest_form
 from cpunet.model.memory import segment_within_memory
 from cpunet.model.packages import onnxruntime_is_there
 from cpunet.model.session import install_help
@@ -184,12 +185,14 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
     def device_lines(self):
         """Return what the button Check device shows."""
         chosen = self.settings_in_effect()
+        device = DEVICE_CHOICES[chosen.device.value]
         try:
-            path, card = self.model_settings.path(), self.model_settings.card()
-        except (ModelError, OSError) as error:
+            card, (forms, *_) = self.model_settings.card(), self.model_settings.forms(())
+            path = fastest_form(forms, device)
+        except (ModelError, RuntimeMissingError, OSError) as error:
             return [str(error)]
         memory = gpu_memory_for_this_process(chosen.gpu_memory_bytes())
-        return device_report(path, DEVICE_CHOICES[chosen.device.value], card, memory, threads_for_this_process())
+        return device_report(path, device, card, memory, threads_for_this_process())
 
     def prepare_to_create_batch(self, workspace, fn_alter_path):
         """Rewrite the paths of models for the computers of a cluster."""
@@ -201,7 +204,8 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         """Refuse wrong settings, log what the window warns of, and record the model once per run."""
         refuse_wrong_settings(self, workspace.pipeline)
         log_warning(self, workspace.pipeline)
-        used = self.model_settings.begin_run(self.settings_in_effect().further_model_names())
+        chosen = self.settings_in_effect()
+        used = self.model_settings.begin_run(chosen.further_model_names(), DEVICE_CHOICES[chosen.device.value])
         add_experiment_measurements(workspace.measurements, self.y_name.value, used)
         return True
 
@@ -223,16 +227,17 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         that it began with.
         """
         chosen = self.settings_in_effect()
+        asked = DEVICE_CHOICES[chosen.device.value]
         where = (
             chosen.further_model_names(),
-            device or DEVICE_CHOICES[chosen.device.value],
+            device or asked,
             threads_for_this_process(),
             gpu_memory_for_this_process(chosen.gpu_memory_bytes()),
         )
         began_with = sums_at_the_beginning(workspace.measurements, self.y_name.value)
         if began_with and workspace.frame is None:
             return self.model_settings.open_for_run(began_with, *where)
-        return self.model_settings.open(*where)
+        return self.model_settings.open(asked, *where)
 
     def run(self, workspace):
         """Find the objects of one image set."""

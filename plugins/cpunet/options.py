@@ -13,7 +13,7 @@ from cpunet.errors import OptionError
 SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 4.0
 DECLUMP_METHODS = ("probability", "shape", "intensity", "none")
 FILL_HOLES = ("never", "after thresholding", "after declumping")
-# The height and width of the tiles that a network sees, unless others are asked for.
+# The least height and width of the tiles into which a large image is cut, unless others are asked for.
 TILE_PX = 1024
 # The views of an image that are averaged: quarter turns, and whether it is mirrored left to right before.
 AUGMENTATIONS: Dict[str, Tuple[Tuple[int, bool], ...]] = {
@@ -61,8 +61,9 @@ class Options:
         too).
     mask : ndarray of shape (Y, X), bool, optional
         The usable part of the image. Nothing outside it sets the contrast or becomes an object.
-    tile_shape : tuple of int
-        Height and width of a tile that the network sees at once, pixels.
+    tile_shape : tuple of int, optional
+        Height and width of a tile that the network sees at once, pixels. None: as few tiles as about 1 GB of memory
+        allows, see `cpunet.steps.tile_shape.automatic_tile_shape`.
     batch_size : int
         Tiles in one call of the network.
     on_progress : callable, optional
@@ -84,7 +85,7 @@ class Options:
     fill_holes: Optional[str] = None
     augmentation: str = "none"
     mask: Optional[npt.NDArray[np.bool_]] = None
-    tile_shape: Tuple[int, int] = (TILE_PX, TILE_PX)
+    tile_shape: Optional[Tuple[int, int]] = None
     batch_size: int = 1
     on_progress: Optional[Progress] = None
 

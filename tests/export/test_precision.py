@@ -9,6 +9,7 @@ from cpunet.export.precision import to_float16, to_int8
 from cpunet.model.card import METADATA_KEY
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card
+from tests.places import REPOSITORY
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,14 @@ def test_weights_are_stored_as_asked(variants):
     assert max(int(np.abs(weight.astype(int)).max()) for weight in weights) <= 64
     # the last convolution is not rounded
     assert next(node for node in network.graph.node if node.output[0] == "probabilities").op_type == "Sigmoid"
+    head = [tensor for tensor in network.graph.initializer if tensor.name.endswith("head.weight")]
+    assert [tensor.data_type for tensor in head] == [onnx.TensorProto.FLOAT]
+
+
+def test_the_last_convolution_is_found_behind_a_change_of_the_layout():
+    """A network that works at half the resolution rearranges its channels into pixels at its end."""
+    network = onnx.load(REPOSITORY / "models" / "nuclei_fluorescence_int8" / "model.onnx")
+    assert [node.op_type for node in network.graph.node][-3:] == ["Conv", "DepthToSpace", "Sigmoid"]
     head = [tensor for tensor in network.graph.initializer if tensor.name.endswith("head.weight")]
     assert [tensor.data_type for tensor in head] == [onnx.TensorProto.FLOAT]
 

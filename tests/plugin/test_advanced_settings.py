@@ -93,7 +93,7 @@ def test_an_image_with_too_many_objects_keeps_none_if_so_chosen(advanced, run, f
 
 def test_tiles_batches_and_augmentation_reach_the_runtime(advanced):
     options = advanced.options(None)
-    assert (options.tile_shape, options.batch_size, options.augmentation) == ((1024, 1024), 1, "none")
+    assert (options.tile_shape, options.batch_size, options.augmentation) == (None, 1, "none")
     settings = advanced.advanced_settings
     settings.tiles_automatic.value = False
     settings.tile_px.value, settings.batch_size.value = 256, 3
@@ -102,7 +102,7 @@ def test_tiles_batches_and_augmentation_reach_the_runtime(advanced):
     assert (options.tile_shape, options.batch_size) == ((256, 256), 3)
     assert options.augmentation == "flips and rotations"
     advanced.advanced.value = False
-    assert advanced.options(None).tile_shape == (1024, 1024)
+    assert advanced.options(None).tile_shape is None
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,11 @@
 import pytest
 
 from cpunet.errors import ModelError
+from cpunet.model import forms
+from cpunet.model.find import find_model
 from cpunet.onnx_reader.metadata import sha256
 from cpunet.plugin import progress
+from cpunet.plugin.models_of_run import ModelsOfRun
 from tests.tiny_onnx import changed_card, tiny_onnx
 
 FOR_IMAGE, FOR_RUN = "get_current_image_measurement", "get_experiment_measurement"
@@ -118,3 +121,22 @@ def test_sums_of_many_models_are_written_in_full(module, began, tiny_model, tmp_
     segment_again(module, began)
     assert getattr(began.measurements, FOR_IMAGE)(SUM) == getattr(began.measurements, FOR_RUN)(SUM)
     assert getattr(began.measurements, FOR_RUN)(SUM).endswith(sha256(tmp_path / "m4.onnx"))
+
+
+@pytest.mark.parametrize(("began_fast", "goes_on_fast"), [(True, False), (False, True)])
+def test_a_run_keeps_its_form_on_a_computer_with_another_processor(
+    module, began, field, monkeypatch, caplog, began_fast, goes_on_fast
+):
+    caplog.set_level("INFO")
+    module.model_name.value = "nuclei_fluorescence"
+    monkeypatch.setattr(forms, "multiplies_8_bits_fast", lambda: began_fast)
+    monkeypatch.setattr(forms, "runs_on_cpu", lambda device: True)
+    assert module.prepare_run(began)
+    name = "nuclei_fluorescence_int8" if began_fast else "nuclei_fluorescence"
+    assert f"nuclei_fluorescence runs in {'8-bit integers' if began_fast else 'float32'}: " in caplog.text
+    module.model_settings.of_run = ModelsOfRun("")  # another process has read no file
+    monkeypatch.setattr(forms, "multiplies_8_bits_fast", lambda: goes_on_fast)
+    segment_again(module, began)
+    measured = began.measurements
+    assert getattr(measured, FOR_IMAGE)("Segmentation_Model_Nuclei") == name
+    assert getattr(measured, FOR_IMAGE)(SUM) == getattr(measured, FOR_RUN)(SUM) == sha256(find_model(name))

@@ -44,9 +44,9 @@ def test_the_ways_to_rescale_give_different_objects():
 
 def test_a_pipeline_saved_by_revision_1_loads(pipelines):
     module = load((pipelines / "revision_1.cppipe").read_text(encoding="utf-8")).modules()[0]
-    assert module.variable_revision_number == 4
+    assert module.variable_revision_number == 5
     assert (module.x_name.value, module.y_name.value) == ("OrigBlue", "Kerne")
-    assert module.model_name.value == "nuclei_fluorescence"
+    assert module.model_name.value == "nuclei_fluorescence_float32"
     assert module.size_range.value == (12, 34)
     assert [module.exclude_size.value, module.exclude_border_objects.value] == [True, False]
     assert module.rescale.value == "Off"
@@ -112,10 +112,24 @@ def test_a_pipeline_saved_by_revision_3_loads(pipelines):
 
 def test_a_pipeline_saved_by_revision_4_loads(pipelines):
     text = (pipelines / "revision_4.cppipe").read_text(encoding="utf-8")
-    settings = load(text).modules()[0].advanced_settings
+    module = load(text).modules()[0]
+    settings = module.advanced_settings
     assert [settings.outlines.value, settings.outline_level.value] == ["At a level of the edge", 0.35]
     assert [settings.further_models.value, settings.tile_px.value] == ["", 512]
-    again = io.StringIO()
+    # Its name meant one file on every computer.
+    assert module.model_name.value == "nuclei_fluorescence_float32"
+
+
+@pytest.mark.parametrize("name", ["nuclei_fluorescence_int8", "phase_cells"])
+def test_other_models_of_revision_4_keep_their_names(pipelines, name):
+    text = (pipelines / "revision_4.cppipe").read_text(encoding="utf-8")
+    assert load(text.replace("model:nuclei_fluorescence", f"model:{name}")).modules()[0].model_name.value == name
+
+
+def test_a_pipeline_saved_by_revision_5_is_saved_again_as_it_is(pipelines):
+    text = (pipelines / "revision_5.cppipe").read_text(encoding="utf-8")
     pipeline = load(text)
+    assert pipeline.modules()[0].model_name.value == "nuclei_fluorescence"
+    again = io.StringIO()
     pipeline.dump(again)
     assert again.getvalue().split("\n\n")[1] == text.split("\n\n")[1]

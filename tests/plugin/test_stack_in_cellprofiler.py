@@ -5,6 +5,8 @@ import pytest
 import tifffile
 
 from cpunet.checks.synthetic import synthetic_field
+from cpunet.model.forms import fastest_form, forms_of
+from cpunet.onnx_reader.metadata import read_card
 from tests.plugin.headless import input_modules, make_module, rows_of, run_headless, write_pipeline
 
 
@@ -32,7 +34,9 @@ def tables(tmp_path_factory):
 def test_a_stack_is_one_image_set_whose_objects_run_through_its_planes(tables):
     images, nuclei = tables
     assert [(row["ImageNumber"], float(row["Count_Nuclei"])) for row in images] == [("1", 6)]
-    assert images[0]["Segmentation_Model_Nuclei"] == "nuclei_fluorescence"
+    assert (
+        images[0]["Segmentation_Model_Nuclei"] == read_card(fastest_form(forms_of("nuclei_fluorescence"), "cpu")).name
+    )
     assert len(nuclei) == 6
     for row in nuclei:
         assert float(row["Location_Center_Z"]) == pytest.approx(2, abs=0.1)

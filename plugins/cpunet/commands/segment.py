@@ -14,7 +14,7 @@ from cpunet.files.mark import is_result
 from cpunet.files.segment_file import Batch, results_of, segment_file
 from cpunet.interruption import stop_if_requested
 from cpunet.model.ensemble import mean_model
-from cpunet.model.find import find_model
+from cpunet.model.forms import fastest_form, forms_of, said_of_form
 from cpunet.model.session import open_model
 from cpunet.mosaic.segment_mosaic_file import (
     LABEL_FORMATS,
@@ -89,7 +89,11 @@ def run(arguments: argparse.Namespace) -> int:
             "maximum, or not above 0."
         )
     # Read once: the networks that the run begins with are those that it ends with.
-    model_files = [read_model_file(find_model(name)) for name in (arguments.model, *arguments.average_with)]
+    forms = [forms_of(name) for name in (arguments.model, *arguments.average_with)]
+    chosen = [fastest_form(each, arguments.device) for each in forms]
+    for said in filter(None, map(said_of_form, forms, chosen)):
+        report(said, sys.stderr)
+    model_files = [read_model_file(path) for path in chosen]
     models = [open_model(file, arguments.device) for file in model_files]
     model = mean_model(models)
     scale_of_options(model.card.input, options)  # raises where the model cannot see objects of that diameter

@@ -26,6 +26,10 @@ class ModelEnsemble:
         names = [str(getattr(model, "provider", "")) for model in self.models]
         return ", ".join(dict.fromkeys(name for name in names if name))
 
+    def needed_bytes(self, shape: Tuple[int, ...]) -> int:
+        """Add up what the models take for an input (N, C, Y, X), bytes: each keeps its memory while the others run."""
+        return sum(model.needed_bytes(shape) for model in self.models)  # type: ignore[attr-defined]
+
     def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Turn (N, C, Y, X) into the mean of the models' probabilities (N, roles, Y, X), role by role."""
         roles = self.card.output.roles

@@ -12,6 +12,9 @@ from cpunet.errors import ModelError
 MODELS_VARIABLE = "CPUNET_MODELS"
 DEFAULT_MODEL = "nuclei_fluorescence"
 MODEL_FILE = "model.onnx"
+# Names that mean the file of a model itself, where the model's own name may stand for another form of it as well: see
+# `cpunet.model.forms`.
+FLOAT32_NAMES = {f"{DEFAULT_MODEL}_float32": DEFAULT_MODEL}
 
 
 def user_models_folder(platform: str, environment: Mapping[str, str], home: str) -> Path:
@@ -70,7 +73,8 @@ def find_model(name_or_path: str) -> Path:
     Parameters
     ----------
     name_or_path : str
-        A key of `list_models`, the path of an ONNX file, or of a folder with model.onnx or a single ONNX file.
+        A key of `list_models` or of `FLOAT32_NAMES`, the path of an ONNX file, or of a folder with model.onnx or a
+        single ONNX file.
 
     Raises
     ------
@@ -78,8 +82,9 @@ def find_model(name_or_path: str) -> Path:
         If there is no such model; the message lists the models found.
     """
     models = list_models()
-    if name_or_path in models:
-        return models[name_or_path]
+    name = name_or_path if name_or_path in models else FLOAT32_NAMES.get(name_or_path, "")
+    if name in models:
+        return models[name]
     path = Path(name_or_path).expanduser()
     if path.is_dir():
         return _model_in(path)

@@ -11,7 +11,7 @@ from typing import Callable, Optional, Tuple, TypeVar
 from cpunet.errors import OutOfMemoryError
 from cpunet.model.card import ModelCard
 from cpunet.model.protocol import Model
-from cpunet.options import Options
+from cpunet.options import TILE_PX, Options
 
 # The side of a tile without its halo is at least so many units of `divisible_by`; below, most of the work is the halo.
 LEAST_UNITS_KEPT = 4
@@ -74,8 +74,9 @@ def _with_smaller_tiles(
 ) -> Tuple[Optional[Result], str, Tuple[int, int]]:
     """Return the result or None, the reason of the last failure, and the last size of tiles."""
     while True:
+        tiles = options.tile_shape or (TILE_PX, TILE_PX)  # at least so large, where it is chosen for the image
         try:
-            return segment(model, options), "", options.tile_shape
+            return segment(model, options), "", tiles
         except (OutOfMemoryError, MemoryError) as error:
             shape = error.shape if isinstance(error, OutOfMemoryError) else None  # numpy's has one of its own
             failure = str(error).strip() or "out of memory"
@@ -83,13 +84,14 @@ def _with_smaller_tiles(
         try:
             _start_anew(model)
         except OutOfMemoryError as error:
-            return None, str(error), options.tile_shape
-        seen = options.tile_shape
+            return None, str(error), tiles
+        seen = tiles
         if shape is not None:  # the image may be smaller than the tiles that were asked for
-            seen = min(seen[0], shape[2]), min(seen[1], shape[3])
+            most = options.tile_shape or shape[2:]
+            seen = min(most[0], shape[2]), min(most[1], shape[3])
         smaller = smaller_tiles(seen, model.card)
         if smaller is None:
-            return None, failure, options.tile_shape
+            return None, failure, tiles
         warn(f"The memory is too small for tiles of {_size(seen)} pixels; trying again with {_size(smaller)} pixels.")
         options = replace(options, tile_shape=smaller, batch_size=1)
 

@@ -25,7 +25,8 @@ from cpunet.model.packages import (
     place_of_onnxruntime,
 )
 from cpunet.model.probabilities import checked_probabilities
-from cpunet.onnx_reader.bounds import check_needs
+from cpunet.model.session_threads import SessionThreads, threads_at_opening
+from cpunet.onnx_reader.bounds import check_needs, follow
 from cpunet.onnx_reader.metadata import card_in, metadata_of
 from cpunet.onnx_reader.model_file import FileState, ModelFile, read_model_file, state_of
 from cpunet.onnx_reader.safety import check_onnx, listed_network, usual_shape
@@ -70,7 +71,10 @@ class OnnxModel:
     _session: Any
     _input_name: str
     _network: Network
+    _options: Any = field(default=None, compare=False)
+    _threads: Optional[SessionThreads] = field(default=None, compare=False)
     _shapes: Set[Tuple[int, ...]] = field(default_factory=set, compare=False)
+    _bytes: Dict[Tuple[int, ...], int] = field(default_factory=dict, compare=False)
     _one_at_a_time: bool = False
 
     @property
@@ -116,6 +120,15 @@ class OnnxModel:
             raise
         self._shapes.add(shape)
 
+    def needed_bytes(self, shape: Tuple[int, ...]) -> int:
+        """Compute what the intermediate values take for an input (N, C, Y, X), bytes; onnxruntime takes somewhat more.
+
+        Raises ModelError if the network cannot be followed.
+        """
+        if shape not in self._bytes:
+            self._bytes[shape] = follow(self._network, shape).needs.bytes
+        return self._bytes[shape]
+
     def file_has_changed(self) -> bool:
         """Return True if the file holds something else by now, or is gone; the open network stays as it is."""
         try:
@@ -146,6 +159,9 @@ class OnnxModel:
         if self._one_at_a_time and len(batch) > 1:
             return np.concatenate([self.predict(batch[place : place + 1]) for place in range(len(batch))])
         self._check_needs(batch.shape)
+        if self._threads is not None and self._threads.change():
+            self._options.intra_op_num_threads = self._threads.count
+            self.start_anew()  # takes about 10 ms
         if getattr(self._session, "_sess", self) is None:  # it could not be opened again, see `start_anew`
             self.start_anew()
         expected = (batch.shape[0], len(self.card.output.roles), *batch.shape[2:])
@@ -229,7 +245,8 @@ def open_model(
     device : str
         ``automatic`` (CUDA where a session really gets it, otherwise the CPU), ``cpu`` or ``cuda``.
     threads : int
-        On the CPU; 0 uses all cores that this process may use, and more than these are never used.
+        On the CPU; more than the cores that this process may use are never used. 0: as many as other programs leave
+        free, which is looked at again from time to time. The result is the same to the bit.
     card : ModelCard, optional
         For a file without one, such as `cpunet.model.without_card.card_of_answers` gives. A file's own card takes
         precedence.
@@ -324,11 +341,6 @@ def open_session(
     path = file.path
     network = listed_network(file)  # before onnxruntime reads anything of the file
     onnxruntime = import_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads_within_limits(threads)
-    options.log_severity_level = 4  # failures reach the user once, as our exceptions
-    # Read the bytes in the format that was checked: onnxruntime would take some for another format.
-    options.add_session_config_entry("session.load_model_format", "ONNX")
     wants_cuda = device != "cpu" and CUDA in onnxruntime.get_available_providers()
     if device == "cuda" and not wants_cuda:
         raise DeviceError(
@@ -337,6 +349,16 @@ def open_session(
         )
     if wants_cuda and hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()  # finds the CUDA libraries that pip installed
+    options = onnxruntime.SessionOptions()
+    adapting = None if threads or wants_cuda else threads_at_opening()
+    options.intra_op_num_threads = threads_within_limits(threads) if adapting is None else adapting.count
+    # Between two tiles the cores belong to the steps before and after the network, and to other programs.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    # A plan of the memory for each size of tile comes on top of what the first run took: twice as much, and no faster.
+    options.enable_mem_pattern = False
+    options.log_severity_level = 4  # failures reach the user once, as our exceptions
+    # Read the bytes in the format that was checked: onnxruntime would take some for another format.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         session = onnxruntime.InferenceSession(
             file.content, sess_options=options, providers=_providers(wants_cuda, gpu_memory_bytes)
@@ -349,7 +371,8 @@ def open_session(
         session.disable_fallback()  # otherwise onnxruntime goes on with the CPU
     input_name = _check_fits_card(path, card, session)
     one_at_a_time = session.get_inputs()[0].shape[0] == 1
-    model = OnnxModel(path, card, file.sha256, file.state, session, input_name, network, _one_at_a_time=one_at_a_time)
+    model = OnnxModel(path, card, file.sha256, file.state, session, input_name, network, options, adapting)
+    model = replace(model, _one_at_a_time=one_at_a_time)
     if device == "cuda" and model.provider != CUDA:
         raise DeviceError(
             f"CUDA was asked for, but the session runs on {model.provider}: the CUDA or cuDNN libraries that "

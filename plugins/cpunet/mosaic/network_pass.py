@@ -14,6 +14,7 @@ from cpunet.mosaic.disk_array import DiskArray
 from cpunet.mosaic.prepared import PreparedMosaic
 from cpunet.options import AUGMENTATIONS, Options
 from cpunet.steps.resize import resized_part
+from cpunet.steps.tile_shape import automatic_tile_shape
 from cpunet.steps.tiling import TilePlan, plan_tiles
 
 Planes = npt.NDArray[np.float32]
@@ -73,7 +74,7 @@ def predict_mosaic(
     """
     card, views = model.card, AUGMENTATIONS[options.augmentation]
     height, width = (max(1, round(size * scale)) for size in mosaic.shape)
-    size = f"{options.tile_shape[0]}x{options.tile_shape[1]}"
+    size = "x".join(map(str, options.tile_shape)) if options.tile_shape else "automatic"
     name = f"scale_{scale!r}_{options.augmentation.replace(' ', '_')}_{size}"
     array = DiskArray.open_or_create(
         folder / f"probabilities_{name}", (len(views), len(card.output.roles), height, width), np.float32
@@ -84,7 +85,12 @@ def predict_mosaic(
         given = card.input
         plans.append(
             plan_tiles(
-                shape, options.tile_shape, card.output.halo, given.divisible_by, given.min_size, given.tile_shape
+                shape,
+                options.tile_shape or automatic_tile_shape(shape, model),
+                card.output.halo,
+                given.divisible_by,
+                given.min_size,
+                given.tile_shape,
             )
         )
     total = sum(len(plan.tiles) for plan in plans)

@@ -157,9 +157,10 @@ rotations*".""",
             "Automatically choose the tile size?",
             True,
             doc=ADVANCED
-            + f"""\
-The network processes a large image in overlapping tiles, by default of up to {TILE_PX} x {TILE_PX} pixels, one at a
-time. The result does not depend on the tiles. If the memory is too small, smaller tiles are tried automatically.""",
+            + """\
+The network processes a large image in overlapping tiles, one at a time. The result does not depend on the tiles. By
+default, they are as large as about 1 GB of memory allows: most images are one tile, and no pixel is processed twice.
+If the memory is too small, smaller tiles are tried automatically.""",
         )
         self.tile_px = Integer(
             "Tile size, in pixel units",

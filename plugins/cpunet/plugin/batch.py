@@ -10,7 +10,7 @@ from typing import Callable, List, Sequence
 from cellprofiler_core.preferences import ABSOLUTE_FOLDER_NAME
 from cellprofiler_core.setting.text import Directory, Filename
 
-from cpunet.model.find import list_models
+from cpunet.model.find import FLOAT32_NAMES, list_models
 
 AlterPath = Callable[..., str]
 
@@ -47,7 +47,7 @@ def map_file(file: Filename, alter_path: AlterPath) -> None:
 
 def map_models(names: Sequence[str], alter_path: AlterPath) -> List[str]:
     """Rewrite those of the models that are paths; the names of models stay."""
-    found = list_models()
+    found = {*list_models(), *FLOAT32_NAMES}
     return [name if name in found else alter_path(_absolute(os.path.expanduser(name))) for name in names]
 
 

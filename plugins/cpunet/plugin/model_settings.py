@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+import logging
 import os
 from pathlib import Path
 from typing import Any, List, Optional, Sequence, Tuple
@@ -18,7 +19,8 @@ from cpunet.errors import ModelError
 from cpunet.model.card import METADATA_KEY, ModelCard
 from cpunet.model.describe import describe
 from cpunet.model.ensemble import average_cards, mean_model
-from cpunet.model.find import DEFAULT_MODEL, find_model, list_models
+from cpunet.model.find import DEFAULT_MODEL, FLOAT32_NAMES, find_model, list_models
+from cpunet.model.forms import fastest_form, forms_of, said_of_form
 from cpunet.model.session import OnnxModel, load_model, open_model
 from cpunet.model.without_card import has_card
 from cpunet.onnx_reader.metadata import card_in, metadata_of, read_card
@@ -28,7 +30,7 @@ from cpunet.plugin.cardless_settings import CardlessSettings
 from cpunet.plugin.dialogs import ask_for_folder, show_lines
 from cpunet.plugin.host import prefer_models_folder, preferred_models_folder
 from cpunet.plugin.measurements import ModelUsed
-from cpunet.plugin.models_of_run import ModelsOfRun, sums_of, warn_of_changes
+from cpunet.plugin.models_of_run import ModelsOfRun, form_of_run, sums_of, warn_of_changes
 
 MODEL_FROM_FILE = "A model file of your own"
 
@@ -46,8 +48,10 @@ The network that finds the objects.
 
 -  *{DEFAULT_MODEL}:* nuclei stained with a fluorescent dye (DAPI, Hoechst and
    similar), bright on a dark background.
--  *nuclei_fluorescence_int8:* the same model in 8-bit integers. It is as accurate, and faster on CPUs that have
-   VNNI instructions.
+   On CPUs with VNNI or AMX instructions it runs in 8-bit integers, and in float32 elsewhere; the log says which. The
+   objects are nearly the same.
+-  *nuclei_fluorescence_float32, nuclei_fluorescence_int8:* the same model, always in float32, or always in 8-bit
+   integers. Choose one of them if several computers must give the same result.
 -  *nuclei_fluorescence_1:* the default of earlier pipelines, at twice the cost. It is better on images like those of
    BBBC039 and the Data Science Bowl 2018, and worse on images of laboratories that it was not trained on.
 -  *nuclei_generalist:* nuclei in fluorescence, in unstained bright field, and in stained
@@ -167,18 +171,24 @@ CellProfiler before you analyze images with a model from a new folder.""",
             return [str(error)]
         return describe(card.name if self.name.value == MODEL_FROM_FILE else self.name.value, path, card)
 
-    def begin_run(self, further: Sequence[str]) -> ModelUsed:
+    def begin_run(self, further: Sequence[str], device: str) -> ModelUsed:
         """Read the files of the model and the further models once; return their names and sums.
 
+        The files are the forms that run fastest on the device, ``automatic``, ``cpu`` or ``cuda``; the log says which.
         Without a window, this process runs the image sets too, and uses the very bytes that it has read here.
         """
-        files = [read_model_file(path) for path in self.paths(further)]
+        forms = self.forms(further)
+        paths = [fastest_form(each, device) for each in forms]
+        for said in filter(None, map(said_of_form, forms, paths)):
+            logging.info(said)
+        files = [read_model_file(path) for path in paths]
         self.of_run = ModelsOfRun(sums_of(files), files if get_headless() else ())
         return ModelUsed(" + ".join(self.card_of(file).name for file in files), "+".join(file.sha256 for file in files))
 
-    def paths(self, further: Sequence[str]) -> List[Path]:
-        """Return the paths of the model and the further models."""
-        return [self.path(), *[find_model(name) for name in further]]
+    def forms(self, further: Sequence[str]) -> List[Sequence[Path]]:
+        """Return the files that may stand for the model and for each further model."""
+        own = (self.path(),) if self.name.value == MODEL_FROM_FILE else forms_of(self.name.value)
+        return [own, *map(forms_of, further)]
 
     def card_of(self, file: ModelFile) -> ModelCard:
         """Return the card of a file that was read, or that of the user's answers."""
@@ -190,15 +200,15 @@ CellProfiler before you analyze images with a model from a new folder.""",
     ) -> Tuple[Any, ModelUsed]:
         """Open the models with which a run began, or return those that are open; log if a file has changed since.
 
-        `began_with` are their sums; see `open` for the rest. Raises ModelError if the files are others, and this
-        process did not read the earlier ones.
+        `began_with` are their sums, which also say in which form they run, whatever is fastest here; see `open` for the
+        rest. Raises ModelError if the files are others, and this process did not read the earlier ones.
         """
         if self.of_run.sums != began_with:
             self.of_run = ModelsOfRun(began_with)
         held, where = self.of_run, (device, threads, gpu_memory_bytes)
         if where not in held.opened:
             if not held.files:
-                held.keep([read_model_file(path) for path in self.paths(further)])
+                held.keep([form_of_run(forms, began_with) for forms in self.forms(further)])
             memory = None if gpu_memory_bytes is None else gpu_memory_bytes // len(held.files)
             models = [open_model(file, device, threads, self.card_of(file), memory) for file in held.files]
             held.opened[where] = (*together(models), models)
@@ -207,16 +217,18 @@ CellProfiler before you analyze images with a model from a new folder.""",
         return model, used
 
     def open(
-        self, further: Sequence[str], device: str, threads: int, gpu_memory_bytes: Optional[int]
+        self, asked: str, further: Sequence[str], device: str, threads: int, gpu_memory_bytes: Optional[int]
     ) -> Tuple[Any, ModelUsed]:
         """Open the model, or the mean of several, as the files are now; see `cpunet.model.session.open_model`.
 
         Parameters
         ----------
+        asked : str
+            The device of the settings, for which the form of each model is chosen: ``automatic``, ``cpu`` or ``cuda``.
         further : sequence of str
             Names or paths of further models.
         device : str
-            ``automatic``, ``cpu`` or ``cuda``.
+            The device to open them on, which is another one where the memory of the GPU is too small.
         threads : int
             On the CPU; 0 uses all cores.
         gpu_memory_bytes : int or None
@@ -224,8 +236,9 @@ CellProfiler before you analyze images with a model from a new folder.""",
         """
         memory = None if gpu_memory_bytes is None else gpu_memory_bytes // (1 + len(further))
         answers = self.card() if self.lacks_card() else None  # a card in the file is read with the network
-        models = [load_model(self.path(), device, threads, answers, memory)]
-        models += [load_model(find_model(name), device, threads, None, memory) for name in further]
+        first, *others = [fastest_form(forms, asked) for forms in self.forms(further)]
+        models = [load_model(first, device, threads, answers, memory)]
+        models += [load_model(path, device, threads, None, memory) for path in others]
         return together(models)
 
 
@@ -237,7 +250,9 @@ def together(models: Sequence[OnnxModel]) -> Tuple[Any, ModelUsed]:
 
 def model_choices() -> List[str]:
     """Return the names of the models that are found, the default first, and the choice of a file."""
-    return [*sorted(list_models(), key=lambda name: (name != DEFAULT_MODEL, name)), MODEL_FROM_FILE]
+    found = list_models()
+    names = {*found, *(name for name, model in FLOAT32_NAMES.items() if model in found)}
+    return [*sorted(names, key=lambda name: (name != DEFAULT_MODEL, name)), MODEL_FROM_FILE]
 
 
 def choose_models_folder() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Dict, Sequence, Tuple
 
 from cpunet.errors import ModelError
 from cpunet.model.session import OnnxModel
-from cpunet.onnx_reader.model_file import ModelFile
+from cpunet.onnx_reader.model_file import ModelFile, read_model_file
 from cpunet.plugin.measurements import LONGEST_SUMS, ModelUsed
 from cpunet.plugin.progress import warn_once
 
@@ -45,6 +46,15 @@ class ModelsOfRun:
                 f"began with {self.sums}. Put the earlier file back, or start the run again."
             )
         self.files = files
+
+
+def form_of_run(forms: Sequence[Path], sums: str) -> ModelFile:
+    """Read the form of a model with which a run began; the first, if it was none of them.
+
+    The run may have begun on another computer, whose processor is faster with another form than this one.
+    """
+    files = [read_model_file(path) for path in forms]
+    return next((file for file in files if file.sha256 in sums), files[0])
 
 
 def sums_of(files: Sequence[ModelFile]) -> str:

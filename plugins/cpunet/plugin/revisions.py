@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, List, Optional, Sequence, Tuple
 
+from cpunet.model.find import DEFAULT_MODEL, FLOAT32_NAMES
 from cpunet.plugin.advanced_settings import DECLUMP_NONE, DECLUMP_PROBABILITY, OUTLINES_BY_MODEL
 from cpunet.plugin.progress import warn_once
 
 # How many settings each revision saves, without those of further probability images, which are two for each image.
-NEWEST = 4
-COUNTS = {1: 16, 2: 16, 3: 36, NEWEST: 38}
+NEWEST = 5
+COUNTS = {1: 16, 2: 16, 3: 36, 4: 38, NEWEST: 38}
 # Places among the settings of a saved pipeline.
 NAMES_END = 2
 MODEL_INDEX = 2
@@ -86,4 +87,9 @@ def upgrade(setting_values: Sequence[str], revision: int) -> Tuple[List[str], in
                 f"This pipeline was saved with version 1 of the model {name} and now runs version 2, which finds other "
                 f"objects. To repeat measurements of version 1, {TRAINED_ANEW[name]}"
             )
+    if revision == 4:
+        # Since revision 5, the name of the default model stands for the form of it that the processor runs fastest.
+        if setting_values[MODEL_INDEX] == DEFAULT_MODEL:
+            (setting_values[MODEL_INDEX],) = (name for name, model in FLOAT32_NAMES.items() if model == DEFAULT_MODEL)
+        revision = 5
     return setting_values, revision

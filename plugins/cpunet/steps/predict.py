@@ -10,6 +10,7 @@ import numpy.typing as npt
 from cpunet.model.protocol import Model
 from cpunet.options import AUGMENTATIONS, Options, Progress, progress_of_part
 from cpunet.steps.resize import rescale, resize_planes
+from cpunet.steps.tile_shape import automatic_tile_shape
 from cpunet.steps.tiling import predict_tiled
 
 
@@ -74,20 +75,20 @@ def predict(
 def predict_in_tiles(
     image: npt.NDArray[np.float32],
     model: Model,
-    tile_shape: Tuple[int, int],
+    tile_shape: Optional[Tuple[int, int]] = None,
     batch_size: int = 1,
     on_progress: Optional[Progress] = None,
 ) -> npt.NDArray[np.float32]:
     """Predict (C, Y, X) as it is, in tiles as the model's card asks for; see `cpunet.steps.tiling.predict_tiled`.
 
-    A network of one size gets tiles of that size, whatever `tile_shape` is.
+    A network of one size gets tiles of that size, whatever `tile_shape` is. None: `automatic_tile_shape`.
     """
     card = model.card
     return predict_tiled(
         image,
         model.predict,
         len(card.output.roles),
-        tile_shape,
+        tile_shape or automatic_tile_shape(image.shape[1:], model),
         card.output.halo,
         card.input.divisible_by,
         card.input.min_size,

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
+from cpunet.free_cores import CoreTimes
+from cpunet.model import session_threads
 from cpunet.model.card import card_from_content
 from cpunet.model.out_of_memory import is_out_of_memory
 from cpunet.model.session import load_model
@@ -289,3 +291,24 @@ def test_a_network_that_could_not_be_opened_again_is_opened_by_the_next_predicti
     monkeypatch.setattr(type(model._session), "_create_inference_session", create)
     assert model.predict(batch).shape == (1, len(model.card.output.roles), 64, 64)
     assert model.provider == "CPUExecutionProvider"
+
+
+def test_a_session_goes_on_with_other_threads_when_other_programs_begin_or_end(tiny_model, monkeypatch):
+    model = load_model(tiny_model, "cpu")
+    batch = np.random.default_rng(0).random((1, 1, 64, 64), np.float32)
+    expected = model.predict(batch)
+    counts = iter([1, 1, 0])
+    monkeypatch.setattr(session_threads, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(session_threads, "threads_for", lambda free: next(counts))
+    model._threads.count, model._threads.looked = 0, CoreTimes(0.0, 0.0, 0.0)
+    sessions = [model._session._sess]
+    for count in (1, 1, 0):
+        np.testing.assert_array_equal(model.predict(batch), expected)
+        sessions.append(model._session._sess)
+        assert model._session.get_session_options().intra_op_num_threads == count
+    first, second, third, fourth = sessions
+    assert first is not second is third is not fourth
+
+
+def test_a_number_of_threads_that_was_asked_for_stays(tiny_model):
+    assert load_model(tiny_model, "cpu", 1)._threads is None
