@@ -9,8 +9,10 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from cpunet.steps.filters import PIXELS_AT_A_TIME, inner_pixels, pixels_of_objects
+from cpunet.steps.filters import inner_pixels, pixels_of_objects
 
+# A canvas of this size, with the queue of its watershed, stays within a processor's cache.
+CANVAS_PX = 2**18
 Labels = npt.NDArray[np.int32]
 Window = Tuple[slice, slice]
 
@@ -68,14 +70,14 @@ def _regions_with_several(regions: Labels, markers: Labels) -> npt.NDArray[np.in
 def _canvases(
     clumps: npt.NDArray[np.intp], windows: List[Window]
 ) -> Iterator[Tuple[npt.NDArray[np.intp], List[Window], List[Window], Tuple[int, int]]]:
-    """Lay clumps on canvases of some `PIXELS_AT_A_TIME`, since a watershed needs fifty bytes a pixel.
+    """Lay clumps on canvases of about `CANVAS_PX`, or of a single larger clump.
 
     Yields the clumps of a canvas, their windows in the image, their places on the canvas, and its height and width.
     They stand in rows from the tallest to the lowest, with a pixel between two.
     """
     height, width = (np.array([window[axis].stop - window[axis].start for window in windows]) for axis in (0, 1))
     tallest_first = np.argsort(-height, kind="stable")
-    canvas_of = np.cumsum((height * width)[tallest_first]) // PIXELS_AT_A_TIME
+    canvas_of = np.cumsum((height * width)[tallest_first]) // CANVAS_PX
     for canvas in np.unique(canvas_of):
         chosen = tallest_first[canvas_of == canvas]
         tall, wide = height[chosen] + 1, width[chosen] + 1

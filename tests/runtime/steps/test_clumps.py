@@ -60,7 +60,7 @@ def test_clumps_on_several_canvases_are_split_alike(monkeypatch, at_a_time):
     regions, markers, score = clumps(0, (200, 150), 55, 75)
     whole = split_regions(regions, markers, score)
     assert len(np.unique(whole)) > len(np.unique(regions)) > 5
-    monkeypatch.setattr("cpunet.steps.clumps.PIXELS_AT_A_TIME", at_a_time)
+    monkeypatch.setattr("cpunet.steps.clumps.CANVAS_PX", at_a_time)
     np.testing.assert_array_equal(split_regions(regions, markers, score), whole)
 
 
