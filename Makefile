@@ -57,6 +57,7 @@ lint: $(TRAINING)/.ready
 
 bench: $(CELLPROFILER)/.ready
 	PYTHONPATH=plugins $(CELLPROFILER)/bin/python -m benchmarks.module_speed
+	PYTHONPATH=plugins $(CELLPROFILER)/bin/python -m benchmarks.declumping_speed
 	$(CELLPROFILER)/bin/python -W ignore benchmarks/memory_flat.py
 	-$(CELLPROFILER)/bin/python -W ignore benchmarks/memory_flat.py --primary
 
