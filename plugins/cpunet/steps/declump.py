@@ -163,8 +163,9 @@ def split_by(
         score = brightness_of_objects(image, regions, usable)
     smooth = smoothed(score, how.smoothing_px, usable)
     if how.method == "probability":
-        markers, _ = ndimage.label((regions > 0) & (smooth > settings.marker_threshold))
-        markers = relabel(markers, settings.marker_min_size_px)
+        above = smooth > settings.marker_threshold
+        above &= regions > 0
+        markers = relabel(ndimage.label(above)[0], settings.marker_min_size_px)
     else:
         markers = peaks(smooth, regions)
     return split_regions(regions, keep_apart(markers, smooth, regions, how.min_distance_px), score)
