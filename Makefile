@@ -71,6 +71,7 @@ bench: $(CELLPROFILER)/.ready $(TRAINING)/.ready
 		echo "SKIPPED StarDist and Cellpose: run 'make peers' once (3.5 GB)"; \
 	fi
 	$(TRAINING)/bin/python -m benchmarks.speed table
+	PYTHONPATH=plugins $(CELLPROFILER)/bin/python -m benchmarks.declumping_speed
 	$(CELLPROFILER)/bin/python -W ignore benchmarks/memory_flat.py
 	-$(CELLPROFILER)/bin/python -W ignore benchmarks/memory_flat.py --primary
 

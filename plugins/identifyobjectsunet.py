@@ -48,6 +48,7 @@ from cpunet.plugin.measurements import (
     sums_at_the_beginning,
 )
 from cpunet.plugin.model_settings import ModelSettings
+from cpunet.plugin.objects import FilteredObjects
 from cpunet.plugin.probability_settings import ProbabilitySettings
 from cpunet.plugin.progress import progress_reporter, warn_once
 from cpunet.plugin.revisions import NAMES_END, NEWEST, PROBABILITIES_INDEX, fault_of_saved, upgrade
@@ -374,13 +375,11 @@ def make_objects(found, kept, image):
     -------
     cellprofiler_core.object.Objects
     """
-    objects = Objects()
     if is_line(image):
         # As a list of pixels, since CellProfiler cannot count objects in labels that are one pixel high or wide.
+        objects = Objects()
         objects.set_ijv(numpy.zeros((0, 3), numpy.int32), found.shape)
     else:
-        objects.segmented = kept.labels
-        objects.unedited_segmented = found
-        objects.small_removed_segmented = kept.small_removed
+        objects = FilteredObjects(kept.labels, found, kept.small_removed)
     objects.parent_image = image
     return objects

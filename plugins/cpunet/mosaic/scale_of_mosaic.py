@@ -16,17 +16,15 @@ from cpunet.segmentation import Segmentation
 from cpunet.steps.filters import relabel
 from cpunet.steps.scale import (
     ENOUGH_OBJECTS,
+    FIRST_LOOK_PX,
     MOST_WINDOWS,
-    WINDOW_PX,
-    Window,
-    by_contrast,
-    contrast,
     first_pass_with_objects,
+    is_clearly_known,
     judgment,
     measure_scale,
     scale_of_options,
-    windows_of,
 )
+from cpunet.steps.windows import WINDOW_PX, Window, by_contrast, contrast, middle_of, windows_of
 
 # More columns than a window has: numpy adds the numbers of a part in another order than those of an array by itself.
 MORE_COLUMNS = 8
@@ -62,9 +60,10 @@ def choose_scale_of_mosaic(
         found = measure_scale(mosaic.read(*whole), mosaic.usable(*whole), model, options)
     else:
         windows = _windows_in_order(mosaic)
-        seen = [
-            (mosaic.read(*_bounded(w, mosaic)), mosaic.usable(*_bounded(w, mosaic))) for w in windows[:MOST_WINDOWS]
-        ]
+        middle = middle_of(windows[0], FIRST_LOOK_PX)
+        if is_clearly_known(mosaic.read(*middle), mosaic.usable(*middle), model, options):
+            return 1.0, ()
+        seen = [(mosaic.read(*window), mosaic.usable(*window)) for window in windows[:MOST_WINDOWS]]
         index, first = first_pass_with_objects(seen, model, options)
         part = seen[index]
         if first.labels.max(initial=0) < ENOUGH_OBJECTS:
@@ -78,8 +77,7 @@ def _windows_in_order(mosaic: PreparedMosaic) -> List[Window]:
     windows = windows_of(mosaic.shape)
     contrasts = []
     for window in windows:
-        bounded = _bounded(window, mosaic)
-        contrasts.append(contrast(_as_part(mosaic.read(*bounded)[0], mosaic.shape[1]), mosaic.usable(*bounded)))
+        contrasts.append(contrast(_as_part(mosaic.read(*window)[0], mosaic.shape[1]), mosaic.usable(*window)))
     return by_contrast(windows, contrasts)
 
 
@@ -92,15 +90,9 @@ def _as_part(plane: npt.NDArray[np.float32], width: int) -> npt.NDArray[np.float
     return wide[:, : plane.shape[1]]
 
 
-def _bounded(window: Window, mosaic: PreparedMosaic) -> Window:
-    rows, columns = (slice(axis.start, min(axis.stop, size)) for axis, size in zip(window, mosaic.shape))
-    return rows, columns
-
-
 def _window_with_most_objects(
     windows: List[Window], mosaic: PreparedMosaic, see_whole: SeeWhole
 ) -> Tuple[Window, Segmentation]:
     probabilities, labels = see_whole()
-    bounded = [_bounded(window, mosaic) for window in windows]
-    window = max(bounded, key=lambda each: len(np.unique(labels.read(*each))))
+    window = max(windows, key=lambda each: len(np.unique(labels.read(*each))))
     return window, Segmentation(relabel(labels.read(*window)), probabilities.read(*window), 1.0)

@@ -115,7 +115,7 @@ def centers_of_objects(labels: Any) -> List[Any]:
     list of ndarray of shape (n,), float64
         In pixels, in the order of the axes; 0 is the center of the first pixel.
     """
-    inside = numpy.flatnonzero(labels)
+    inside = numpy.flatnonzero(labels != 0)  # of the numbers themselves it takes three times as long
     number = labels.ravel()[inside] - 1
     areas = numpy.bincount(number)
     places = numpy.unravel_index(inside, labels.shape)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Tuple
+from typing import Iterator, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
 
-from cpunet.steps.filters import inner_pixels
+from cpunet.steps.filters import inner_pixels, pixels_of_labels
 
 Labels = npt.NDArray[np.int32]
 Probability = npt.NDArray[np.float32]
+Places = npt.NDArray[np.intp]
 # Pixels on each side of an outline that are compared. The probability of a good model falls from 1 to 0 within them.
 RIM_PX = 2
 # Pixels of rims whose surroundings are in memory at once; the surroundings take more than twelve times as much.
@@ -43,8 +44,9 @@ def foreground_confidence(labels: Labels, foreground: Probability) -> npt.NDArra
     """
     _check_shapes(labels, foreground)
     inside = labels > 0
-    sums = np.bincount(labels[inside], weights=foreground[inside])[1:]
-    mean: npt.NDArray[np.float64] = sums / np.bincount(labels[inside])[1:] if len(sums) else np.zeros(0)
+    numbers = labels[inside]
+    sums = np.bincount(numbers, weights=foreground[inside])[1:]
+    mean: npt.NDArray[np.float64] = sums / np.bincount(numbers)[1:] if len(sums) else np.zeros(0)
     # the sum of interior and boundary can exceed 1 by a rounding
     return np.clip(mean, 0, 1)
 
@@ -89,17 +91,9 @@ def boundary_confidence(labels: Labels, foreground: Probability, rim_px: int = R
     inner_sum = np.bincount(own, weights=probability, minlength=count + 1)
 
     outer, outer_sum = np.zeros(count + 1), np.zeros(count + 1)
-    for part, near in _labels_near(labels, in_a_rim, rim_px):
-        near[near == own[part]] = 0
-        probability_of_part = probability[part]
-        # one object in each turn: a pixel near an object counts once for it, however many directions lead there
-        while near.size:
-            object_near = near.max(axis=0)
-            seen = object_near > 0
-            near, object_near, probability_of_part = near[:, seen], object_near[seen], probability_of_part[seen]
-            outer += np.bincount(object_near, minlength=count + 1)
-            outer_sum += np.bincount(object_near, weights=probability_of_part, minlength=count + 1)
-            near[near == object_near] = 0
+    for part, object_near in _objects_near(labels, in_a_rim, rim_px):
+        outer += np.bincount(object_near, minlength=count + 1)
+        outer_sum += np.bincount(object_near, weights=probability[part], minlength=count + 1)
     confidence = np.zeros(count + 1)
     has_rims = outer > 0
     confidence[has_rims] = inner_sum[has_rims] / inner[has_rims] - outer_sum[has_rims] / outer[has_rims]
@@ -120,22 +114,43 @@ def _pixels_with_another_label_near(labels: Labels, most_steps: int) -> npt.NDAr
     return found
 
 
-def _labels_near(
+def _objects_near(
     labels: Labels, pixels: npt.NDArray[np.bool_], most_steps: int
-) -> Iterator[Tuple[slice, npt.NDArray[np.int32]]]:
-    """Yield parts of the pixels, and the labels within so many steps of each pixel in its plane; 0 outside the image.
+) -> Iterator[Tuple[Union[slice, Places], Labels]]:
+    """Yield pixels, and for each the label of another object within so many steps in its plane; 0 if there is none.
 
-    The labels have the shape (places around a pixel, pixels).
+    Each pixel comes with each object near it once, however many directions lead there.
     """
     one_way = range(-most_steps, most_steps + 1)
-    steps = [(y, x) for y in one_way for x in one_way if 0 < abs(y) + abs(x) <= most_steps]
     margin = [(0, 0)] * (labels.ndim - 2) + [(most_steps, most_steps)] * 2
     padded = np.pad(labels, margin).ravel()
-    places = np.flatnonzero(np.pad(pixels, margin))
     width = labels.shape[-1] + 2 * most_steps
+    steps = [y * width + x for y in one_way for x in one_way if 0 < abs(y) + abs(x) <= most_steps]
+    places = np.flatnonzero(np.pad(pixels, margin))
     for first in range(0, len(places), PIXELS_AT_A_TIME):
-        part = slice(first, first + PIXELS_AT_A_TIME)
-        yield part, np.stack([padded[places[part] + y * width + x] for y, x in steps])
+        here = places[first : first + PIXELS_AT_A_TIME]
+        own = padded[here]
+        highest, lowest = own.copy(), own - 1
+        for step in steps:
+            near = padded[here + step]
+            np.maximum(highest, near, out=highest)
+            near -= 1
+            # Without a sign, the background's -1 is the highest of all numbers.
+            np.minimum(lowest.view(np.uint32), near.view(np.uint32), out=lowest.view(np.uint32))
+        # Most pixels are near a single object. Only of the others must all labels be kept.
+        several = np.flatnonzero(highest - 1 != lowest)
+        others = np.stack([padded[here[several] + step] for step in steps])
+        others[others == own[several]] = 0
+        object_near = np.where(own == 0, highest, 0)
+        object_near[several] = others.max(axis=0)
+        yield slice(first, first + len(here)), object_near
+        object_near = object_near[several]
+        while several.size:
+            others[others == object_near] = 0
+            object_near = others.max(axis=0)
+            left = object_near > 0
+            others, object_near, several = others[:, left], object_near[left], several[left]
+            yield first + several, object_near
 
 
 def foreground_area(labels: Labels) -> int:
@@ -169,7 +184,7 @@ def count_from_area(labels: Labels) -> float:
     On the labels of 941 images of dsb2018, bbbc039, aitslab and mnfinder, the estimate is off by 10 % of the number of
     objects (median) where more than half lie apart, and by 17 to 45 % where fewer do, and up to three times too high.
     """
-    areas = np.bincount(labels.ravel())
+    areas = pixels_of_labels(labels)
     areas[0] = 0
     present = areas > 0
     if not present.any():
@@ -177,8 +192,10 @@ def count_from_area(labels: Labels) -> float:
     alone = present.copy()
     for axis in range(labels.ndim):
         before, after = np.moveaxis(labels, axis, 0)[:-1], np.moveaxis(labels, axis, 0)[1:]
-        touch = (before != after) & (before > 0) & (after > 0)
-        alone[before[touch]] = alone[after[touch]] = False
+        differ = before != after
+        one, other = before[differ], after[differ]
+        touch = (one > 0) & (other > 0)
+        alone[one[touch]] = alone[other[touch]] = False
     inside = present.copy()
     for axis in (-2, -1):
         inside[np.take(labels, (0, -1), axis=axis).ravel()] = False

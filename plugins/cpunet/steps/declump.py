@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Optional, Sequence, Tuple
+from typing import Optional, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage.segmentation import expand_labels, watershed
+from skimage.segmentation import expand_labels
 
 from cpunet.model.card import Postprocessing
-from cpunet.steps.filters import PIXELS_AT_A_TIME, fill_holes, inner_pixels, look_up, relabel
+from cpunet.steps.clumps import split_regions
+from cpunet.steps.filters import fill_holes, relabel
 from cpunet.steps.seeds import (
     ByRole,
     Declumping,
@@ -162,8 +163,9 @@ def split_by(
         score = brightness_of_objects(image, regions, usable)
     smooth = smoothed(score, how.smoothing_px, usable)
     if how.method == "probability":
-        markers, _ = ndimage.label((regions > 0) & (smooth > settings.marker_threshold))
-        markers = relabel(markers, settings.marker_min_size_px)
+        above = smooth > settings.marker_threshold
+        above &= regions > 0
+        markers = relabel(ndimage.label(above)[0], settings.marker_min_size_px)
     else:
         markers = peaks(smooth, regions)
     return split_regions(regions, keep_apart(markers, smooth, regions, how.min_distance_px), score)
@@ -197,72 +199,3 @@ def regions_between_boundaries(
         background = 1 + int(np.argmax(np.bincount(regions.ravel())[1:]))
         regions[regions == background] = 0
     return regions
-
-
-def split_regions(
-    regions: npt.NDArray[np.int32], markers: npt.NDArray[np.int32], score: npt.NDArray[np.float32]
-) -> npt.NDArray[np.int32]:
-    """Divide each region that holds two markers or more among them, by a watershed on the score within the region.
-
-    `regions` are connected, `markers` are 1..n without gaps and lie within them, all (Y, X). The score is high in the
-    middle of objects and low where two meet. The labels may have gaps.
-    """
-    region_of_marker = _region_of_marker(regions, markers)
-    clumps = np.flatnonzero(np.bincount(region_of_marker[1:], minlength=int(regions.max()) + 1) > 1)
-    if not len(clumps):
-        return regions
-    split, highest = regions.copy(), regions.max()
-    for rows, chosen in _bands(regions, clumps):
-        own = regions[rows]
-        clumped = look_up(chosen, own)
-        flooded = flood(clumped, markers[rows], score[rows])
-        flooded += highest
-        np.copyto(split[rows], flooded, where=clumped)
-    return split
-
-
-def _region_of_marker(regions: npt.NDArray[np.int32], markers: npt.NDArray[np.int32]) -> npt.NDArray[np.intp]:
-    found = np.zeros(int(markers.max()) + 1, np.intp)
-    flat, of_pixel = markers.reshape(-1), regions.reshape(-1)
-    for first in range(0, flat.size, PIXELS_AT_A_TIME):
-        part = slice(first, first + PIXELS_AT_A_TIME)
-        found[flat[part]] = of_pixel[part]
-    return found
-
-
-def _bands(
-    regions: npt.NDArray[np.int32], clumps: npt.NDArray[np.intp]
-) -> Iterator[Tuple[slice, npt.NDArray[np.bool_]]]:
-    """Part the clumps of a large image by their first row, since a watershed needs fifty bytes a pixel.
-
-    Yields the rows that hold all clumps of a part and one row around them, and a table of the part's clumps by their
-    label. An image of up to `PIXELS_AT_A_TIME` is one part.
-    """
-    chosen = np.zeros(int(regions.max()) + 1, bool)
-    if regions.size <= PIXELS_AT_A_TIME:
-        chosen[clumps] = True
-        yield slice(None), chosen
-        return
-    windows = ndimage.find_objects(regions)
-    first_row, last_row = (
-        np.array([getattr(windows[clump - 1][0], side) for clump in clumps]) for side in ("start", "stop")
-    )
-    height = max(1, PIXELS_AT_A_TIME // regions.shape[1])
-    band = first_row // height
-    for number in np.unique(band):
-        part = band == number
-        chosen[:] = False
-        chosen[clumps[part]] = True
-        yield slice(max(0, int(first_row[part].min()) - 1), int(last_row[part].max()) + 1), chosen
-
-
-def flood(
-    clumped: npt.NDArray[np.bool_], markers: npt.NDArray[np.int32], score: npt.NDArray[np.float32]
-) -> npt.NDArray[np.int32]:
-    """Divide the pixels of clumps among the markers in them, by a watershed from the highest score down; all (Y, X)."""
-    # The inner pixels of a marker have no neighbor to flood; without them the watershed's queue is far shorter.
-    inner = inner_pixels(markers > 0)
-    rim = clumped & ~inner
-    flooded: npt.NDArray[np.int32] = watershed(-score, np.where(rim, markers, 0), mask=rim)
-    np.copyto(flooded, markers, where=inner)
-    return flooded

@@ -36,7 +36,7 @@ def typical_diameter(labels: npt.NDArray[np.int32]) -> float:
     >>> round(typical_diameter(labels), 2)  # the object of four pixels covers more than half of all
     2.26
     """
-    areas = np.sort(np.bincount(labels.ravel())[1:])
+    areas = np.sort(np.bincount(labels[labels > 0])[1:])
     covered = np.cumsum(areas)
     median = areas[np.searchsorted(covered, covered[-1] / 2)]
     return float(2 * np.sqrt(median / np.pi))

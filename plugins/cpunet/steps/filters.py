@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Optional, Tuple
+from typing import Any, Iterator, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,7 @@ def relabel(labels: Labels, min_size_px: float = 1) -> Labels:
     Returns
     -------
     ndarray of shape (Y, X), int32
+        `labels` itself if they are so already.
 
     Examples
     --------
@@ -61,25 +62,41 @@ def relabel(labels: Labels, min_size_px: float = 1) -> Labels:
     [[1, 1, 0, 0, 2, 2]]
     """
     kept = pixels_of_labels(labels) >= max(min_size_px, 1)
+    if kept[1:].all():
+        return labels.astype(np.int32, copy=False)
     kept[0] = False
     return look_up(np.where(kept, np.cumsum(kept), 0).astype(np.int32), labels)
 
 
+def pixels_of_objects(labels: Labels) -> Iterator[Tuple[npt.NDArray[np.intp], Labels]]:
+    """Yield the pixels of all objects, part by part: their places in the flat image, and their labels.
+
+    Objects cover a fifth of a typical image. To go through their pixels alone takes a fifth of the time.
+    """
+    flat = labels.reshape(-1)
+    for first in range(0, flat.size, PIXELS_AT_A_TIME):
+        part = flat[first : first + PIXELS_AT_A_TIME]
+        places = np.flatnonzero(part != 0)  # of numbers themselves it takes three times as long
+        numbers = part[places]
+        places += first
+        yield places, numbers
+
+
 def pixels_of_labels(labels: Labels) -> npt.NDArray[np.intp]:
     """Count the pixels of each label, from 0 to the highest."""
-    flat = labels.reshape(-1)
-    counts = np.zeros(int(flat.max(initial=0)) + 1, np.intp)
-    for first in range(0, flat.size, PIXELS_AT_A_TIME):
-        counts += np.bincount(flat[first : first + PIXELS_AT_A_TIME], minlength=len(counts))
+    counts = np.zeros(int(labels.max(initial=0)) + 1, np.intp)
+    for _, numbers in pixels_of_objects(labels):
+        counts += np.bincount(numbers, minlength=len(counts))
+    counts[0] = labels.size - counts.sum()
     return counts
 
 
 def look_up(table: npt.NDArray[Any], labels: Labels) -> npt.NDArray[Any]:
     """Return the entry of a table for each pixel's label, in an array of the labels' shape."""
-    found = np.empty(labels.shape, table.dtype)
-    flat, entries = labels.reshape(-1), found.reshape(-1)
-    for first in range(0, flat.size, PIXELS_AT_A_TIME):
-        entries[first : first + PIXELS_AT_A_TIME] = table[flat[first : first + PIXELS_AT_A_TIME]]
+    found = np.full(labels.shape, table[0])
+    entries = found.reshape(-1)
+    for places, numbers in pixels_of_objects(labels):
+        entries[places] = table[numbers]
     return found
 
 
@@ -162,7 +179,8 @@ def fill_holes(labels: Labels, largest_px: float = np.inf) -> Labels:
     outside = np.zeros(count + 1, bool)
     outside[np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]])] = True
     outside[0] = True
-    outside |= np.bincount(holes.ravel(), minlength=count + 1) > largest_px
+    if largest_px < np.inf:
+        outside |= np.bincount(holes.ravel(), minlength=count + 1) > largest_px
     if outside.all():
         return labels
     filled = labels.copy()

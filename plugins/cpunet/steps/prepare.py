@@ -12,6 +12,7 @@ from cpunet.model.card import InputCard, Normalization
 from cpunet.steps.pixels.channels import COLORS, Mask, channels_of
 from cpunet.steps.pixels.fill import defects, fill
 from cpunet.steps.pixels.padding import find_padding
+from cpunet.steps.pixels.percentiles import percentile_of
 
 # The percentiles of a larger image are those of an even grid of this many pixels: sorting a whole mosaic would take
 # longer than the network, and move the result by less than its noise.
@@ -261,7 +262,7 @@ def contrast_limits(
     if values.size == 0:
         return 0.0, 0.0
     stride = stride_for_percentiles(values.size)
-    low, high = np.percentile(values[::stride], (percentile_low, percentile_high))
+    low, high = (percentile_of(values[::stride], percentile) for percentile in (percentile_low, percentile_high))
     if high <= low:
-        low, high = values.min(), values.max()
-    return float(low), float(high)
+        return float(values.min()), float(values.max())
+    return low, high

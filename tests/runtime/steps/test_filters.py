@@ -105,6 +105,13 @@ def test_relabel_closes_gaps_in_order():
     np.testing.assert_array_equal(relabel(np.array([[7, 0, 3, 9]], np.int32)), [[2, 0, 1, 3]])
 
 
+def test_labels_that_need_no_change_are_not_copied():
+    assert relabel(FIELD) is FIELD
+    assert relabel(FIELD, min_size_px=4) is FIELD
+    assert relabel(FIELD, min_size_px=5) is not FIELD
+    assert relabel(FIELD.astype(np.int64)).dtype == np.int32
+
+
 def test_a_range_the_wrong_way_round_is_refused():
     with pytest.raises(ValueError, match="larger than its maximum"):
         filter_objects(FIELD, (20, 10))
@@ -190,4 +197,5 @@ def test_labels_are_counted_and_looked_up_in_parts(monkeypatch, at_a_time, shape
     for view in (labels, labels[..., ::2]):
         counts = pixels_of_labels(view)
         np.testing.assert_array_equal(counts, np.bincount(view.ravel(), minlength=1))
-        np.testing.assert_array_equal(look_up(np.arange(9) * 3, view), view * 3)
+        table = np.arange(9) * 3 + 5  # the background has an entry like all others
+        np.testing.assert_array_equal(look_up(table, view), view * 3 + 5)

@@ -18,11 +18,11 @@ from cpunet.steps.predict import predict
 from cpunet.steps.scale import (
     MOST_PASSES,
     certainty,
+    choose_scale,
     judgment,
     measure_scale,
     next_scale,
     scale_factor,
-    windows_to_measure,
 )
 from tests.tiny_onnx import changed_card
 
@@ -176,32 +176,44 @@ def test_a_large_image_is_measured_on_a_part_of_it(model, scales):
     field = synthetic_field((1300, 2600), columns=20, diameter_px=60)
     found = segment_image(field.image, model)
     assert found.labels.shape == field.labels.shape
-    (*measured, whole) = scales
+    (look, *measured, whole) = scales
+    assert look == ((512, 512), 1)
     assert {shape for shape, _ in measured} == {(1024, 1024)}
     assert whole == (field.labels.shape, pytest.approx(1 / 3, rel=0.1))
 
 
-def test_the_window_is_neither_the_emptiest_nor_the_brightest():
-    plane = np.zeros((3072, 2048), np.float32)
-    rng = np.random.default_rng(0)
-    for index, contrast in enumerate([0, 0.2, 0.3, 0.4, 0.5, 9]):
-        top, left = divmod(index, 2)
-        plane[top * 1024 : (top + 1) * 1024, left * 1024 : (left + 1) * 1024] = contrast * rng.standard_normal(
-            (1024, 1024)
-        )
-    first, *others = windows_to_measure(plane)
-    assert 0.3 < plane[first].std() < 1
-    contrasts = [plane[window].std() for window in others]
-    assert contrasts == sorted(contrasts, reverse=True)
+def test_a_first_look_suffices_where_the_model_clearly_knows_the_objects(model, scales):
+    field = synthetic_field((1300, 1700), columns=34, diameter_px=20)
+    found = segment_image(field.image, model)
+    assert scales == [((512, 512), 1), (field.labels.shape, 1)]
+    assert found.notes == ()
+    np.testing.assert_array_equal(found.labels, segment_image(field.image, model, Options(scale=1.0)).labels)
 
 
-@pytest.mark.parametrize("shape", [(1460, 1460), (1024, 3000), (1025, 2049)])
-def test_the_windows_cover_the_whole_image(shape):
-    seen_pixels = np.zeros(shape, bool)
-    for window in windows_to_measure(np.zeros(shape, np.float32)):
-        assert seen_pixels[window].shape == (1024, 1024)
-        seen_pixels[window] = True
-    assert seen_pixels.all()
+@pytest.mark.parametrize(
+    ("diameters", "probability", "clear"),
+    [
+        ([20] * 20, 0.95, True),
+        ([20] * 19, 0.95, False),  # too few
+        ([20] * 20, 0.84, False),  # too uncertain
+        ([11] * 25, 0.95, False),  # at the ends of the model's range
+        ([37] * 20, 0.95, False),
+        ([80] * 20, 0.95, False),
+        ([5] * 20, 0.95, False),
+    ],
+)
+def test_a_first_look_decides_nothing_that_is_not_clear(model, monkeypatch, diameters, probability, clear):
+    looks = []
+
+    def shown(channels, usable, model, options, scale):
+        looks.append(channels.shape[1:])
+        return seen(discs(diameters) if len(looks) == 1 else discs([20] * 30), probability, scale)
+
+    monkeypatch.setattr(scale_module, "_segment_at", shown)
+    monkeypatch.setattr(scale_module, "windows_to_measure", lambda *_: [(slice(0, 1024), slice(0, 1024))])
+    scale, whole, _ = choose_scale(np.zeros((1, 1600, 1600), np.float32), None, model, Options())
+    assert (scale, whole) == (1, None)
+    assert looks == [(512, 512)] + ([] if clear else [(1024, 1024)])
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@ import pytest
 from scipy import ndimage
 
 from cpunet.model.card import Postprocessing
-from cpunet.steps.declump import BY_PROBABILITY, declump, probabilities_by_role, split_regions
+from cpunet.steps.clumps import split_regions
+from cpunet.steps.declump import BY_PROBABILITY, declump, probabilities_by_role
 from cpunet.steps.filters import relabel
 from cpunet.steps.seeds import (
     Declumping,

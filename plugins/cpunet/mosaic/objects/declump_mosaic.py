@@ -15,7 +15,8 @@ from cpunet.mosaic.network_pass import ProbabilitiesOnDisk
 from cpunet.mosaic.objects.components import Regions, RegionsByBand
 from cpunet.mosaic.objects.holes import fill_holes_of_mosaic
 from cpunet.mosaic.objects.renumber import keep_and_renumber, pixels_of_objects
-from cpunet.steps.declump import flood, foreground_probability, probabilities_by_role
+from cpunet.steps.clumps import flood
+from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.seeds import ByRole, marker_score
 
 Labels = npt.NDArray[np.int32]
