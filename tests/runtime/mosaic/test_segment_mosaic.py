@@ -12,6 +12,7 @@ from cpunet.mosaic.segment_mosaic import check_options_of_mosaic, segment_mosaic
 from cpunet.options import Options
 from cpunet.segment import segment_image
 from cpunet.steps import scale as scale_module
+from cpunet.steps import windows as windows_module
 from cpunet.steps.filters import filter_objects
 from tests.tiny_onnx import changed_card, tiny_onnx
 
@@ -133,6 +134,8 @@ def test_the_scale_is_that_of_one_piece(field, model, tmp_path, thin_bands, monk
     for module in (scale_module, scale_of_mosaic):
         monkeypatch.setattr(module, "WINDOW_PX", 100)
         monkeypatch.setattr(module, "ENOUGH_OBJECTS", enough)
+    monkeypatch.setattr(windows_module, "WINDOW_PX", 100)
+    monkeypatch.setattr(scale_module, "CLEARLY_ENOUGH", 10_000)  # the first look never suffices
     seen = {}
     kept = scale_of_mosaic.measure_scale
 
@@ -146,6 +149,27 @@ def test_the_scale_is_that_of_one_piece(field, model, tmp_path, thin_bands, monk
     np.testing.assert_array_equal(labels, labels_whole)
     assert seen["window"].shape[1:] == (100, 100)
     assert whole[0] == 1.0
+
+
+def test_the_first_look_is_that_of_one_piece(field, model, tmp_path, thin_bands, monkeypatch):
+    from cpunet.mosaic import scale_of_mosaic
+
+    looks = []
+
+    def remember(channels, usable, model, options):
+        looks.append(channels.copy())
+        return True
+
+    for module in (scale_module, scale_of_mosaic):
+        monkeypatch.setattr(module, "WINDOW_PX", 100)
+        monkeypatch.setattr(module, "FIRST_LOOK_PX", 60)
+        monkeypatch.setattr(module, "is_clearly_known", remember)
+    monkeypatch.setattr(windows_module, "WINDOW_PX", 100)
+    labels_whole, labels = both(field, model, tmp_path)
+    np.testing.assert_array_equal(labels, labels_whole)
+    in_one_piece, by_tile = looks
+    assert by_tile.shape[1:] == (60, 60)
+    np.testing.assert_array_equal(by_tile, in_one_piece)
 
 
 def prepared(field, model):

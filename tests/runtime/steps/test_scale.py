@@ -209,7 +209,7 @@ def test_a_first_look_decides_nothing_that_is_not_clear(model, monkeypatch, diam
         looks.append(channels.shape[1:])
         return seen(discs(diameters) if len(looks) == 1 else discs([20] * 30), probability, scale)
 
-    monkeypatch.setattr(scale_module, "_segment_at", shown)
+    monkeypatch.setattr(scale_module, "segment_at", shown)
     monkeypatch.setattr(scale_module, "windows_to_measure", lambda *_: [(slice(0, 1024), slice(0, 1024))])
     scale, whole, _ = choose_scale(np.zeros((1, 1600, 1600), np.float32), None, model, Options())
     assert (scale, whole) == (1, None)
