@@ -32,6 +32,8 @@ from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained
 
 MOST_F1_LOST = 0.005
+# Of a set of fewer objects, one or two of them decide on so much.
+MANY_OBJECTS = 1000
 FIELD, ROUNDS = (520, 696), 11
 
 
@@ -61,8 +63,11 @@ class Comparison:
 
     @property
     def f1_lost(self) -> float:
-        """The most that a set's mean F1 falls by."""
-        return max(self.before[name].mean_f1 - found.mean_f1 for name, found in self.after.items())
+        """How much mean F1 falls by: over the objects of all sets, or by more on a set that has many."""
+        lost = {name: scores.mean_f1 - self.after[name].mean_f1 for name, scores in self.before.items()}
+        objects = {name: scores.truth_count for name, scores in self.before.items()}
+        over_all = sum(lost[name] * objects[name] for name in lost) / max(1, sum(objects.values()))
+        return max([over_all, *(lost[name] for name in lost if objects[name] >= MANY_OBJECTS)])
 
 
 def export_reduced(
@@ -103,7 +108,8 @@ def write_reduced(source: Path, output: Path, precision: str, data: Path, rebuil
     Raises
     ------
     ExportError
-        If a set's mean F1 falls by more than 0.005, or the file fails a check; nothing is written then.
+        If the mean F1 falls by more than 0.005, over the objects of all sets or on a set of 1000 or more, or the file
+        fails a check; nothing is written then.
     """
     weights = source.with_name(WEIGHTS_FILE)
     if not weights.is_file():

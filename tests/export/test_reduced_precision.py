@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from cpunet.__main__ import main
-from cpunet.export.reduced_precision import calibration_images
+from cpunet.export.reduced_precision import Comparison, calibration_images
 from cpunet.onnx_reader.metadata import read_card
+from cpunet.scores import pool_scores, score_image
 from cpunet.training.weights import load_trained
 
 
@@ -35,6 +36,25 @@ def test_the_command_reports_and_writes(
     assert after.scores["drawn"]["mean_f1"] > before.scores["drawn"]["mean_f1"] - 0.02
     assert after.provenance["command"].endswith(f"{source} -o {path} --precision {precision} --data DATA")
     assert after.name in path.with_name("README.md").read_text()
+
+
+def scores_of(found, objects):
+    """Scores of an image with so many objects, of which so many are found exactly."""
+    truth = np.arange(1, objects + 1, dtype=np.int32).reshape(1, -1).repeat(4, axis=0)
+    return pool_scores([score_image(truth, np.where(truth <= found, truth, 0))])
+
+
+def lost(**sets):
+    """The F1 that is lost where all objects of each set were found before, and now so many of so many."""
+    before = {name: scores_of(objects, objects) for name, (_, objects) in sets.items()}
+    return Comparison(1, 1, 1.0, before, {name: scores_of(*each) for name, each in sets.items()}).f1_lost
+
+
+def test_a_few_objects_of_a_small_set_do_not_decide():
+    small = lost(small=(190, 200))
+    assert small == pytest.approx(1 - 2 * 190 / 390)
+    assert lost(small=(190, 200), large=(1800, 1800)) == pytest.approx(small / 10)
+    assert lost(small=(200, 200), large=(1780, 1800)) == pytest.approx(1 - 2 * 1780 / 3580), "a large set alone counts"
 
 
 def test_a_variant_that_loses_objects_is_not_written(data_root, drawn_model, tmp_path, capsys, monkeypatch):
