@@ -36,7 +36,7 @@ def test_the_ways_to_rescale_give_different_objects():
     """Otherwise the test above would not notice that one is taken for another."""
     by_range = label_fly(pipeline_text(2, "by range"))
     by_objects = label_fly(pipeline_text(2, "by range").replace("By the diameter range", "By the objects in the image"))
-    assert by_objects.max() != by_range.max()
+    assert (by_objects != by_range).any()
     small = label_fly(pipeline_text(2, "by objects"), small=True)
     off = label_fly(pipeline_text(2, "by objects").replace("By the objects in the image", "Off"), small=True)
     assert small.max() > off.max()

@@ -201,7 +201,7 @@ def with_values(values, revision=4):
         ),
         (lambda values: values[:15], 1, "15 settings for this module, and revision 1 saves 16"),
         (lambda values: values[:17], 2, "17 settings for this module, and revision 2 saves 16"),
-        (lambda values: values, 5, "saved with revision 5 of this module, and this plugin knows the revisions 1 to 4"),
+        (lambda values: values, 6, "saved with revision 6 of this module, and this plugin knows the revisions 1 to 5"),
         (lambda values: values, 0, "saved with revision 0"),
         (
             lambda values: [*values[:37], "-1", *values[38:]],
