@@ -11,7 +11,7 @@ from cpunet.model.session import CUDA, import_onnxruntime
 from cpunet.onnx_reader.metadata import sha256
 from cpunet.processor import multiplies_8_bits_fast
 
-# The models whose form in 8-bit integers has the same mean F1 within 0.002, over the objects of their validation images.
+# The models whose form in 8-bit integers has the same mean F1 within 0.002, over all objects of validation images.
 INT8_FORMS = {DEFAULT_MODEL: "nuclei_fluorescence_int8"}
 
 
