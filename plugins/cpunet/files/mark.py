@@ -16,6 +16,7 @@ import tifffile
 
 from cpunet import __version__
 from cpunet.errors import ImageError
+from cpunet.files.find import is_zarr
 
 PROGRAM = "cpunet"
 # Where TIFF and PNG files say which program wrote them.
@@ -57,7 +58,7 @@ def source_of(path: Path) -> Source:
     Raises ImageError where there is no such file, and for what is none: to open a named pipe would wait for ever. Of an
     image that is a folder, as OME-Zarr is, the names, sizes and times of its files count.
     """
-    if os.path.isdir(path) and path.suffix.lower() == ".zarr":
+    if is_zarr(path):
         return _source_of_folder(path)
     if not os.path.isfile(path):
         link = " It is a link that leads nowhere." if os.path.islink(path) else ""

@@ -6,13 +6,14 @@ import json
 import os
 import zipfile
 from pathlib import Path
-from typing import Collection, Optional
+from typing import Callable, Collection, Optional
 
 from cpunet.errors import CpunetError, OutputError
 from cpunet.files.find import identity
 from cpunet.files.mark import (
     COMMENTS,
     PROGRAM,
+    Mark,
     Source,
     is_as_written,
     read_mark,
@@ -64,7 +65,7 @@ def check_output(
     if overwrite:
         return
     if path.suffix.lower() in (".tif", ".tiff", ".png"):
-        _check_picture(path, source)
+        check_marked(path, read_mark(path), is_as_written, source)
         return
     written = _written_here(path)
     if written is None:
@@ -73,8 +74,16 @@ def check_output(
         raise OutputError(f"{path} was changed after {PROGRAM} wrote it. {WAYS_OUT}")
 
 
-def _check_picture(path: Path, source: Optional[Source]) -> None:
-    mark = read_mark(path)
+def check_marked(
+    path: Path,
+    mark: Optional[Mark],
+    is_as_written: Callable[[Path, Mark], bool],
+    source: Optional[Source],
+) -> None:
+    """Raise OutputError if what exists at a place, and carries this mark or none, must not be replaced.
+
+    `is_as_written` says whether the content is still what a mark was made for; see `check_output` for the rest.
+    """
     if mark is None:
         raise OutputError(f"{path} exists, and was not written by {PROGRAM}. {WAYS_OUT}")
     if not is_as_written(path, mark):

@@ -15,7 +15,7 @@ from cpunet.errors import CpunetError, ImageError, OutputError
 from cpunet.files.find import is_slide, is_zarr
 from cpunet.files.formats.content import TIFF, content_of
 from cpunet.files.mark import Source, source_of
-from cpunet.files.outputs import WAYS_OUT, check_output
+from cpunet.files.outputs import check_marked, check_output
 from cpunet.files.segment_file import Batch
 from cpunet.model.memory import segment_within_memory
 from cpunet.model.protocol import Model
@@ -115,16 +115,8 @@ def check_zarr_output(path: Path, overwrite: bool, source: Source) -> None:
     mark = mark_of_zarr(path)
     if mark is None:
         raise OutputError(f"{path} exists, and was not written by cpunet. Move it away, or write elsewhere with -o.")
-    if overwrite:
-        return
-    if not zarr_is_as_written(path, mark):
-        raise OutputError(f"{path} was changed after cpunet wrote it, as by hand. {WAYS_OUT}")
-    before = mark.source
-    if before is not None and source.place != before.place and source.content != before.content:
-        raise OutputError(
-            f"{path} holds the objects of another image, {before.name}, of another folder and with another content. "
-            f"{WAYS_OUT}"
-        )
+    if not overwrite:
+        check_marked(path, mark, zarr_is_as_written, source)
 
 
 def _segment_in(

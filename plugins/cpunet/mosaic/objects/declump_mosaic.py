@@ -14,7 +14,7 @@ from cpunet.mosaic.disk_array import DiskArray, Window, bands_of, rows_of_band, 
 from cpunet.mosaic.network_pass import ProbabilitiesOnDisk
 from cpunet.mosaic.objects.components import Regions, RegionsByBand
 from cpunet.mosaic.objects.holes import fill_holes_of_mosaic
-from cpunet.mosaic.objects.renumber import keep_and_renumber, pixels_of_objects
+from cpunet.mosaic.objects.renumber import keep_and_renumber, pixels_of_labels_on_disk
 from cpunet.steps.clumps import flood
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.seeds import ByRole, marker_score
@@ -71,7 +71,7 @@ def declump_mosaic(probabilities: ProbabilitiesOnDisk, settings: Settings, folde
         erase_unmeasured(labels, mosaic.usable)
     if not {"foreground", "interior"} & set(settings.roles) and not settings.splits:
         _join_touching(labels, folder)
-    keep_and_renumber(labels, pixels_of_objects(labels) >= max(card.min_size_px, 1))
+    keep_and_renumber(labels, pixels_of_labels_on_disk(labels) >= max(card.min_size_px, 1))
     return labels
 
 

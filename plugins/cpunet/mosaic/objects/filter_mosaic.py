@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cpunet.mosaic.disk_array import DiskArray, bands_of, with_margin
 from cpunet.mosaic.objects.declump_mosaic import erase_unmeasured
 from cpunet.mosaic.objects.holes import fill_holes_of_mosaic
-from cpunet.mosaic.objects.renumber import keep_and_renumber, pixels_of_objects
+from cpunet.mosaic.objects.renumber import keep_and_renumber, pixels_of_labels_on_disk
 from cpunet.steps.diameter import area_of_disc
 from cpunet.steps.filters import inner_pixels
 
@@ -33,7 +33,7 @@ def filter_objects_of_mosaic(
     int
         The number of objects kept.
     """
-    pixels = pixels_of_objects(labels)
+    pixels = pixels_of_labels_on_disk(labels)
     kept = np.ones(len(pixels), bool)
     if discard_border:
         at_frame = _labels_at_frame(labels, len(pixels))
@@ -47,7 +47,7 @@ def filter_objects_of_mosaic(
     fill_holes_of_mosaic(labels, folder)
     if not is_measured_everywhere:
         erase_unmeasured(labels, usable)
-    return keep_and_renumber(labels, pixels_of_objects(labels) > 0)
+    return keep_and_renumber(labels, pixels_of_labels_on_disk(labels) > 0)
 
 
 def _labels_at_frame(labels: DiskArray, count: int) -> npt.NDArray[np.bool_]:

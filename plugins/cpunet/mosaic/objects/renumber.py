@@ -6,13 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from cpunet.mosaic.disk_array import DiskArray, bands_of
+from cpunet.steps.filters import pixels_of_labels
 
 
-def pixels_of_objects(labels: DiskArray) -> npt.NDArray[np.int64]:
-    """Count the pixels of each label, from 0 to the highest."""
+def pixels_of_labels_on_disk(labels: DiskArray) -> npt.NDArray[np.int64]:
+    """Count the pixels of each label, from 0 to the highest; see `cpunet.steps.filters.pixels_of_labels`."""
     counts = np.zeros(1, np.int64)
     for rows in bands_of(labels.shape):
-        found = np.bincount(labels.read(rows).ravel())
+        found = pixels_of_labels(labels.read(rows))
         if len(found) > len(counts):
             counts = np.concatenate([counts, np.zeros(len(found) - len(counts), np.int64)])
         counts[: len(found)] += found
