@@ -6,8 +6,8 @@ In the training environment, first on the idle machine, then whenever there is t
     .venv/training/bin/python -m benchmarks.few_images measure --data DATA
     .venv/training/bin/python -m benchmarks.few_images table
 
-A budget is so many minutes of two idle cores: it becomes a number of steps by the measured rates, so that a run can be
-repeated on a busy machine. The measured minutes of the table include tuning and export, and other work that ran.
+A budget is at most so many minutes of two idle cores: it becomes a number of steps by the measured rates, so that a run
+can be repeated on a busy machine. A training that is planned shorter takes less. The measured minutes of the table include tuning and export, and other work that ran.
 Images are chosen by their names alone. Those that are scored are used for nothing else.
 """
 
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.action == "rates":
         options.folder.mkdir(parents=True, exist_ok=True)
         rates = _rates(rates_file) if rates_file.exists() else {}
-        for name, method in product(options.sets, (TUNED, SCRATCH)):
+        for name, method in product(options.sets, [each for each in (TUNED, SCRATCH) if each in options.methods]):
             rates[f"{name} {method}"] = round(steps_a_minute(name, method, options.data, options.folder), 1)
             with written_beside(rates_file) as beside:
                 beside.write_text(json.dumps(rates, indent=1) + "\n", encoding="utf-8")

@@ -27,7 +27,7 @@ from cpunet.segment import segment_image
 from cpunet.training.config import TrainingConfig
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
 from cpunet.training.fine_tune import averaged_with_start
-from cpunet.training.planning.machine import Machine, this_machine
+from cpunet.training.planning.machine import this_machine
 from cpunet.training.planning.plan import make_plan
 from cpunet.training.train import train
 from cpunet.training.weights import WEIGHTS_FILE, load_trained, save_trained
@@ -76,12 +76,13 @@ def measure(cell: Cell, root: Path, folder: Path, steps: int) -> dict[str, Any]:
     folder : Path
         Gets everything that is made. A training that was stopped goes on.
     steps : int
-        Of the training, if there is one.
+        The training, if there is one, has no more than these.
     """
     rows = images_of(cell.name, root)
     began = time.perf_counter()
     if cell.method in (SCRATCH, TUNED, AVERAGED):
-        model: Model = load_model(trained_model(cell, rows, folder, steps), device="cpu")
+        file, steps = trained_model(cell, rows, folder, steps)
+        model: Model = load_model(file, device="cpu")
     else:
         model = load_model(find_model(START), device="cpu")
     if cell.method == CALIBRATED:
@@ -126,21 +127,27 @@ def calibrated_model(model: Model, rows: list[IndexRow]) -> Model:
     return calibrated
 
 
-def planned(name: str, data: Path, start: str, steps: int) -> TrainingConfig:
-    """Return what `cpunet train --plan` plans for a data set on two cores."""
+def planned(name: str, data: Path, start: str, most_steps: int) -> TrainingConfig:
+    """Return what `cpunet train --plan --minutes` plans for a data set on two cores, if so many steps fit."""
     machine = replace(this_machine(), free_bytes=FREE_BYTES, cores=CORES)
-    assert isinstance(machine, Machine)
-    return make_plan(name, [data], machine, start, {"steps": steps}).config
+    config = make_plan(name, [data], machine, start).config
+    if config.steps <= most_steps:
+        return config
+    return make_plan(name, [data], machine, start, {"steps": most_steps}).config
 
 
-def trained_model(cell: Cell, rows: list[IndexRow], folder: Path, steps: int) -> Path:
-    """Train as a user would, and export; return the model's file."""
+def trained_model(cell: Cell, rows: list[IndexRow], folder: Path, most_steps: int) -> tuple[Path, int]:
+    """Train as a user would, and export; return the model's file and the steps that it was trained.
+
+    Budgets that allow for the same steps share one training.
+    """
     data = folder / "data" / f"{cell.name}_{cell.images}"
     write_data_set(teaching(rows, cell.images), data)
     start = "" if cell.method == SCRATCH else START
-    name = f"{cell.name}_{cell.images}_{cell.minutes}_{'scratch' if cell.method == SCRATCH else 'tuned'}"
+    config = planned(f"{cell.name}_{cell.images}", data, start, most_steps)
+    name = f"{cell.name}_{cell.images}_{config.steps}_{'scratch' if cell.method == SCRATCH else 'tuned'}"
     run = folder / "runs" / name
-    weights = train(planned(name, data, start, steps), data.parent, run)
+    weights = train(config, data.parent, run)
     if cell.method == AVERAGED:
         trained = load_trained(weights)
         config = replace(trained.config, start_share=START_SHARE)
@@ -150,7 +157,7 @@ def trained_model(cell: Cell, rows: list[IndexRow], folder: Path, steps: int) ->
         save_trained(weights, replace(trained, network=averaged_with_start(trained.network, config), config=config))
     model = run / "model.onnx"
     export_model(weights, model, data.parent)
-    return model
+    return model, config.steps
 
 
 def steps_a_minute(name: str, method: str, root: Path, folder: Path) -> float:

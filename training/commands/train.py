@@ -41,7 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sets", nargs="+", default=[], metavar="SET", help="with --plan: train only on these of the data sets"
     )
-    parser.add_argument("--steps", type=int, metavar="N", help="train, or plan, so many steps")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, metavar="N", help="train, or plan, so many steps")
+    length.add_argument(
+        "--minutes", type=float, metavar="M", help="with --plan: no more steps than this machine does in so many minutes"
+    )
     parser.add_argument(
         "--from", dest="start_from", default="", metavar="MODEL", help="fine-tune: a model's folder or name, or weights"
     )
@@ -60,6 +64,8 @@ def _run(arguments: argparse.Namespace) -> int:
     stay_within_cores()
     if arguments.plan:
         return _plan(arguments)
+    if arguments.minutes is not None:
+        raise ConfigError("--minutes goes with --plan, which turns them into steps. Plan anew, or give --steps.")
     config = _with_choices(read_config(arguments.config), arguments)
     root = data_root(arguments.data, [source.folder for source in config.data])
     run_folder = arguments.run or Path("runs") / config.name
@@ -90,8 +96,13 @@ def _plan(arguments: argparse.Namespace) -> int:
     check_names(folders)
     root = the_only(folder.resolve().parent for folder in folders)
     plan = make_plan(arguments.config.stem, folders, this_machine(), arguments.start_from, given)
+    measured = measure_duration(plan.config, root)
+    if arguments.minutes is not None and (fits := measured.steps_within(arguments.minutes)) < plan.config.steps:
+        given["steps"] = fits
+        plan = make_plan(arguments.config.stem, folders, this_machine(), arguments.start_from, given)
+        measured = measured.of(plan.config)
     print(plan_as_text(plan), flush=True)
-    duration = str(measure_duration(plan.config, root))
+    duration = str(measured)
     print(f"time: {duration}\n{tuned_at_the_end(plan.config)}")
     plan = plan_with_licence(plan)
     write_plan(arguments.config, plan, duration)

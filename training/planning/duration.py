@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from cpunet.cores import cores_allowed
+from cpunet.errors import ConfigError
 from cpunet.options import Options
 from cpunet.progress import in_words
 from cpunet.training.config import TrainingConfig
@@ -50,6 +51,23 @@ class Duration:
         """The seconds of the whole run."""
         return self.steps * self.step_s + self.validations * self.validation_s
 
+    def steps_within(self, minutes: float) -> int:
+        """Return how many steps a run of so many minutes has, with as many validations as this one.
+
+        ConfigError if not a single one fits.
+        """
+        steps = int((60 * minutes - self.validations * self.validation_s) / self.step_s)
+        if steps < 1:
+            least = self.step_s + self.validations * self.validation_s
+            raise ConfigError(
+                f"--minutes {minutes:g}: the validations and one step alone take {in_words(least)} on this machine."
+            )
+        return steps
+
+    def of(self, config: TrainingConfig) -> Duration:
+        """Return the time of another run of the same network and images."""
+        return replace(self, steps=config.steps, validations=_validations(config))
+
     def __str__(self) -> str:
         return (
             f"about {in_words(self.seconds)} on this machine as busy as it is now: {self.steps} steps of "
@@ -88,9 +106,13 @@ def measure_duration(config: TrainingConfig, root: Path) -> Duration:
     image_s = _seconds(lambda: score_images(model, sample[:1], options))
     on_gpu = torch.cuda.is_available()
     step_s = _step_seconds(network.cuda() if on_gpu else network, config)
-    validations = -(-config.steps // config.validate_every) + bool(config.start_from)
     per_step = max(step_s, patches_s) if on_gpu else step_s + patches_s
-    return Duration(config.steps, validations, per_step, image_s * len(sample))
+    return Duration(config.steps, _validations(config), per_step, image_s * len(sample))
+
+
+def _validations(config: TrainingConfig) -> int:
+    """Count the validations of a run, with that of the model to start from."""
+    return -(-config.steps // config.validate_every) + bool(config.start_from)
 
 
 def _step_seconds(network: UNet, config: TrainingConfig) -> float:
