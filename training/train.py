@@ -99,6 +99,8 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
         [ValidationScores(config, sample, set_diameters(config, facts)), *early_stopping(config), waiting],
     )
     print(tuned_at_the_end(config))
+    if any(row.split == "train" for rows_of_set in sample for row in rows_of_set):
+        print("no image was left out for validation: scores are of training images, and other images score lower")
     data = PatchData(config, sources)
     with held_back():
         trainer.fit(task, data, ckpt_path=last if begun else None, weights_only=True)

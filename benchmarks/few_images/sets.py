@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cpunet.files.images import read_image
 from cpunet.training.data.index import INDEX_FIELDS, write_table
-from cpunet.training.data.labeled_images import IndexRow, read_index
+from cpunet.training.data.labeled_images import MOST_WITHOUT_VALIDATION, IndexRow, read_index
 from cpunet.training.data.splits import inseparable, split_at_random
 from cpunet.training.importing.data_set import IMPORT_FRACTIONS, IMPORT_SEED
 
@@ -96,6 +96,6 @@ def write_data_set(rows: list[IndexRow], folder: Path) -> None:
     for row in rows:
         shutil.copyfile(row.image_path, folder / "images" / row.image_path.name)
         shutil.copyfile(row.labels_path, folder / "labels" / row.labels_path.name)
-    if len(rows) > 1:
+    if len(rows) > MOST_WITHOUT_VALIDATION:
         cells = split_at_random(cells, inseparable(folder, cells), IMPORT_FRACTIONS, IMPORT_SEED)
     write_table(folder, INDEX_FIELDS, cells)

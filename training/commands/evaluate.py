@@ -95,7 +95,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"{output}: this is a file; -o needs a folder.")
     check_outputs(output, methods, rows, arguments.overwrite)
     output.mkdir(parents=True, exist_ok=True)
-    evaluation = evaluate(methods, rows, arguments.split, arguments.diameter)
+    seen = sorted({row.folder.name for row in rows if row.split != arguments.split})
+    if seen:
+        report(
+            f"{', '.join(seen)}: no image has the split 'val', so those for training are scored. A model that was trained "
+            "on them looks better than it is: score it on images that it never saw."
+        )
+    evaluation = evaluate(methods, rows, " and ".join(sorted({row.split for row in rows})), arguments.diameter)
     report("\n".join(terminal_table(evaluation)))
     write_scores(output / SCORES_FILE, evaluation)
     write_report(output / REPORT_FILE, evaluation, arguments.worst)

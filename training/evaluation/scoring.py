@@ -11,7 +11,7 @@ from cpunet.interruption import stop_if_requested
 from cpunet.progress import Progress
 from cpunet.terminal import report
 from cpunet.training.data.ignored_pixels import without_ignored
-from cpunet.training.data.labeled_images import IndexRow, Key, read_index, read_labeled_image
+from cpunet.training.data.labeled_images import IndexRow, Key, none_for_validation, read_index, read_labeled_image
 from cpunet.training.evaluation.methods import Method
 from cpunet.training.evaluation.object_scores import true_objects
 from cpunet.training.evaluation.scored_images import Evaluation, ScoredImage, ScoredMethod, score_labels
@@ -75,6 +75,8 @@ def score_row(methods: Sequence[Method], row: IndexRow) -> list[ScoredImage]:
 def chosen_rows(folders: Sequence[Path], split: str, modalities: Sequence[str]) -> list[IndexRow]:
     """Choose the images of a split and of some modalities (all if empty) from data sets.
 
+    Of a set with so few images that none was left for validation, those of ``val`` are its training images.
+
     Raises
     ------
     DataError
@@ -83,7 +85,8 @@ def chosen_rows(folders: Sequence[Path], split: str, modalities: Sequence[str]) 
     chosen: dict[Key, IndexRow] = {}
     for folder in folders:
         index = read_index(folder.resolve())
-        rows = [row for row in index if row.split == split and (not modalities or row.modality in modalities)]
+        splits = {split, "train"} if split == "val" and none_for_validation(index) else {split}
+        rows = [row for row in index if row.split in splits and (not modalities or row.modality in modalities)]
         if not rows:
             there = ", ".join(sorted({f"{row.split} / {row.modality}" for row in index}))
             raise DataError(

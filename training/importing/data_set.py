@@ -13,7 +13,7 @@ from cpunet.errors import DataError, ImageError, LabelFileError
 from cpunet.files.images import read_image
 from cpunet.training.data.duplicates import SeenImages
 from cpunet.training.data.index import INDEX, WRITTEN_FIELDS, index_problems, read_table, write_table
-from cpunet.training.data.labeled_images import read_index
+from cpunet.training.data.labeled_images import MOST_WITHOUT_VALIDATION, read_index
 from cpunet.training.data.splits import counted, inseparable, split_at_random
 from cpunet.training.importing.files import folder_beside, read_source_image, store_image, store_labels
 from cpunet.training.importing.formats.coco import read_coco_image
@@ -254,9 +254,9 @@ def _with_splits(folder: Path, rows: list[dict[str, str]]) -> tuple[list[dict[st
             free.append(without)
     if not free:
         how = "those of their groups and duplicates"
-    elif len(free) < len(IMPORT_FRACTIONS):
+    elif len(rows) <= MOST_WITHOUT_VALIDATION or len(free) < len(IMPORT_FRACTIONS):
         split_of.update({number: "train" for family in free for number in family})
-        how = "all train, as there is nothing to draw from"
+        how = "all train, as so few images teach more than one of them would tell"
     else:
         drawn = split_at_random(rows, free, IMPORT_FRACTIONS, IMPORT_SEED)
         split_of.update({number: drawn[number]["split"] for family in free for number in family})

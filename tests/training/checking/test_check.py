@@ -72,7 +72,8 @@ def test_ids_that_cannot_be_are_errors(tmp_path, name):
 
 
 @pytest.mark.parametrize(("old", "missing"), [("val", "val"), ("train", "train")])
-def test_a_set_without_a_needed_split_is_an_error(tmp_path, old, missing):
+def test_a_set_without_a_needed_split_is_an_error(tmp_path, monkeypatch, old, missing):
+    monkeypatch.setattr("cpunet.training.data.labeled_images.MOST_WITHOUT_VALIDATION", 1)
     folder = write_set(tmp_path / "set", *good_images())
     text = (folder / "index.csv").read_text()
     (folder / "index.csv").write_text(text.replace(f",{old},", ",other,"))

@@ -66,6 +66,15 @@ def test_labels_equal_to_the_truth_score_one(drawn, beside, output, capsys):
     assert "3 images scored, 0 failed" in capsys.readouterr().out
 
 
+def test_of_a_few_images_those_for_training_are_scored_and_this_is_said(tmp_path, tiny_model, output, capsys):
+    write_data_set(tmp_path / "few", ["train"] * 2)
+    assert evaluate("--model", tiny_model, "--data", tmp_path / "few", "-o", output) == 0
+    said = capsys.readouterr().out
+    assert "few: no image has the split 'val', so those for training are scored." in said
+    assert "2 images scored, 0 failed" in said
+    assert json.loads((output / "scores.json").read_text())["split"] == "train"
+
+
 @pytest.mark.parametrize("diameter", [None, 60])
 def test_a_model_is_scored_as_the_module_would_run_it(drawn, tiny_model, output, diameter, capsys):
     words = [] if diameter is None else ["--diameter", diameter]

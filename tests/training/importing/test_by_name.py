@@ -30,8 +30,15 @@ def test_two_folders_are_paired_by_name(tmp_path, suffix, capsys):
     assert expected.items() <= row.items()
     printed = capsys.readouterr().out
     assert "labels: instances: label files hold one number an object" in printed
-    assert "85 % train, 15 % val, drawn at random with the seed 1" in printed
-    assert {row["split"] for row in read_table(out).rows} == {"train", "val"}
+    assert "splits: all train, as so few images teach more than one of them would tell" in printed
+    assert {row["split"] for row in read_table(out).rows} == {"train"}
+
+
+def test_of_more_than_eight_images_some_are_drawn_for_validation(tmp_path, capsys):
+    fields(tmp_path, count=9)
+    assert data("import", "--images", tmp_path / "images", "--labels", tmp_path / "labels", "-o", tmp_path / "new") == 0
+    assert "85 % train, 15 % val, drawn at random with the seed 1" in capsys.readouterr().out
+    assert {row["split"] for row in read_table(tmp_path / "new").rows} == {"train", "val"}
 
 
 def test_one_mask_an_object_as_in_the_data_science_bowl(tmp_path, capsys):
