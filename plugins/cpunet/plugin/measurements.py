@@ -20,7 +20,7 @@ from cellprofiler_core.constants.measurement import (
 )
 
 from cpunet.steps.confidence import boundary_confidence, count_from_area, foreground_area, foreground_confidence
-from cpunet.steps.runs import areas_of_runs, runs_of
+from cpunet.steps.runs import Runs, areas_of_runs, runs_of
 
 # Categories, as CellProfiler's lists of measurements group them.
 SEGMENTATION, CONFIDENCE = "Segmentation", "Confidence"
@@ -81,19 +81,21 @@ def measurement_columns(object_name: str) -> List[Tuple[str, str, str]]:
     ]
 
 
-def measure_objects(labels: Any) -> Dict[str, Any]:
+def measure_objects(labels: Any, runs: Runs) -> Dict[str, Any]:
     """Compute CellProfiler's standard measurements: the numbers of its own method, in less time.
 
     Parameters
     ----------
     labels : ndarray of shape (Y, X) or (Z, Y, X), int32
         1..n without gaps.
+    runs : Runs
+        Those of `labels`.
 
     Returns
     -------
     dict of str to ndarray of shape (n,)
     """
-    centers = centers_of_objects(labels)
+    centers = centers_of_objects(runs, labels.shape)
     count = len(centers[-1])
     return {
         M_LOCATION_CENTER_X: centers[-1],
@@ -103,23 +105,24 @@ def measure_objects(labels: Any) -> Dict[str, Any]:
     }
 
 
-def centers_of_objects(labels: Any) -> List[Any]:
+def centers_of_objects(runs: Runs, shape: Tuple[int, ...]) -> List[Any]:
     """Return the mean position of each object along each axis.
 
     Parameters
     ----------
-    labels : ndarray of shape (Y, X) or (Z, Y, X), int32
-        1..n without gaps.
+    runs : Runs
+        Of labels 1..n without gaps.
+    shape : tuple of int
+        (Y, X) or (Z, Y, X).
 
     Returns
     -------
     list of ndarray of shape (n,), float64
         In pixels, in the order of the axes; 0 is the center of the first pixel.
     """
-    runs = runs_of(labels)
     number = runs.number - 1
     areas = areas_of_runs(runs)[1:]
-    *upper, first = numpy.unravel_index(runs.first, labels.shape)
+    *upper, first = numpy.unravel_index(runs.first, shape)
     middles = [*upper, first + (runs.length - 1) / 2]
     return [numpy.bincount(number, weights=runs.length * middle) / areas for middle in middles]
 
@@ -146,12 +149,13 @@ def add_measurements(
     list of str
         Sentences that a user should read: which measurement could not be made, and why.
     """
-    of_objects = measure_objects(labels)
-    of_objects[feature_of_object(FOREGROUND)] = foreground_confidence(labels, foreground)
+    runs = runs_of(labels)
+    of_objects = measure_objects(labels, runs)
+    of_objects[feature_of_object(FOREGROUND)] = foreground_confidence(labels, foreground, runs)
     of_objects[feature_of_object(BOUNDARY)] = boundary_confidence(labels, foreground)
     add_measurements_of_objects(measurements, object_name, of_objects)
     count = len(of_objects[M_NUMBER_OBJECT_NUMBER])
-    from_area = count_from_area(labels)
+    from_area = count_from_area(labels, runs)
     measurements.add_measurement(IMAGE, FF_COUNT % object_name, numpy.array([count], dtype=float))
     for feature, value in (
         (FOREGROUND_AREA, foreground_area(labels)),

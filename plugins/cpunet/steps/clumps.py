@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Tuple
+from typing import Iterator, List, Tuple
 
 import numpy as np
 import numpy.typing as npt
 from skimage.segmentation import watershed
 
 from cpunet.steps.filters import inner_pixels
-from cpunet.steps.runs import Runs, chosen_runs, joined, painted, runs_of, stretches
+from cpunet.steps.runs import Places, Runs, chosen_runs, joined, painted, runs_of, stretches
 
 # A canvas of this size, with the queue of its watershed, stays within a processor's cache.
 CANVAS_PX = 2**18
@@ -49,22 +49,29 @@ def split_regions(regions: Runs, markers: Runs, score: npt.NDArray[np.float32]) 
     clumped = is_clump[regions.number]
     clumps, seeds = chosen_runs(regions, clumped), chosen_runs(markers, is_clump[region_of_run])
     parts = [chosen_runs(regions, ~clumped)]
-    for in_image, on_canvas, shape in _canvases(clumps, score.shape[1]):
+    canvas_of_run, places, shapes = _on_canvases(clumps, score.shape[1])
+    canvas_of_region = np.zeros(highest + 1, np.intp)
+    canvas_of_region[clumps.number] = canvas_of_run
+    for in_image, on_canvas, own, shape in zip(
+        _grouped(clumps, canvas_of_run),
+        _grouped(clumps._replace(first=places), canvas_of_run),
+        _grouped(seeds, canvas_of_region[region_of_marker[seeds.number]]),
+        shapes,
+    ):
         inside, height = np.zeros(shape, bool), np.zeros(shape, np.float32)
         places = stretches(on_canvas.first, on_canvas.length)
         inside.reshape(-1)[places] = True
         height.reshape(-1)[places] = score.reshape(-1)[stretches(in_image.first, in_image.length)]
-        own = chosen_runs(seeds, np.isin(region_of_marker[seeds.number], in_image.number))
         flooded = runs_of(flood(inside, painted(_moved(own, in_image, on_canvas), shape), height))
         parts.append(_moved(flooded, on_canvas, in_image)._replace(number=flooded.number + highest))
     return joined(parts)
 
 
-def _canvases(clumps: Runs, width: int) -> Iterator[Tuple[Runs, Runs, Tuple[int, int]]]:
+def _on_canvases(clumps: Runs, width: int) -> Tuple[Places, Places, List[Tuple[int, int]]]:
     """Lay clumps on canvases of about `CANVAS_PX`, or of a single larger clump.
 
-    Yields the runs of the clumps of a canvas, the same runs on the canvas, and its height and width. The clumps stand
-    in rows from the tallest to the lowest, with a pixel between two.
+    Returns the canvas of each run, from 0 on, and the place of its first pixel there; and the height and width of each
+    canvas. The clumps stand in rows from the tallest to the lowest, with a pixel between two.
     """
     _, clump_of_run = np.unique(clumps.number, return_inverse=True)
     row, column = np.divmod(clumps.first, width)
@@ -75,23 +82,27 @@ def _canvases(clumps: Runs, width: int) -> Iterator[Tuple[Runs, Runs, Tuple[int,
     tall = bottom - top + 1
     wide = np.maximum.reduceat((column + clumps.length)[by_clump], begins) - left
     tallest_first = np.argsort(-tall, kind="stable")
-    canvas_of = np.cumsum((tall * wide)[tallest_first]) // CANVAS_PX
-    for canvas in np.unique(canvas_of):
-        chosen = tallest_first[canvas_of == canvas]
+    _, first_of_canvas = np.unique(np.cumsum((tall * wide)[tallest_first]) // CANVAS_PX, return_index=True)
+    # Of each clump: its canvas, the canvas' width, and how far it moves down and to the right.
+    canvas_of, width_of, down, right = np.zeros((4, len(top)), np.intp)
+    shapes = []
+    for canvas, chosen in enumerate(np.split(tallest_first, first_of_canvas[1:])):
         y, x, shape = _in_rows(tall[chosen] + 1, wide[chosen] + 1)
-        # How far each clump moves down, and to the right.
-        down, right = np.zeros(len(top), np.intp), np.zeros(len(top), np.intp)
+        canvas_of[chosen], width_of[chosen] = canvas, shape[1]
         down[chosen], right[chosen] = y - top[chosen], x - left[chosen]
-        own = np.isin(clump_of_run, chosen)
-        clump = clump_of_run[own]
-        in_image = chosen_runs(clumps, own)
-        places = (row[own] + down[clump]) * shape[1] + column[own] + right[clump]
-        yield in_image, in_image._replace(first=places), shape
+        shapes.append(shape)
+    places = (row + down[clump_of_run]) * width_of[clump_of_run] + column + right[clump_of_run]
+    return canvas_of[clump_of_run], places, shapes
 
 
-def _in_rows(
-    tall: npt.NDArray[np.intp], wide: npt.NDArray[np.intp]
-) -> Tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Tuple[int, int]]:
+def _grouped(runs: Runs, group: Places) -> Iterator[Runs]:
+    """Yield the runs of each group; the groups are numbered from 0 on without gaps."""
+    order = np.argsort(group, kind="stable")
+    for chosen in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+        yield chosen_runs(runs, chosen)
+
+
+def _in_rows(tall: Places, wide: Places) -> Tuple[Places, Places, Tuple[int, int]]:
     """Put rectangles, the tallest first, side by side in rows of about a square.
 
     Returns their tops, their left sides, and the height and width that they need.
