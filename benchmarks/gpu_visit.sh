@@ -4,7 +4,8 @@
 #   benchmarks/gpu_visit.sh PACKED OUTPUT ["WAVE" ...]
 #
 # PACKED   the file that benchmarks.gpu_visit.pack wrote
-# OUTPUT   a folder; gets NAME.safetensors of each run (renewed each minute), logs.tar and gpu_runtime.md
+# OUTPUT   a folder; gets NAME.safetensors of each run (renewed each minute), logs.tar, gpu_runtime.md and
+#          speed/gpu.json, images a second beside the CPU, for `benchmarks.speed table`
 # WAVE     names of configurations that train side by side: NAME.yaml in benchmarks/gpu_visit, benchmarks/generalization
 #          or runs/visit, or models/NAME/train.yaml. The next wave begins when they are done, and has them as teachers
 #          by their names.
@@ -14,7 +15,7 @@
 #   LIMIT_S    seconds after which trainings are stopped and their last checkpoints kept (480)
 #   STEPS      train so many steps instead of what the configurations say; 10 for a trial on a CPU
 #   PYTHON     the Python with torch and lightning (python3)
-#   ORT        onnxruntime-gpu, unpacked into a folder, for the proof of the runtime; without it there is no proof
+#   ORT        onnxruntime-gpu, unpacked into a folder, for the proof of the runtime and its speed; without it, neither
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packed=$1 output=$2
@@ -78,5 +79,7 @@ if [ -n "${ORT:-}" ]; then
     ln -sfn "$("$python" -c 'import nvidia; print(list(nvidia.__path__)[0])')" "$ORT/nvidia"
     PYTHONPATH=$ORT:$site:$PWD "$python" -m benchmarks.gpu_runtime models/nuclei_fluorescence/model.onnx |
         tee "$output/gpu_runtime.md"
+    PYTHONPATH=$ORT:$site:$PWD "$python" -m benchmarks.speed gpu --output "$output/speed" ||
+        echo "the speed of the GPU was not measured"
 fi
 echo "done after $((SECONDS - began)) s"

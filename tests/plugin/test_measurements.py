@@ -8,6 +8,7 @@ from cellprofiler_core.measurement import Measurements
 from cellprofiler_core.workspace import Workspace
 
 from cpunet.onnx_reader.metadata import sha256
+from cpunet.plugin.measurements import add_measurements_of_objects
 
 
 @pytest.mark.parametrize("pixels", ["field", "black"])
@@ -72,3 +73,23 @@ def test_the_experiment_says_with_which_model_it_began(module, pipeline, tiny_mo
     assert module.prepare_run(Workspace(pipeline, module, None, None, measured, None))
     assert measured.get_experiment_measurement("Segmentation_Model_Nuclei") == "tiny"
     assert measured.get_experiment_measurement("Segmentation_ModelSHA256_Nuclei") == sha256(tiny_model)
+
+
+@pytest.mark.parametrize("counts", [(3, 0, 5), (0, 2, 0)])
+def test_several_measurements_of_objects_are_written_as_one_by_one(counts):
+    ours, theirs = Measurements(image_set_start=1), Measurements(image_set_start=1)
+    for number, count in enumerate(counts, start=1):
+        of_objects = {"Location_Center_X": np.arange(count) / 4, "Number_Object_Number": np.arange(1, count + 1)}
+        for measurements in (ours, theirs):
+            measurements.next_image_set(number)
+        add_measurements_of_objects(ours, "Nuclei", of_objects)
+        for feature, values in of_objects.items():
+            theirs.add_measurement("Nuclei", feature, values)
+    for name in ("Nuclei", "Image"):
+        assert ours.get_feature_names(name) == theirs.get_feature_names(name)
+        for feature in theirs.get_feature_names(name):
+            for number in range(1, len(counts) + 1):
+                one, other = (each.get_measurement(name, feature, number) for each in (ours, theirs))
+                np.testing.assert_array_equal(one, other)
+    for measurements in (ours, theirs):
+        measurements.close()

@@ -7,9 +7,10 @@ from typing import Any, Iterator, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from cpunet.steps.filters import PIXELS_AT_A_TIME
 from cpunet.steps.prepare import contrast_limits
 
+# So many pixels are drawn at a time.
+PIXELS_AT_A_TIME = 2**22
 Color = Tuple[int, int, int]
 YELLOW: Color = (255, 215, 0)
 

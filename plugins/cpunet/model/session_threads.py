@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Optional
 
@@ -29,10 +30,10 @@ class SessionThreads:
 
     def change(self) -> bool:
         """Look how busy other programs are, at most once a second; return True if `count` is another one now."""
-        if self.looked is None:
+        if self.looked is None or time.monotonic() - self.looked.now < LOOK_SECONDS:
             return False
         now = core_times()
-        if now is None or now.now - self.looked.now < LOOK_SECONDS:
+        if now is None:
             return False
         before, self.count = self.count, threads_for(free_cores(self.looked, now))
         self.looked = now

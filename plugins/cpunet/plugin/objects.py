@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Tuple
 
-from cellprofiler_core.object import Objects
+import numpy
+from cellprofiler_core.object import Objects, Segmentation
+from cellprofiler_core.utilities.core.object import downsample_labels
+
+
+class NumberedSegmentation(Segmentation):  # type: ignore[misc]  # mypy does not see CellProfiler
+    """CellProfiler's segmentation of labels 1..n without gaps; its own sorts all pixels to find out the numbers.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Y, X) or (Z, Y, X), int32
+        1..n without gaps. Copied to the smallest type that holds them, as CellProfiler does.
+    """
+
+    def __init__(self, labels: Any) -> None:
+        super().__init__()
+        small = downsample_labels(labels)
+        self._dense = small.reshape(*[1] * (6 - small.ndim), *small.shape)
+        self._numbers = [numpy.arange(1, labels.max() + 1, dtype=small.dtype)]
+
+    def has_dense(self) -> bool:
+        """Return True: there is a label image."""
+        return True
+
+    def get_dense(self) -> Tuple[Any, Any]:
+        """Return the labels, (1, 1, 1, Z, Y, X), and a list with the numbers of the objects."""
+        return self._dense, self._numbers
 
 
 class FilteredObjects(Objects):  # type: ignore[misc]  # mypy does not see CellProfiler
@@ -21,7 +47,8 @@ class FilteredObjects(Objects):  # type: ignore[misc]  # mypy does not see CellP
 
     def __init__(self, kept: Any, found: Any, small_removed: Any) -> None:
         super().__init__()
-        self.segmented = kept
+        # The setter of `segmented` would sort; all methods of Objects look here.
+        self._Objects__segmented = NumberedSegmentation(kept)
         self._found, self._small_removed = found, small_removed
 
     def has_unedited_segmented(self) -> bool:

@@ -6,90 +6,121 @@ from typing import Iterator, List, Tuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 from skimage.segmentation import watershed
 
-from cpunet.steps.filters import inner_pixels, pixels_of_objects
+from cpunet.steps.filters import inner_pixels
+from cpunet.steps.runs import Places, Runs, chosen_runs, joined, painted, runs_of, stretches
 
 # A canvas of this size, with the queue of its watershed, stays within a processor's cache.
 CANVAS_PX = 2**18
 Labels = npt.NDArray[np.int32]
-Window = Tuple[slice, slice]
 
 
-def split_regions(regions: Labels, markers: Labels, score: npt.NDArray[np.float32]) -> Labels:
+def split_regions(regions: Runs, markers: Runs, score: npt.NDArray[np.float32]) -> Runs:
     """Divide each region that holds two markers or more among them, by a watershed on the score within the region.
 
     Parameters
     ----------
-    regions : ndarray of shape (Y, X), int32
-        Connected; 0 is background. Not changed.
-    markers : ndarray of shape (Y, X), int32
-        1..n without gaps, within the regions.
+    regions : Runs
+        Each number is a connected region.
+    markers : Runs
+        Within the regions.
     score : ndarray of shape (Y, X), float32
         High in the middle of objects and low where two meet.
 
     Returns
     -------
-    ndarray of shape (Y, X), int32
-        `regions` itself if there is no clump. The labels may have gaps.
+    Runs
+        `regions` itself if there is no clump. The numbers may have gaps.
 
     Notes
     -----
     Clumps are few, and cover little of an image. They are laid side by side on a small canvas, which is flooded in
     place of the image. How a clump is split depends on nothing outside it.
     """
-    clumps = _regions_with_several(regions, markers)
-    if not len(clumps):
+    highest = int(regions.number.max(initial=0))
+    region_of_run = regions.number[np.searchsorted(regions.first, markers.first, side="right") - 1]
+    region_of_marker = np.zeros(int(markers.number.max(initial=0)) + 1, np.intp)
+    region_of_marker[markers.number] = region_of_run
+    is_clump = np.bincount(region_of_marker, minlength=highest + 1) > 1
+    is_clump[0] = False
+    if not is_clump.any():
         return regions
-    split, highest = regions.copy(), regions.max()
-    everywhere = ndimage.find_objects(regions)
-    for numbers, windows, places, shape in _canvases(clumps, [everywhere[number - 1] for number in clumps]):
-        inside, seeds, height = np.zeros(shape, bool), np.zeros(shape, np.int32), np.zeros(shape, np.float32)
-        for number, window, place in zip(numbers, windows, places):
-            own = regions[window] == number
-            inside[place] = own
-            np.copyto(seeds[place], markers[window], where=own)
-            height[place] = score[window]
-        flooded = flood(inside, seeds, height)
-        flooded += highest
-        for window, place in zip(windows, places):
-            np.copyto(split[window], flooded[place], where=inside[place])
-    return split
+    clumped = is_clump[regions.number]
+    clumps, seeds = chosen_runs(regions, clumped), chosen_runs(markers, is_clump[region_of_run])
+    parts = [chosen_runs(regions, ~clumped)]
+    canvas_of_run, places, shapes = _on_canvases(clumps, score.shape[1])
+    canvas_of_region = np.zeros(highest + 1, np.intp)
+    canvas_of_region[clumps.number] = canvas_of_run
+    for in_image, on_canvas, own, shape in zip(
+        _grouped(clumps, canvas_of_run),
+        _grouped(clumps._replace(first=places), canvas_of_run),
+        _grouped(seeds, canvas_of_region[region_of_marker[seeds.number]]),
+        shapes,
+    ):
+        inside, height = np.zeros(shape, bool), np.zeros(shape, np.float32)
+        places = stretches(on_canvas.first, on_canvas.length)
+        inside.reshape(-1)[places] = True
+        height.reshape(-1)[places] = score.reshape(-1)[stretches(in_image.first, in_image.length)]
+        flooded = runs_of(flood(inside, painted(_moved(own, in_image, on_canvas), shape), height))
+        parts.append(_moved(flooded, on_canvas, in_image)._replace(number=flooded.number + highest))
+    return joined(parts)
 
 
-def _regions_with_several(regions: Labels, markers: Labels) -> npt.NDArray[np.intp]:
-    """Return the labels of the regions that hold two markers or more."""
-    region_of_marker = np.zeros(int(markers.max()) + 1, np.intp)
-    of_pixel = regions.reshape(-1)
-    for places, numbers in pixels_of_objects(markers):
-        region_of_marker[numbers] = of_pixel[places]
-    return np.flatnonzero(np.bincount(region_of_marker[1:], minlength=1) > 1)
-
-
-def _canvases(
-    clumps: npt.NDArray[np.intp], windows: List[Window]
-) -> Iterator[Tuple[npt.NDArray[np.intp], List[Window], List[Window], Tuple[int, int]]]:
+def _on_canvases(clumps: Runs, width: int) -> Tuple[Places, Places, List[Tuple[int, int]]]:
     """Lay clumps on canvases of about `CANVAS_PX`, or of a single larger clump.
 
-    Yields the clumps of a canvas, their windows in the image, their places on the canvas, and its height and width.
-    They stand in rows from the tallest to the lowest, with a pixel between two.
+    Returns the canvas of each run, from 0 on, and the place of its first pixel there; and the height and width of each
+    canvas. The clumps stand in rows from the tallest to the lowest, with a pixel between two.
     """
-    height, width = (np.array([window[axis].stop - window[axis].start for window in windows]) for axis in (0, 1))
-    tallest_first = np.argsort(-height, kind="stable")
-    canvas_of = np.cumsum((height * width)[tallest_first]) // CANVAS_PX
-    for canvas in np.unique(canvas_of):
-        chosen = tallest_first[canvas_of == canvas]
-        tall, wide = height[chosen] + 1, width[chosen] + 1
-        left = np.cumsum(wide) - wide
-        # A row ends with the clump that reaches beyond this.
-        row = left // (1 + int(np.sqrt((tall * wide).sum())))
-        _, first, row = np.unique(row, return_index=True, return_inverse=True)
-        left -= left[first][row]
-        top = (np.cumsum(tall[first]) - tall[first])[row]
-        places = [(slice(y, y + down - 1), slice(x, x + right - 1)) for y, x, down, right in zip(top, left, tall, wide)]
-        shape = int(tall[first].sum()), int((left + wide).max())
-        yield clumps[chosen], [windows[index] for index in chosen], places, shape
+    _, clump_of_run = np.unique(clumps.number, return_inverse=True)
+    row, column = np.divmod(clumps.first, width)
+    by_clump = np.argsort(clump_of_run, kind="stable")
+    begins = np.flatnonzero(np.diff(clump_of_run[by_clump], prepend=-1))
+    top, bottom = (extreme.reduceat(row[by_clump], begins) for extreme in (np.minimum, np.maximum))
+    left = np.minimum.reduceat(column[by_clump], begins)
+    tall = bottom - top + 1
+    wide = np.maximum.reduceat((column + clumps.length)[by_clump], begins) - left
+    tallest_first = np.argsort(-tall, kind="stable")
+    _, first_of_canvas = np.unique(np.cumsum((tall * wide)[tallest_first]) // CANVAS_PX, return_index=True)
+    # Of each clump: its canvas, the canvas' width, and how far it moves down and to the right.
+    canvas_of, width_of, down, right = np.zeros((4, len(top)), np.intp)
+    shapes = []
+    for canvas, chosen in enumerate(np.split(tallest_first, first_of_canvas[1:])):
+        y, x, shape = _in_rows(tall[chosen] + 1, wide[chosen] + 1)
+        canvas_of[chosen], width_of[chosen] = canvas, shape[1]
+        down[chosen], right[chosen] = y - top[chosen], x - left[chosen]
+        shapes.append(shape)
+    places = (row + down[clump_of_run]) * width_of[clump_of_run] + column + right[clump_of_run]
+    return canvas_of[clump_of_run], places, shapes
+
+
+def _grouped(runs: Runs, group: Places) -> Iterator[Runs]:
+    """Yield the runs of each group; the groups are numbered from 0 on without gaps."""
+    order = np.argsort(group, kind="stable")
+    for chosen in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+        yield chosen_runs(runs, chosen)
+
+
+def _in_rows(tall: Places, wide: Places) -> Tuple[Places, Places, Tuple[int, int]]:
+    """Put rectangles, the tallest first, side by side in rows of about a square.
+
+    Returns their tops, their left sides, and the height and width that they need.
+    """
+    left = np.cumsum(wide) - wide
+    # A row ends with the rectangle that reaches beyond this.
+    row = left // (1 + int(np.sqrt((tall * wide).sum())))
+    _, first, row = np.unique(row, return_index=True, return_inverse=True)
+    left -= left[first][row]
+    top = (np.cumsum(tall[first]) - tall[first])[row]
+    return top, left, (int(tall[first].sum()), int((left + wide).max()))
+
+
+def _moved(runs: Runs, before: Runs, after: Runs) -> Runs:
+    """Move runs that lie within those of `before` to where these lie in `after`."""
+    order = np.argsort(before.first, kind="stable")
+    around = order[np.searchsorted(before.first, runs.first, side="right", sorter=order) - 1]
+    return runs._replace(first=runs.first + (after.first - before.first)[around])
 
 
 def flood(inside: npt.NDArray[np.bool_], markers: Labels, score: npt.NDArray[np.float32]) -> Labels:

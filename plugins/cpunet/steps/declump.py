@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from typing import Optional, Sequence, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,8 @@ from skimage.segmentation import expand_labels
 
 from cpunet.model.card import Postprocessing
 from cpunet.steps.clumps import split_regions
-from cpunet.steps.filters import fill_holes, relabel
+from cpunet.steps.filters import fill_holes
+from cpunet.steps.runs import Runs, areas_of_runs, connected, numbered_anew, painted, runs_of
 from cpunet.steps.seeds import (
     ByRole,
     Declumping,
@@ -24,6 +25,7 @@ from cpunet.steps.seeds import (
 )
 
 BY_PROBABILITY = Declumping()
+Plane = TypeVar("Plane", np.bool_, np.int32)
 
 
 def probabilities_by_role(probabilities: npt.NDArray[np.float32], roles: Sequence[str]) -> ByRole:
@@ -99,49 +101,46 @@ def declump(
     `regions_between_boundaries`. For another method, they are joined and split again after step 4.
     """
     by_role = probabilities_by_role(probabilities, roles)
+    shape = probabilities.shape[1:]
     only_boundaries = "foreground" not in by_role and "interior" not in by_role
     if only_boundaries:
-        regions = regions_between_boundaries(by_role["boundary"], settings.boundary_threshold, usable)
+        regions = runs_of(regions_between_boundaries(by_role["boundary"], settings.boundary_threshold, usable))
     else:
-        regions = regions_of_mask(by_role, settings, usable)
+        mask = _within(usable, foreground_probability(by_role) > settings.foreground_threshold)
+        regions = connected(mask)
     if how.fill_before_px:
-        regions = fill_holes(regions, how.fill_before_px)
-        if usable is not None:
-            regions = np.where(usable, regions, 0)
+        labels = _within(usable, fill_holes(painted(regions, shape), how.fill_before_px))
+        regions, mask = runs_of(labels), labels > 0
     if not only_boundaries:
-        regions = split_by(how, regions, by_role, settings, usable, image)
-    if settings.dilation_px:
-        regions = expand_labels(regions, settings.dilation_px).astype(np.int32)
-    if settings.fill_holes:
-        regions = fill_holes(regions)
-    if usable is not None:
-        regions = np.where(usable, regions, 0)
+        regions = split_by(how, regions, mask, by_role, settings, usable, image)
+    if settings.dilation_px or settings.fill_holes:
+        labels = painted(regions, shape)
+        if settings.dilation_px:
+            labels = expand_labels(labels, settings.dilation_px).astype(np.int32)
+        if settings.fill_holes:
+            labels = fill_holes(labels)
+        regions = runs_of(_within(usable, labels))
     if only_boundaries and how.method != "probability":
-        regions, _ = ndimage.label(regions > 0, output=np.int32)
-        regions = split_by(how, regions, by_role, settings, usable, image)
-    return relabel(regions, settings.min_size_px)
+        mask = painted(regions, shape) > 0
+        regions = split_by(how, connected(mask), mask, by_role, settings, usable, image)
+    return painted(numbered_anew(regions, areas_of_runs(regions) >= max(settings.min_size_px, 1)), shape)
 
 
-def regions_of_mask(
-    by_role: ByRole, settings: Postprocessing, usable: Optional[npt.NDArray[np.bool_]] = None
-) -> npt.NDArray[np.int32]:
-    """Label the connected regions of the pixels above the foreground threshold; 0 is background."""
-    mask = foreground_probability(by_role) > settings.foreground_threshold
-    if usable is not None:
-        mask &= usable
-    regions: npt.NDArray[np.int32] = ndimage.label(mask, output=np.int32)[0]
-    return regions
+def _within(usable: Optional[npt.NDArray[np.bool_]], plane: npt.NDArray[Plane]) -> npt.NDArray[Plane]:
+    """Return a mask or labels (Y, X) without the pixels that are not usable."""
+    return plane if usable is None else np.where(usable, plane, plane.dtype.type(0))
 
 
 def split_by(
     how: Declumping,
-    regions: npt.NDArray[np.int32],
+    regions: Runs,
+    mask: npt.NDArray[np.bool_],
     by_role: ByRole,
     settings: Postprocessing,
     usable: Optional[npt.NDArray[np.bool_]] = None,
     image: Optional[npt.NDArray[np.float32]] = None,
-) -> npt.NDArray[np.int32]:
-    """Split connected regions (Y, X) into objects; the labels may have gaps.
+) -> Runs:
+    """Split the connected regions of a mask (Y, X) into objects; the numbers may have gaps.
 
     1. Choose the score. ``probability``: `marker_score`; ``shape``: the distance to the edge; ``intensity``: the
        brightness. The last two are IdentifyPrimaryObjects' methods of these names.
@@ -153,22 +152,27 @@ def split_by(
     """
     if how.method == "none":
         return regions
+    shape = mask.shape
     if how.method == "probability":
         score = marker_score(by_role)
     elif how.method == "shape":
-        score = distance_to_edge(regions)
+        score = distance_to_edge(painted(regions, shape))
     else:
         if image is None:
             raise ValueError("To separate objects by their intensity, their image is needed.")
-        score = brightness_of_objects(image, regions, usable)
+        score = brightness_of_objects(image, painted(regions, shape), usable)
     smooth = smoothed(score, how.smoothing_px, usable)
     if how.method == "probability":
         above = smooth > settings.marker_threshold
-        above &= regions > 0
-        markers = relabel(ndimage.label(above)[0], settings.marker_min_size_px)
+        above &= mask
+        markers = connected(above)
+        markers = numbered_anew(markers, areas_of_runs(markers) >= max(settings.marker_min_size_px, 1))
     else:
-        markers = peaks(smooth, regions)
-    return split_regions(regions, keep_apart(markers, smooth, regions, how.min_distance_px), score)
+        markers = runs_of(peaks(smooth, painted(regions, shape)))
+    if how.min_distance_px:
+        apart = keep_apart(painted(markers, shape), smooth, painted(regions, shape), how.min_distance_px)
+        markers = runs_of(apart)
+    return split_regions(regions, markers, score)
 
 
 def regions_between_boundaries(

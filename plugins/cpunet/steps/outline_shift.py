@@ -9,8 +9,8 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.segmentation import expand_labels
 
-from cpunet.steps.filters import PIXELS_AT_A_TIME
-
+# Labels are grown in so many pixels at a time, since a slide has no memory for some copies of itself.
+PIXELS_AT_A_TIME = 2**22
 Labels = npt.NDArray[np.int32]
 Mask = Optional[npt.NDArray[np.bool_]]
 

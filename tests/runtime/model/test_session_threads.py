@@ -10,6 +10,7 @@ def clock(monkeypatch):
     """Sets what the next look finds; on two cores."""
     times = []
     monkeypatch.setattr(session_threads, "core_times", lambda: times[-1])
+    monkeypatch.setattr(session_threads.time, "monotonic", lambda: times[-1].now)
     monkeypatch.setattr(session_threads, "threads_for", lambda free: 0 if free > 1.5 else 1)
     monkeypatch.setattr(session_threads, "threads_within_limits", lambda: 0)
     return times
@@ -33,6 +34,12 @@ def test_nothing_is_looked_at_again_within_a_second(clock):
     clock.append(CoreTimes(10.9, 5.0, 3.0))
     assert not threads.change()
     assert threads.looked == before
+
+
+def test_within_a_second_the_system_is_not_asked(clock, monkeypatch):
+    clock.append(CoreTimes(10.9, 5.0, 3.0))
+    monkeypatch.setattr(session_threads, "core_times", lambda: pytest.fail("the system was asked"))
+    assert not SessionThreads(0, CoreTimes(10.0, 5.0, 3.0)).change()
 
 
 def test_where_the_system_does_not_tell_all_cores_are_used(clock, monkeypatch):

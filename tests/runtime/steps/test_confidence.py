@@ -49,6 +49,7 @@ def brute_force_boundary(labels, foreground, rim_px):
 @pytest.mark.parametrize("pixels_at_a_time", [7, 10**6])
 def test_boundary_confidence_equals_brute_force(stack, rim_px, pixels_at_a_time, monkeypatch):
     monkeypatch.setattr("cpunet.steps.confidence.PIXELS_AT_A_TIME", pixels_at_a_time)
+    monkeypatch.setattr("cpunet.steps.confidence.LEAST_ROWS_AT_A_TIME", 2)
     labels, foreground = random_case(stack=stack)
     assert labels.max() > 4
     found = boundary_confidence(labels, foreground, rim_px)

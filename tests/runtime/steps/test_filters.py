@@ -192,7 +192,7 @@ def test_a_stack_is_filled_plane_by_plane():
 @pytest.mark.parametrize("at_a_time", [1, 7, 10**6])
 @pytest.mark.parametrize("shape", [(13, 11), (3, 5, 4), (0, 4)])
 def test_labels_are_counted_and_looked_up_in_parts(monkeypatch, at_a_time, shape):
-    monkeypatch.setattr("cpunet.steps.filters.PIXELS_AT_A_TIME", at_a_time)
+    monkeypatch.setattr("cpunet.steps.runs.PIXELS_AT_A_TIME", at_a_time)
     labels = np.random.default_rng(0).integers(0, 9, shape).astype(np.int32)
     for view in (labels, labels[..., ::2]):
         counts = pixels_of_labels(view)

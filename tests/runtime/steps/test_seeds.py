@@ -6,6 +6,7 @@ from cpunet.model.card import Postprocessing
 from cpunet.steps.clumps import split_regions
 from cpunet.steps.declump import BY_PROBABILITY, declump, probabilities_by_role
 from cpunet.steps.filters import relabel
+from cpunet.steps.runs import painted, runs_of
 from cpunet.steps.seeds import (
     Declumping,
     brightness_of_objects,
@@ -171,7 +172,9 @@ def by_threshold_and_flooding(probabilities, roles, settings):
     regions, _ = ndimage.label(planes["foreground"] > settings.foreground_threshold, output=np.int32)
     score = marker_score(planes)
     markers, _ = ndimage.label((regions > 0) & (score > settings.marker_threshold))
-    return relabel(split_regions(regions, relabel(markers, settings.marker_min_size_px), score), settings.min_size_px)
+    seeds = runs_of(relabel(markers, settings.marker_min_size_px))
+    objects = painted(split_regions(runs_of(regions), seeds, score), regions.shape)
+    return relabel(objects, settings.min_size_px)
 
 
 @pytest.mark.parametrize("seed", range(3))
