@@ -7,7 +7,8 @@ In the training environment, first on the idle machine, then whenever there is t
     .venv/training/bin/python -m benchmarks.few_images table
 
 A budget is at most so many minutes of two idle cores: it becomes a number of steps by the measured rates, so that a run
-can be repeated on a busy machine. A training that is planned shorter takes less. The measured minutes of the table include tuning and export, and other work that ran.
+can be repeated on a busy machine. A training that is planned shorter takes less. The measured minutes of the table
+include tuning and export, and other work that ran.
 Images are chosen by their names alone. Those that are scored are used for nothing else.
 """
 

@@ -98,8 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
     seen = sorted({row.folder.name for row in rows if row.split != arguments.split})
     if seen:
         report(
-            f"{', '.join(seen)}: no image has the split 'val', so those for training are scored. A model that was trained "
-            "on them looks better than it is: score it on images that it never saw."
+            f"{', '.join(seen)}: no image has the split 'val', so those for training are scored. A model that was "
+            "trained on them looks better than it is: score it on images that it never saw."
         )
     evaluation = evaluate(methods, rows, " and ".join(sorted({row.split for row in rows})), arguments.diameter)
     report("\n".join(terminal_table(evaluation)))

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="train, or plan, so many steps")
     length.add_argument(
-        "--minutes", type=float, metavar="M", help="with --plan: no more steps than this machine does in so many minutes"
+        "--minutes", type=float, metavar="M", help="with --plan: no more steps than fit into so many minutes here"
     )
     parser.add_argument(
         "--from", dest="start_from", default="", metavar="MODEL", help="fine-tune: a model's folder or name, or weights"

@@ -18,8 +18,8 @@ from cpunet.training.data.index import INDEX, id_fault, read_table
 from cpunet.training.data.stained_images import stain_density
 
 SUFFIXES = (".png", ".tif", ".tiff")
-# Of so few images none is left out: each teaches more than it would tell. With six crops of dense tissue the mean F1 on 30
-# others was 0.525, and with five of them, the sixth for validation, 0.482.
+# Of so few images none is left out: each teaches more than it would tell. With six crops of dense tissue the mean F1
+# on 30 others was 0.525, and with five of them, the sixth for validation, 0.482.
 MOST_WITHOUT_VALIDATION = 8
 LARGEST_NUMBER = np.iinfo(np.int32).max
 
