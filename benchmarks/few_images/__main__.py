@@ -36,6 +36,7 @@ from benchmarks.few_images.sets import SETS, TEACHING
 from benchmarks.few_images.table import learning_curves, results, table
 from cpunet.errors import CpunetError, OptionError
 from cpunet.files.images import written_beside
+from cpunet.training.quiet import quiet_libraries
 
 BUDGETS = (5, 15, 45)
 
@@ -64,7 +65,9 @@ def main(arguments: Sequence[str]) -> int:
         options.folder.mkdir(parents=True, exist_ok=True)
         rates = _rates(rates_file) if rates_file.exists() else {}
         for name, method in product(options.sets, [each for each in (TUNED, SCRATCH) if each in options.methods]):
-            rates[f"{name} {method}"] = round(steps_a_minute(name, method, options.data, options.folder), 1)
+            with quiet_libraries():
+                rate = steps_a_minute(name, method, options.data, options.folder)
+            rates[f"{name} {method}"] = round(rate, 1)
             with written_beside(rates_file) as beside:
                 beside.write_text(json.dumps(rates, indent=1) + "\n", encoding="utf-8")
         print(json.dumps(rates, indent=1))
@@ -74,7 +77,8 @@ def main(arguments: Sequence[str]) -> int:
         if cell.path(options.folder).exists():
             continue
         try:
-            found = measure(cell, options.data, options.folder, _steps(cell, rates_file))
+            with quiet_libraries():
+                found = measure(cell, options.data, options.folder, _steps(cell, rates_file))
         except CpunetError as error:
             failed += 1
             print(f"FAILED {cell}: {error}", file=sys.stderr)

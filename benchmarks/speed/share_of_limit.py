@@ -4,6 +4,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from benchmarks.markdown import header, row
 from benchmarks.speed.series import SECONDS, Series, matching, short
+from cpunet.model.forms import INT8_FORMS
 
 # Of a limit.json; see benchmarks/speed/limit.py, which needs torch.
 RATE, BANDWIDTH = "GMAC/s", "GB/s"
@@ -96,7 +97,9 @@ def limit_table(series: Sequence[Series]) -> str:
 def _networks(series: Sequence[Series]) -> List[Tuple[str, Series, str, Optional[str]]]:
     """Return each measured time of a network: where, the series, the model's name and the number type if it differs."""
     found: List[Tuple[str, Series, str, Optional[str]]] = [
-        ("in the module", each, each.method, None) for each in matching(series, part="stages", quantity="network")
+        ("in the module", each, each.method, None)
+        for each in matching(series, part="stages", quantity="network")
+        if each.method not in INT8_FORMS  # this name does not say which form ran; each form's own name does
     ]
     return found + [
         ("alone", each, model, each.situation)

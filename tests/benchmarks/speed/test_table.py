@@ -43,7 +43,7 @@ OF_LIMIT = [
 @pytest.fixture
 def parts():
     return {
-        "module": PartOfRun(MACHINE, OF_MODULE, []),
+        "module": PartOfRun(MACHINE, list(OF_MODULE), []),
         "limit": PartOfRun({**MACHINE, "busy_before": 0.4}, list(OF_LIMIT), ["torch compiled: no compiler"]),
     }
 
@@ -84,6 +84,17 @@ def test_the_share_of_the_limit_is_shown(parts):
     text = page(parts)
     assert "| alone | drawn 100x100 | 2 | torch eager, float32 | 0.1 | 0.08 | 0.125 | 0.80 |" in text
     assert "| in the module | drawn 100x100 | 2 | net | 0.1 | 0.08 | 0.2 | 0.50 |" in text
+
+
+def test_a_model_of_two_forms_has_a_share_under_the_name_of_each_form_alone(parts):
+    name = "nuclei_fluorescence"
+    for model in (name, f"{name}_int8"):
+        parts["module"].series.append(Series("stages", FIELD, 2, model, "network", (0.2,)))
+        for quantity, value in (("MAC a pixel", 1000.0), ("bytes a pixel", 8.0)):
+            parts["limit"].series.append(Series("limit", "", 0, model, quantity, (value,), "float32"))
+    text = page(parts)
+    assert f"| in the module | drawn 100x100 | 2 | {name}_int8 | 0.1 | 0.08 | 0.2 | 0.50 |" in text
+    assert f"| in the module | drawn 100x100 | 2 | {name} |" not in text
 
 
 def test_a_gpu_has_a_limit_of_its_own(parts):
