@@ -39,13 +39,13 @@ def test_a_blue_ground_is_told_from_a_white_one():
 
 
 def test_splits_are_those_of_an_import(tmp_path):
-    write_data_set(tmp_path / "drawn", ["train"] * 6)
+    write_data_set(tmp_path / "drawn", ["train"] * 12)
     rows = read_index(tmp_path / "drawn")
-    for number, splits in ((1, {"train": 1}), (6, {"train": 5, "val": 1})):
+    for number, splits in ((6, {"train": 6}), (12, {"train": 10, "val": 2})):
         folder = tmp_path / f"new{number}"
         sets.write_data_set(rows[:number], folder)
         found = [row.split for row in read_index(folder)]
         assert {split: found.count(split) for split in set(found)} == splits
     imsave(str(folder / "images" / "f0.png"), np.zeros((96, 96), np.uint8), check_contrast=False)
     sets.write_data_set(rows, folder)  # one that is there stays
-    assert len(read_index(folder)) == 6
+    assert len(read_index(folder)) == 12

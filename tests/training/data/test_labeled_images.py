@@ -49,7 +49,7 @@ def test_a_missing_index_column_or_split_is_named(tmp_path):
     (tmp_path / "index.csv").write_text("id,modality\na,f\n")
     with pytest.raises(DataError, match="'split' is missing"):
         read_index(tmp_path)
-    write_index(tmp_path / "set", *((name, "f", "train", "") for name in "abcd"))
+    write_index(tmp_path / "set", *((name, "f", "train", "") for name in "abcdefghi"))
     with pytest.raises(DataError, match="'val'"):
         rows_of_split([DataSource("set")], tmp_path, "val")
 
@@ -116,10 +116,10 @@ def test_labels_that_are_no_numbers_of_objects_are_refused(tmp_path, labels, mes
         read_labeled_image(read_index(tmp_path / "set")[0])
 
 
-def test_of_up_to_three_images_none_must_be_left_out(tmp_path):
-    write_index(tmp_path / "three", *((name, "f", "train", "") for name in "abc"), ("d", "g", "val", ""))
-    assert ids([DataSource("three", modalities=("f",))], tmp_path, "val") == [["a", "b", "c"]]
-    assert ids([DataSource("three")], tmp_path, "val") == [["d"]]
-    write_index(tmp_path / "four", *((name, "f", "train", "") for name in "abcd"))
+def test_of_up_to_eight_images_none_must_be_left_out(tmp_path):
+    write_index(tmp_path / "eight", *((name, "f", "train", "") for name in "abcdefgh"), ("i", "g", "val", ""))
+    assert ids([DataSource("eight", modalities=("f",))], tmp_path, "val") == [list("abcdefgh")]
+    assert ids([DataSource("eight")], tmp_path, "val") == [["i"]]
+    write_index(tmp_path / "nine", *((name, "f", "train", "") for name in "abcdefghi"))
     with pytest.raises(DataError, match="'val'"):
-        ids([DataSource("four")], tmp_path, "val")
+        ids([DataSource("nine")], tmp_path, "val")

@@ -21,7 +21,7 @@ def test_the_images_are_looked_at(folder):
 
 
 def test_a_set_without_validation_images_is_refused(tmp_path):
-    write_data_set(tmp_path / "drawn", ["train"] * 4)
+    write_data_set(tmp_path / "drawn", ["train"] * 9)
     with pytest.raises(DataError, match=r"split 'val'.*data split"):
         look_at_set(tmp_path / "drawn")
 
