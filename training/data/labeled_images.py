@@ -146,13 +146,18 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
     chosen = []
     for source, index in zip(sources, indices, strict=True):
         wanted = [row for row in index if not source.modalities or row.modality in source.modalities]
-        rows = [row for row in wanted if row.split == split and not (split == "train" and row.key in leaks)]
-        if split == "val" and none_for_validation(wanted):
-            rows = [row for row in wanted if row.split == "train"]
+        rows = [row for row in rows_in_split(wanted, split) if not (split == "train" and row.key in leaks)]
         if not rows:
             raise DataError(f"{root / source.folder}: no image has the split {split!r} and a wanted modality.")
         chosen.append(list({row.key: replace(row, stain=source.stain) for row in rows}.values()))
     return chosen
+
+
+def rows_in_split(rows: Sequence[IndexRow], split: str) -> list[IndexRow]:
+    """Choose the images of a split; those of ``val`` are the training images where none was left for validation."""
+    if split == "val" and none_for_validation(rows):
+        split = "train"
+    return [row for row in rows if row.split == split]
 
 
 def none_for_validation(rows: Sequence[IndexRow]) -> bool:

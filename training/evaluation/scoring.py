@@ -11,7 +11,7 @@ from cpunet.interruption import stop_if_requested
 from cpunet.progress import Progress
 from cpunet.terminal import report
 from cpunet.training.data.ignored_pixels import without_ignored
-from cpunet.training.data.labeled_images import IndexRow, Key, none_for_validation, read_index, read_labeled_image
+from cpunet.training.data.labeled_images import IndexRow, Key, read_index, read_labeled_image, rows_in_split
 from cpunet.training.evaluation.methods import Method
 from cpunet.training.evaluation.object_scores import true_objects
 from cpunet.training.evaluation.scored_images import Evaluation, ScoredImage, ScoredMethod, score_labels
@@ -85,8 +85,7 @@ def chosen_rows(folders: Sequence[Path], split: str, modalities: Sequence[str]) 
     chosen: dict[Key, IndexRow] = {}
     for folder in folders:
         index = read_index(folder.resolve())
-        splits = {split, "train"} if split == "val" and none_for_validation(index) else {split}
-        rows = [row for row in index if row.split in splits and (not modalities or row.modality in modalities)]
+        rows = [row for row in rows_in_split(index, split) if not modalities or row.modality in modalities]
         if not rows:
             there = ", ".join(sorted({f"{row.split} / {row.modality}" for row in index}))
             raise DataError(

@@ -97,9 +97,8 @@ def boundary_confidence(labels: Labels, foreground: Probability, rim_px: int = R
     count = int(labels.max(initial=0))
     # By label: of the pixels of the inner rims first, and then of those of the outer rims.
     pixels, sums = np.zeros(2 * (count + 1)), np.zeros(2 * (count + 1))
-    small = labels.astype(
-        np.uint16 if count < np.iinfo(np.uint16).max else np.uint32
-    )  # numbers of two bytes are faster
+    # Numbers of two bytes are faster.
+    small = labels.astype(np.uint16 if count < np.iinfo(np.uint16).max else np.uint32)
     for plane, probability in zip(small.reshape(-1, *labels.shape[-2:]), foreground.reshape(-1, *labels.shape[-2:])):
         flat = probability.reshape(-1)
         for places, rim in _rims(plane, count + 1, rim_px):

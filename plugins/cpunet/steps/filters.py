@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cpunet.errors import OptionError
 from cpunet.steps.diameter import area_of_disc, volume_of_sphere
 from cpunet.steps.runs import (
-    NO_RUNS,
+    Runs,
     areas_of_runs,
     chosen_runs,
     connected,
@@ -92,12 +92,12 @@ def look_up(table: npt.NDArray[Any], labels: Labels) -> npt.NDArray[Any]:
     return found
 
 
-def keep_objects(labels: Labels, kept: npt.NDArray[np.bool_]) -> Labels:
-    """Return the objects whose entry in `kept`, by label, is True, with their labels; `labels` itself if all are."""
-    if kept[1:].all():
-        return labels
-    runs = runs_of(labels) if kept[1:].any() else NO_RUNS
-    return painted(chosen_runs(runs, kept[runs.number]), labels.shape)
+def keep_objects(labels: Labels, runs: Runs, kept: npt.NDArray[np.bool_]) -> Labels:
+    """Return the objects whose entry in `kept`, by label, is True, with their labels; `labels` itself if all are.
+
+    `runs` are those of `labels`.
+    """
+    return labels if kept[1:].all() else painted(chosen_runs(runs, kept[runs.number]), labels.shape)
 
 
 def touching_border(labels: Labels, mask: Optional[npt.NDArray[np.bool_]] = None) -> npt.NDArray[np.bool_]:
@@ -251,18 +251,19 @@ def filter_objects(
         )
     if not z_step_px > 0:
         raise OptionError(f"The distance between two planes must be larger than 0; it is {z_step_px}.")
-    none = np.zeros(int(labels.max()) + 1, bool)
+    runs = runs_of(labels)
+    areas = areas_of_runs(runs)
+    none = np.zeros(len(areas), bool)
     at_border = touching_border(labels, mask) if discard_border else none
     small = large = none
     if diameter_range_px is not None:
-        counts = pixels_of_labels(labels)
-        sizes, size_of = (counts, area_of_disc) if labels.ndim == 2 else (counts * z_step_px, volume_of_sphere)
+        sizes, size_of = (areas, area_of_disc) if labels.ndim == 2 else (areas * z_step_px, volume_of_sphere)
         small = sizes < size_of(diameter_range_px[0])
         large = sizes > size_of(diameter_range_px[1])
         small[0] = large[0] = False
     by_size = (small | large) & ~at_border
-    small_removed = keep_objects(labels, ~(at_border | small))
-    kept = keep_objects(small_removed, ~large)
+    small_removed = keep_objects(labels, runs, ~(at_border | small))
+    kept = keep_objects(labels, runs, ~(at_border | small | large)) if large.any() else small_removed
     if fill:
         kept = fill_holes(kept)
         if mask is not None:  # masked-out pixels belong to no object, also inside one
@@ -270,8 +271,8 @@ def filter_objects(
     result = FilteredLabels(
         labels=relabel(kept),
         small_removed=small_removed,
-        discarded_by_border=keep_objects(labels, at_border),
-        discarded_by_size=keep_objects(labels, by_size),
+        discarded_by_border=keep_objects(labels, runs, at_border),
+        discarded_by_size=keep_objects(labels, runs, by_size),
     )
     if object_limit is None or erase_if_too_many(result.labels, object_limit) is result.labels:
         return result

@@ -32,9 +32,6 @@ class Runs(NamedTuple):
     number: npt.NDArray[Any]
 
 
-NO_RUNS = Runs(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, np.int32))
-
-
 def runs_of(labels: npt.NDArray[Any]) -> Runs:
     """Return the runs of the labels, or of the True pixels of a mask, of shape (..., Y, X); 0 is background.
 
