@@ -150,6 +150,7 @@ def test_names_that_are_no_text_or_hold_line_breaks_are_done(images, own_models,
 def test_too_little_memory_is_tried_again_with_smaller_tiles(images, own_models, tmp_path, capsys, monkeypatch):
     from cpunet.errors import OutOfMemoryError
     from cpunet.model.session import OnnxModel
+    from cpunet.model.session_threads import SessionThreads
 
     predict, started = OnnxModel.predict, []
 
@@ -160,6 +161,8 @@ def test_too_little_memory_is_tried_again_with_smaller_tiles(images, own_models,
 
     monkeypatch.setattr(OnnxModel, "predict", limited)
     monkeypatch.setattr(OnnxModel, "start_anew", lambda model: started.append(model))
+    # A session also starts anew when other programs take a core or leave one.
+    monkeypatch.setattr(SessionThreads, "change", lambda threads: False)
     PIL.Image.fromarray(np.tile(tifffile.imread(str(images / "a.tif")), (1, 5))).save(images / "wide.tif")
     assert segment(images / "wide.tif", "-o", tmp_path, "--diameter", "20") == 0
     assert "trying again with" in capsys.readouterr().err
