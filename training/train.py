@@ -123,7 +123,10 @@ def tuned_at_the_end(config: TrainingConfig) -> str:
     if config.decoding is not None:
         return "at the end: nothing is tuned, as the configuration gives the thresholds under `decoding`"
     names = ", ".join(candidates(config.targets.roles, ANY_DIAMETER_PX))
-    return f"at the end: `cpunet export --data` tunes {names} on validation images; until then usual values are used"
+    return (
+        f"at the end: `cpunet export --data` tunes {names} on validation images, or on all of a set that leaves none "
+        "out; until then usual values are used"
+    )
 
 
 def build_trainer(

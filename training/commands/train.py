@@ -100,6 +100,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     if arguments.minutes is not None and (fits := measured.steps_within(arguments.minutes)) < plan.config.steps:
         given["steps"] = fits
         plan = make_plan(arguments.config.stem, folders, this_machine(), arguments.start_from, given)
+        plan = replace(plan, reasons={**plan.reasons, "steps": f"what fits into {arguments.minutes:g} minutes here"})
         measured = measured.of(plan.config)
     print(plan_as_text(plan), flush=True)
     duration = str(measured)

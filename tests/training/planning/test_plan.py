@@ -219,6 +219,7 @@ def test_a_plan_for_some_minutes_has_no_more_steps_than_fit(data_root, tmp_path,
     steps = read_config(path).steps
     assert steps == ((60 * minutes - 21 * 3) / 0.25 if fewer else usual)
     assert f": {steps if fewer else 999} steps of 0.25 s" in path.read_text()
+    assert (f"fits into {minutes} minutes" in path.read_text()) == fewer
 
 
 def test_minutes_that_are_too_few_or_without_a_plan_are_refused(data_root, tmp_path, small_yaml, capsys):
