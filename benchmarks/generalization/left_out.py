@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import List, Optional, Set
+from typing import List, Optional, Sequence, Set, TypeVar
 
 from benchmarks.labeled_images import index_rows
 from cpunet.model.card import ModelCard
@@ -11,6 +11,7 @@ from cpunet.onnx_reader.metadata import read_card
 
 SETS = ("dsb2018", "bbbc039", "mnfinder", "aitslab")
 MODALITY = "fluorescence"
+Chosen = TypeVar("Chosen")
 # BBBC039 calls the image IXMtest_K12_s7 by IXMtest_K12_s7_w1 and a random suffix where another set names it.
 PUBLISHED_SUFFIX = re.compile(r"_w1[0-9A-Fa-f-]*$")
 
@@ -39,7 +40,7 @@ def new_images(root: Path, name: str) -> List[str]:
     ]
 
 
-def some_of(images: List[str], count: Optional[int]) -> List[str]:
+def some_of(images: Sequence[Chosen], count: Optional[int]) -> Sequence[Chosen]:
     """Choose about `count` images, evenly; all if it is None.
 
     >>> some_of(["a", "b", "c", "d", "e"], 2)
