@@ -35,6 +35,7 @@ from cpunet.training.patches.disturbances import (
     with_haze,
     with_spots,
 )
+from cpunet.training.patches.focus import out_of_focus
 from cpunet.training.patches.patch import Patch, crop_at_random, empty_patch, label_pieces
 from cpunet.training.patches.stain import is_stained, jitter_stain, recolor_as_stain
 from cpunet.training.patches.tissue import Nucleus, packed_tissue
@@ -79,6 +80,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "cytoplasm_fraction": (0, 1),
     "debris_fraction": (0, 1),
     "fiber_fraction": (0, 1),
+    "defocus_fraction": (0, 1),
     "black_fraction": (0, 1),
     "sparse_fraction": (0, 1),
     "haze": (0, 10),
@@ -137,6 +139,8 @@ class Augmentation:
     spots_fraction, cytoplasm_fraction, debris_fraction, fiber_fraction : float
         Shares of patches that get bright spots inside their nuclei, the glow of whole cells around them, debris, and
         fibers; see `cpunet.training.patches.disturbances`.
+    defocus_fraction : float
+        Share of patches that are out of focus: each point becomes a disc of up to half of the nuclei's width.
     black_fraction : float
         Share of patches of which one side is black, as in stitched mosaics and rotated frames.
     sparse_fraction : float
@@ -185,6 +189,7 @@ class Augmentation:
     cytoplasm_fraction: float = 0.0
     debris_fraction: float = 0.0
     fiber_fraction: float = 0.0
+    defocus_fraction: float = 0.0
     black_fraction: float = 0.0
     sparse_fraction: float = 0.0
     haze: float = 0.0
@@ -291,6 +296,8 @@ def augment(
     if rng.random() < how.clump_fraction:
         moved = paste_touching(moved, rng, count=int(rng.integers(1, MOST_PASTED + 1)))
     filled = Patch(_with_other_matter(moved, augmentation, rng), moved.labels)
+    if augmentation.defocus_fraction and rng.random() < augmentation.defocus_fraction:
+        filled = Patch(out_of_focus(filled, rng), filled.labels)
     if augmentation.black_fraction and rng.random() < augmentation.black_fraction:
         filled = beside_black(filled, rng)
     image = _disturb(filled.image, augmentation, rng, state)
