@@ -28,7 +28,7 @@ from cpunet.steps.tiling import mirror_to_size
 PRECISIONS = ("float32", "float16", "int8")
 MEANT_FOR = {"float16": "half floats, for GPUs", "int8": "whole numbers, for CPUs"}
 # Calibration holds all that the network computes on all of these at once: about 1.2 GB for 16 features.
-CALIBRATION_IMAGES, CALIBRATION_SIDE_PX = 24, 256
+CALIBRATION_IMAGES, CALIBRATION_SIDE_PX = 64, 256
 LAST_STEPS = ("Sigmoid", "Softmax", "DepthToSpace", "Conv")
 
 

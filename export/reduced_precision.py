@@ -156,7 +156,7 @@ def calibration_images(trained: TrainedNetwork, data: Path, card: ModelCard) -> 
     Returns
     -------
     list of ndarray of shape (C, Y, X), float32
-        About 24 in all.
+        About 64 in all.
     """
     sets = image_sets(trained, data, "train")
     count = -(-CALIBRATION_IMAGES // len(sets))
