@@ -1,4 +1,4 @@
-"""The dialogs that the module's buttons open in CellProfiler's window."""
+"""What the module's buttons show in CellProfiler's window: dialogs, and values that they have changed."""
 
 from __future__ import annotations
 
@@ -41,6 +41,24 @@ def ask_which(question: str, choices: List[str]) -> Optional[int]:
     with wx.SingleChoiceDialog(window, question, "IdentifyObjectsUNet", choices) as dialog:
         chosen: Optional[int] = dialog.GetSelection() if dialog.ShowModal() == wx.ID_OK else None
     return chosen
+
+
+def show_choice(setting: Any) -> None:
+    """Let the window show the value of a setting for the name of an image, after the code has changed it.
+
+    CellProfiler's own view keeps the former choice in the control, or leaves it empty.
+    """
+    if _window() is None:
+        return
+    import wx
+    from cellprofiler.gui.utilities.module_view import edit_control_name
+
+    control = wx.FindWindowByName(edit_control_name(setting))
+    if control is None:
+        return
+    if setting.value not in [name for name, *_ in control.Items]:
+        control.Items = [*control.Items, (setting.value, "", 0, False)]
+    control.Value = setting.value
 
 
 def _window() -> Any:

@@ -13,7 +13,7 @@ from cpunet.conversion.exchange import Exchange, unet_for
 from cpunet.conversion.saved import PRIMARY, SavedModule, Setting
 from cpunet.conversion.table import said_of
 from cpunet.errors import PipelineError
-from cpunet.plugin.dialogs import ask_which, show_lines
+from cpunet.plugin.dialogs import ask_which, show_choice, show_lines
 
 
 class TakeOver:
@@ -65,6 +65,7 @@ of this module stay as they are. To go back, enable **IdentifyPrimaryObjects** a
             show_lines(self.button.label, [str(error)])
             return
         _enter(self.module, exchange)
+        show_choice(self.module.x_name)
         pipeline.disable_module(source)
         _move_below(pipeline, self.module, source)
         later = [_saved(module) for module in pipeline.modules()]
