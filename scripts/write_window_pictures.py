@@ -22,6 +22,8 @@ PICTURES = {
     "window-setting-at-fault": ("setting-at-fault", (0, 26, 1280, 636)),
     "window-check-device": ("check-device", (0, 0, 720, 90)),
     "window-help": ("help", None),
+    "window-take-over": ("take-over", (0, 26, 1280, 700)),
+    "window-taken-over": ("taken-over-settings", (0, 26, 1280, 920)),
     "window-figure": ("figure-as-it-opens", None),
     "window-progress": ("progress", None),
     "window-analysis": ("analysis", None),

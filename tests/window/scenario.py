@@ -41,7 +41,7 @@ from cellprofiler.gui.namesubscriber import NameSubscriberComboBox
 from cellprofiler.gui.utilities.module_view import edit_control_name
 from window_driver import Driver, descendants, gone, later, press, seconds, send, shown
 
-from benchmarks.pipeline_text import example_folder, read_pipeline, text_of
+from benchmarks.pipeline_text import example_folder, make_module, read_pipeline, text_of
 
 NAME = "IdentifyObjectsUNet"
 WORKERS = 2
@@ -53,6 +53,7 @@ def scenario(driver):
     controller = driver.frame.pipeline_controller
     driver.frame.SetSize(0, 0, 1280, 940)
     yield seconds(2)
+    yield from take_over(driver, controller)
     yield from open_images(driver, controller)
     yield from add_modules(driver, controller)
     module = the_module(driver)
@@ -75,6 +76,37 @@ def the_module(driver):
 def names(driver):
     """Return the names of the modules in the pipeline of the window."""
     return [module.module_name for module in driver.frame.pipeline.modules()]
+
+
+def take_over(driver, controller):
+    """Open a pipeline in which the module stands apart from IdentifyPrimaryObjects, and press the button."""
+    modules = read_pipeline((example_folder() / "ExampleFly.cppipe").read_text(encoding="utf-8")).modules()
+    pipeline = OUTPUT / "both.cppipe"
+    pipeline.write_text(text_of([*modules[:10], make_module(NAME)]), encoding="utf-8")
+    controller.do_load_pipeline(str(pipeline))
+    yield seconds(1)
+    module = the_module(driver)
+    driver.frame.get_pipeline_list_view().select_one_module(module.module_num)
+    button = yield control(driver, module.take_over.button)
+    yield from driver.shoot(driver.frame, "take-over")
+    later(send, button, wx.EVT_BUTTON)
+    dialog = yield shown("Take over from IdentifyPrimaryObjects", wx.Dialog)
+    texts = [child.GetValue() for child in descendants(dialog) if isinstance(child, wx.TextCtrl)]
+    yield from driver.shoot(dialog, "taken-over")
+    later(dialog.EndModal, wx.ID_OK)
+    yield gone(dialog)
+    yield seconds(1)
+    yield from driver.shoot(driver.frame, "taken-over-settings")
+    panel = driver.frame.get_module_view().get_module_panel()
+    driver.report["taken over"] = {
+        "said": "\n".join(texts),
+        "modules": [[each.module_name, each.enabled] for each in driver.frame.pipeline.modules(False)[7:9]],
+        "shown": [
+            panel.FindWindowByName(edit_control_name(each)).GetValue() for each in (module.x_name, module.y_name)
+        ],
+        "selected": [each.module_num for each in driver.frame.get_pipeline_list_view().get_selected_modules()],
+        "button": module.take_over.button in module.visible_settings(),
+    }
 
 
 def open_images(driver, controller):

@@ -32,6 +32,13 @@ def test_the_module_is_found_by_category_and_by_search(report):
     assert report["found by unet"] == ["IdentifyObjectsUNet"]
 
 
+def test_the_button_takes_over_from_identify_primary_objects(report):
+    taken_over = report["taken over"]
+    assert "IdentifyPrimaryObjects (module 8) is disabled, and this module stands below it." in taken_over["said"]
+    assert taken_over["modules"] == [["IdentifyPrimaryObjects", False], ["IdentifyObjectsUNet", True]]
+    assert (taken_over["shown"], taken_over["selected"], taken_over["button"]) == (["CropBlue", "Nuclei"], [9], False)
+
+
 def test_every_visible_setting_has_a_control_and_the_help_opens(report):
     assert report["visible settings"]
     assert report["without a control"] == []

@@ -1,4 +1,4 @@
-"""The dialogs that the module's buttons open in CellProfiler's window."""
+"""What the module's buttons show in CellProfiler's window: dialogs, and values that they have changed."""
 
 from __future__ import annotations
 
@@ -29,6 +29,36 @@ def ask_for_folder(question: str, start: str) -> Optional[str]:
     with wx.DirDialog(window, question, start) as dialog:
         chosen: Optional[str] = dialog.GetPath() if dialog.ShowModal() == wx.ID_OK else None
     return chosen
+
+
+def ask_which(question: str, choices: List[str]) -> Optional[int]:
+    """Let the user choose one of several; return its place, or None if the user canceled, or there is no window."""
+    window = _window()
+    if window is None:
+        return None
+    import wx
+
+    with wx.SingleChoiceDialog(window, question, "IdentifyObjectsUNet", choices) as dialog:
+        chosen: Optional[int] = dialog.GetSelection() if dialog.ShowModal() == wx.ID_OK else None
+    return chosen
+
+
+def show_choice(setting: Any) -> None:
+    """Let the window show the value of a setting for the name of an image, after the code has changed it.
+
+    CellProfiler's own view keeps the former choice in the control, or leaves it empty.
+    """
+    if _window() is None:
+        return
+    import wx
+    from cellprofiler.gui.utilities.module_view import edit_control_name
+
+    control = wx.FindWindowByName(edit_control_name(setting))
+    if control is None:
+        return
+    if setting.value not in [name for name, *_ in control.Items]:
+        control.Items = [*control.Items, (setting.value, "", 0, False)]
+    control.Value = setting.value
 
 
 def _window() -> Any:
