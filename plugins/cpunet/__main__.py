@@ -22,6 +22,10 @@ COMMANDS = {
         "cpunet.commands.calibrate",
         "fit a model's thresholds and outlines to a few labeled images, without training",
     ),
+    "convert": (
+        "cpunet.commands.convert",
+        "put IdentifyObjectsUNet in the place of IdentifyPrimaryObjects in pipelines",
+    ),
     "models": ("cpunet.commands.models", "list all models that are found, with their cards"),
     "verify": ("cpunet.commands.verify", "check a model file against its card"),
     "doctor": ("cpunet.commands.doctor", "report the installed packages, the device that is used, and its speed"),

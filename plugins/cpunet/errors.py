@@ -89,6 +89,10 @@ class PackageError(CpunetError, RuntimeError):
     """A bioimage.io package that does not pass its own test; nothing was written."""
 
 
+class PipelineError(CpunetError, ValueError):
+    """A pipeline file that cannot be converted; the message does not name the file."""
+
+
 class ScoreError(CpunetError, ValueError):
     """A model that does not reach the scores of its card."""
 

@@ -1,0 +1,1 @@
+"""Put IdentifyObjectsUNet in the place of IdentifyPrimaryObjects in saved pipelines, and back, without CellProfiler."""
