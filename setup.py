@@ -64,6 +64,8 @@ setup(
     packages=packages(),
     package_dir=ROOTS,
     package_data={
+        "cpunet.report": ["templates/*.html"],
+        "cpunet.comparison": ["templates/*.html"],
         "cpunet.models": ["*/model.onnx", "*/README.md"],
         "cpunet.training": ["templates/*.html"],
         "cpunet.export.tutorial": ["pipeline.cppipe"],
