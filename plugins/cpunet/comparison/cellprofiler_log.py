@@ -10,6 +10,8 @@ from typing import Deque, Dict, Optional, Tuple
 MODULE_DONE = re.compile(r"Image # (\d+), module (\w+) # (\d+): CPU_time = [\d.]+ secs, Wall_time = ([\d.]+) secs")
 MODULE_FAILED = re.compile(r"Error detected during run of module (\w+)")
 ERROR_LINE = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Interrupt|Missing\w*)\b(?:: (.*))?$")
+# Logged wherever CellProfiler was installed without MySQL, which nothing here needs.
+USUAL_ERROR = "No module named 'MySQLdb'"
 LONGEST_LOG = 4000
 
 
@@ -52,6 +54,6 @@ class RunLog:
             self._failed = self._why = None
             return number, done.group(2)
         error = ERROR_LINE.match(line)
-        if error:
+        if error and not line.endswith(USUAL_ERROR):
             self.last_error = self._why = error.group(1) or line
         return None
