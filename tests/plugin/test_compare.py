@@ -10,17 +10,21 @@ from skimage.io import imsave
 
 from benchmarks.pipeline_text import make_module
 from cpunet.checks.synthetic import synthetic_field
+from tests.docs.pages import commands_of
 from tests.html_page import Page
 from tests.places import REPOSITORY
 from tests.plugin.headless import input_modules, write_pipeline
 
+GUIDE = REPOSITORY / "docs" / "replace-identifyprimaryobjects.md"
 
-def compare(*words):
+
+def compare(*words, folder=None):
     return subprocess.run(
         [sys.executable, "-m", "cpunet", "compare", *map(str, words)],
         capture_output=True,
         text=True,
         check=False,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY / "plugins")},
     )
 
@@ -31,7 +35,7 @@ def write_image(path, pixels):
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
-    """Two IdentifyPrimaryObjects, one of them on a masked image, on fields with nuclei, without any, and broken."""
+    """The command of the guide: two modules, one on a masked image; a field of nuclei, an empty and a broken one."""
     folder = tmp_path_factory.mktemp("compare")
     images, saved = folder / "images", folder / "saved"
     images.mkdir()
@@ -60,9 +64,12 @@ def compared(tmp_path_factory):
         make_module("IdentifyPrimaryObjects", x_name="Middle", y_name="Inner"),
         make_module("ExportToSpreadsheet"),
     ]
-    done = compare(write_pipeline(folder / "p.cppipe", modules), images, "-o", folder / "out")
-    assert (folder / "out" / "comparison.html").is_file(), done.stdout + done.stderr
-    return folder, done, Page((folder / "out" / "comparison.html").read_text(encoding="utf-8"))
+    write_pipeline(folder / "pipeline.cppipe", modules)
+    (command,) = [words for words in commands_of(GUIDE, "cpunet") if words[1] == "compare"]
+    done = compare(*command[2:], folder=folder)
+    page = folder / "comparison" / "comparison.html"
+    assert page.is_file(), done.stdout + done.stderr
+    return folder, done, Page(page.read_text(encoding="utf-8"))
 
 
 def test_both_modules_are_compared_on_each_field_and_a_broken_one_is_named(compared):
@@ -90,7 +97,7 @@ def test_both_found_the_nuclei_with_their_times_and_fewer_inside_the_mask(compar
 
 def test_nothing_is_left_behind_and_nothing_of_the_users_is_written(compared):
     folder, _, page = compared
-    assert [path.name for path in (folder / "out").iterdir()] == ["comparison.html"]
+    assert [path.name for path in (folder / "comparison").iterdir()] == ["comparison.html"]
     assert list((folder / "saved").iterdir()) == []
     assert "Modules that write files were left out: SaveImages." in " ".join(" ".join(page.texts).split())
 

@@ -56,7 +56,9 @@ def what_to_check(comparison: Comparison) -> List[str]:
     if not total:
         return ["No object was found by either. Check that the images are the right ones."]
     checks = []
-    if 2 * counts.kept >= NEARLY_ALL * total:
+    if not any(each.differing for each in comparison.fields):
+        checks.append("All objects are the same.")
+    elif 2 * counts.kept >= NEARLY_ALL * total:
         checks.append("Nearly all objects are the same. Look at the few that differ, in the pictures below.")
     else:
         checks.append(
@@ -105,7 +107,7 @@ def median_ratio(pairs: npt.NDArray[np.float64]) -> Optional[float]:
 
 
 def _change(before: int, after: int) -> str:
-    return f" ({(after - before) / before:+.1%})" if before else ""
+    return f" ({(after - before) / before:+.1%})" if before not in (0, after) else ""
 
 
 def _share(part: int, whole: int) -> str:

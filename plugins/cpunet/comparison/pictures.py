@@ -35,11 +35,10 @@ class FieldPictures(NamedTuple):
 
 
 def most_differing(comparison: Comparison, most: int) -> List[FieldPictures]:
-    """Draw the fields that differ most, at most so many; none in which nothing differs, unless nothing does in any."""
-    differing = [each for each in comparison.fields if each.differing] or list(comparison.fields[:1])
+    """Draw the fields that differ most, at most so many."""
     areas = comparison.areas
     diameter = float(2 * np.sqrt(np.median(areas) / np.pi)) if areas.size else 0.0
-    return [_pictures(each, diameter) for each in differing[:most]]
+    return [_pictures(each, diameter) for each in comparison.fields[:most]]
 
 
 def anchors(shown: List[FieldPictures], prefix: str) -> Dict[str, str]:

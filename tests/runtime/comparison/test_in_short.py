@@ -42,7 +42,10 @@ def test_the_facts_name_what_differs_and_by_how_much():
 
 
 def test_what_is_the_same_has_little_to_check():
-    checks = what_to_check(comparison(a=(boxes(FIRST, SECOND), boxes(FIRST, SECOND))))
+    same = boxes(FIRST, SECOND, THIRD)
+    assert what_to_check(comparison(a=(same, same))) == ["All objects are the same."]
+    nearly = {str(number): (same, same) for number in range(9)}
+    checks = what_to_check(comparison(**nearly, last=(same, boxes(FIRST, SECOND))))
     assert checks == ["Nearly all objects are the same. Look at the few that differ, in the pictures below."]
 
 
