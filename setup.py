@@ -75,6 +75,7 @@ setup(
         "plugin": PLUGIN,
         "gpu": GPU,
         "mosaics": MOSAICS,
+        "projects": ["h5py"],  # `cpunet convert` of a .cpproj
         "export": EXPORT,
         "training": TRAINING,
         "test": ["pytest", "pytest-xdist", "pycocotools", "ruff", "mypy"],

@@ -52,6 +52,7 @@ from cpunet.plugin.objects import FilteredObjects
 from cpunet.plugin.probability_settings import ProbabilitySettings
 from cpunet.plugin.progress import progress_reporter, warn_once
 from cpunet.plugin.revisions import NAMES_END, NEWEST, PROBABILITIES_INDEX, fault_of_saved, upgrade
+from cpunet.plugin.take_over import TakeOver
 from cpunet.plugin.validity import (
     check_names,
     check_range_to_rescale_by,
@@ -97,6 +98,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             doc="Runs the model on a synthetic image, and reports which device it ran on and how fast.",
         )
         self.probability_settings = ProbabilitySettings()
+        self.take_over = TakeOver(self)
         self.fault_of_file = None  # why the settings in the pipeline file could not be read
 
     def prepare_settings(self, setting_values):
@@ -135,7 +137,16 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         visible += [self.advanced]
         if self.advanced.value:
             visible += [*self.advanced_settings.visible(), self.device_button, *self.probability_settings.visible()]
-        return visible
+        # Last: CellProfiler names settings by their place, and checks a copy of the module that knows no pipeline.
+        return [*visible, *self.take_over.visible()]
+
+    def on_activated(self, workspace):
+        """Keep the pipeline while the window shows the module."""
+        self.take_over.pipeline = workspace.pipeline
+
+    def on_deactivated(self):
+        """Forget the pipeline."""
+        self.take_over.pipeline = None
 
     def settings_in_effect(self):
         """Return the advanced settings, or their defaults if they are not shown."""

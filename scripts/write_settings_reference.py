@@ -38,6 +38,7 @@ HEADINGS = {
     "Further models to average with": "Advanced: the network",
     "Select the device": "Advanced: the device",
     "Save the probability image?": "Advanced: probability images",
+    "Replace a module of this pipeline": "The button for replacing IdentifyPrimaryObjects",
 }
 
 
@@ -67,6 +68,7 @@ def module_showing_everything() -> Any:
     for automatic in (more.smoothing_automatic, more.distance_automatic, more.tiles_automatic, more.memory_automatic):
         automatic.value = False
     module.probability_settings.add()
+    module.take_over.sources = lambda: [module]
     return module
 
 

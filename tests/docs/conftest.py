@@ -7,6 +7,7 @@ if find_spec("cellprofiler_core") is None:
     collect_ignore += [
         "test_first_pipeline.py",
         "test_guides.py",
+        "test_replace_commands.py",
         "test_replace_table.py",
         "test_settings_reference.py",
         "test_troubleshooting.py",

@@ -103,7 +103,9 @@ def unet_for(primary: SavedModule, chosen: Mapping[str, str]) -> Exchange:
     after = _module(primary, UNET, unet_settings.NEWEST, unet_settings.NEWEST_SETTINGS, values)
 
     names = {place: name for name, place in primary_settings.places_of(primary).items()}
-    became = {**{name: name for name in unet_settings.TEXTS}, "lines": "declump"}
+    became = {name: name for name in unet_settings.TEXTS}
+    if shared["declump"].value != primary_settings.DECLUMP_NONE or lines.value == primary_settings.DECLUMP_NONE:
+        became["lines"] = "declump"
     from_file = values.get("model", Setting("", "")).value == unet_settings.MODEL_FROM_FILE
     new = ["model", *(("model_folder", "model_file") if from_file else ())]
     return Exchange(primary, after, _changes(primary, names, became, after, new))

@@ -31,6 +31,18 @@ def ask_for_folder(question: str, start: str) -> Optional[str]:
     return chosen
 
 
+def ask_which(question: str, choices: List[str]) -> Optional[int]:
+    """Let the user choose one of several; return its place, or None if the user canceled, or there is no window."""
+    window = _window()
+    if window is None:
+        return None
+    import wx
+
+    with wx.SingleChoiceDialog(window, question, "IdentifyObjectsUNet", choices) as dialog:
+        chosen: Optional[int] = dialog.GetSelection() if dialog.ShowModal() == wx.ID_OK else None
+    return chosen
+
+
 def _window() -> Any:
     """Return CellProfiler's main window, or None without one."""
     if "wx" not in sys.modules:
