@@ -76,6 +76,7 @@ setup(
         "gpu": GPU,
         "mosaics": MOSAICS,
         "projects": ["h5py"],  # `cpunet convert` of a .cpproj
+        "pages": ["jinja2", "matplotlib"],  # `cpunet compare`, where CellProfiler has not brought them
         "export": EXPORT,
         "training": TRAINING,
         "test": ["pytest", "pytest-xdist", "pycocotools", "ruff", "mypy"],

@@ -64,9 +64,9 @@ def compared(tmp_path_factory):
         make_module("IdentifyPrimaryObjects", x_name="Middle", y_name="Inner"),
         make_module("ExportToSpreadsheet"),
     ]
-    write_pipeline(folder / "pipeline.cppipe", modules)
-    (command,) = [words for words in commands_of(GUIDE, "cpunet") if words[1] == "compare"]
-    done = compare(*command[2:], folder=folder)
+    (command,) = [words[2:] for words in commands_of(GUIDE, "cpunet") if words[1] == "compare"]
+    write_pipeline(folder / command[0], modules)
+    done = compare(*command, folder=folder)
     page = folder / "comparison" / "comparison.html"
     assert page.is_file(), done.stdout + done.stderr
     return folder, done, Page(page.read_text(encoding="utf-8"))
