@@ -128,7 +128,7 @@ def compare_record(
     >>> labels = np.array([[1, 1, 0, 2]], np.int32)
     >>> found = compare_record("a", Path("a"), Record(np.ones((1, 4), np.float32), labels, np.minimum(labels, 1)))
     >>> found.primary_count, found.unet_count, found.areas.tolist(), found.differing
-    (2, 2, [[2.0, 3.0]], 2)
+    (2, 1, [[2.0, 3.0]], 2)
     """
     shared = overlap(record.primary, record.unet)
     partners = np.nonzero(shared.iou > MATCHED_IOU)
