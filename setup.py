@@ -64,6 +64,8 @@ setup(
     packages=packages(),
     package_dir=ROOTS,
     package_data={
+        "cpunet.report": ["templates/*.html"],
+        "cpunet.comparison": ["templates/*.html"],
         "cpunet.models": ["*/model.onnx", "*/README.md"],
         "cpunet.training": ["templates/*.html"],
         "cpunet.export.tutorial": ["pipeline.cppipe"],
@@ -74,6 +76,7 @@ setup(
         "gpu": GPU,
         "mosaics": MOSAICS,
         "projects": ["h5py"],  # `cpunet convert` of a .cpproj
+        "pages": ["jinja2", "matplotlib"],  # `cpunet compare`, where CellProfiler has not brought them
         "export": EXPORT,
         "training": TRAINING,
         "test": ["pytest", "pytest-xdist", "pycocotools", "ruff", "mypy"],

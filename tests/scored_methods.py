@@ -10,20 +10,6 @@ from cpunet.training.evaluation.scored_images import ScoredMethod, score_labels
 EVIL = '<script>alert("1")</script> & $x_{1'
 
 
-def boxes(*corners, shape=(40, 60)):
-    labels = np.zeros(shape, np.int32)
-    for number, (top, bottom, left, right) in enumerate(corners, start=1):
-        labels[top:bottom, left:right] = number
-    return labels
-
-
-FIRST, SECOND, THIRD = (2, 14, 2, 14), (2, 14, 20, 32), (20, 32, 20, 32)
-
-
-# One found, one missed; one invented.
-TRUTH, PREDICTION = boxes(FIRST, SECOND), boxes(THIRD, FIRST)
-
-
 def image_on_disk(folder, name, modality, truth):
     """Write an image with its truth; the page reads those that it shows."""
     for sub in ("images", "labels"):

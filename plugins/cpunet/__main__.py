@@ -26,6 +26,10 @@ COMMANDS = {
         "cpunet.commands.convert",
         "put IdentifyObjectsUNet in the place of IdentifyPrimaryObjects in pipelines",
     ),
+    "compare": (
+        "cpunet.commands.compare",
+        "run IdentifyPrimaryObjects and IdentifyObjectsUNet on the same images, and show where they differ",
+    ),
     "models": ("cpunet.commands.models", "list all models that are found, with their cards"),
     "verify": ("cpunet.commands.verify", "check a model file against its card"),
     "doctor": ("cpunet.commands.doctor", "report the installed packages, the device that is used, and its speed"),

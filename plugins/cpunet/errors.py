@@ -97,6 +97,14 @@ class ScoreError(CpunetError, ValueError):
     """A model that does not reach the scores of its card."""
 
 
+class ReportError(CpunetError, RuntimeError):
+    """A page that cannot be made."""
+
+
+class ComparisonError(CpunetError, RuntimeError):
+    """A comparison of two modules that cannot be run; nothing was written."""
+
+
 class TutorialError(CpunetError, RuntimeError):
     """A command of the tutorial that failed."""
 

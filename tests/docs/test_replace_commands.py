@@ -26,7 +26,7 @@ def folder(example_fly, tmp_path, monkeypatch):
 
 def test_each_command_of_the_page_runs(folder, capsys):
     commands = commands_of(PAGE, "(?:cpunet|cellprofiler)")
-    assert len(commands) == 7
+    assert len(commands) == 8
     printed = {}
     for program, *words in commands:
         if program == "cpunet":
@@ -40,4 +40,5 @@ def test_each_command_of_the_page_runs(folder, capsys):
     (table,) = re.findall(r"^```text\n(.*?)^```", text_of(PAGE), flags=re.M | re.S)
     assert printed["convert ExampleFly.cppipe --dry-run"].strip() == table.strip()
     assert (folder / "converted" / "ExampleFly.cppipe").is_file()
+    assert (folder / "comparison" / "comparison.html").is_file()
     assert b"\nIdentifyPrimaryObjects:" in (folder / "old.cppipe").read_bytes()

@@ -10,9 +10,9 @@ from skimage.transform import resize
 
 from cpunet.files.images import read_image
 from cpunet.files.overlay import draw_outlines, picture
+from cpunet.report.html_page import photo_uri
 from cpunet.training.checking.image_facts import ImageFacts
 from cpunet.training.data.labeled_images import read_labeled_image
-from cpunet.training.html_page import photo_uri
 
 # The longer side of a picture, by how many images the page shows, so that it stays at some megabytes.
 LARGE_PX, MIDDLE_PX, SMALL_PX = 640, 400, 240

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from cpunet.files.images import gray_of_equal_colors, read_image
 from cpunet.files.overlay import draw_outlines, gray_picture
+from cpunet.report.html_page import figure_uri, picture_uri, write_page
 from cpunet.training.checking.check import DataReport
 from cpunet.training.checking.image_facts import ERROR, DataProblem, ImageFacts
 from cpunet.training.checking.outlined import outlined_images
 from cpunet.training.data.ignored_pixels import without_ignored
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
-from cpunet.training.html_page import figure_uri, picture_uri, write_page
 
 PICTURE_PX = 256
 PICTURED_OF_A_KIND, EXAMPLES = 4, 4
@@ -119,7 +119,7 @@ def write_report(report: DataReport, path: Path) -> None:
             for cluster in report.clusters
         ],
     }
-    write_page(path, "data.html", content)
+    write_page(path, "cpunet.training", "data.html", content)
 
 
 def _diameters(facts: Sequence[ImageFacts]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from cpunet.outcomes import OutcomeCounts, count_outcomes, pool_counts
 from cpunet.scores import ImageScores, SetScores, judged, overlap, pool_scores, score_image
 from cpunet.training.data.labeled_images import IndexRow, Key
 from cpunet.training.evaluation.object_scores import (
@@ -20,7 +21,6 @@ from cpunet.training.evaluation.object_scores import (
     area_binning,
     recall_by_bin,
 )
-from cpunet.training.evaluation.outcomes import OutcomeCounts, count_outcomes, pool_counts
 
 NO_MODALITY = "(none given)"
 

@@ -1,7 +1,6 @@
 import jinja2
 import numpy as np
 
-from cpunet.training import html_page
 from cpunet.training.checking.check import check_data
 from cpunet.training.checking.report import report_text, set_table
 from tests.html_page import Page
@@ -48,11 +47,13 @@ def test_the_page_shows_all_and_opens_offline(tmp_path, capsys):
 
 
 def test_without_escaping_a_modality_would_become_markup(tmp_path, monkeypatch):
+    environment = jinja2.Environment
+
     def unescaped(**options):
-        return jinja2.Environment(**(options | {"autoescape": False}))
+        return environment(**(options | {"autoescape": False}))
 
     folder = write_set(tmp_path / "set", *good_images(), modality="<b>dim")
-    monkeypatch.setattr(html_page, "Environment", unescaped)
+    monkeypatch.setattr(jinja2, "Environment", unescaped)
     assert data("check", folder, "--report", tmp_path / "check.html") == 0
     text = (tmp_path / "check.html").read_text(encoding="utf-8")
     assert "<b>dim 7" not in Page(text).texts

@@ -1,6 +1,7 @@
 from cpunet.training.data.labeled_images import IndexRow
 from cpunet.training.evaluation.scored_images import worst_images
-from tests.scored_methods import FIRST, SECOND, boxes, scored_method
+from tests.boxes import FIRST, SECOND, boxes
+from tests.scored_methods import scored_method
 
 
 def test_the_worst_images_come_first_and_perfect_ones_never(evaluation):

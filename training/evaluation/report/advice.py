@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cpunet.training.evaluation.outcomes import OutcomeCounts
+from cpunet.outcomes import OutcomeCounts
 
 # What is rarer is no reason to change anything.
 NOTABLE = 0.05

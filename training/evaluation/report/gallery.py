@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from cpunet.outcomes import outcomes
+from cpunet.report.html_page import photo_uri
+from cpunet.report.overlays import outcome_picture, plain_picture, worst_window
 from cpunet.training.data.labeled_images import object_diameters, read_labeled_image
-from cpunet.training.evaluation.outcomes import outcomes
-from cpunet.training.evaluation.report.overlays import outcome_picture, plain_picture, worst_window
 from cpunet.training.evaluation.scored_images import ScoredImage, ScoredMethod, best_images, worst_images
-from cpunet.training.html_page import photo_uri
 
 BEST = 3
 

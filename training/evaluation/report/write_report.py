@@ -10,16 +10,16 @@ from typing import Any
 
 from cpunet import __version__
 from cpunet.files.images import write_text
+from cpunet.outcomes import OutcomeCounts
+from cpunet.report.html_page import figure_uri, write_page
+from cpunet.report.overlays import STYLES
 from cpunet.scores import IOU_THRESHOLDS, SetScores
 from cpunet.training.evaluation.object_scores import RECALL_THRESHOLDS, Binning
-from cpunet.training.evaluation.outcomes import OutcomeCounts
 from cpunet.training.evaluation.report.advice import advice
 from cpunet.training.evaluation.report.charts import count_figure, f1_figure, recall_figure
 from cpunet.training.evaluation.report.gallery import gallery
-from cpunet.training.evaluation.report.overlays import STYLES
 from cpunet.training.evaluation.report.score_texts import LOW_IS_GOOD, SCORE_LINES, SHORT_COLUMNS, best_texts
 from cpunet.training.evaluation.scored_images import Evaluation, ScoredImage, ScoredMethod, by_data_set, by_modality
-from cpunet.training.html_page import figure_uri, write_page
 
 FACT_TITLES = {"area_px": "area in pixels", "eccentricity": "eccentricity", "clump_size": "objects in the clump"}
 
@@ -89,7 +89,7 @@ def write_report(path: Path, evaluation: Evaluation, worst: int) -> None:
         "gallery": gallery(methods, worst),
         "numbers_by_score": _by_score(methods[0]),
     }
-    write_page(path, "evaluation.html", content)
+    write_page(path, "cpunet.training", "evaluation.html", content)
 
 
 def _by_score(method: ScoredMethod) -> list[int]:

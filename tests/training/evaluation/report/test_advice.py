@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cpunet.training.evaluation.outcomes import OutcomeCounts
+from cpunet.outcomes import OutcomeCounts
 from cpunet.training.evaluation.report.advice import advice
 
 

@@ -9,8 +9,9 @@ from cpunet.training.data.labeled_images import IndexRow
 from cpunet.training.evaluation.report.score_texts import SCORE_LINES
 from cpunet.training.evaluation.report.write_report import scores_as_json, write_report, write_scores
 from cpunet.training.evaluation.scored_images import Evaluation
+from tests.boxes import FIRST, SECOND, THIRD, boxes
 from tests.html_page import Page
-from tests.scored_methods import EVIL, FIRST, SECOND, THIRD, boxes, image_on_disk, scored_method
+from tests.scored_methods import EVIL, image_on_disk, scored_method
 
 
 def of_pool(images):

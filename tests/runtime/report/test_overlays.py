@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cpunet.training.evaluation.outcomes import outcomes
-from cpunet.training.evaluation.report.overlays import (
+from cpunet.outcomes import outcomes
+from cpunet.report.overlays import (
     STYLES,
     WANTED,
     WINDOW_PX,
@@ -11,7 +11,7 @@ from cpunet.training.evaluation.report.overlays import (
     plain_picture,
     worst_window,
 )
-from tests.scored_methods import FIRST, PREDICTION, TRUTH, boxes
+from tests.boxes import FIRST, PREDICTION, TRUTH, boxes
 
 WHOLE = Window(slice(None), slice(None), 1)
 COLOR = {style.fate: style.color for style in STYLES}

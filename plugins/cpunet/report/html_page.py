@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
-from collections.abc import Mapping
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Mapping
 
-import matplotlib
 import numpy as np
 import PIL.Image
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from cpunet.errors import ReportError
 from cpunet.files.images import write_text
 
-TEMPLATES = "templates"
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# page.html, which brings the style, and the packages with the templates that extend it.
+BASE, TEMPLATES = "cpunet.report", "templates"
 JPEG_QUALITY = 80
 
 
@@ -45,6 +48,8 @@ def figure_uri(figure: Figure) -> str:
 
     Make it by ``Figure(...)``: pyplot would keep it in memory and look for a screen.
     """
+    import matplotlib
+
     stream = io.BytesIO()
     # Without a date, and with a fixed salt instead of random names, the same figures give the same page.
     with matplotlib.rc_context({"svg.hashsalt": "cpunet"}):
@@ -52,21 +57,33 @@ def figure_uri(figure: Figure) -> str:
     return _data_uri("image/svg+xml", stream.getvalue())
 
 
-def write_page(path: Path, template: str, content: Mapping[str, Any]) -> None:
+def check_packages() -> None:
+    """Raise ReportError if a package is missing that a page with charts needs."""
+    missing = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ReportError(
+            f"A page needs {' and '.join(missing)}, which this Python does not have. Install it: "
+            f'"{sys.executable}" -m pip install {" ".join(missing)}'
+        )
+
+
+def write_page(path: Path, package: str, template: str, content: Mapping[str, Any]) -> None:
     """Fill in a template and write the page whole or not at all, with a mark at its end.
 
     Parameters
     ----------
     path : Path
         Ends in ``.html``; its folder is made.
-    template : str
-        A file of training/templates, such as ``evaluation.html``; it may extend ``page.html``, which brings the style.
+    package, template : str
+        A file in the folder templates of a package, such as ``evaluation.html`` of ``cpunet.training``. It may extend
+        ``page.html``, which brings the style.
     content : mapping of str to object
         The template's variables. Texts are escaped: a file name cannot become markup.
     """
-    environment = Environment(
-        loader=PackageLoader("cpunet.training", TEMPLATES), autoescape=True, undefined=StrictUndefined
-    )
+    import jinja2
+
+    folders = jinja2.ChoiceLoader([jinja2.PackageLoader(each, TEMPLATES) for each in (package, BASE)])
+    environment = jinja2.Environment(loader=folders, autoescape=True, undefined=jinja2.StrictUndefined)
     text = environment.get_template(template).render(content)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text)

@@ -10,7 +10,7 @@ from skimage.segmentation import find_boundaries
 from skimage.transform import resize
 
 from cpunet.files.overlay import Color, gray_picture, picture
-from cpunet.training.evaluation.outcomes import Outcomes
+from cpunet.outcomes import Outcomes
 
 
 class Style(NamedTuple):
@@ -124,6 +124,6 @@ def _labels(labels: NDArray[np.integer], window: Window, shape: tuple[int, ...])
     part = labels[window.rows, window.columns]
     rows, columns = (
         np.minimum((np.arange(drawn) + 0.5) * size / drawn, size - 1).astype(int)
-        for drawn, size in zip(shape, part.shape, strict=True)
+        for drawn, size in zip(shape, part.shape)
     )
     return part[np.ix_(rows, columns)]

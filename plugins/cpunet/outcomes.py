@@ -123,10 +123,11 @@ def outcomes(truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> Out
 
     wanted = fates.wrong_size[0] | fates.merged[0] | fates.cut[0]
     return Outcomes(
-        *(
-            only(prediction, prediction_ids, chosen)
-            for chosen in (fates.kept[1], fates.wrong_size[1], fates.merged[1], fates.cut[1], fates.invented)
-        ),
+        kept=only(prediction, prediction_ids, fates.kept[1]),
+        wrong_size=only(prediction, prediction_ids, fates.wrong_size[1]),
+        merged=only(prediction, prediction_ids, fates.merged[1]),
+        cut=only(prediction, prediction_ids, fates.cut[1]),
+        invented=only(prediction, prediction_ids, fates.invented),
         missed=only(truth, truth_ids, fates.missed),
         wanted=only(truth, truth_ids, wanted),
     )
@@ -135,13 +136,25 @@ def outcomes(truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> Out
 def count_outcomes(truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> OutcomeCounts:
     """Count the fates of the objects of an image (Y, X), at an IoU of 0.7."""
     fates = _sort(*judged(truth, prediction))
-    pairs = (fates.kept, fates.wrong_size, fates.merged, fates.cut)
-    counts = [int(of_truth.sum()) for of_truth, _ in pairs]
-    return OutcomeCounts(*counts, int(fates.missed.sum()), int(fates.invented.sum()), fates.area_ratios)
+    return OutcomeCounts(
+        kept=int(fates.kept[0].sum()),
+        wrong_size=int(fates.wrong_size[0].sum()),
+        merged=int(fates.merged[0].sum()),
+        cut=int(fates.cut[0].sum()),
+        missed=int(fates.missed.sum()),
+        invented=int(fates.invented.sum()),
+        area_ratios=fates.area_ratios,
+    )
 
 
 def pool_counts(images: list[OutcomeCounts]) -> OutcomeCounts:
     """Add up the counts of images."""
-    names = ("kept", "wrong_size", "merged", "cut", "missed", "invented")
-    sums = (sum(getattr(image, name) for image in images) for name in names)
-    return OutcomeCounts(*sums, np.concatenate([image.area_ratios for image in images]))
+    return OutcomeCounts(
+        kept=sum(image.kept for image in images),
+        wrong_size=sum(image.wrong_size for image in images),
+        merged=sum(image.merged for image in images),
+        cut=sum(image.cut for image in images),
+        missed=sum(image.missed for image in images),
+        invented=sum(image.invented for image in images),
+        area_ratios=np.concatenate([image.area_ratios for image in images]),
+    )

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from cpunet.outcomes import count_outcomes, outcomes, pool_counts
 from cpunet.scores import score_image
-from cpunet.training.evaluation.outcomes import count_outcomes, outcomes, pool_counts
-from tests.scored_methods import FIRST, PREDICTION, SECOND, THIRD, TRUTH, boxes
+from tests.boxes import FIRST, PREDICTION, SECOND, THIRD, TRUTH, boxes
 
 CASES = {
     "kept": (boxes((2, 14, 2, 14)), boxes((2, 14, 2, 13))),

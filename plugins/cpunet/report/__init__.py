@@ -1,0 +1,1 @@
+"""HTML pages of what was found, for the commands of both worlds."""
