@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Callable, Optional, Tuple, TypeVar
 
+from cpunet.environment import number_in_environment
 from cpunet.errors import OutOfMemoryError
 from cpunet.model.card import ModelCard
 from cpunet.model.protocol import Model
@@ -18,6 +19,7 @@ LEAST_UNITS_KEPT = 4
 # The rest is for the screen, and for what CUDA needs in each process.
 SHARE_OF_GPU = 0.8
 NVIDIA_SMI_SECONDS = 5
+PROCESSES_VARIABLE = "CPUNET_PROCESSES_PER_GPU"
 Result = TypeVar("Result")
 
 
@@ -126,6 +128,14 @@ def _size(tile_shape: Tuple[int, int]) -> str:
 def gpu_memory_for_worker(total_bytes: int, workers: int) -> int:
     """Return an equal part of 80 % of a GPU's memory for each process that runs at once; 0 workers count as 1."""
     return int(total_bytes * SHARE_OF_GPU) // max(1, workers)
+
+
+def processes_on_gpu() -> Optional[int]:
+    """Return how many processes share each GPU, by the environment variable CPUNET_PROCESSES_PER_GPU; None if not set.
+
+    Raises OptionError if it is no number, or below 1. `cpunet batch` sets it for pieces that run beside each other.
+    """
+    return number_in_environment(PROCESSES_VARIABLE)
 
 
 @lru_cache(maxsize=None)
