@@ -69,7 +69,7 @@ def write_batch_file(pipeline_path: str, images: str, image_list: str, folder: s
     start_java()
     try:
         pipeline, problems = _load(pipeline_path)
-        _check(pipeline)
+        check_pipeline(pipeline)
         text = _text_of(pipeline)
         _end_with_batch_file(pipeline, folder)
         pipeline.read_file_list(image_list)
@@ -159,7 +159,7 @@ def _load(path: str) -> Any:
     return pipeline, problems
 
 
-def _check(pipeline: Any) -> None:
+def check_pipeline(pipeline: Any) -> None:
     """Refuse what cannot be merged to what one run would have written."""
     if pipeline.in_batch_mode():
         raise PlanError("this is a batch file of CreateBatchFiles. Give the pipeline from which it was made.")

@@ -16,6 +16,7 @@ SUFFIXES = (".csv", ".txt")
 IMAGE_NUMBER = "ImageNumber"
 EXPERIMENT_HEADER = ["Key", "Value"]
 RELATIONSHIPS_HEADER = ["Module", "Module Number", "Relationship", "First Object Name", "First Image Number"]
+ONLY_IN_BATCH_FILES = ("Pipeline_UserPipeline", "Path_Mappings")
 # A pipeline is one field, longer than Python takes by default.
 csv.field_size_limit(2**30)
 
@@ -156,5 +157,5 @@ def _experiment(sources: Sequence[Tuple[Path, Moved]], delimiter: str, pipeline_
             yield row
         elif key == "Pipeline_Pipeline":
             yield [key, pipeline_text]
-        elif key != "Pipeline_UserPipeline":  # which only a batch file has
+        elif key not in ONLY_IN_BATCH_FILES:
             yield [key, sources[-1][1](last.get(key, ""))] if key in last else row

@@ -47,26 +47,40 @@ def merge_databases(
     Raises
     ------
     BatchError
-        If a piece's database has other tables.
+        If a piece's database has other tables, or two pieces have the same image set.
     """
     unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
     shutil.copyfile(empty, unfinished)
+    try:
+        _merge_into(unfinished, moved_from_plan, sources, plan)
+    except BaseException as error:
+        unfinished.unlink()
+        if isinstance(error, sqlite3.Error):
+            raise BatchError(f"{target.name}: the databases of the pieces cannot be merged: {error}") from error
+        raise
+    os.replace(unfinished, target)
+
+
+def _merge_into(path: Path, moved_from_plan: Moved, sources: Sequence[Tuple[Path, Moved]], plan: Plan) -> None:
     groups = group_values(plan.groups)
-    with closing(sqlite3.connect(unfinished)) as merged:
+    with closing(sqlite3.connect(str(path))) as merged:
         tables = _tables(merged)
-        for path, moved in sources:
-            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as piece:
+        for source, moved in sources:
+            with closing(_open_to_read(source)) as piece:
                 if _tables(piece) != tables:
-                    raise BatchError(f"{path}: the database of this piece has other tables than the batch.")
+                    raise BatchError(f"{source}: the database of this piece has other tables than the batch.")
                 _add_piece(merged, piece, tables, moved, groups)
         _finish(merged, tables, moved_from_plan, sources[-1], plan.pipeline_text)
         merged.commit()
-    os.replace(unfinished, target)
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
 
 
 def image_numbers_in(path: Path) -> Dict[str, List[int]]:
     """Return the image sets in each table of images of a database."""
-    with closing(sqlite3.connect(path)) as database:
+    with closing(_open_to_read(path)) as database:
         return {
             table: [number for (number,) in database.execute(f'SELECT {OF_IMAGES} FROM "{table}" ORDER BY rowid')]
             for table, columns in _tables(database).items()
@@ -137,14 +151,14 @@ def _finish(
 ) -> None:
     """Write the experiment: as at the beginning, and what the last piece knew at its end."""
     path, moved = last
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as piece:
+    with closing(_open_to_read(path)) as piece:
         for table, columns in tables.items():
             if table.endswith(EXPERIMENT_SUFFIX):
                 row = dict(zip(columns, piece.execute(f'SELECT * FROM "{table}"').fetchone()))
                 row = {key: moved(value) if isinstance(value, str) else value for key, value in row.items()}
                 row.pop(RUN_TIMESTAMP, None)
                 if PIPELINE in row:
-                    row[PIPELINE] = pipeline_text
+                    row[PIPELINE] = pipeline_text.encode() if isinstance(row[PIPELINE], bytes) else pipeline_text
                 assigned = ", ".join(f'"{name}" = ?' for name in row)
                 merged.execute(f'UPDATE "{table}" SET {assigned}', list(row.values()))
             elif OF_IMAGES not in columns and OF_RELATIONSHIPS not in columns:
