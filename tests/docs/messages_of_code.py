@@ -12,7 +12,8 @@ PLUGINS = REPOSITORY / "plugins"
 RUNTIME = PLUGINS / "cpunet"
 # The module shows messages of all files of the runtime, except those of the command line: commands/, files/ and what
 # checks/ holds beside the file that the button "Check device" runs. scores.py serves training and the benchmarks,
-# calibration/ and write_metadata.py the command `cpunet calibrate`, mosaic/ the command `cpunet segment`, batch/ the command `cpunet batch`.
+# calibration/ and write_metadata.py the command `cpunet calibrate`, mosaic/ the command `cpunet segment`, batch/ the
+# command `cpunet batch`.
 NOT_IN_THE_MODULE = {"commands", "files", "checks", "calibration", "mosaic", "batch"}
 SOURCES = [
     PLUGINS / "identifyobjectsunet.py",

@@ -46,6 +46,8 @@ def unet_of(folder):
 def modules_with_all_tables(folder):
     cells = make_module("IdentifySecondaryObjects", x_name="Nuclei", y_name="Cells", image_name="DNA")
     cells.method.value, cells.distance_to_dilate.value = "Distance - N", 4
+    neighbors = make_module("MeasureObjectNeighbors", object_name="Nuclei", neighbors_name="Nuclei")
+    neighbors.distance_method.value = "Expand until adjacent"
     saved = make_module("SaveImages", image_name="DNA", file_image_name="DNA", wants_file_name_suffix=True)
     saved.file_name_suffix.value, saved.file_format.value = "_copy", "tiff"
     saved.pathname.value, saved.update_file_names.value = "Default Output Folder sub-folder|pictures", True
@@ -59,6 +61,7 @@ def modules_with_all_tables(folder):
         unet_of(folder),
         cells,
         make_module("MeasureObjectSizeShape", objects_list="Nuclei, Cells"),
+        neighbors,
         saved,
         database,
         sheet,
@@ -265,7 +268,7 @@ def test_a_piece_whose_image_fails_is_a_failed_piece(with_a_broken_image):
     base, pipeline = with_a_broken_image
     folder = BatchFolder(base / "batch")
     with pytest.raises(
-        BatchError, match="Error detected during run of module IdentifyObjectsUNet: .*For a color image"
+        BatchError, match=r"Error detected during run of module IdentifyObjectsUNet: .*For a color image"
     ):
         run_all_pieces(folder, request_for(pipeline, base / "images", 2))
     (failure,) = failures_of(folder.piece("0001"))

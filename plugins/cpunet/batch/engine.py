@@ -117,17 +117,26 @@ def run_engine(folder: BatchFolder, engine: Engine, lock: Optional[int]) -> int:
         stdout=sys.stderr.fileno(),  # what this command prints is its report
         env=environment_of(engine),
         pass_fds=() if lock is None else (lock,),
+        start_new_session=True,
     )
     try:
         return process.wait()
     except BaseException:
-        # On SIGTERM Snakemake would wait for the pieces that run; on Ctrl-C it ends them.
-        process.send_signal(signal.SIGINT)
+        _end_with_pieces(process)
+        raise
+
+
+def _end_with_pieces(process: subprocess.Popen[Any]) -> None:
+    """End Snakemake and the pieces that it runs here, which it would wait for; jobs of a cluster it cancels itself."""
+    if not hasattr(os, "killpg"):
+        end(process)
+        return
+    for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sent)  # its session has all of them
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(SECONDS_TO_END)
-        if process.returncode is None:
-            end(process)
-        raise
+            return
 
 
 def environment_of(engine: Engine) -> dict[str, str]:
