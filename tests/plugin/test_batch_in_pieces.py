@@ -256,12 +256,34 @@ def with_a_broken_image(tmp_path_factory):
     return base, write_pipeline(base / "broken.cppipe", modules)
 
 
-def test_an_image_that_fails_ends_cellprofiler_with_an_error_and_a_done_file(with_a_broken_image):
+@pytest.mark.parametrize(
+    ("more", "code", "status"),
+    [(["-d", "DONE"], 255, "Failure"), ([], 1, None), (["-d", "DONE", "--always-continue"], 0, "Complete")],
+    ids=["done-file", "without", "always continue"],
+)
+def test_what_cellprofiler_returns_if_an_image_fails(with_a_broken_image, tmp_path, more, code, status):
     base, pipeline = with_a_broken_image
-    done_file = base / "done.txt"
-    done = run_headless(pipeline, base / "images", base / "output", "-d", str(done_file))
-    assert done.returncode == 255
-    assert done_file.read_text().strip() == "Failure"
+    done_file = tmp_path / "done.txt"
+    words = [str(done_file) if word == "DONE" else word for word in more]
+    done = run_headless(pipeline, base / "images", tmp_path / "output", *words)
+    assert done.returncode == code
+    assert (done_file.read_text().strip() if done_file.exists() else None) == status
+    assert (tmp_path / "output" / "Image.csv").exists() is (code == 0)
+    assert "Error detected during run of module IdentifyObjectsUNet" in done.log  # which `cpunet batch` searches for
+
+
+@pytest.mark.parametrize(("with_done_file", "code"), [(True, 255), (False, 0)])
+def test_what_cellprofiler_returns_if_a_module_fails_after_the_last_image(tmp_path, with_done_file, code):
+    (tmp_path / "images").mkdir()
+    tifffile.imwrite(tmp_path / "images" / "1.tif", np.zeros((60, 60), np.uint16))
+    (tmp_path / "a file").write_text("no folder")
+    sheet = make_module("ExportToSpreadsheet")
+    sheet.directory.value = f"Elsewhere...|{tmp_path / 'a file' / 'below'}"
+    pipeline = write_pipeline(tmp_path / "a.cppipe", [*input_modules(), unet_of(tmp_path / "model"), sheet])
+    more = ["-d", str(tmp_path / "done.txt")] if with_done_file else []
+    done = run_headless(pipeline, tmp_path / "images", tmp_path / "output", *more)
+    assert done.returncode == code, done.log
+    assert "Failed to complete post_run" in done.log
 
 
 def test_a_piece_whose_image_fails_is_a_failed_piece(with_a_broken_image):

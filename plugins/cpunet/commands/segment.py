@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from pathlib import Path
-from typing import Dict, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence, Set
 
 from cpunet.commands.model_arguments import VIEWS, add_averaging, add_model_arguments
 from cpunet.errors import OptionError, said_with_way_out
@@ -15,8 +16,13 @@ from cpunet.files.segment_file import Batch, results_of, segment_file
 from cpunet.interruption import stop_if_requested
 from cpunet.model.ensemble import mean_model
 from cpunet.model.forms import fastest_form, forms_of, said_of_form
-from cpunet.model.memory import gpu_memory_for_worker, processes_on_gpu, total_gpu_memory_bytes
-from cpunet.model.session import open_model
+from cpunet.model.memory import (
+    gpu_memory_for_worker,
+    open_within_memory,
+    processes_on_gpu,
+    total_gpu_memory_bytes,
+)
+from cpunet.model.session import OnnxModel, open_model
 from cpunet.mosaic.segment_mosaic_file import (
     LABEL_FORMATS,
     TIFF_LABELS,
@@ -106,7 +112,16 @@ def run(arguments: argparse.Namespace) -> int:
     for said in filter(None, map(said_of_form, forms, chosen)):
         report(said, sys.stderr)
     model_files = [read_model_file(path) for path in chosen]
-    models = [open_model(file, arguments.device, threads, gpu_memory_bytes=memory) for file in model_files]
+    warn = _warn_once()
+
+    def open_all(device: str) -> List[OnnxModel]:
+        return [open_model(file, device, threads, gpu_memory_bytes=memory) for file in model_files]
+
+    on_cpu = functools.partial(open_all, "cpu")
+    if arguments.device == "cpu":
+        models = on_cpu()
+    else:
+        models = open_within_memory(functools.partial(open_all, arguments.device), on_cpu, warn)
     model = mean_model(models)
     scale_of_options(model.card.input, options)  # raises where the model cannot see objects of that diameter
     if arguments.output.exists() and not arguments.output.is_dir():
@@ -126,8 +141,8 @@ def run(arguments: argparse.Namespace) -> int:
         model,
         options,
         arguments.output,
-        open_on_cpu=lambda: mean_model([open_model(file, "cpu", threads) for file in model_files]),
-        warn=lambda line: report(line, sys.stderr),
+        open_on_cpu=lambda: mean_model(on_cpu()),
+        warn=warn,
         inputs=frozenset(images),
         overwrite=arguments.overwrite,
         diameter_range_px=diameter_range,
@@ -145,6 +160,18 @@ def run(arguments: argparse.Namespace) -> int:
     done, failed = len(images) - failed, failed + len(found.problems)
     print(f"\n{done} images done, {failed} failed; results in {arguments.output}")
     return 1 if failed else 0
+
+
+def _warn_once() -> Callable[[str], None]:
+    """Return a function that prints each sentence once, since each image may run out of memory in the same way."""
+    said: Set[str] = set()
+
+    def warn(line: str) -> None:
+        if line not in said:
+            said.add(line)
+            report(line, sys.stderr)
+
+    return warn
 
 
 def _gpu_memory_bytes() -> Optional[int]:

@@ -71,6 +71,31 @@ def segment_within_memory(
     return found
 
 
+def open_within_memory(
+    open_model: Callable[[], Result], open_on_cpu: Callable[[], Result], warn: Callable[[str], None]
+) -> Result:
+    """Open a model; on the CPU where the memory of the GPU is too small even for that, as beside other processes.
+
+    Parameters
+    ----------
+    open_model, open_on_cpu : callable
+        Open the same model.
+    warn : callable
+        Called with a sentence before the CPU is tried.
+
+    Raises
+    ------
+    OutOfMemoryError
+        If the memory is too small on the CPU as well.
+    """
+    try:
+        return open_model()
+    except OutOfMemoryError:
+        pass  # the error holds memory until the end of its block
+    warn("The memory is too small to open the model on the GPU; the network now runs on the CPU, slower.")
+    return open_on_cpu()
+
+
 def _with_smaller_tiles(
     segment: Callable[[Model, Options], Result], model: Model, options: Options, warn: Callable[[str], None]
 ) -> Tuple[Optional[Result], str, Tuple[int, int]]:
