@@ -276,9 +276,8 @@ def test_what_cellprofiler_returns_if_an_image_fails(with_a_broken_image, tmp_pa
 def test_what_cellprofiler_returns_if_a_module_fails_after_the_last_image(tmp_path, with_done_file, code):
     (tmp_path / "images").mkdir()
     tifffile.imwrite(tmp_path / "images" / "1.tif", np.zeros((60, 60), np.uint16))
-    (tmp_path / "a file").write_text("no folder")
-    sheet = make_module("ExportToSpreadsheet")
-    sheet.directory.value = f"Elsewhere...|{tmp_path / 'a file' / 'below'}"
+    (tmp_path / "output" / "Image.csv").mkdir(parents=True)  # where the table should be
+    sheet = make_module("ExportToSpreadsheet", wants_prefix=False, wants_overwrite_without_warning=True)
     pipeline = write_pipeline(tmp_path / "a.cppipe", [*input_modules(), unet_of(tmp_path / "model"), sheet])
     more = ["-d", str(tmp_path / "done.txt")] if with_done_file else []
     done = run_headless(pipeline, tmp_path / "images", tmp_path / "output", *more)

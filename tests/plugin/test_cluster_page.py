@@ -1,4 +1,4 @@
-"""Each command of docs/cluster.md is run, in its order: CellProfiler's with CellProfiler, `cpunet batch` with Snakemake."""
+"""Each command of docs/cluster.md is run, in the order of the page, with CellProfiler and Snakemake."""
 
 import os
 import shutil
