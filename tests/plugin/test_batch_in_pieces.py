@@ -58,6 +58,8 @@ def modules_with_all_tables(folder):
     sheet = make_module("ExportToSpreadsheet", wants_prefix=False, wants_aggregate_means=True)
     return [
         *input_modules(),
+        # It makes at the first image set what it uses for all others.
+        make_module("Crop", image_name="DNA", cropped_image_name="Cropped", individual_or_once="First"),
         unet_of(folder),
         cells,
         make_module("MeasureObjectSizeShape", objects_list="Nuclei, Cells"),

@@ -114,3 +114,10 @@ def test_a_pipeline_that_does_not_load_as_a_whole_is_refused(tmp_path):
     request = Request(str(pipeline), "0" * 64, str(tmp_path / "images"), 1, sys.executable, str(PLUGINS))
     with pytest.raises(BatchError, match="cannot load this pipeline as a whole: ExportToNowhere"):
         plan_batch(BatchFolder(tmp_path / "batch"), request)
+
+
+def test_a_batch_file_is_no_pipeline(grouped, tmp_path):
+    base, folder, _ = grouped
+    request = Request(str(folder.batch_file), "0" * 64, str(base / "images"), 1, sys.executable, str(PLUGINS))
+    with pytest.raises(BatchError, match="Give the pipeline from which it was made"):
+        plan_batch(BatchFolder(tmp_path / "batch"), request)

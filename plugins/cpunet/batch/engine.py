@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -89,16 +88,11 @@ def command_of(folder: BatchFolder, engine: Engine) -> List[str]:
     return [
         *command,
         "--config",
-        f"step={step_command()}",
+        f"python={sys.executable}",
         f"threads={engine.threads}",
         f"memory_mb={engine.memory_mb}",
         f"minutes={engine.minutes}",
     ]
-
-
-def step_command() -> str:
-    """Return the shell command that runs a step of a batch, with the Python and the cpunet of this process."""
-    return f"PYTHONPATH={shlex.quote(str(PLUGINS))} {shlex.quote(sys.executable)} -m cpunet.batch"
 
 
 def run_engine(folder: BatchFolder, engine: Engine, lock: Optional[int]) -> int:

@@ -24,7 +24,7 @@ def report_of(folder: BatchFolder) -> Dict[str, Any]:
         failures = failures_of(folder.piece(piece.name))
         path = folder.result(piece.name)
         done = read_json(path) if path.exists() else {}
-        models += [each for each in done.pop("models", []) if each not in models]
+        models += [each for each in done.get("models", []) if each not in models]
         pieces.append(
             {
                 "piece": piece.name,

@@ -79,7 +79,7 @@ def write_batch_file(pipeline_path: str, images: str, image_list: str, folder: s
             raise PlanError(" ".join(problems) or "CellProfiler wrote no batch file; its log above says why.")
         measurements = Measurements(filename=path, mode="a")
         try:
-            groups = _write_groups(measurements)
+            groups = _sort_by_groups(measurements)
         finally:
             measurements.close()
         whole = [each.module_name for each in pipeline.modules() if each.is_aggregation_module()]
@@ -88,8 +88,8 @@ def write_batch_file(pipeline_path: str, images: str, image_list: str, folder: s
         stop_java()
 
 
-def _write_groups(measurements: Any) -> List[int]:
-    """Write the numbers of groups and of the image sets in them, which CreateBatchFiles leaves to the run.
+def _sort_by_groups(measurements: Any) -> List[int]:
+    """Put the image sets of a batch file in the order of their groups, as a run does after its last module.
 
     Returns
     -------
@@ -98,7 +98,9 @@ def _write_groups(measurements: Any) -> List[int]:
 
     Notes
     -----
-    As in ``Pipeline.prepare_run`` of CellProfiler 4: image sets are put in the order of their groups.
+    As in ``Pipeline.prepare_run`` of CellProfiler 4, which CreateBatchFiles ends early. The numbers themselves are not
+    written, unless the module Groups did it: where there are no groups, each piece is one for itself. Modules such as
+    Crop make at the first image set of a group what they use for all others.
     """
     import numpy
 
@@ -106,20 +108,15 @@ def _write_groups(measurements: Any) -> List[int]:
     if measurements.has_feature("Image", "Group_Number"):
         return [int(each) for each in measurements["Image", "Group_Number", numbers]]
     tags = measurements.get_grouping_tags_only()
-    members = [found for _, found in measurements.get_groupings(tags)] if tags else [numbers]
-    place = {int(number): index for index, number in enumerate(numbers)}
-    groups, indexes, lengths = (numpy.ones(len(numbers), int) for _ in range(3))
-    for group, found in enumerate(members, start=1):
-        places = [place[int(number)] for number in found]
-        groups[places], indexes[places], lengths[places] = group, numpy.arange(1, len(places) + 1), len(places)
-    for name, values in (("Group_Number", groups), ("Group_Index", indexes), ("Group_Length", lengths)):
-        measurements.add_all_measurements("Image", name, values)
-    order = numpy.lexsort((indexes, groups))
+    groups = numpy.ones(len(numbers), int)
+    for group, (_, members) in enumerate(measurements.get_groupings(tags) if tags else (), start=1):
+        groups[numpy.isin(numbers, members)] = group
+    order = numpy.argsort(groups, kind="stable")
     if numpy.any(order[1:] != order[:-1] + 1):
         renumbered = numpy.zeros(max(numbers) + 1, int)
         renumbered[numbers[order]] = numpy.arange(1, len(numbers) + 1)
         measurements.reorder_image_measurements(renumbered)
-    measurements.flush()
+        measurements.flush()
     return [int(each) for each in groups[order]]
 
 

@@ -1,6 +1,6 @@
 """The columns that number groups and their image sets, which one run and its pieces number differently.
 
-CellProfiler removes the numbers of a batch file where the pipeline has LoadData, and numbers those of the piece anew.
+CellProfiler numbers the image sets of a piece as a group of its own where the pipeline has no groups, or has LoadData.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The steps that Snakemake runs: ``python -m cpunet.batch piece NAME``, ``python -m cpunet.batch merge``.
+"""The steps that Snakemake runs, by workflow/step.py: ``piece NAME --threads N`` and ``merge``.
 
 The current folder is the folder of the batch; see workflow/Snakefile.
 """
@@ -18,7 +18,7 @@ from cpunet.interruption import Interruption, interruptions
 
 def main() -> int:
     """Run one step; return 1 if it failed."""
-    parser = argparse.ArgumentParser(prog="python -m cpunet.batch")
+    parser = argparse.ArgumentParser(prog="step.py")
     steps = parser.add_subparsers(dest="step", required=True)
     piece = steps.add_parser("piece")
     piece.add_argument("name")
@@ -41,7 +41,3 @@ def main() -> int:
         except Interruption as error:
             return error.exit_code
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
