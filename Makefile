@@ -5,6 +5,7 @@
 #   make bench   speed and memory, side by side with IdentifyPrimaryObjects; EFFORT=quick, usual or full, DATA=data/bbbc039
 #   make peers   StarDist and Cellpose in .venv/peers, which `make bench` then times as well
 #   make bundles one zip for each system in dist/, for CellProfiler's installed application; checked and run
+#   make batch   Snakemake in .venv/batch, for `cpunet batch`
 #   make clean   remove what was made
 # On a machine without an NVIDIA GPU, torch's CPU build saves 4 GB:
 #   make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -14,6 +15,7 @@ CELLPROFILER := .venv/cellprofiler
 TRAINING := .venv/training
 RUNTIME38 := .venv/runtime38
 PEERS := .venv/peers
+BATCH := .venv/batch
 # The packages that CellProfiler pins are old: with deprecations as errors they cannot be imported.
 OLD_PYTEST := -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning \
 	-W "ignore:numpy.ndarray size changed"
@@ -25,13 +27,19 @@ IN_PARALLEL := -n 2 --dist loadscope
 # Folders with tests for both worlds: each world collects those that it has the packages for.
 BOTH_WORLDS := tests/docs tests/packaging tests/benchmarks tests/runtime
 
-.PHONY: demo test test-cellprofiler test-training test-runtime38 lint bench peers bundles clean
+.PHONY: demo test test-cellprofiler test-training test-runtime38 batch try-batch lint bench peers bundles clean
 
 demo: $(CELLPROFILER)/.ready
 	@jdk=$$(scripts/need_jdk_and_compiler.sh) && \
 	JAVA_HOME="$$jdk" $(CELLPROFILER)/bin/python benchmarks/demo_example_fly.py --output demo-output
 
-test: test-training test-cellprofiler test-runtime38
+test: try-batch test-training test-cellprofiler test-runtime38
+
+batch: $(BATCH)/.ready
+
+# The tests that need Snakemake are skipped where it cannot be installed.
+try-batch:
+	@$(MAKE) --no-print-directory $(BATCH)/.ready || echo "SKIPPED the tests with Snakemake: it could not be installed"
 
 # The plugin in its host: Python 3.9 or 3.8, no torch.
 test-cellprofiler: $(CELLPROFILER)/.ready
@@ -117,4 +125,11 @@ $(PEERS)/.ready: requirements/peers.txt
 	echo "setting up StarDist and Cellpose in $(PEERS) with $$python (some minutes, once)" && \
 	rm -rf $(PEERS) && "$$python" -m venv $(PEERS) && \
 	$(PEERS)/bin/python $(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements/peers.txt && \
+	touch $@
+
+$(BATCH)/.ready: requirements/batch.txt
+	@python=$$(scripts/need_python.sh 3.11) && \
+	echo "setting up Snakemake in $(BATCH) with $$python" && \
+	rm -rf $(BATCH) && "$$python" -m venv $(BATCH) && \
+	$(BATCH)/bin/python $(PIP) -r requirements/batch.txt && \
 	touch $@

@@ -16,6 +16,8 @@ GPU = ["numpy", "scipy", "scikit-image", "onnxruntime-gpu"]
 BIOIMAGEIO = ["bioimageio.core", "bioimageio.spec", "pydantic<2.14"]
 # What `cpunet segment` reads in parts beside TIFF: OME-Zarr, slides, and TIFF files with JPEG, LZW or ZSTD.
 MOSAICS = ["zarr", "openslide-python", "openslide-bin", "imagecodecs"]
+# Runs the pieces of `cpunet batch`; needs Python 3.11 or newer.
+BATCH = ["snakemake>=9"]
 EXPORT = ["onnx", "onnxscript", "onnxruntime", "safetensors", "jsonschema", *BIOIMAGEIO]
 TRAINING = [
     "torch",
@@ -42,6 +44,7 @@ ROOTS = {
     "cpunet.training": "training",
     "cpunet.export": "export",
     "cpunet.models": "models",
+    "cpunet.workflow": "workflow",
 }
 
 
@@ -67,6 +70,7 @@ setup(
         "cpunet.report": ["templates/*.html"],
         "cpunet.comparison": ["templates/*.html"],
         "cpunet.models": ["*/model.onnx", "*/README.md"],
+        "cpunet.workflow": ["Snakefile", "profiles/*/config.yaml"],
         "cpunet.training": ["templates/*.html"],
         "cpunet.export.tutorial": ["pipeline.cppipe"],
     },
@@ -77,6 +81,7 @@ setup(
         "mosaics": MOSAICS,
         "projects": ["h5py"],  # `cpunet convert` of a .cpproj
         "pages": ["jinja2", "matplotlib"],  # `cpunet compare`, where CellProfiler has not brought them
+        "batch": BATCH,
         "export": EXPORT,
         "training": TRAINING,
         "test": ["pytest", "pytest-xdist", "pycocotools", "ruff", "mypy"],

@@ -16,7 +16,7 @@ from cellprofiler_core.setting.do_something import DoSomething
 from cpunet.checks.device import device_report
 from cpunet.errors import ImageError, ModelError, RuntimeMissingError
 from cpunet.model.forms import fastest_form
-from cpunet.model.memory import segment_within_memory
+from cpunet.model.memory import open_within_memory, segment_within_memory
 from cpunet.model.packages import onnxruntime_is_there
 from cpunet.model.session import install_help
 from cpunet.options import Options
@@ -251,6 +251,14 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             return self.model_settings.open_for_run(began_with, *where)
         return self.model_settings.open(asked, *where)
 
+    def open_model_within_memory(self, workspace):
+        """Open the model as `open_model` does, on the CPU where the GPU's memory does not even hold the network."""
+        if DEVICE_CHOICES[self.settings_in_effect().device.value] == "cpu":
+            return self.open_model(workspace)
+        return open_within_memory(
+            functools.partial(self.open_model, workspace), lambda: self.open_model(workspace, "cpu"), warn_once
+        )
+
     def run(self, workspace):
         """Find the objects of one image set."""
         begun = time.monotonic()
@@ -263,7 +271,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
                 f"An image of {self.x_name.value} has one plane, in a pipeline for stacks: its objects are found in "
                 "that plane. Some of CellProfiler's modules cannot measure them; leave such files out."
             )
-        model, used = self.open_model(workspace)
+        model, used = self.open_model_within_memory(workspace)
         if self.advanced.value:
             self.probability_settings.check_roles(model.card.output.roles)  # a batch has not validated the pipeline
         what = f"IdentifyObjectsUNet (module {self.module_num}), image set {workspace.measurements.image_set_number}"

@@ -18,6 +18,10 @@ from cpunet.terminal import lasting_streams, report
 # and raise errors; `main` prints those and returns 2.
 COMMANDS = {
     "segment": ("cpunet.commands.segment", "find objects in image files"),
+    "batch": (
+        "cpunet.commands.batch",
+        "run a pipeline on many images in pieces, here or on a cluster (needs Snakemake: cpunet[batch])",
+    ),
     "calibrate": (
         "cpunet.commands.calibrate",
         "fit a model's thresholds and outlines to a few labeled images, without training",

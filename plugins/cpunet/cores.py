@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
 
 from cpunet.control_groups import CGROUPS, PROC, folders_of_groups, lines_of
+from cpunet.environment import number_in_environment
+
+THREADS_VARIABLE = "CPUNET_THREADS"
 
 
 def cores_allowed() -> int:
@@ -16,10 +19,15 @@ def cores_allowed() -> int:
     Notes
     -----
     It is the smallest of the cores of the computer, those that the process is bound to (taskset, ``srun --cpu-bind``,
-    the cpuset of a control group), and the processor time that its control groups may take (``docker run --cpus``,
-    a limit of Kubernetes), rounded up.
+    the cpuset of a control group), the processor time that its control groups may take (``docker run --cpus``, a limit
+    of Kubernetes), rounded up, and the number in the environment variable CPUNET_THREADS.
+
+    Raises
+    ------
+    OptionError
+        If CPUNET_THREADS is no number, or below 1.
     """
-    cores = [os.cpu_count() or 1, *_cores_bound_to()]
+    cores = [os.cpu_count() or 1, *_cores_bound_to(), *_cores_asked_for()]
     share = cores_by_quota()
     return max(1, min(cores + ([] if share is None else [math.ceil(share)])))
 
@@ -42,6 +50,11 @@ def threads_within_limits(threads: int = 0) -> int:
     if threads:
         return min(threads, allowed)
     return 0 if allowed == (os.cpu_count() or 1) else allowed
+
+
+def _cores_asked_for() -> List[int]:
+    asked = number_in_environment(THREADS_VARIABLE)
+    return [] if asked is None else [asked]
 
 
 def _cores_bound_to() -> List[int]:

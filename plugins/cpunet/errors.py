@@ -73,6 +73,10 @@ class LabelFileError(DataError):
     """A file of labels that cannot be used."""
 
 
+class BatchError(CpunetError, RuntimeError):
+    """A batch that cannot be planned, run or merged."""
+
+
 class ConfigError(CpunetError, ValueError):
     """A training configuration that cannot be used; the message names the field."""
 

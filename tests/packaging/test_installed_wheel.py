@@ -10,7 +10,12 @@ import pytest
 
 from tests.places import REPOSITORY
 
-SOURCES = {"plugins/cpunet": "cpunet", "training": "cpunet/training", "export": "cpunet/export"}
+SOURCES = {
+    "plugins/cpunet": "cpunet",
+    "training": "cpunet/training",
+    "export": "cpunet/export",
+    "workflow": "cpunet/workflow",
+}
 PIP = ["-m", "pip", "--disable-pip-version-check"]
 
 
@@ -35,7 +40,7 @@ def installed(tmp_path_factory):
     copy.mkdir()
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, copy)
-    for name in ("plugins", "training", "export", "models"):
+    for name in ("plugins", "training", "export", "models", "workflow"):
         shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "cpunet_packages"))
     run_python(*PIP, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", folder, copy, cwd=folder)
     target = folder / "target"

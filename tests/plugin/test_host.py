@@ -129,6 +129,13 @@ def test_workers_share_the_memory_of_a_gpu_unless_the_user_gives_it(monkeypatch,
     assert gpu_memory_for_this_process(advanced.advanced_settings.gpu_memory_bytes()) == 1_500_000_000
 
 
+def test_headless_processes_share_the_memory_of_a_gpu_as_the_environment_says(monkeypatch):
+    monkeypatch.setattr("cpunet.plugin.host.total_gpu_memory_bytes", lambda: 10_000_000_000)
+    monkeypatch.setenv("CPUNET_PROCESSES_PER_GPU", "4")
+    assert gpu_memory_for_this_process(None) == 2_000_000_000
+    assert gpu_memory_for_this_process(1_000) == 1_000
+
+
 def test_the_preferred_folder_of_models_is_listed_and_remembered(monkeypatch, tmp_path, module):
     (tmp_path / "mine.onnx").write_bytes(tiny_onnx())
     monkeypatch.delenv("CPUNET_MODELS", raising=False)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cellprofiler.modules.identifyprimaryobjects import IdentifyPrimaryObjects
 
-from cpunet.errors import ImageError
+from cpunet.errors import ImageError, OutOfMemoryError
 from cpunet.model import session
 from cpunet.scores import score_image
 from cpunet.segment import segment_image
@@ -214,6 +214,22 @@ def test_the_session_is_opened_once_for_many_images(module, run, field, monkeypa
     for _ in range(3):
         run(module, field[0])
     assert len(opened) == 1
+
+
+def test_a_gpu_without_room_for_the_network_leaves_the_image_to_the_cpu(module, run, field, monkeypatch, caplog):
+    expected = run(module, field[0]).objects.segmented
+    open_model = type(module).open_model
+
+    def full(self, workspace, device=None):
+        if device != "cpu":
+            raise OutOfMemoryError("no room")
+        return open_model(self, workspace, device)
+
+    monkeypatch.setattr(type(module), "open_model", full)
+    monkeypatch.setattr("cpunet.plugin.progress._logged", set())
+    for _ in range(2):
+        np.testing.assert_array_equal(run(module, field[0]).objects.segmented, expected)
+    assert caplog.text.count("the network now runs on the CPU") == 1
 
 
 def test_nan_pixels_belong_to_no_object(module, run, field):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from pathlib import Path
-from typing import Dict, Sequence
+from typing import Callable, Dict, List, Optional, Sequence, Set
 
 from cpunet.commands.model_arguments import VIEWS, add_averaging, add_model_arguments
 from cpunet.errors import OptionError, said_with_way_out
@@ -15,7 +16,13 @@ from cpunet.files.segment_file import Batch, results_of, segment_file
 from cpunet.interruption import stop_if_requested
 from cpunet.model.ensemble import mean_model
 from cpunet.model.forms import fastest_form, forms_of, said_of_form
-from cpunet.model.session import open_model
+from cpunet.model.memory import (
+    gpu_memory_for_worker,
+    open_within_memory,
+    processes_on_gpu,
+    total_gpu_memory_bytes,
+)
+from cpunet.model.session import OnnxModel, open_model
 from cpunet.mosaic.segment_mosaic_file import (
     LABEL_FORMATS,
     TIFF_LABELS,
@@ -42,6 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="folder for the results")
     add_model_arguments(parser)
     add_averaging(parser)
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the processor, for the network; by default as many as other programs leave free. Never more than this "
+        "job was given cores",
+    )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace files in DIR that cpunet did not write, or that were changed"
     )
@@ -83,6 +98,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     diameter_range = tuple(arguments.diameter_range) if arguments.diameter_range else None
     check_options(options)
+    if arguments.threads < 0:
+        raise OptionError(f"--threads {arguments.threads}: it must be 1 or more, or 0 for as many as are free.")
+    threads, memory = arguments.threads, _gpu_memory_bytes()
     if diameter_range and not 0 < diameter_range[0] <= diameter_range[1]:
         raise OptionError(
             f"--diameter-range {diameter_range[0]:g} {diameter_range[1]:g}: the minimum is larger than the "
@@ -94,7 +112,16 @@ def run(arguments: argparse.Namespace) -> int:
     for said in filter(None, map(said_of_form, forms, chosen)):
         report(said, sys.stderr)
     model_files = [read_model_file(path) for path in chosen]
-    models = [open_model(file, arguments.device) for file in model_files]
+    warn = _warn_once()
+
+    def open_all(device: str) -> List[OnnxModel]:
+        return [open_model(file, device, threads, gpu_memory_bytes=memory) for file in model_files]
+
+    on_cpu = functools.partial(open_all, "cpu")
+    if arguments.device == "cpu":
+        models = on_cpu()
+    else:
+        models = open_within_memory(functools.partial(open_all, arguments.device), on_cpu, warn)
     model = mean_model(models)
     scale_of_options(model.card.input, options)  # raises where the model cannot see objects of that diameter
     if arguments.output.exists() and not arguments.output.is_dir():
@@ -114,8 +141,8 @@ def run(arguments: argparse.Namespace) -> int:
         model,
         options,
         arguments.output,
-        open_on_cpu=lambda: mean_model([open_model(file, "cpu") for file in model_files]),
-        warn=lambda line: report(line, sys.stderr),
+        open_on_cpu=lambda: mean_model(on_cpu()),
+        warn=warn,
         inputs=frozenset(images),
         overwrite=arguments.overwrite,
         diameter_range_px=diameter_range,
@@ -133,6 +160,25 @@ def run(arguments: argparse.Namespace) -> int:
     done, failed = len(images) - failed, failed + len(found.problems)
     print(f"\n{done} images done, {failed} failed; results in {arguments.output}")
     return 1 if failed else 0
+
+
+def _warn_once() -> Callable[[str], None]:
+    """Return a function that prints each sentence once, since each image may run out of memory in the same way."""
+    said: Set[str] = set()
+
+    def warn(line: str) -> None:
+        if line not in said:
+            said.add(line)
+            report(line, sys.stderr)
+
+    return warn
+
+
+def _gpu_memory_bytes() -> Optional[int]:
+    """Return this process's share of the GPU where several share it; None for all that is free."""
+    processes = processes_on_gpu()
+    total = None if processes is None else total_gpu_memory_bytes()
+    return None if processes is None or total is None else gpu_memory_for_worker(total, processes)
 
 
 def _segment_all(paths: Sequence[Path], batch: Batch, by_tile: bool, label_format: str) -> int:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Callable, Optional, Tuple, TypeVar
 
+from cpunet.environment import number_in_environment
 from cpunet.errors import OutOfMemoryError
 from cpunet.model.card import ModelCard
 from cpunet.model.protocol import Model
@@ -18,6 +19,7 @@ LEAST_UNITS_KEPT = 4
 # The rest is for the screen, and for what CUDA needs in each process.
 SHARE_OF_GPU = 0.8
 NVIDIA_SMI_SECONDS = 5
+PROCESSES_VARIABLE = "CPUNET_PROCESSES_PER_GPU"
 Result = TypeVar("Result")
 
 
@@ -67,6 +69,31 @@ def segment_within_memory(
             f"other programs, run fewer workers at once, or crop the image. ({failure})"
         )
     return found
+
+
+def open_within_memory(
+    open_model: Callable[[], Result], open_on_cpu: Callable[[], Result], warn: Callable[[str], None]
+) -> Result:
+    """Open a model; on the CPU where the memory of the GPU is too small even for that, as beside other processes.
+
+    Parameters
+    ----------
+    open_model, open_on_cpu : callable
+        Open the same model.
+    warn : callable
+        Called with a sentence before the CPU is tried.
+
+    Raises
+    ------
+    OutOfMemoryError
+        If the memory is too small on the CPU as well.
+    """
+    try:
+        return open_model()
+    except OutOfMemoryError:
+        pass  # the error holds memory until the end of its block
+    warn("The memory is too small to open the model on the GPU; the network now runs on the CPU, slower.")
+    return open_on_cpu()
 
 
 def _with_smaller_tiles(
@@ -126,6 +153,14 @@ def _size(tile_shape: Tuple[int, int]) -> str:
 def gpu_memory_for_worker(total_bytes: int, workers: int) -> int:
     """Return an equal part of 80 % of a GPU's memory for each process that runs at once; 0 workers count as 1."""
     return int(total_bytes * SHARE_OF_GPU) // max(1, workers)
+
+
+def processes_on_gpu() -> Optional[int]:
+    """Return how many processes share each GPU, by the environment variable CPUNET_PROCESSES_PER_GPU; None if not set.
+
+    Raises OptionError if it is no number, or below 1. `cpunet batch` sets it for pieces that run beside each other.
+    """
+    return number_in_environment(PROCESSES_VARIABLE)
 
 
 @lru_cache(maxsize=None)

@@ -12,7 +12,7 @@ from cellprofiler_core.preferences import MAX_WORKERS, config_read, config_write
 
 from cpunet.cores import cores_allowed
 from cpunet.model.find import MODELS_VARIABLE
-from cpunet.model.memory import gpu_memory_for_worker, total_gpu_memory_bytes
+from cpunet.model.memory import gpu_memory_for_worker, processes_on_gpu, total_gpu_memory_bytes
 
 PREFERENCE = "IdentifyObjectsUNetModelsFolder"
 
@@ -44,12 +44,14 @@ def gpu_memory_for_this_process(chosen_bytes: Optional[int]) -> Optional[int]:
     Returns
     -------
     int or None
-        Bytes: the user's choice, or else a worker's share of the GPU. None is all that is free.
+        Bytes: the user's choice, or else a share of the GPU: that of a worker of the window, or of one of several
+        headless processes (`cpunet.model.memory.processes_on_gpu`). None is all that is free.
     """
-    if chosen_bytes is not None or not is_worker():
+    processes = number_of_workers() if is_worker() else processes_on_gpu()
+    if chosen_bytes is not None or processes is None:
         return chosen_bytes
     total = total_gpu_memory_bytes()
-    return None if total is None else gpu_memory_for_worker(total, number_of_workers())
+    return None if total is None else gpu_memory_for_worker(total, processes)
 
 
 def preferred_models_folder() -> Optional[str]:

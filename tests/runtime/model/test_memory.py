@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from cpunet.checks.synthetic import synthetic_field
-from cpunet.errors import ModelError, OutOfMemoryError
+from cpunet.errors import ModelError, OptionError, OutOfMemoryError
 from cpunet.model import memory
 from cpunet.model.card import card_from_content
 from cpunet.model.memory import (
     gpu_memory_for_worker,
+    open_within_memory,
+    processes_on_gpu,
     segment_within_memory,
     smaller_tiles,
     total_gpu_memory_bytes,
@@ -248,6 +250,41 @@ def test_a_real_session_that_runs_out_of_memory_goes_on_with_smaller_tiles(tiny_
     ).stdout.decode()
     assert "too small for tiles of 4096 x 4096 pixels; trying again with 2048 x 2048 pixels" in found
     assert "(1, 4096, 4096) 1" in found
+
+
+def test_a_gpu_without_room_for_the_network_leaves_it_to_the_cpu():
+    def full():
+        raise OutOfMemoryError("no room")
+
+    said, cpu = [], Limited(10**9, "CPUExecutionProvider")
+    assert open_within_memory(full, lambda: cpu, said.append) is cpu
+    assert len(said) == 1
+    assert "the network now runs on the CPU" in said[0]
+    gpu = Limited(10**9)
+    assert open_within_memory(lambda: gpu, no_cpu, said.append) is gpu
+    assert len(said) == 1
+    with pytest.raises(OutOfMemoryError):
+        open_within_memory(full, full, said.append)
+
+
+@pytest.mark.parametrize("room", [10**9, 400 * 400, 90_000, 0])
+def test_workers_find_the_same_objects_whatever_room_the_gpu_has_for_each(room):
+    said = []
+    found = segment_within_memory(
+        segment_field, Limited(room), Options(scale=1.0), lambda: Limited(10**9, "CPUExecutionProvider"), said.append
+    )
+    np.testing.assert_array_equal(found.labels, segment_field(Limited(10**9), Options(scale=1.0)).labels)
+    assert len(said) == len(set(said))
+
+
+def test_the_environment_says_how_many_processes_share_a_gpu(monkeypatch):
+    monkeypatch.delenv("CPUNET_PROCESSES_PER_GPU", raising=False)
+    assert processes_on_gpu() is None
+    monkeypatch.setenv("CPUNET_PROCESSES_PER_GPU", "4")
+    assert processes_on_gpu() == 4
+    monkeypatch.setenv("CPUNET_PROCESSES_PER_GPU", "all")
+    with pytest.raises(OptionError, match="CPUNET_PROCESSES_PER_GPU is 'all'"):
+        processes_on_gpu()
 
 
 def test_a_gpu_is_shared_fairly():

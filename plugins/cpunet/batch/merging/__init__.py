@@ -1,0 +1,1 @@
+"""Merge the tables and files of pieces into what one run would have written."""

@@ -1,0 +1,190 @@
+"""Run one piece of a batch: CellProfiler in a process of its own, on a range of image sets."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Tuple
+
+from cpunet.batch.folder import BatchFolder, Piece, Request, write_json
+from cpunet.cores import THREADS_VARIABLE
+from cpunet.errors import BatchError
+
+# Libraries below CellProfiler that start threads of their own.
+LIBRARY_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+COMPLETE = "Complete"
+# What CellProfiler logs of an image set that failed, also where it goes on and ends with the exit code 0.
+FAILED_IMAGE_SET = re.compile(r"^(?:Error detected during run of module|Failed to complete post_run).*$", re.M)
+MODEL = re.compile(
+    r"IdentifyObjectsUNet \(module (\d+)\), image set \d+: model (.*), SHA-256 ([0-9a-f]{64}), on (\w+)$", re.M
+)
+LAST_LINES = 12
+SECONDS_TO_END = 20.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How CellProfiler ended.
+
+    Attributes
+    ----------
+    exit_code : int
+        Negative: the number of the signal that ended it.
+    done : str
+        What it wrote into its done-file: ``Complete`` or ``Failure``; empty if there is no such file.
+    log : str
+    seconds, cpu_seconds : float
+        By the clock, and of the processor; the latter is 0 on Windows.
+    """
+
+    exit_code: int
+    done: str
+    log: str
+    seconds: float
+    cpu_seconds: float
+
+
+def run_piece(folder: BatchFolder, name: str, threads: int) -> None:
+    """Run a piece, and write its ``result.json``.
+
+    Parameters
+    ----------
+    folder : BatchFolder
+    name : str
+        Of the piece.
+    threads : int
+        As many as the piece may use.
+
+    Raises
+    ------
+    BatchError
+        If CellProfiler or one of the image sets failed. The attempt's log stays, its output does not.
+
+    Notes
+    -----
+    Each attempt has a folder of its own: a process that outlived the one that started it cannot disturb a later one.
+    """
+    request = folder.read_request()
+    assert request is not None
+    piece = {each.name: each for each in folder.read_plan().pieces}[name]
+    folder.piece(name).mkdir(parents=True, exist_ok=True)
+    attempt = Path(tempfile.mkdtemp(prefix="attempt-", dir=str(folder.piece(name))))
+    output = attempt / "output"
+    shutil.copytree(folder.empty_tables, output)
+    command = command_of_piece(request, folder, piece, output, attempt / "done.txt")
+    began = time.time()
+    said: Dict[str, Any] = {
+        "piece": name,
+        "first": piece.first,
+        "last": piece.last,
+        "command": command,
+        "computer": platform.node(),
+        "began": began,
+        "attempt": attempt.name,
+    }
+    ended = _run(command, environment_of_piece(threads), attempt)
+    said.update(exit_code=ended.exit_code, seconds=round(ended.seconds, 2), cpu_seconds=round(ended.cpu_seconds, 2))
+    fault = fault_of(ended)
+    if fault:
+        shutil.rmtree(output, ignore_errors=True)
+        write_json(attempt / "failure.json", {**said, "fault": fault})
+        raise BatchError(f"piece {name} (image sets {piece.first} to {piece.last}): {fault} Log: {attempt / 'log.txt'}")
+    write_json(folder.result(name), {**said, "models": models_in(ended.log)})
+
+
+def command_of_piece(request: Request, folder: BatchFolder, piece: Piece, output: Path, done_file: Path) -> List[str]:
+    """Return CellProfiler's command line for a piece."""
+    command = [request.python, "-m", "cellprofiler", "-c", "-r", "-p", str(folder.batch_file)]
+    command += ["-f", str(piece.first), "-l", str(piece.last), "-o", str(output), "-d", str(done_file)]
+    return [*command, f"--plugins-directory={request.plugins}"]
+
+
+def environment_of_piece(threads: int) -> Dict[str, str]:
+    """Return the environment of a piece, in which no library starts more threads than the piece may use."""
+    environment = dict(os.environ)
+    for variable in LIBRARY_THREADS:
+        environment.setdefault(variable, str(threads))
+    environment[THREADS_VARIABLE] = str(threads)
+    return environment
+
+
+def fault_of(ended: Ended) -> str:
+    """Say what is wrong with a run; an empty text if all image sets are done.
+
+    Notes
+    -----
+    CellProfiler 4 returns 0 where a module failed at the end of the run, unless it is asked for a done-file; and where
+    it is told to go on after errors, it returns 0 and writes ``Complete``, with the failed image sets missing.
+    """
+    failed = FAILED_IMAGE_SET.findall(ended.log)
+    if ended.exit_code == 0 and ended.done == COMPLETE and not failed:
+        return ""
+    if failed:
+        return f"{failed[0].strip().rstrip('.')}: {_reason_in(ended.log)}"
+    if ended.exit_code < 0:
+        return f"CellProfiler was ended by signal {-ended.exit_code}; 9 is most often a lack of memory."
+    done = ended.done or "missing"
+    return f"CellProfiler ended with exit code {ended.exit_code}, done-file {done}: {_reason_in(ended.log)}"
+
+
+def _reason_in(log: str) -> str:
+    """Return the last line of the last traceback in a log, or else its last lines."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    for place in range(len(lines) - 1, -1, -1):
+        if lines[place].startswith("Traceback (most recent call last)"):
+            after = [line for line in lines[place + 1 :] if not line.startswith(" ")]
+            if after:
+                return after[0]
+    return " / ".join(lines[-LAST_LINES:])
+
+
+def models_in(log: str) -> List[Dict[str, str]]:
+    """Return the models that a log names, each once: module, model, SHA-256 and the device."""
+    found = sorted(set(MODEL.findall(log)))
+    return [dict(zip(("module", "model", "sha256", "provider"), each)) for each in found]
+
+
+def _run(command: Sequence[str], environment: Dict[str, str], attempt: Path) -> Ended:
+    began, cpu_before = time.monotonic(), _cpu_seconds_of_children()
+    with (attempt / "log.txt").open("w", encoding="utf-8") as log:
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
+            )
+        except OSError as error:
+            raise BatchError(f"{command[0]}: the Python with CellProfiler cannot be started: {error}") from error
+        try:
+            code = process.wait()
+        except BaseException:
+            end(process)
+            raise
+    done = attempt / "done.txt"
+    return Ended(
+        code,
+        done.read_text(encoding="utf-8").strip() if done.exists() else "",
+        (attempt / "log.txt").read_text(encoding="utf-8", errors="replace"),
+        time.monotonic() - began,
+        _cpu_seconds_of_children() - cpu_before,
+    )
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """End a process, by force if it does not end when asked."""
+    process.terminate()
+    try:
+        process.wait(SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _cpu_seconds_of_children() -> float:
+    times: Tuple[float, ...] = os.times()
+    return times[2] + times[3]
