@@ -27,7 +27,7 @@ from cpunet.steps.tiling import mirror_to_size
 
 PRECISIONS = ("float32", "float16", "int8")
 MEANT_FOR = {"float16": "half floats, for GPUs", "int8": "whole numbers, for CPUs"}
-# With 24 training images, scores of the two forms of a model differed by up to 0.003 mean F1; with 64, by less than 0.001.
+# With 24 training images, the two forms of a model differed by up to 0.003 mean F1; with 64, by less than 0.001.
 CALIBRATION_IMAGES, CALIBRATION_SIDE_PX = 64, 256
 LAST_STEPS = ("Sigmoid", "Softmax", "DepthToSpace", "Conv")
 
