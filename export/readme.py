@@ -20,7 +20,7 @@ def _before(start: Mapping[str, Any]) -> str:
 def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
     """Write what a user must know of a model in Markdown; `sums` are SHA-256 by file name."""
     given = card.input
-    start = card.provenance.get("start_from")
+    start, averaged = (card.provenance.get(name) for name in ("start_from", "average_with"))
     lines = [
         f"# {card.name} {card.version}",
         "",
@@ -39,6 +39,7 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         f"- **License of the weights:** {card.licence or 'not given'}. **Authors:** "
         f"{', '.join(card.authors) or 'not given'}.",
         *([f"- **Fine-tuned from:** {start['name']}, SHA-256 `{start['sha256']}`{_before(start)}"] if start else []),
+        *([f"- **Averaged with:** {averaged['name']}, SHA-256 `{averaged['sha256']}`"] if averaged else []),
         *([f"- **Cite:** {card.citation}"] if card.citation else []),
         "",
         "## Training data",

@@ -109,6 +109,8 @@ class TrainingConfig:
         The part whose weights are not trained: ``nothing`` or ``encoder``.
     start_share : float
         0 to below 1: the part of the model to start from in the weights that are kept; the rest are the trained ones.
+    average_with : str
+        The model that has this part instead, such as an earlier one. Empty: the one to start from.
     average_decay : float
         0 to below 1: the weights that are kept are an exponential moving average over the steps with this decay, such
         as 0.999. 0: the last weights are kept.
@@ -156,6 +158,7 @@ class TrainingConfig:
     start_from: str = ""
     frozen: str = "nothing"
     start_share: float = 0.0
+    average_with: str = ""
     average_decay: float = 0.0
     teachers: tuple[str, ...] = ()
     teacher_share: float = 0.5
@@ -208,6 +211,8 @@ class TrainingConfig:
             raise ConfigError(f"start_share: must be 0 to below 1; it is {self.start_share}.")
         if self.start_share and not self.start_from:
             raise ConfigError("start_share: there is no model to start from; give start_from one as well.")
+        if self.average_with and not self.start_share:
+            raise ConfigError("average_with: give start_share as well, which says how large its part is.")
         if not 0 <= self.average_decay < 1:
             raise ConfigError(f"average_decay: must be 0 to below 1; it is {self.average_decay}.")
         if not 0 <= self.teacher_share <= 1:

@@ -62,12 +62,12 @@ def find_weights(name_or_path: str, field: str = "start_from") -> Path:
     )
 
 
-def load_start(config: TrainingConfig) -> TrainedNetwork:
-    """Load the network that `config.start_from` names, widened if the configuration has more features a level.
+def load_start(config: TrainingConfig, field: str = "start_from") -> TrainedNetwork:
+    """Load the network that a field of the configuration names, widened if the configuration has more features a level.
 
     ConfigError if its architecture differs in anything else.
     """
-    path = find_weights(config.start_from)
+    path = find_weights(getattr(config, field), field)
     start = load_trained(path)
     wanted, found = config.architecture, start.config.architecture
     different = [f.name for f in fields(found) if getattr(wanted, f.name) != getattr(found, f.name)]
@@ -76,7 +76,7 @@ def load_start(config: TrainingConfig) -> TrainedNetwork:
     if different:
         there = ", ".join(f"{name}: {getattr(found, name)}" for name in different)
         raise ConfigError(
-            f"start_from: {path} has another architecture. Write architecture: {{{there}}} into the configuration."
+            f"{field}: {path} has another architecture. Write architecture: {{{there}}} into the configuration."
         )
     return start
 
@@ -136,9 +136,9 @@ def transfer_weights(network: UNet, config: TrainingConfig, start: TrainedNetwor
 
 
 def averaged_with_start(network: UNet, config: TrainingConfig) -> UNet:
-    """Return the network with a part of the weights that it started from, `config.start_share`.
+    """Return the network with a part, `config.start_share`, of the weights that it started from.
 
-    None of its weights may have started at random.
+    These are those of `config.average_with` if it names a model. None of the weights may have started at random.
 
     Notes
     -----
@@ -146,7 +146,13 @@ def averaged_with_start(network: UNet, config: TrainingConfig) -> UNet:
     2022, doi:10.48550/arXiv.2109.01903. Batch normalization's statistics are averaged too.
     """
     start = build_network(config)
-    transfer_weights(start, config, load_start(config))
+    name = "average_with" if config.average_with else "start_from"
+    transfer = transfer_weights(start, config, load_start(config, name))
+    if transfer.new_input or transfer.new_roles:
+        raise ConfigError(
+            f"start_share: {getattr(config, name)} has other output channels or image channels, so that some weights "
+            "have no part to keep. Leave start_share out."
+        )
     before, share = start.state_dict(), config.start_share
     averaged = build_network(config)
     averaged.load_state_dict(

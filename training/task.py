@@ -12,6 +12,7 @@ from cpunet.errors import ConfigError
 from cpunet.training.config import TrainingConfig, config_to_dict
 from cpunet.training.distillation import load_teachers, taught_targets
 from cpunet.training.fine_tune import (
+    averaged_with_start,
     freeze_encoder,
     keep_statistics,
     load_start,
@@ -53,11 +54,8 @@ class SegmentationTask(lightning.LightningModule):
                     "starts with random weights and must be trained. Leave frozen out."
                 )
             self.can_score_start = not transfer.new_roles and not transfer.new_input
-            if config.start_share and (transfer.new_input or transfer.new_roles):
-                raise ConfigError(
-                    f"start_share: {config.start_from} has other output channels or image channels, so that some "
-                    "weights start at random and have no part to keep. Leave start_share out."
-                )
+            if config.start_share:
+                averaged_with_start(self.network, config)  # if it cannot be, that is said before the training
             print(f"starting from {config.start_from}: {transfer}")
         if config.frozen == "encoder":
             freeze_encoder(self.network)

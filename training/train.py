@@ -85,6 +85,9 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
     if config.start_from:
         known = begun.facts.get("start_from", {}) if begun else {}
         facts["start_from"] = {**known, "name": config.start_from, "sha256": sha256(find_weights(config.start_from))}
+    if config.average_with:
+        averaged = find_weights(config.average_with, "average_with")
+        facts["average_with"] = {"name": config.average_with, "sha256": sha256(averaged)}
     if config.teachers:
         facts["teachers"] = [
             {"name": name, "sha256": sha256(find_weights(name, "teachers"))} for name in config.teachers

@@ -4,6 +4,9 @@ import pytest
 import torch
 
 from cpunet.errors import ConfigError
+from cpunet.export.readme import model_readme
+from cpunet.export.training_card import card_from_training
+from cpunet.onnx_reader.metadata import sha256
 from cpunet.training.fine_tune import find_weights, load_start, transfer_weights
 from cpunet.training.network.build import build_network
 from cpunet.training.network.unet import Architecture
@@ -162,6 +165,25 @@ def test_weights_that_are_kept_hold_a_part_of_the_start(base, small_config, data
         if value.is_floating_point():
             torch.testing.assert_close(value, 0.25 * start[name] + 0.75 * runs[0.0][name])
     assert not torch.equal(runs[0.0]["head.weight"], start["head.weight"])
+
+
+def test_another_model_can_have_the_part_of_the_start(base, small_config, data_root, tmp_path):
+    first = train(replace(small_config, start_from=str(base), steps=4, validate_every=4), data_root, tmp_path / "first")
+    config = replace(small_config, start_from=str(first), steps=4, validate_every=4)
+    trained = load_trained(train(config, data_root, tmp_path / "second")).network.state_dict()
+    config = replace(config, start_share=0.25, average_with=str(base))
+    averaged = load_trained(train(config, data_root, tmp_path / "averaged"))
+    before = load_trained(base / "weights.safetensors").network.state_dict()
+    for name, value in averaged.network.state_dict().items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, 0.25 * before[name] + 0.75 * trained[name])
+    assert averaged.facts["average_with"] == {"name": str(base), "sha256": sha256(base / "weights.safetensors")}
+    card = card_from_training(averaged, "", 16)
+    assert "**Averaged with:**" in model_readme(card, {})
+    with pytest.raises(ConfigError, match="average_with: give start_share"):
+        replace(small_config, start_from=str(base), average_with=str(base))
+    with pytest.raises(ConfigError, match="average_with: there are no weights at 'nowhere'"):
+        SegmentationTask(replace(config, average_with="nowhere"), {})
 
 
 def test_weights_that_start_at_random_have_no_part_to_keep(base, small_config):
