@@ -22,4 +22,5 @@ if find_spec("lightning") is None:
         "speed/test_limit.py",
         "speed/test_torch_networks.py",
         "test_gpu_visit.py",
+        "test_start_shares.py",
     ]
