@@ -35,29 +35,29 @@ class Bounds(NamedTuple):
     f1_at_070: float
 
 
-# With nuclei_fluorescence 2.2.0; behind each row what was measured.
+# With nuclei_fluorescence 2.3.0; behind each row what was measured.
 BOUNDS = {
     "x 1": Bounds(0.97, 0.97),  # 1.000, 1.000
-    "x 0.35": Bounds(0.94, 0.97),  # 0.977, 1.000
+    "x 0.35": Bounds(0.97, 0.97),  # 1.000, 1.000
     "x 0.5": Bounds(0.97, 0.97),  # 1.000, 1.000
     "x 3": Bounds(0.97, 0.97),  # 1.000, 1.000
-    "bright debris": Bounds(0.88, 0.88),  # 0.919, 0.919
+    "bright debris": Bounds(0.89, 0.89),  # 0.925, 0.925
     "dead cells": Bounds(0.93, 0.93),  # 0.965, 0.965
-    "cytoplasmic haze": Bounds(0.96, 0.97),  # 0.995, 1.000
-    "fibers": Bounds(0.90, 0.90),  # 0.938, 0.938
-    "background steps": Bounds(0.93, 0.94),  # 0.969, 0.978
-    "chromocenters": Bounds(0.90, 0.94),  # 0.938, 0.978
-    "chromocenters, x 3": Bounds(0.92, 0.94),  # 0.955, 0.978
-    "low light, 6 electrons": Bounds(0.96, 0.97),  # 0.995, 1.000
-    "out of focus": Bounds(0.59, 0.82),  # 0.624, 0.853
+    "cytoplasmic haze": Bounds(0.95, 0.97),  # 0.987, 1.000
+    "fibers": Bounds(0.94, 0.94),  # 0.977, 0.978
+    "background steps": Bounds(0.94, 0.95),  # 0.971, 0.986
+    "chromocenters": Bounds(0.9, 0.92),  # 0.934, 0.955
+    "chromocenters, x 3": Bounds(0.94, 0.94),  # 0.971, 0.978
+    "low light, 6 electrons": Bounds(0.96, 0.97),  # 0.998, 1.000
+    "out of focus": Bounds(0.81, 0.97),  # 0.848, 1.000
     "light from one side": Bounds(0.97, 0.97),  # 1.000, 1.000
-    "saturated": Bounds(0.96, 0.97),  # 0.990, 1.000
+    "saturated": Bounds(0.96, 0.97),  # 0.997, 1.000
     "8 bits, 10 gray levels": Bounds(0.97, 0.97),  # 1.000, 1.000
     "JPEG": Bounds(0.97, 0.97),  # 1.000, 1.000
     "rotated on black": Bounds(0.97, 0.97),  # 1.000, 1.000
     "padded with black": Bounds(0.97, 0.97),  # 1.000, 1.000
-    SPARSE: Bounds(0.97, 0.97),  # 1.000, 1.000
-    "packed": Bounds(0.51, 0.61),  # 0.540, 0.644
+    SPARSE: Bounds(0.91, 0.97),  # 0.944, 1.000
+    "packed": Bounds(0.67, 0.84),  # 0.703, 0.873
 }
 
 

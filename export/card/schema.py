@@ -102,9 +102,12 @@ CALIBRATED = {
     "images_sha256": ("One sum over the pixels of images and labels, in their order.", SHA256),
     "mean_f1_before": ("Mean F1 on them with the settings of that model.", {"type": "number", **SHARE}),
 }
-START = {
+AVERAGED = {
     "name": ("Name of the model.", {"type": "string"}),
     "sha256": ("Sum of its weights.", SHA256),
+}
+START = {
+    **AVERAGED,
     "val_mean_f1": ("Its mean F1 on the validation images, before fine-tuning.", {"type": "number", **SHARE}),
 }
 SCORES = {
@@ -133,6 +136,7 @@ PROVENANCE = {
     "commit": ("Commit of the code that trained; empty if not known.", {"type": "string"}),
     "command": ("Command that rebuilds the model.", {"type": "string"}),
     "start_from": ("The model that was fine-tuned.", _holding(START)),
+    "average_with": ("The model whose weights these are averaged with.", _holding(AVERAGED)),
     "calibrated": ("What `cpunet calibrate` began with, and on what images.", _holding(CALIBRATED)),
 }
 
