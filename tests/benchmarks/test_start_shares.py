@@ -22,7 +22,7 @@ def run(tmp_path, monkeypatch):
     start = load_trained(find_model("nuclei_fluorescence").with_name(WEIGHTS_FILE))
     for values in start.network.parameters():
         values.data.zero_()
-    config = replace(start.config, start_from="nuclei_fluorescence", start_share=0.0)
+    config = replace(start.config, start_from="nuclei_fluorescence", start_share=0.0, average_with="")
     (tmp_path / "run").mkdir()
     save_trained(tmp_path / "run" / WEIGHTS_FILE, TrainedNetwork(start.network, config, start.facts))
     return tmp_path / "run"
