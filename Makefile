@@ -5,6 +5,7 @@
 #   make bench   speed and memory, side by side with IdentifyPrimaryObjects; EFFORT=quick, usual or full, DATA=data/bbbc039
 #   make peers   StarDist and Cellpose in .venv/peers, which `make bench` then times as well
 #   make bundles one zip for each system in dist/, for CellProfiler's installed application; checked and run
+#   make test-cellprofiler5   the module in the nightly packages of CellProfiler 5
 #   make batch   Snakemake in .venv/batch, for `cpunet batch`
 #   make clean   remove what was made
 # On a machine without an NVIDIA GPU, torch's CPU build saves 4 GB:
@@ -16,6 +17,7 @@ TRAINING := .venv/training
 RUNTIME38 := .venv/runtime38
 PEERS := .venv/peers
 BATCH := .venv/batch
+CELLPROFILER5 := .venv/cellprofiler5
 # The packages that CellProfiler pins are old: with deprecations as errors they cannot be imported.
 OLD_PYTEST := -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning \
 	-W "ignore:numpy.ndarray size changed"
@@ -27,7 +29,7 @@ IN_PARALLEL := -n 2 --dist loadscope
 # Folders with tests for both worlds: each world collects those that it has the packages for.
 BOTH_WORLDS := tests/docs tests/packaging tests/benchmarks tests/runtime
 
-.PHONY: demo test test-cellprofiler test-training test-runtime38 batch try-batch lint bench peers bundles clean
+.PHONY: demo test test-cellprofiler test-training test-runtime38 test-cellprofiler5 batch try-batch lint bench peers bundles clean
 
 demo: $(CELLPROFILER)/.ready
 	@jdk=$$(scripts/need_jdk_and_compiler.sh) && \
@@ -58,6 +60,16 @@ test-runtime38:
 		&& PYTHONPATH=plugins $(RUNTIME38)/bin/python $(OLD_PYTEST) $(IN_PARALLEL) tests/runtime; \
 	else \
 		echo "SKIPPED the runtime's tests on Python 3.8: no Python 3.8 was found (pyenv install 3.8, or uv python install 3.8)"; \
+	fi
+
+# Extra, as its packages change from night to night. Skipped where they cannot be had.
+test-cellprofiler5:
+	@if $(MAKE) --no-print-directory $(CELLPROFILER5)/.ready; then \
+		jdk=$$(scripts/need_jdk_and_compiler.sh) && \
+		echo "PYTHONPATH=plugins $(CELLPROFILER5)/bin/python -m pytest -q -W ignore tests/cellprofiler5" && \
+		JAVA_HOME="$$jdk" PYTHONPATH=plugins $(CELLPROFILER5)/bin/python -m pytest -q -W ignore tests/cellprofiler5; \
+	else \
+		echo "SKIPPED the tests in CellProfiler 5: its packages could not be installed, see above"; \
 	fi
 
 lint: $(TRAINING)/.ready
@@ -132,4 +144,12 @@ $(BATCH)/.ready: requirements/batch.txt
 	echo "setting up Snakemake in $(BATCH) with $$python" && \
 	rm -rf $(BATCH) && "$$python" -m venv $(BATCH) && \
 	$(BATCH)/bin/python $(PIP) -r requirements/batch.txt && \
+	touch $@
+
+$(CELLPROFILER5)/.ready: requirements/cellprofiler5.txt requirements/cellprofiler5-packages.txt
+	@python=$$(scripts/need_python.sh 3.9) && \
+	echo "setting up CellProfiler 5 in $(CELLPROFILER5) with $$python (some minutes, once)" && \
+	rm -rf $(CELLPROFILER5) && "$$python" -m venv $(CELLPROFILER5) && \
+	$(CELLPROFILER5)/bin/python $(PIP) -r requirements/cellprofiler5.txt && \
+	$(CELLPROFILER5)/bin/python $(PIP) --no-deps --pre -r requirements/cellprofiler5-packages.txt && \
 	touch $@

@@ -6,7 +6,9 @@ from typing import Any, Tuple
 
 import numpy
 from cellprofiler_core.object import Objects, Segmentation
-from cellprofiler_core.utilities.core.object import downsample_labels
+
+# CellProfiler keeps labels as the smallest of these. It has a function for that, which CellProfiler 5 has elsewhere.
+SIZES = (numpy.int8, numpy.int16, numpy.int32)
 
 
 class NumberedSegmentation(Segmentation):  # type: ignore[misc]  # mypy does not see CellProfiler
@@ -20,9 +22,9 @@ class NumberedSegmentation(Segmentation):  # type: ignore[misc]  # mypy does not
 
     def __init__(self, labels: Any) -> None:
         super().__init__()
-        small = downsample_labels(labels)
+        small = labels.astype(next(size for size in SIZES if labels.max(initial=0) <= numpy.iinfo(size).max))
         self._dense = small.reshape(*[1] * (6 - small.ndim), *small.shape)
-        self._numbers = [numpy.arange(1, labels.max() + 1, dtype=small.dtype)]
+        self._numbers = [numpy.arange(1, labels.max(initial=0) + 1, dtype=small.dtype)]
 
     def has_dense(self) -> bool:
         """Return True: there is a label image."""
