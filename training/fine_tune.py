@@ -136,24 +136,14 @@ def transfer_weights(network: UNet, config: TrainingConfig, start: TrainedNetwor
 
 
 def averaged_with_start(network: UNet, config: TrainingConfig) -> UNet:
-    """Return the network with a part, `config.start_share`, of the weights that it started from.
-
-    These are those of `config.average_with` if it names a model. None of the weights may have started at random.
+    """Return the network with a part, `config.start_share`, of the weights that `network_to_average` returns.
 
     Notes
     -----
     Weights between those before and after fine-tuning keep more of what the model could do before: Wortsman et al.
     2022, doi:10.48550/arXiv.2109.01903. Batch normalization's statistics are averaged too.
     """
-    start = build_network(config)
-    name = "average_with" if config.average_with else "start_from"
-    transfer = transfer_weights(start, config, load_start(config, name))
-    if transfer.new_input or transfer.new_roles:
-        raise ConfigError(
-            f"start_share: {getattr(config, name)} has other output channels or image channels, so that some weights "
-            "have no part to keep. Leave start_share out."
-        )
-    before, share = start.state_dict(), config.start_share
+    before, share = network_to_average(config).state_dict(), config.start_share
     averaged = build_network(config)
     averaged.load_state_dict(
         {
@@ -162,6 +152,22 @@ def averaged_with_start(network: UNet, config: TrainingConfig) -> UNet:
         }
     )
     return averaged.eval()
+
+
+def network_to_average(config: TrainingConfig) -> UNet:
+    """Return the network that has the part `config.start_share`: that of `average_with`, or the one to start from.
+
+    ConfigError if some of the weights would be random, and have no part to keep.
+    """
+    name = "average_with" if config.average_with else "start_from"
+    network = build_network(config)
+    transfer = transfer_weights(network, config, load_start(config, name))
+    if transfer.new_input or transfer.new_roles:
+        raise ConfigError(
+            f"start_share: {getattr(config, name)} has other output channels or image channels, so that some weights "
+            "have no part to keep. Leave start_share out."
+        )
+    return network
 
 
 def freeze_encoder(network: UNet) -> None:

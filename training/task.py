@@ -12,10 +12,10 @@ from cpunet.errors import ConfigError
 from cpunet.training.config import TrainingConfig, config_to_dict
 from cpunet.training.distillation import load_teachers, taught_targets
 from cpunet.training.fine_tune import (
-    averaged_with_start,
     freeze_encoder,
     keep_statistics,
     load_start,
+    network_to_average,
     trainable_parameters,
     transfer_weights,
 )
@@ -55,7 +55,7 @@ class SegmentationTask(lightning.LightningModule):
                 )
             self.can_score_start = not transfer.new_roles and not transfer.new_input
             if config.start_share:
-                averaged_with_start(self.network, config)  # if it cannot be, that is said before the training
+                network_to_average(config)  # if there is none, that is said before the training
             print(f"starting from {config.start_from}: {transfer}")
         if config.frozen == "encoder":
             freeze_encoder(self.network)

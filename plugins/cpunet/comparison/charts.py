@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cpunet.comparison.compared_fields import Comparison
+from cpunet.comparison.in_short import counted
 from cpunet.conversion.saved import PRIMARY, UNET
 
 if TYPE_CHECKING:
@@ -27,16 +28,12 @@ def comparison_figure(comparison: Comparison) -> Figure:
     left, middle, right = figure.subplots(1, 3)
     counts = np.array([(each.primary_count, each.unet_count) for each in comparison.fields], float)
     fields, objects = len(counts), len(comparison.areas)
-    _scatter(left, counts, f"Objects in a field ({_number(fields, 'field')})", 22, 0.7)
+    _scatter(left, counts, f"Objects in a field ({counted(fields, 'field')})", 22, 0.7)
     faint = float(np.clip(150 / np.sqrt(max(1, objects)) / 10, 0.12, 0.7))
-    of_both = f"({_number(objects, 'object')} found by both)"
+    of_both = f"({counted(objects, 'object')} found by both)"
     _scatter(middle, comparison.areas, f"Area in pixels {of_both}", 7, faint)
     _scatter(right, comparison.intensities, f"Mean intensity {of_both}", 7, faint)
     return figure
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def _scatter(axes: Axes, points: npt.NDArray[np.float64], title: str, size: float, alpha: float) -> None:

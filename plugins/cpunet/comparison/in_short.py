@@ -20,24 +20,24 @@ def in_short(comparison: Comparison) -> List[str]:
     counts = comparison.counts
     primary, unet = comparison.primary_count, comparison.unet_count
     sentences = [
-        f"{PRIMARY} found {primary:,} objects in {_plural(len(comparison.fields), 'field')}, and {UNET} {unet:,}"
+        f"{PRIMARY} found {primary:,} objects in {counted(len(comparison.fields), 'field')}, and {UNET} {unet:,}"
         f"{_change(primary, unet)}.",
         f"{counts.kept:,} of the {primary:,} objects of {PRIMARY} ({_share(counts.kept, primary)}) are the same in "
         "both: their outlines agree well (IoU above 0.7).",
     ]
     if counts.cut or counts.merged:
         sentences.append(
-            f"{UNET} splits {_plural(counts.cut, 'object')} of {PRIMARY} into several, and joins {counts.merged:,} "
+            f"{UNET} splits {counted(counts.cut, 'object')} of {PRIMARY} into several, and joins {counts.merged:,} "
             "into fewer."
         )
     if counts.wrong_size:
-        sentences.append(f"{_plural(counts.wrong_size, 'object')} both found, with different outlines.")
+        sentences.append(f"{counted(counts.wrong_size, 'object')} both found, with different outlines.")
     if counts.missed or counts.invented:
         sentences.append(
-            f"{_plural(counts.missed, 'object')} only {PRIMARY} found, and {counts.invented:,} only {UNET} found."
+            f"{counted(counts.missed, 'object')} only {PRIMARY} found, and {counts.invented:,} only {UNET} found."
         )
     sentences += [
-        f"In {_plural(len(fields), 'field')} only {finder} found objects: {_named(fields)}."
+        f"In {counted(len(fields), 'field')} only {finder} found objects: {_named(fields)}."
         for finder, fields in _found_by_one(comparison).items()
         if fields
     ]
@@ -114,5 +114,10 @@ def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "none"
 
 
-def _plural(count: int, word: str) -> str:
+def counted(count: int, word: str) -> str:
+    """Return a number with its word.
+
+    >>> counted(1, "field"), counted(1200, "object")
+    ('1 field', '1,200 objects')
+    """
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -151,12 +151,7 @@ def places_of(module: SavedModule) -> Mapping[str, int]:
             "versions, or use a newer cpunet."
         )
     places = PLACES[module.revision]
-    needed = 1 + max(places.values())
-    if len(module.settings) < needed:
-        raise PipelineError(
-            f"module {module.number}, {module.name}, has {len(module.settings)} settings, and revision "
-            f"{module.revision} has at least {needed}. Take the file as CellProfiler saved it."
-        )
+    module.check_settings(1 + max(places.values()))
     return places
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Mapping, Optional, Protocol, Sequence, Tuple
 
+from cpunet.errors import PipelineError
+
 PRIMARY, UNET = "IdentifyPrimaryObjects", "IdentifyObjectsUNet"
 # What early versions of CellProfiler 2 called IdentifyPrimaryObjects; the settings stand in the same order.
 NAMES_OF_PRIMARY = (PRIMARY, "IdentifyPrimAutomatic")
@@ -54,6 +56,14 @@ class SavedModule:
     revision: int
     enabled: bool
     settings: Tuple[Setting, ...]
+
+    def check_settings(self, needed: int) -> None:
+        """Raise PipelineError if there are fewer settings than the revision has."""
+        if len(self.settings) < needed:
+            raise PipelineError(
+                f"module {self.number}, {self.name}, has {len(self.settings)} settings, and revision {self.revision} "
+                f"has at least {needed}. Take the file as CellProfiler saved it."
+            )
 
 
 class SavedPipeline(Protocol):

@@ -78,11 +78,7 @@ def named_settings(module: SavedModule) -> Dict[str, Setting]:
             f"module {module.number}, {module.name}, has settings of revision {module.revision}, and this command "
             f"knows the revisions 1 to {NEWEST}. Use the cpunet that saved it, or a newer one."
         )
-    if len(module.settings) < COUNTS[module.revision]:
-        raise PipelineError(
-            f"module {module.number}, {module.name}, has {len(module.settings)} settings, and revision "
-            f"{module.revision} has at least {COUNTS[module.revision]}. Take the file as CellProfiler saved it."
-        )
+    module.check_settings(COUNTS[module.revision])
     found = {}
     for name, place in PLACES.items():
         if place < len(module.settings):
