@@ -30,8 +30,8 @@ PLUGINS = REPOSITORY / "plugins"
 sys.path[:0] = [str(PLUGINS), str(REPOSITORY)]
 
 from benchmarks.pipeline_text import PRIMARY, UNET, example_folder, replace_primary_objects, save_nuclei
-from cpunet.files.images import written_beside
 from cpunet.files.overlay import gray_picture
+from cpunet.files.written_beside import written_beside
 
 # Orange and sky blue, which color-blind people can distinguish.
 COLORS = {PRIMARY: "#ff9d2e", UNET: "#27d3f5"}

@@ -24,7 +24,7 @@ import numpy as np
 from skimage.io import imread
 
 from cpunet.checks.synthetic import synthetic_field
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 from cpunet.model.card import card_to_json
 from cpunet.model.ensemble import average_models
 from cpunet.model.find import find_model

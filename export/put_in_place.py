@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cpunet.checks.verify import Reference, verify_model
 from cpunet.errors import CpunetError, ExportError
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 
 
 @contextmanager

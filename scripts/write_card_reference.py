@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cpunet.export.card.schema import card_schema
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCHEMA = REPOSITORY / "docs" / "model_card.schema.json"

@@ -158,7 +158,7 @@ def main() -> int:
     import cellprofiler_core.preferences
 
     cellprofiler_core.preferences.set_headless()
-    from cpunet.files.images import written_beside
+    from cpunet.files.written_beside import written_beside
 
     with written_beside(PAGE) as beside:
         beside.write_text(reference(), encoding="utf-8")

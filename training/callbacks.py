@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 from cpunet.interruption import stop_if_requested
 from cpunet.options import Options
 from cpunet.scores import SetScores, pool_scores

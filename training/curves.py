@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 
 CURVES_FILE = "curves.png"
 # The mean F1 of the model to start from, on the validation images.

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 
 from cpunet.errors import WeightsError
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 from cpunet.training.config import TrainingConfig, config_from_dict, config_to_dict
 from cpunet.training.network.build import build_network
 from cpunet.training.network.unet import UNet

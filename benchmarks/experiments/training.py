@@ -20,7 +20,7 @@ from benchmarks.labeled_images import resized
 from benchmarks.markdown import header, row
 from cpunet.export.export_model import export_model
 from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 from cpunet.model.card import METADATA_KEY, Postprocessing, card_to_json
 from cpunet.model.protocol import Model
 from cpunet.model.session import load_model

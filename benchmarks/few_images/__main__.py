@@ -35,7 +35,7 @@ from benchmarks.few_images.cells import (
 from benchmarks.few_images.sets import SETS, TEACHING
 from benchmarks.few_images.table import learning_curves, results, table
 from cpunet.errors import CpunetError, OptionError
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 from cpunet.training.quiet import quiet_libraries
 
 BUDGETS = (5, 15, 45)

@@ -17,8 +17,8 @@ from cpunet.calibration.calibrate import calibrate
 from cpunet.calibration.settings import card_with
 from cpunet.calibration.trials import RememberingModel
 from cpunet.export.export_model import export_model
-from cpunet.files.images import written_beside
 from cpunet.files.labeled_images import LabeledImage
+from cpunet.files.written_beside import written_beside
 from cpunet.model.find import find_model
 from cpunet.model.protocol import Model
 from cpunet.model.session import load_model

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.few_images.cells import AVERAGED, CALIBRATED, METHODS, SCRATCH, SHIPPED, TUNED
 from benchmarks.markdown import header, row
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 
 HEADER = ("set", "images", "minutes", "method", "mean F1", "F1 at 0.7", "count error", "measured minutes")
 # Okabe and Ito's colors, which color-blind readers can tell; markers differ too.

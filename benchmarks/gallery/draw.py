@@ -22,8 +22,8 @@ from skimage.measure import find_contours
 from benchmarks.gallery.crops import LETTERS, Crop, choose, found_there, score_set
 from benchmarks.markdown import header, row
 from cpunet.errors import ModelError
-from cpunet.files.images import written_beside
 from cpunet.files.overlay import picture
+from cpunet.files.written_beside import written_beside
 from cpunet.model.find import find_model
 from cpunet.model.session import load_model
 

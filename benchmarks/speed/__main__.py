@@ -98,7 +98,7 @@ def write_table(folder: Path) -> int:
     from benchmarks.speed.picture import draw
     from benchmarks.speed.series import read_part
     from benchmarks.speed.table import page
-    from cpunet.files.images import written_beside
+    from cpunet.files.written_beside import written_beside
 
     parts = {path.stem: read_part(path) for path in sorted(folder.glob("*.json"))}
     if not parts:

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.speed.series import IMAGES_A_SECOND, PRIMARY, SECONDS, PartOfRun, Series, matching
 from benchmarks.speed.share_of_limit import ON_GPU, limit_of, model_run, pixels_of
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 
 # Okabe and Ito's colors, which color-blind people can distinguish; gray for what others are compared with.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000", "#BBBBBB", "#777777")

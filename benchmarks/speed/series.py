@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 
 SECONDS, CPU_SECONDS, MIB = "seconds", "CPU seconds", "MiB"
 IMAGES_A_SECOND, CPU_SECONDS_AN_IMAGE = "images a second", "CPU seconds an image"

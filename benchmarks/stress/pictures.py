@@ -7,8 +7,8 @@ import PIL.Image
 
 from benchmarks.stress.table import RowScores
 from benchmarks.stress.windows import window_of_nuclei
-from cpunet.files.images import written_beside
 from cpunet.files.overlay import draw_outlines, gray_picture
+from cpunet.files.written_beside import written_beside
 
 # Okabe and Ito's sky blue and orange, which color-blind people can distinguish.
 TRUTH, PREDICTION = (86, 180, 233), (230, 159, 0)

@@ -108,7 +108,7 @@ sys.path.insert(0, {plugins!r})
 from pathlib import Path
 from types import SimpleNamespace
 import cpunet.__main__ as program
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 
 def work(arguments):
     with written_beside(Path({folder!r}) / "result.txt") as beside:

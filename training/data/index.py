@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cpunet.errors import DataError
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 
 INDEX = "index.csv"
 INDEX_FIELDS = ("id", "modality", "split", "duplicate_of")

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from cpunet.errors import DataError
-from cpunet.files.images import gray_of_equal_colors, read_image, written_beside
+from cpunet.files.images import gray_of_equal_colors, read_image
+from cpunet.files.written_beside import written_beside
 from cpunet.training.importing.by_name import pair_by_name
 from cpunet.training.importing.data_set import ImportOptions, import_pairs
 from cpunet.training.importing.fetch import fetch

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from cpunet.errors import DataError
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 from cpunet.training.planning.plan import Plan
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 from cpunet.errors import BatchError
+from cpunet.files.written_beside import written_beside
 
 # Inside the folder for the results; everything else there is what one run would have written, and the report.
 BATCH_FOLDER = "batch"
@@ -159,9 +159,8 @@ def write_json(path: Path, content: Dict[str, Any]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a file as a whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
+    with written_beside(path) as beside:
+        beside.write_text(text, encoding="utf-8")
 
 
 def failures_of(folder: Path) -> List[Dict[str, Any]]:

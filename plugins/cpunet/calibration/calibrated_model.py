@@ -12,8 +12,8 @@ import numpy as np
 from cpunet.calibration.calibrate import Calibration
 from cpunet.calibration.settings import card_with
 from cpunet.errors import ModelError
-from cpunet.files.images import written_beside
 from cpunet.files.labeled_images import LabeledImage
+from cpunet.files.written_beside import written_beside
 from cpunet.model.card import METADATA_KEY, ModelCard, card_to_json
 from cpunet.model.find import MODEL_FILE
 from cpunet.onnx_reader.metadata import card_in, metadata_of, read_card

@@ -9,7 +9,7 @@ from typing import List, Optional, Tuple
 
 from cpunet.conversion.json_format import is_pipeline
 from cpunet.errors import OptionError, OutputError
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 
 SUFFIXES = (".cppipe", ".cp", ".cpproj", ".json")
 # CellProfiler tells JSON by the suffix; what is text, or a project, may have several.

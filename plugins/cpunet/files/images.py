@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Iterator, Optional, TypeVar
+from typing import Any, Callable, Optional, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +18,7 @@ from cpunet.files.formats.pictures import read_picture
 from cpunet.files.formats.stored_image import StoredImage, as_shown, clear_numbers, stored_numbers
 from cpunet.files.formats.tiff import read_tiff
 from cpunet.files.mark import PNG_KEY, Source, mark_text, marked_text
+from cpunet.files.written_beside import written_beside
 from cpunet.steps.pixels.channels import is_gray
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -120,27 +118,6 @@ def _read(path: Path, read: Callable[[Path], Read]) -> Read:
 def gray_of_equal_colors(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return one channel of a gray image that was saved as RGB; any other image unchanged."""
     return image[..., 0] if is_gray(image) else image
-
-
-@contextmanager
-def written_beside(path: Path) -> Iterator[Path]:
-    """Yield a path in the same folder, and rename it to `path` only if nothing went wrong.
-
-    Where `path` is a link, the file that it leads to is replaced, and the link stays.
-    """
-    place = Path(os.path.realpath(path))
-    # Short, since the result's name may be as long as the system allows; random, since computers may share the folder.
-    beside = place.with_name(f".{secrets.token_hex(6)}{place.suffix}")
-    try:
-        yield beside
-        os.replace(beside, place)
-    except OSError as error:
-        if error.filename == str(beside):
-            error.filename, error.filename2 = str(path), None
-        raise
-    finally:
-        if beside.exists():
-            beside.unlink()
 
 
 def write_labels(path: Path, labels: npt.NDArray[np.int32], source: Optional[Source] = None) -> None:

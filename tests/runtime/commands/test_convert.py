@@ -103,7 +103,7 @@ def test_a_write_that_fails_leaves_nothing(write, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     path = write("in.cppipe")
-    monkeypatch.setattr("cpunet.files.images.os.replace", fail)
+    monkeypatch.setattr("cpunet.files.written_beside.os.replace", fail)
     assert convert(path, tmp_path / "out.cppipe") == 2
     assert os.listdir(tmp_path) == ["in.cppipe"]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from cpunet.files.images import written_beside
+from cpunet.files.written_beside import written_beside
 
 
 def test_an_ended_run_leaves_no_half_written_file(tmp_path):

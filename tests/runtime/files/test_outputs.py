@@ -7,9 +7,10 @@ import tifffile
 
 from cpunet.errors import OutputError
 from cpunet.files.find import identity
-from cpunet.files.images import write_labels, write_picture, write_text, written_beside
+from cpunet.files.images import write_labels, write_picture, write_text
 from cpunet.files.mark import source_of
 from cpunet.files.outputs import check_output
+from cpunet.files.written_beside import written_beside
 from tests.tiny_onnx import tiny_onnx
 
 LABELS = np.eye(5, dtype=np.int32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
@@ -11,6 +10,7 @@ from cpunet.batch.folder import Plan
 from cpunet.batch.merging.group_columns import Values, group_values, places_of
 from cpunet.batch.merging.paths_in_text import Moved
 from cpunet.errors import BatchError
+from cpunet.files.written_beside import written_beside
 
 SUFFIXES = (".csv", ".txt")
 IMAGE_NUMBER = "ImageNumber"
@@ -57,8 +57,7 @@ def merge_tables(sources: Sequence[Tuple[Path, Moved]], target: Path, plan: Plan
     with sources[0][0].open(newline="", encoding="utf-8") as stream:
         delimiter = _delimiter(stream.readline(2**16))
     heads = [_head_of(path, delimiter) for path, _ in sources]
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
-    with unfinished.open("w", newline="", encoding="utf-8") as stream:
+    with written_beside(target) as beside, beside.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, delimiter=delimiter)
         first = heads[0][0]
         if first == EXPERIMENT_HEADER:
@@ -68,7 +67,6 @@ def merge_tables(sources: Sequence[Tuple[Path, Moved]], target: Path, plan: Plan
             writer.writerows(_relationships(sources, delimiter))
         else:
             _append_rows(writer, sources, heads, delimiter, group_values(plan.groups))
-    os.replace(unfinished, target)
 
 
 def image_numbers_in(path: Path) -> List[int]:

@@ -11,6 +11,7 @@ from cpunet.batch.folder import BATCH_FOLDER, BatchFolder, Plan, read_json, writ
 from cpunet.batch.merging import csv_tables, sqlite_tables
 from cpunet.batch.merging.paths_in_text import Moved
 from cpunet.errors import BatchError
+from cpunet.files.written_beside import written_beside
 
 # Text files of ExportToDatabase that name the database with its path.
 WITH_PATHS = (".properties", ".workspace")
@@ -110,12 +111,11 @@ def _check_numbers(where: str, numbers: Sequence[int], plan: Plan) -> None:
 def _take(source: Tuple[Path, Moved], target: Path) -> None:
     """Put a file into the results: without a copy if the disk allows it."""
     path, moved = source
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
-    if path.suffix in WITH_PATHS:
-        unfinished.write_text(moved(path.read_text(encoding="utf-8")), encoding="utf-8")
-    else:
+    with written_beside(target) as beside:
+        if path.suffix in WITH_PATHS:
+            beside.write_text(moved(path.read_text(encoding="utf-8")), encoding="utf-8")
+            return
         try:
-            os.link(path, unfinished)
+            os.link(path, beside)
         except OSError:
-            shutil.copyfile(path, unfinished)
-    os.replace(unfinished, target)
+            shutil.copyfile(path, beside)

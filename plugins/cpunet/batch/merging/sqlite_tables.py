@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -13,6 +12,7 @@ from cpunet.batch.folder import Plan
 from cpunet.batch.merging.group_columns import Values, group_values, places_of
 from cpunet.batch.merging.paths_in_text import Moved
 from cpunet.errors import BatchError
+from cpunet.files.written_beside import written_beside
 
 HEAD = b"SQLite format 3\x00"
 # Columns of ExportToDatabase's tables that say which image set a row belongs to.
@@ -49,16 +49,12 @@ def merge_databases(
     BatchError
         If a piece's database has other tables, or two pieces have the same image set.
     """
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
-    shutil.copyfile(empty, unfinished)
-    try:
-        _merge_into(unfinished, moved_from_plan, sources, plan)
-    except BaseException as error:
-        unfinished.unlink()
-        if isinstance(error, sqlite3.Error):
+    with written_beside(target) as beside:
+        shutil.copyfile(empty, beside)
+        try:
+            _merge_into(beside, moved_from_plan, sources, plan)
+        except sqlite3.Error as error:
             raise BatchError(f"{target.name}: the databases of the pieces cannot be merged: {error}") from error
-        raise
-    os.replace(unfinished, target)
 
 
 def _merge_into(path: Path, moved_from_plan: Moved, sources: Sequence[Tuple[Path, Moved]], plan: Plan) -> None:
