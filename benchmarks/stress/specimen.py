@@ -68,10 +68,10 @@ def cytoplasmic_haze(image: np.ndarray, labels: np.ndarray, rng: np.random.Gener
     brightness = np.exp(rng.normal(np.log(0.4), 0.35, labels.max() + 1)).clip(0.15, 0.8)
     reach = rng.uniform(0.5, 1.1, labels.max() + 1) * diameter
     # Cells are not as round as their nuclei.
-    wavy = outside + 0.3 * diameter * _smooth_noise(image.shape, 0.5 * diameter, rng)
+    wavy = outside + 0.3 * diameter * smooth_noise(image.shape, 0.5 * diameter, rng)
     cell = brightness[owner] / (1 + np.exp((wavy - reach[owner]) / (0.12 * diameter)))
     fading = 0.5 + 0.5 * np.exp(-outside / (0.6 * diameter))
-    mottled = np.exp(0.25 * _smooth_noise(image.shape, 0.06 * diameter, rng))
+    mottled = np.exp(0.25 * smooth_noise(image.shape, 0.06 * diameter, rng))
     added = levels.contrast * blurred(cell * fading * mottled, 0.07 * diameter)
     return photographed(image + added, rng, added), labels
 
@@ -114,7 +114,7 @@ def background_steps(image: np.ndarray, labels: np.ndarray, rng: np.random.Gener
     height, width = image.shape
     tissue = blurred(rng.standard_normal(image.shape), min(image.shape) / 7)
     inside = blurred((tissue > np.percentile(tissue, 45)).astype(float), 0.05 * levels.diameter_px)
-    mottled = np.exp(0.12 * _smooth_noise(image.shape, 0.15 * levels.diameter_px, rng))
+    mottled = np.exp(0.12 * smooth_noise(image.shape, 0.15 * levels.diameter_px, rng))
     y, x = np.ogrid[:height, :width]
     slant = rng.normal(0, 0.02)
     right = x + slant * y > width * rng.uniform(0.3, 0.7)
@@ -156,7 +156,7 @@ def _count(image: np.ndarray, levels: Levels, per_area: float, rng: np.random.Ge
     return max(2, int(rng.poisson(per_area * image.size / levels.diameter_px**2)))
 
 
-def _smooth_noise(shape: tuple, sigma: float, rng: np.random.Generator) -> np.ndarray:
+def smooth_noise(shape: tuple, sigma: float, rng: np.random.Generator) -> np.ndarray:
     """Draw noise of a grain, with a standard deviation of 1."""
     noise = blurred(rng.standard_normal(shape), max(sigma, 0.5))
     return noise / (noise.std() or 1.0)
