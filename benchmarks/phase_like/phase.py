@@ -10,6 +10,8 @@ from benchmarks.stress.specimen import smooth_noise
 from cpunet.steps.diameter import typical_diameter
 
 GRAY = 128.0
+# Such shading looks like a shift of dark things by EDGE_SHADING * 8 / 0.6 = 1.3 px, which an alignment must see through.
+EDGE_SHADING = 0.1
 # The halo is narrow and bright at the rim of each thing, and wide and faint around it.
 NARROW_HALO_DIAMETERS, WIDE_HALO_DIAMETERS = 0.16, 0.6
 
@@ -43,7 +45,7 @@ def phase_image(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     angle = rng.uniform(0, 2 * np.pi)
     soft = blurred(thickness, 1.0)
     slope = np.sin(angle) * ndimage.sobel(soft, 0) + np.cos(angle) * ndimage.sobel(soft, 1)
-    shown = 1 - 0.6 * blurred(thickness - halo, 0.8) + 0.18 * slope
+    shown = 1 - 0.6 * blurred(thickness - halo, 0.8) + EDGE_SHADING * slope
     shown += 0.015 * smooth_noise(labels.shape, 2.0, rng) + 0.02 * rng.standard_normal(labels.shape)
     return np.clip(np.rint(GRAY * shown * uneven_light(labels.shape, rng)), 0, 255).astype(np.uint8)
 

@@ -1,0 +1,1 @@
+"""Labels for images without a stain, made from a nuclear stain of the same cells."""
