@@ -10,7 +10,7 @@ from benchmarks.stress.specimen import smooth_noise
 from cpunet.steps.diameter import typical_diameter
 
 GRAY = 128.0
-# Such shading looks like a shift of dark things by EDGE_SHADING * 8 / 0.6 = 1.3 px, which an alignment must see through.
+# Such shading looks like a shift of dark things by EDGE_SHADING * 8 / 0.6 = 1.3 px. An alignment must see through it.
 EDGE_SHADING = 0.1
 # The halo is narrow and bright at the rim of each thing, and wide and faint around it.
 NARROW_HALO_DIAMETERS, WIDE_HALO_DIAMETERS = 0.16, 0.6

@@ -26,7 +26,12 @@ from cpunet.training.from_stain.alignment import covered_by_both, find_alignment
 from cpunet.training.from_stain.recipes import Labeler, ModelRecipe, ThesisRecipe, labeler
 
 RIGHT_PX, LARGEST_PX, IOU = 0.5, 40, 0.5
-RECIPES = {"model": ModelRecipe(device="cpu"), "thesis": ThesisRecipe()}
+RECIPES = {
+    "model": ModelRecipe(device="cpu"),
+    "thesis": ThesisRecipe(),
+    # For nuclei of the size of U2OS at 20x.
+    "thesis, 12 to 60 px, by shape": ThesisRecipe(diameters_px=(12, 60), declump="shape"),
+}
 
 
 class Tally:
@@ -75,7 +80,9 @@ def score_stains(folder: Path, split: str, labelers: Dict[str, Labeler]) -> Dict
 def main(arguments: Sequence[str]) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="benchmarks.phase_like.score", description=__doc__.splitlines()[0])
-    parser.add_argument("pairs", type=Path, nargs="?", metavar="PAIRS", help="a folder that benchmarks.phase_like wrote")
+    parser.add_argument(
+        "pairs", type=Path, nargs="?", metavar="PAIRS", help="a folder that benchmarks.phase_like wrote"
+    )
     parser.add_argument("--stains", type=Path, metavar="DATA", help="instead: a data set of stained nuclei")
     parser.add_argument("--split", default="val", help="with --stains (val)")
     options = parser.parse_args(arguments)

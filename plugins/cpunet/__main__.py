@@ -41,6 +41,10 @@ COMMANDS = {
         "cpunet.training.commands.data",
         "import, download, check and split labeled images (needs cpunet[training])",
     ),
+    "labels": (
+        "cpunet.training.commands.labels",
+        "make labels without annotators, from a stain of the same cells (needs cpunet[training])",
+    ),
     "train": ("cpunet.training.commands.train", "train a model from images and labels (needs cpunet[training])"),
     "evaluate": (
         "cpunet.training.commands.evaluate",

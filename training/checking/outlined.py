@@ -38,9 +38,16 @@ def outlined_images(facts: Sequence[ImageFacts]) -> list[dict[str, str]]:
 
 
 def outlined_picture(seen: ImageFacts, side_px: int) -> NDArray[np.uint8]:
-    """Draw an image with the outlines of its objects, at most `side_px` pixels wide and high; uint8 (y, x, 3)."""
-    shown = picture(read_image(seen.row.image_path))
-    labels = read_labeled_image(seen.row).labels
+    """Draw an image of a data set with the outlines of its objects, see `small_outlined`."""
+    return small_outlined(read_image(seen.row.image_path), read_labeled_image(seen.row).labels, side_px)
+
+
+def small_outlined(image: NDArray[np.generic], labels: NDArray[np.int32], side_px: int) -> NDArray[np.uint8]:
+    """Draw an image with the outlines of its objects, at most `side_px` pixels wide and high; uint8 (y, x, 3).
+
+    The image is (Y, X) or (Y, X, C), any real dtype, and the labels are (Y, X), int32.
+    """
+    shown = picture(image)
     longest = max(labels.shape)
     if longest > side_px:
         height, width = (max(1, round(size * side_px / longest)) for size in labels.shape)

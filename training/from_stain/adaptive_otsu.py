@@ -46,8 +46,8 @@ def adaptive_otsu(image: NDArray[np.float32], window_px: int, bounds: tuple[floa
     windows = shape // window_px
     if windows.min() < 2:
         raise DataError(
-            f"The threshold's window of {window_px} px is too large for an image of {shape[0]} x {shape[1]} pixels; half "
-            "of a side is the most. Choose a smaller one with --threshold-window."
+            f"The threshold's window of {window_px} px is too large for an image of {shape[0]} x {shape[1]} pixels; "
+            "half of a side is the most. Choose a smaller one with --threshold-window."
         )
     size = shape / windows
     edges = [(np.arange(count + 1) * side).astype(int) for count, side in zip(windows, size, strict=True)]

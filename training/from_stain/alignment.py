@@ -11,7 +11,7 @@ from skimage.filters import window
 
 # Structures of about this size, pixels, and of a third to three times it, count the most.
 WAVELENGTH_PX, SPREAD = 10.0, 3.0
-ORIENTATIONS = 8
+ORIENTATIONS = 16
 # Few bright things, such as dead cells, must not outweigh all others.
 PERCENTILES = (0.5, 99.0)
 # A second peak counts from this distance on; nearer ones are the flank of the first.
@@ -59,11 +59,12 @@ def find_alignment(image: NDArray[np.generic], stain: NDArray[np.float32], large
 
     Notes
     -----
-    Phase correlation (Kuglin and Hines 1975): the product of the spectra counts by its phase alone. Nuclei may be darker
-    or brighter in one of the two, and light from one side shows them as a bright edge beside a dark one, so that plain
-    phase correlation is off by pixels. So the correlation is split by orientation, and the magnitudes of the analytic
-    signals are added: they peak at the shift whether the two agree, are inverted, or one is the other's slope (local
-    energy; Morrone and Owens 1987, doi:10.1016/0167-8655(87)90013-4). A parabola gives the part of a pixel.
+    1. Phase correlation (Kuglin and Hines 1975): the product of the spectra counts by its phase alone.
+    2. It is split by orientation, and the magnitudes of the analytic signals are added. They peak at the shift whether
+       the two agree, are inverted, or one is the slope of the other (local energy; Morrone and Owens 1987,
+       doi:10.1016/0167-8655(87)90013-4). Nuclei are dark in phase contrast, and light from one side shows them as a
+       bright edge beside a dark one: plain phase correlation is off by pixels there.
+    3. A parabola around the highest pixel gives the part of a pixel.
     """
     gray = np.asarray(image, np.float32)
     spectrum = _spectrum(gray if gray.ndim == 2 else gray.mean(axis=2)) * np.conj(_spectrum(stain))

@@ -61,7 +61,9 @@ class StainPairing:
     note: str
 
 
-def pair_stains(stains: Path, images: Path, pattern: str | None = None, stain_pattern: str | None = None) -> StainPairing:
+def pair_stains(
+    stains: Path, images: Path, pattern: str | None = None, stain_pattern: str | None = None
+) -> StainPairing:
     """Pair the files of two folders.
 
     Parameters
@@ -70,7 +72,8 @@ def pair_stains(stains: Path, images: Path, pattern: str | None = None, stain_pa
         Folders with one file a field: PNG or TIFF, or where there are none, JPEG or BMP.
     pattern : str, optional
         A regular expression with named parts, which is searched in the names without suffix. Files pair if all parts
-        are equal. None: the names are equal, or differ in one place that is the same for all, as in a_phase and a_dapi.
+        are equal. None: the names are equal, or differ in one place that is the same for all, as in a_phase and a_dapi;
+        or each folder holds a single file.
     stain_pattern : str, optional
         Another pattern, with the same named parts, for the stains.
 
@@ -82,18 +85,22 @@ def pair_stains(stains: Path, images: Path, pattern: str | None = None, stain_pa
     """
     found = {folder: _files(folder) for folder in (stains, images)}
     if stains.resolve() == images.resolve() and pattern is None:
-        raise DataError(f"{stains}: stains and images lie in one folder. Tell them apart with --pattern and --stain-pattern.")
+        raise DataError(
+            f"{stains}: stains and images lie in one folder. Tell them apart with --pattern and --stain-pattern."
+        )
     if pattern is None:
         if stain_pattern is not None:
             raise DataError("--stain-pattern goes with --pattern, which says the same of the images.")
         return _by_name(found[stains], found[images], stains, images)
     of_image = _by_parts(found[images], pattern, "--pattern", images)
-    of_stain = _by_parts(found[stains], stain_pattern or pattern, "--stain-pattern" if stain_pattern else "--pattern", stains)
+    of_stain = _by_parts(
+        found[stains], stain_pattern or pattern, "--stain-pattern" if stain_pattern else "--pattern", stains
+    )
     image_names, stain_names = ({name for key in each for name, _ in key} for each in (of_image, of_stain))
     if image_names != stain_names:
         raise DataError(
-            f"--pattern has the parts {', '.join(sorted(image_names))} and --stain-pattern {', '.join(sorted(stain_names))}; "
-            "they must be the same."
+            f"--pattern has the parts {', '.join(sorted(image_names))} and --stain-pattern "
+            f"{', '.join(sorted(stain_names))}; they must be the same."
         )
     both = {key: (of_image[key], of_stain[key]) for key in of_image if key in of_stain}
     pairs = (
@@ -117,7 +124,9 @@ def _by_name(stain_files: Sequence[Path], image_paths: Sequence[Path], stains: P
     image_of = {_id(path, image_paths): path for path in image_paths}
     same = {path: path.stem for path in stain_files if path.stem in image_of}
     note = "paired by equal names"
-    if not same:
+    if not same and len(stain_files) == len(image_paths) == 1:
+        same, note = {stain_files[0]: image_paths[0].stem}, "paired as the only files of their folders"
+    elif not same:
         found = by_rule(image_of, stain_files)
         if found is not None:
             same, rule = found

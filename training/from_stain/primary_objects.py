@@ -73,9 +73,9 @@ def _divided(image: NDArray[np.float32], regions: NDArray[np.int32], method: str
         score = _smoothed(image, SMOOTHING_SHARE * smallest, radius=max(1, int(width / 2)))
         height = image
     else:
-        height = ndimage.distance_transform_edt(regions > 0)
+        distance = ndimage.distance_transform_edt(regions > 0)
         # Points equally far from the edge are told apart by the very noise that the module adds.
-        score = height + np.random.RandomState(0).uniform(0, 0.001, height.shape)  # noqa: NPY002
+        score = height = distance + np.random.RandomState(0).uniform(0, 0.001, distance.shape)
     reach = _disc(max(1, HIGHEST_WITHIN_SHARE * smallest - 0.5))
     seeds = np.zeros(regions.shape, np.int32)
     places = peak_local_max(score, footprint=reach, labels=regions, exclude_border=False)

@@ -48,15 +48,18 @@ def read_pair(pair: StainedPair) -> ReadPair:
     image, stain = read_source_image(pair.image), read_source_image(pair.stain)
     if stain.pixels.ndim != 2:
         raise DataError(
-            f"{pair.stain}: the stain must be one gray channel; this has the shape {stain.pixels.shape}. Save its channel alone."
+            f"{pair.stain}: the stain must be one gray channel; this has the shape {stain.pixels.shape}. Save its "
+            "channel alone."
         )
     if stain.pixels.shape != image.pixels.shape[:2]:
         raise DataError(
-            f"{pair.stain}: the stain has {_size(stain)} pixels (Y x X) and its image {pair.image.name} {_size(image)}; "
-            "they must be equal. Save both uncropped, and with the same binning."
+            f"{pair.stain}: the stain has {_size(stain)} pixels (Y x X) and its image {pair.image.name} "
+            f"{_size(image)}; they must be equal. Save both uncropped, and with the same binning."
         )
     if min(stain.pixels.shape) < SMALLEST_SIDE_PX:
-        raise DataError(f"{pair.image}: {_size(image)} pixels are too few; {SMALLEST_SIDE_PX} a side are needed to align.")
+        raise DataError(
+            f"{pair.image}: {_size(image)} pixels are too few; {SMALLEST_SIDE_PX} a side are needed to align."
+        )
     for path, pixels in ((pair.image, image.pixels), (pair.stain, stain.pixels)):
         if not np.isfinite(pixels).all():
             raise DataError(f"{path}: {int((~np.isfinite(pixels)).sum())} pixels are no finite numbers. Save it again.")

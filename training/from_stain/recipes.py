@@ -55,6 +55,17 @@ class ThesisRecipe:
     declump: str = "intensity"
     diameters_px: tuple[float, float] = (5.0, 30.0)
 
+    @property
+    def words(self) -> str:
+        """The recipe in one line."""
+        low, high = self.threshold_bounds
+        smallest, largest = self.diameters_px
+        return (
+            f"thesis: CLAHE (block {self.clahe_block_px} px, {self.clahe_bins} bins, slope {self.clahe_slope:g}), "
+            f"adaptive Otsu (window {self.threshold_window_px} px, bounds {low:g} to {high:g}), separated by "
+            f"{self.declump}, diameters {smallest:g} to {largest:g} px"
+        )
+
     def __post_init__(self) -> None:
         low, high = self.threshold_bounds
         smallest, largest = self.diameters_px
@@ -62,7 +73,10 @@ class ThesisRecipe:
             (self.clahe_block_px >= 3, f"--clahe-block {self.clahe_block_px}: 3 pixels or more are needed."),
             (2 <= self.clahe_bins <= 65536, f"--clahe-bins {self.clahe_bins}: 2 to 65536 are possible."),
             (1 <= self.clahe_slope < np.inf, f"--clahe-slope {self.clahe_slope:g}: 1 or more is needed."),
-            (self.threshold_window_px >= 2, f"--threshold-window {self.threshold_window_px}: 2 pixels or more are needed."),
+            (
+                self.threshold_window_px >= 2,
+                f"--threshold-window {self.threshold_window_px}: 2 pixels or more are needed.",
+            ),
             (0 <= low < high <= 1, f"--threshold-bounds {low:g} {high:g}: two numbers from 0 to 1, the lower first."),
             (0 < smallest < largest < np.inf, f"--diameters {smallest:g} {largest:g}: the smaller first, above 0."),
             (self.declump in DECLUMP_METHODS, f"--declump {self.declump}: one of {', '.join(DECLUMP_METHODS)}."),
@@ -118,6 +132,12 @@ class ModelRecipe:
     model: str = DEFAULT_MODEL
     diameter_px: float | None = None
     device: str = "automatic"
+
+    @property
+    def words(self) -> str:
+        """The recipe in one line."""
+        size = "measured on each stain" if self.diameter_px is None else f"{self.diameter_px:g} px"
+        return f"model {self.model}, typical diameter {size}"
 
 
 def labeler(recipe: ThesisRecipe | ModelRecipe) -> Labeler:
