@@ -46,6 +46,30 @@ def primary_objects_tuned(diameter_low_px: int, diameter_high_px: int) -> Any:
     return module
 
 
+def primary_objects_adaptive(window_px: int, bounds: tuple, declump: str, diameters_px: tuple) -> Any:
+    """Return IdentifyPrimaryObjects with an adaptive threshold of Otsu, as `cpunet labels from-stain` rebuilds it.
+
+    Objects of other diameters are discarded, and those at the frame are kept. ``declump`` is ``intensity`` or
+    ``shape``.
+    """
+    from cellprofiler.modules import identifyprimaryobjects as primary
+    from cellprofiler.modules import threshold
+
+    module = primary_objects()
+    module.exclude_size.value = True
+    module.size_range.value = diameters_px
+    module.use_advanced.value = True
+    module.threshold.threshold_scope.value = threshold.TS_ADAPTIVE
+    module.threshold.local_operation.value = threshold.TM_OTSU
+    module.threshold.two_class_otsu.value = threshold.O_TWO_CLASS
+    module.threshold.adaptive_window_size.value = window_px
+    module.threshold.threshold_range.value = bounds
+    by_shape = declump == "shape"
+    module.unclump_method.value = primary.UN_SHAPE if by_shape else primary.UN_INTENSITY
+    module.watershed_method.value = primary.WA_SHAPE if by_shape else primary.WA_INTENSITY
+    return module
+
+
 def objects_unet() -> Any:
     """Return IdentifyObjectsUNet with default settings, except that it discards nothing."""
     from identifyobjectsunet import IdentifyObjectsUNet

@@ -19,6 +19,7 @@ from benchmarks.stress.camera import photographed
 from cpunet.checks.synthetic import synthetic_field
 
 LARGEST_SHIFT_PX = 12.0
+GAPS = 0.35
 FIELDS = ("id", "kind", "shift_y", "shift_x", "nuclei")
 
 
@@ -47,10 +48,15 @@ class PhasePair(NamedTuple):
     shift_px: Tuple[float, float]
 
 
-def drawn_labels(seed: int, shape: Tuple[int, int] = (280, 280), diameter_px: float = 24.0) -> np.ndarray:
-    """Draw labels of nuclei, some of which touch, where no data set is at hand: (Y, X), int32."""
-    columns = max(2, round(shape[1] / (2.4 * diameter_px)))
-    return synthetic_field(shape, columns, diameter_px, touching=seed % 2 == 1, seed=seed).labels
+def drawn_labels(seed: int, shape: Tuple[int, int] = (300, 300), diameter_px: float = 24.0) -> np.ndarray:
+    """Draw labels of nuclei where no data set is at hand: (Y, X), int32; with an odd seed they touch in pairs.
+
+    They lie on a grid with gaps: without the gaps, it would agree with itself at many shifts.
+    """
+    columns = max(2, round(shape[1] / (2 * diameter_px)))
+    labels = synthetic_field(shape, columns, diameter_px, touching=seed % 2 == 1, seed=seed).labels
+    gone = np.random.default_rng(seed).random(labels.max() + 1) < GAPS
+    return relabel_sequential(np.where(gone[labels], 0, labels))[0].astype(np.int32)
 
 
 def make_pair(name: str, labels: np.ndarray, kind: str = CLEAN, largest_px: float = LARGEST_SHIFT_PX) -> PhasePair:

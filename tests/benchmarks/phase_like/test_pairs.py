@@ -14,7 +14,7 @@ def test_each_kind_of_pair_is_the_same_every_time_and_of_one_size(kind):
     first, second = (make_pair("a", drawn_labels(1), kind) for _ in range(2))
     assert first.stain.dtype == np.float32
     assert first.phase.dtype == np.uint8
-    assert first.stain.shape == first.phase.shape == first.labels.shape == (254, 254)
+    assert first.stain.shape == first.phase.shape == first.labels.shape == (274, 274)
     assert all(np.array_equal(one, other) for one, other in zip(first, second))
 
 
