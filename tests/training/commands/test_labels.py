@@ -23,17 +23,18 @@ def from_stain(*words):
     return main(["labels", "from-stain", *map(str, words)])
 
 
-def clipped(pair):
+def drawn_pair(seed, name, kind):
+    if name != CLIPPED:
+        return make_pair(name, drawn_labels(seed), kind)
+    pair = make_pair(name, drawn_labels(seed), kind, largest_px=2)
     return pair._replace(stain=np.minimum(pair.stain, np.percentile(pair.stain[pair.labels > 0], 40)))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stained") / "pairs"
-    pairs = [
-        make_pair(name, drawn_labels(2 * n), kind) for n, (name, kind) in enumerate(zip(NAMES, KINDS, strict=True))
-    ]
-    write_pairs((clipped(pair) if pair.id == CLIPPED else pair for pair in pairs), folder)
+    kinds = zip(NAMES, KINDS, strict=True)
+    write_pairs((drawn_pair(2 * number, name, kind) for number, (name, kind) in enumerate(kinds)), folder)
     return folder
 
 
