@@ -69,6 +69,7 @@ setup(
     package_data={
         "cpunet.report": ["templates/*.html"],
         "cpunet.comparison": ["templates/*.html"],
+        "cpunet.review": ["templates/*.html", "templates/*.js"],
         "cpunet.models": ["*/model.onnx", "*/README.md"],
         "cpunet.workflow": ["Snakefile", "profiles/*/config.yaml"],
         "cpunet.training": ["templates/*.html"],
