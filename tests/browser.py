@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -12,6 +13,13 @@ LONGEST_WAIT_S = 30
 # A virtual key code, and what is typed, of the keys that tests press by name.
 KEYS = {"Enter": (13, "\r"), "Escape": (27, ""), "ArrowLeft": (37, ""), "ArrowRight": (39, ""), "Tab": (9, "")}
 CONTROL, SHIFT = 2, 8
+# Chromium reads commands from file 3 and writes answers to file 4, whatever the numbers of the pipes are here.
+WITH_PIPES = """
+import fcntl, os, sys
+for place, pipe in enumerate([fcntl.fcntl(int(each), fcntl.F_DUPFD, 10) for each in sys.argv[1:3]], start=3):
+    os.dup2(pipe, place)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def chromium():
@@ -40,17 +48,22 @@ class Browser:
             f"--window-size={size[0]},{size[1]}",
             "about:blank",
         ]
-        # Chromium reads commands from file 3 and writes answers to file 4; neither may be one of the pipes' own ends.
         self._process = subprocess.Popen(
-            ["sh", "-c", 'exec "$@" 3<&"$COMMANDS" 4>&"$ANSWERS"', "sh", *words],
+            [sys.executable, "-c", WITH_PIPES, str(to_child), str(from_child), *words],
             pass_fds=(to_child, from_child),
-            env={**os.environ, "COMMANDS": str(to_child), "ANSWERS": str(from_child)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         os.close(to_child)
         os.close(from_child)
         self._number, self._unread, self._session = 0, b"", None
+        try:
+            self._attach(size)
+        except BaseException:
+            self.close()
+            raise
+
+    def _attach(self, size):
         targets = self.call("Target.getTargets")["targetInfos"]
         target = next(each["targetId"] for each in targets if each["type"] == "page")
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -125,9 +138,9 @@ class Browser:
     def click_at(self, x, y):
         self.drag((x, y), (x, y))
 
-    def drag(self, start, end):
+    def drag(self, start, end, modifiers=0):
         """Press the mouse's button at one place of the window and release it at another."""
-        place = {"button": "left", "clickCount": 1}
+        place = {"button": "left", "clickCount": 1, "modifiers": modifiers}
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=start[0], y=start[1])
         self.call("Input.dispatchMouseEvent", type="mousePressed", x=start[0], y=start[1], **place)
         if end != start:

@@ -184,8 +184,8 @@ def _score(arguments: argparse.Namespace) -> int:
     check_together(files, page, arguments.page)
     if not any(file.images for file in files):
         raise ReviewError(
-            f"{', '.join(str(file.path) for file in files)}: no image is judged. An expert presses Done for each image, "
-            "and saves then."
+            f"{', '.join(str(file.path) for file in files)}: no image is judged. An expert presses Done for each "
+            "image, and saves then."
         )
     output = arguments.output
     if output is not None:

@@ -201,6 +201,9 @@ def _is_same(path: Path, other: Path) -> bool:
 
 def _in_order(fields: Sequence[Field], words: Sequence[Path], option: str) -> Mapping[Key, Path]:
     files = find_files(words)
+    missing = [path for path in files if not path.exists()]
+    if missing:
+        raise OptionError(f"{option} {missing[0]}: there is no such file or folder.")
     if len(files) != len(fields):
         raise OptionError(
             f"There are {len(fields)} images and {len(files)} files after {option}; each image needs one, in the same "

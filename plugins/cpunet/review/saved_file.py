@@ -31,6 +31,8 @@ DELIMITERS = (",", ";", "\t")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 OBJECTS, POINTS = re.compile(r"(?:#\d+(?: #\d+)*)?"), re.compile(r"(?:x\d+y\d+(?: x\d+y\d+)*)?")
 SAVE_AGAIN = "Save the file from the page once more, and do not change it."
+ONE = "A file holds what one expert saved from one page: give each file by itself, not one that was put together."
+RENAMED = f"A spreadsheet may have changed the name, such as 001 to 1 or a name to a date. {SAVE_AGAIN}"
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,7 @@ def read_saved(path: Path) -> SavedReview:
     first_line, first = rows[0]
     expert, identity = first["expert"].strip(), first["review"].strip().lower()
     if not SHA256.fullmatch(identity):
-        raise _fault(
-            path, first_line, f"the review is {first['review']!r}, and 64 digits and letters a to f are needed"
-        )
+        raise _fault(path, first_line, f"the review is {first['review']!r}, which is no SHA-256")
     lines: Dict[Key, int] = {}
     predicted: Dict[Key, int] = {}
     images: List[JudgedImage] = []
@@ -135,9 +135,6 @@ def read_saved(path: Path) -> SavedReview:
         if judged is not None:
             images.append(judged)
     return SavedReview(path, expert, Review(identity, predicted), lines, tuple(images))
-
-
-ONE = "A file holds what one expert saved from one page: give each file by itself, not one that was put together."
 
 
 def check_together(files: Sequence[SavedReview], page: Optional[Review] = None, page_path: object = None) -> None:
@@ -183,12 +180,6 @@ def _check_images(file: SavedReview, reference: Review, name: str) -> None:
             f"{file.path}: there is no line of {'/'.join(missing[0])}, which {name} has"
             f"{f', nor of {len(missing) - 1} more' if len(missing) > 1 else ''}. {SAVE_AGAIN}"
         )
-
-
-RENAMED = (
-    "A spreadsheet may have changed the name, such as 001 to 1 or a name to a date. Save the file from the page once "
-    "more, and do not change it."
-)
 
 
 def _rows(path: Path, text: str) -> List[Tuple[int, Dict[str, str]]]:

@@ -105,6 +105,7 @@ function showField(which) {
   const panels = [["outlined", "Image with the objects that were found", field.picture], ["plain", "Image", field.picture]];
   if (field.stain) panels.push(["stain", "Stain", field.stain]);
   element("panels").replaceChildren(...panels.map((each) => makePanel(...each, field)));
+  element("panels").classList.toggle("three", panels.length === 3);
   view = { x: 0, y: 0, width: field.width, height: field.height };
   element("title").textContent = `Image ${place + 1} of ${review.fields.length}: ${field.image}`;
   element("of-set").textContent = `set ${field.set}` + (field.isPart ? ", a part of a larger image" : "");
@@ -251,6 +252,7 @@ function takeCount(name, key) {
   const count = countOf(input.value, largest);
   if (count === undefined) {
     input.setAttribute("aria-invalid", "true");
+    input.select();
     say(`"${input.value}" is no count: type a whole number from 0 to ${largest}.`);
     return false;
   }
@@ -330,6 +332,7 @@ function start(name) {
   const fits = read && Array.isArray(read.marks) && read.marks.length === review.fields.length;
   allMarks = review.fields.map((_, which) => ({ ...noMarks(), ...(fits ? read.marks[which] : {}) }));
   before = [];
+  document.activeElement.blur(); // the name's box would take the first key
   document.body.classList.add("reviewing");
   element("start").hidden = true;
   element("review").hidden = false;
