@@ -130,10 +130,15 @@ class Browser:
     def value(self, selector):
         return self.js(f"document.querySelector({json.dumps(selector)}).value")
 
+    def box(self, selector):
+        """Where an element is in the window: left, top, width and height, pixels."""
+        box = f"document.querySelector({json.dumps(selector)}).getBoundingClientRect()"
+        return self.js(f"(({{x, y, width, height}}) => [x, y, width, height])({box})")
+
     def click(self, selector):
         """Click in the middle of an element, with the mouse."""
-        box = f"document.querySelector({json.dumps(selector)}).getBoundingClientRect()"
-        self.click_at(*self.js(f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])({box})"))
+        left, top, width, height = self.box(selector)
+        self.click_at(left + width / 2, top + height / 2)
 
     def click_at(self, x, y):
         self.drag((x, y), (x, y))

@@ -74,6 +74,8 @@ class ModelMethod:
     name, source : str
     model : Model
     options : Options
+    folder : Path
+        The labels are written below it.
     files : mapping of tuple to Path
         Where the labels are written, by `IndexRow.key`.
     """
@@ -82,6 +84,7 @@ class ModelMethod:
     source: str
     model: Model
     options: Options
+    folder: Path
     files: Mapping[Key, Path]
 
     def segment(self, row: IndexRow, truth: LabeledImage) -> NDArray[np.integer]:
@@ -175,7 +178,7 @@ def model_method(
     several = len({row.folder for row in rows}) > 1
     files = {row.key: (folder / row.folder.name if several else folder) / f"{row.id}.tif" for row in rows}
     said = "; ".join(source for _, source in opened)
-    return ModelMethod(name, f"{said}{_fine_tuned_from(model.card)}", model, options, files)
+    return ModelMethod(name, f"{said}{_fine_tuned_from(model.card)}", model, options, folder, files)
 
 
 def open_any(name_or_path: str, needs_diameter: bool) -> tuple[Model, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import Iterator, List, Optional, Sequence
 
 from cpunet.commands.model_arguments import add_device_and_diameter
 from cpunet.errors import OptionError, ReviewError, said_with_way_out
@@ -114,27 +114,32 @@ def _make(arguments: argparse.Namespace) -> int:
     drawn = draw_fields(found.fields, arguments.number, arguments.seed)
     inputs = {identity(path) for each in found.fields for path in (each.image, each.labels, each.stain) if path}
     check_output(arguments.output, inputs, arguments.overwrite)
-    predict, source = None, f"the program that wrote {arguments.labels[0] if arguments.labels else ''}"
-    if arguments.model is not None:
+    predict = None
+    if arguments.model is None:
+        source = f"{arguments.labels[0].absolute().name} (label images)"
+    else:
         options = Options(diameter_px=arguments.diameter)
         predict, name = open_predictor(arguments.model, arguments.device, options, _warn)
         source = f"the model {name}"
     fields = _read_all(drawn, predict, arguments.window, arguments.seed)
-    identity_of_review = write_review(arguments.output, fields, source, arguments.object)
-    for name in dict.fromkeys(each.set_name for each in fields):
-        listed = [each for each in fields if each.set_name == name]
-        total = sum(each.set_name == name for each in found.fields)
-        print(
-            f"{printable(name)}: {len(listed)} of {total} images, drawn with seed {arguments.seed}; "
-            f"{sum(len(each.objects) for each in listed)} objects"
-        )
-    size = arguments.output.stat().st_size / 1e6
+    sha256 = write_review(arguments.output, fields, source, arguments.object)
+    for line in _drawn_of_each_set(found.fields, fields, arguments.seed):
+        print(line)
+    page = printable(arguments.output)
     print(
-        f"\n{printable(arguments.output)} is the page, {size:.1f} MB; SHA-256 of the review {identity_of_review}.\n"
-        "Send it to the experts. Each opens it in a browser, judges, and sends back the file that *Save* gives. Then:\n"
-        f"cpunet review score FILE.csv ... --page {printable(arguments.output)}"
+        f"\n{page} is the page, {arguments.output.stat().st_size / 1e6:.1f} MB; SHA-256 of the review {sha256}.\n"
+        "Send it to the experts. Each opens it in a browser, judges, saves, and sends back the file. Then:\n"
+        f"cpunet review score FILE.csv ... --page {page}"
     )
     return 1 if len(fields) < len(drawn) else 0
+
+
+def _drawn_of_each_set(found: Sequence[Field], drawn: Sequence[ReviewedField], seed: int) -> Iterator[str]:
+    for name in dict.fromkeys(each.set_name for each in drawn):
+        listed = [each for each in drawn if each.set_name == name]
+        total = sum(each.set_name == name for each in found)
+        objects = sum(len(each.objects) for each in listed)
+        yield f"{printable(name)}: {len(listed)} of {total} images, drawn with seed {seed}; {objects} objects"
 
 
 def _warn(line: str) -> None:

@@ -212,7 +212,7 @@ function showMissed() {
       const at = `translate(${x - field.left + 0.5} ${y - field.top + 0.5}) scale(${unit})`;
       const mark = svgElement("g", { transform: at, "data-place": number });
       for (const name of ["halo", "sign"]) {
-        svgElement("path", { class: name, d: "M-9 0a9 9 0 1 0 18 0a9 9 0 1 0 -18 0zM-5 0h10M0 -5v10" }, mark);
+        svgElement("path", { class: name, d: "M-9 0a9 9 0 1 0 18 0a9 9 0 1 0 -18 0zM-14 0h8M6 0h8M0 -14v8M0 6v8" }, mark);
       }
       return mark;
     }));
