@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -98,6 +99,8 @@ class Browser:
 
     def _next(self):
         while b"\0" not in self._unread:
+            ready, _, _ = select.select([self._from], [], [], LONGEST_WAIT_S)
+            assert ready, "Chromium does not answer"
             part = os.read(self._from, 2**20)
             assert part, "Chromium ended"
             self._unread += part

@@ -10,7 +10,7 @@ from cpunet.review.reviewed_fields import reviewed_field
 from tests.boxes import FIRST, SECOND, THIRD, boxes
 
 IDENTITY = hashlib.sha256(b"a review").hexdigest()
-HEADER = "expert,set,image,predicted,false,missed,false_objects,missed_at,seconds,review"
+HEADER = "expert,set,image,predicted,false_count,missed_count,false_objects,missed_at,seconds,review"
 
 
 def write_field(folder, name, labels, stain=None):

@@ -177,7 +177,11 @@ def _labels_of(fields: Sequence[Field], labels: Sequence[Path]) -> Mapping[Key, 
 def _stains_of(fields: Sequence[Field], stains: Sequence[Path], suffixes: Suffixes) -> Mapping[Key, Path]:
     if not (len(stains) == 1 and stains[0].is_dir()):
         return _in_order(fields, stains, "--stain")
-    by_name = {path.stem: path for path in find_files(stains)}
+    by_name: Dict[str, Path] = {}
+    for path in find_files(stains):
+        other = by_name.setdefault(path.stem, path)
+        if other is not path:
+            raise DataError(f"--stain: {other} and {path.name} beside it have the same name. Leave one of them there.")
     names = {field.key: field.name[: len(field.name) - len(suffixes.image)] + suffixes.stain for field in fields}
     found = {key: by_name[name] for key, name in names.items() if name in by_name}
     same = [field.image for field in fields if field.key in found and _is_same(found[field.key], field.image)]
@@ -216,4 +220,4 @@ def _note_on_missing(fields: Sequence[Field], what: str) -> List[str]:
     if not fields:
         return []
     names = ", ".join(field.name for field in fields[:SHOWN]) + (" ..." if len(fields) > SHOWN else "")
-    return [f"left out: {len(fields)} images without {what} ({names})"]
+    return [f"left out: {len(fields)} image{'' if len(fields) == 1 else 's'} without {what} ({names})"]

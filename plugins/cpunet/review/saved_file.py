@@ -19,8 +19,8 @@ COLUMNS = (
     "set",
     "image",
     "predicted",
-    "false",
-    "missed",
+    "false_count",
+    "missed_count",
     "false_objects",
     "missed_at",
     "seconds",
@@ -224,10 +224,9 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
 
 def _judged(path: Path, line: int, row: Dict[str, str], key: Key, predicted: int) -> Optional[JudgedImage]:
     """Return what the expert says of an image; None if it was not judged."""
-    counts = [row[name].strip() for name in ("false", "missed")]
-    if not any(counts):
+    if not any(row[name].strip() for name in ("false_count", "missed_count")):
         return None
-    false, missed = _count(path, line, row, "false"), _count(path, line, row, "missed")
+    false, missed = _count(path, line, row, "false_count"), _count(path, line, row, "missed_count")
     if false > predicted:
         raise _fault(path, line, f"{false} objects are false, and only {predicted} were found")
     for name, pattern in (("false_objects", OBJECTS), ("missed_at", POINTS)):

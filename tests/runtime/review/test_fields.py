@@ -49,7 +49,7 @@ def test_images_without_labels_or_stain_are_left_out_and_named(plates):
     (plates[1] / "stain" / "4.tif").unlink()
     found = find_fields(images, [plates[1] / "labels"], [plates[1] / "stain"])
     assert [each.name for each in found.fields] == ["1", "2"]
-    assert found.notes == ["left out: 1 images without labels (3)", "left out: 1 images without stain (4)"]
+    assert found.notes == ["left out: 1 image without labels (3)", "left out: 1 image without stain (4)"]
 
 
 def test_stains_in_the_folder_of_the_images_are_told_apart_by_suffixes(tmp_path):
@@ -71,6 +71,11 @@ def test_files_are_paired_in_their_order(plates):
     assert {each.name: each.labels.name for each in found} == {"3": "4.tif", "1": "2.tif"}
 
 
+def twice(folder):
+    (folder / "2.png").touch()
+    return folder
+
+
 REFUSED = {
     "too few files": (
         lambda plate: find_fields([plate / "images"], [plate / "labels" / "1.tif"]),
@@ -87,6 +92,10 @@ REFUSED = {
     "no stains": (
         lambda plate: find_fields([plate / "images"], None, [plate / "others"]),
         r"holds no stain of the 4 images \(looked for 1 for the first",
+    ),
+    "two stains": (
+        lambda plate: find_fields([plate / "images"], None, [twice(plate / "stain")]),
+        r"--stain: .*2\.png and 2\.tif beside it have the same name",
     ),
     "no images": (lambda plate: find_fields([plate / "nothing-*"]), "no image file matches this pattern"),
     "no such suffix": (

@@ -211,3 +211,47 @@ def test_zoom_and_contrast_leave_marks_where_they_belong(browser):
     middle = (left + width / 2, top + height / 2)
     browser.drag(middle, (middle[0] - 60, middle[1]))  # moves the image, and marks nothing
     assert counts(browser) == ("0", "1")
+
+
+def test_all_can_be_done_with_the_keyboard(browser):
+    browser.js("document.getElementById('name').focus()")
+    browser.type("Ben")
+    browser.key("Tab")
+    browser.key("Enter")
+    for keys in ("f1", "m2", "f3"):
+        for key in keys:
+            browser.key(key)
+        browser.key("Enter")
+    browser.key("Enter")  # on the button that saves
+    read = read_saved(browser.downloaded()[0])
+    assert [(each.false, each.missed) for each in read.images] == [(1, 0), (0, 2), (3, 0)]
+
+
+def test_a_browser_that_keeps_nothing_says_so_and_saves(chrome, page):
+    code = "Object.defineProperty(window, 'localStorage', {get() { throw new Error('refused'); }})"
+    script = chrome.call("Page.addScriptToEvaluateOnNewDocument", source=code)
+    for file in chrome.downloads.iterdir():
+        file.unlink()
+    try:
+        chrome.open(page)
+        begin(chrome)
+        assert chrome.text("#not-kept").startswith("This browser keeps no progress")
+        assert not chrome.js("document.getElementById('not-kept').hidden")
+        click_image(chrome, 26, 8)
+        for _ in range(4):
+            chrome.key("Enter")
+        assert read_saved(chrome.downloaded()[0]).images[0].false == 1
+        assert chrome.js("dispatchEvent(new Event('beforeunload', {cancelable: true}))"), "what is saved may be left"
+        click_image(chrome, 50, 30)
+        assert not chrome.js("dispatchEvent(new Event('beforeunload', {cancelable: true}))")
+        chrome.key("u")
+        chrome.key("s")
+    finally:
+        chrome.call("Page.removeScriptToEvaluateOnNewDocument", **script)
+
+
+def test_nothing_is_loaded_and_nothing_fails(browser):
+    begin(browser)
+    addresses = browser.js("performance.getEntriesByType('resource').map((entry) => entry.name)")
+    assert [address for address in addresses if not address.startswith("data:")] == []
+    assert browser.js("[...document.querySelectorAll('#review input')].every((input) => input.labels.length === 1)")

@@ -45,10 +45,10 @@ def test_what_a_spreadsheet_makes_of_it_is_read_alike(saved, change):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([line("a", -1, 0)], r"line 2: false is '-1', and a whole number from 0 on is needed"),
-        ([line("a", 0, "two")], r"line 2: missed is 'two', and a whole number"),
-        ([line("a", 0, "1.5")], r"line 2: missed is '1\.5', and a whole number"),
-        ([line("a", 1, "")], r"line 2: missed is '', and a whole number"),
+        ([line("a", -1, 0)], r"line 2: false_count is '-1', and a whole number from 0 on is needed"),
+        ([line("a", 0, "two")], r"line 2: missed_count is 'two', and a whole number"),
+        ([line("a", 0, "1.5")], r"line 2: missed_count is '1\.5', and a whole number"),
+        ([line("a", 1, "")], r"line 2: missed_count is '', and a whole number"),
         ([line("a", 0, 0), line("b", 11, 0)], r"line 3: 11 objects are false, and only 10 were found"),
         ([line("a", 0, 0), line("b", 0, 0), line("a", 1, 0)], r"line 4: s/a is in line 2 already"),
         ([line("a", 0, 0, predicted="")], r"line 2: predicted is ''"),
@@ -80,8 +80,11 @@ def test_a_line_that_cannot_be_is_named(tmp_path, lines, message):
         (b"", "this file is empty"),
         (b"PK\x03\x04\0\0", "this is no CSV file"),
         ("expert;M\u00fcller".encode("cp1252"), r"no text in UTF-8 \(byte 8\)\. .* 'CSV UTF-8'"),
-        (HEADER.replace(",false,", ",wrong,").encode(), r"line 1: there is no column false; there are expert, set"),
-        (f"{HEADER},missed\n{line('a', 0, 0)},1\n".encode(), "line 1: the column missed is there twice"),
+        (
+            HEADER.replace(",false_count,", ",FALSE,").encode(),
+            r"line 1: there is no column false_count; there are expert, set",
+        ),
+        (f"{HEADER},missed_count\n{line('a', 0, 0)},1\n".encode(), "line 1: the column missed_count is there twice"),
     ],
     ids=["empty", "zip", "cp1252", "columns", "doubled column"],
 )

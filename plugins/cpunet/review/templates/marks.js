@@ -3,7 +3,10 @@
 // Marks of one field: false (numbers of objects), missed ([x, y] in pixels of the whole image), typedFalse and
 // typedMissed (null, or a number that counts instead of the clicks), done, seconds.
 
-const HEADER = ["expert", "set", "image", "predicted", "false", "missed", "false_objects", "missed_at", "seconds", "review"];
+// No column is called "false": a spreadsheet makes a truth value of it, in its own language.
+const HEADER = [
+  "expert", "set", "image", "predicted", "false_count", "missed_count", "false_objects", "missed_at", "seconds", "review",
+];
 const LARGEST_COUNT = 99999;
 
 function noMarks() {

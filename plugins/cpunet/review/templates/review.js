@@ -445,9 +445,9 @@ setInterval(() => {
 }, 1000);
 document.addEventListener("visibilitychange", () => document.hidden && expert !== null && keep());
 window.addEventListener("beforeunload", (event) => {
-  if (expert === null || (kept.works && isSaved)) return;
+  if (expert === null) return;
   keep();
-  if (kept.works) return;
+  if (kept.works || isSaved) return;
   event.preventDefault();
   event.returnValue = ""; // older browsers ask by this
 });
