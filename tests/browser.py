@@ -109,8 +109,9 @@ class Browser:
 
     def open(self, path):
         """Open a file, or the same one again, and wait until it is there."""
+        self.js("window.isLeft = true")
         self.call("Page.navigate", url=path.resolve().as_uri())
-        self.until("document.readyState === 'complete' && location.protocol === 'file:'")
+        self.until("!window.isLeft && document.readyState === 'complete'")
 
     def js(self, code):
         """Return what an expression is worth."""
