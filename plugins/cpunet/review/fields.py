@@ -75,8 +75,8 @@ def find_fields(
     images : sequence of Path
         As `cpunet.files.find.find_images` takes them.
     labels, stains : sequence of Path, optional
-        A folder, in which files are found by the images' names; or files or a pattern, as many as there are images, in
-        the same order.
+        A folder, in which files are found by the images' names, or which has such a folder for each set, with the set's
+        name; or files or a pattern, as many as there are images, in the same order.
     suffixes : Suffixes
         With a suffix of images, only files whose names end in it are images. In a folder of stains, the file of an
         image has its name, with the one suffix in the place of the other.
@@ -101,15 +101,18 @@ def find_fields(
         raise OptionError(f"no name of the {len(found.paths)} images ends in {suffixes.image} (--image-suffix).")
     fields = [Field(_set_name(path), path.stem, path) for path in paths]
     _refuse_same_names(fields)
+    kept = fields
     if labels is not None:
         of_labels = _labels_of(fields, labels)
         notes += _note_on_missing([each for each in fields if each.key not in of_labels], "labels")
-        fields = [replace(each, labels=of_labels[each.key]) for each in fields if each.key in of_labels]
+        kept = [replace(each, labels=of_labels[each.key]) for each in kept if each.key in of_labels]
     if stains is not None:
         of_stains = _stains_of(fields, stains, suffixes)
         notes += _note_on_missing([each for each in fields if each.key not in of_stains], "stain")
-        fields = [replace(each, stain=of_stains[each.key]) for each in fields if each.key in of_stains]
-    return FoundFields(sorted(fields, key=_order), notes)
+        kept = [replace(each, stain=of_stains[each.key]) for each in kept if each.key in of_stains]
+    if not kept:
+        raise DataError(f"none of the {len(fields)} images has both labels and a stain.")
+    return FoundFields(sorted(kept, key=_order), notes)
 
 
 def draw_fields(fields: Sequence[Field], number: int, seed: int) -> List[Field]:
@@ -177,13 +180,22 @@ def _labels_of(fields: Sequence[Field], labels: Sequence[Path]) -> Mapping[Key, 
 def _stains_of(fields: Sequence[Field], stains: Sequence[Path], suffixes: Suffixes) -> Mapping[Key, Path]:
     if not (len(stains) == 1 and stains[0].is_dir()):
         return _in_order(fields, stains, "--stain")
-    by_name: Dict[str, Path] = {}
-    for path in find_files(stains):
-        other = by_name.setdefault(path.stem, path)
-        if other is not path:
-            raise DataError(f"--stain: {other} and {path.name} beside it have the same name. Leave one of them there.")
-    names = {field.key: field.name[: len(field.name) - len(suffixes.image)] + suffixes.stain for field in fields}
-    found = {key: by_name[name] for key, name in names.items() if name in by_name}
+    folders = {field.set_name: stains[0] / field.set_name for field in fields}
+    folders = {name: own if own.is_dir() else stains[0] for name, own in folders.items()}
+    listed = {folder: _by_name(folder) for folder in set(folders.values())}
+    found: Dict[Key, Path] = {}
+    image_of: Dict[Path, Path] = {}
+    for field in fields:
+        stain = listed[folders[field.set_name]].get(_stain_name(field, suffixes))
+        if stain is None:
+            continue
+        found[field.key] = stain
+        other = image_of.setdefault(stain, field.image)
+        if other is not field.image:
+            raise DataError(
+                f"--stain: {stain} would serve two images, {other} and {field.image}. Put the stains of each set into "
+                f"a folder of their own: {stains[0] / field.set_name}."
+            )
     same = [field.image for field in fields if field.key in found and _is_same(found[field.key], field.image)]
     if same:
         raise OptionError(
@@ -191,12 +203,26 @@ def _stains_of(fields: Sequence[Field], stains: Sequence[Path], suffixes: Suffix
             "--image-suffix and --stain-suffix."
         )
     if not found:
-        first = next(iter(names.values()))
         raise DataError(
-            f"--stain: {stains[0]} holds no stain of the {len(fields)} images (looked for {first} for the first of "
-            "them). If the names end differently, say how: --image-suffix and --stain-suffix."
+            f"--stain: {stains[0]} holds no stain of the {len(fields)} images (looked for "
+            f"{_stain_name(fields[0], suffixes)} for the first of them). If the names end differently, say how: "
+            "--image-suffix and --stain-suffix."
         )
     return found
+
+
+def _stain_name(field: Field, suffixes: Suffixes) -> str:
+    return field.name[: len(field.name) - len(suffixes.image)] + suffixes.stain
+
+
+def _by_name(folder: Path) -> Mapping[str, Path]:
+    """List the images of a folder by their names; DataError if two have the same."""
+    by_name: Dict[str, Path] = {}
+    for path in find_files([folder]):
+        other = by_name.setdefault(path.stem, path)
+        if other is not path:
+            raise DataError(f"--stain: {other} and {path.name} beside it have the same name. Leave one of them there.")
+    return by_name
 
 
 def _is_same(path: Path, other: Path) -> bool:

@@ -76,6 +76,27 @@ def twice(folder):
     return folder
 
 
+def test_stains_of_several_sets_have_a_folder_each(plates, tmp_path):
+    (tmp_path / "stains").mkdir()
+    images = [plate / "images" for plate in plates]
+    with pytest.raises(
+        CpunetError, match=r"1\.tif would serve two images, .*plate2.*1\.tif and .*plate10.*1\.tif\. Put"
+    ):
+        find_fields(images, None, [plates[0] / "stain"])
+    for plate in plates:
+        (plate / "stain").rename(tmp_path / "stains" / plate.name)
+    found = find_fields(images, None, [tmp_path / "stains"]).fields
+    assert len(found) == 16
+    assert all(each.stain.parent.name == each.set_name for each in found)
+
+
+def test_files_in_order_are_paired_before_images_are_left_out(plates):
+    (plates[1] / "labels" / "2.tif").unlink()
+    stains = [plates[1] / "stain" / f"{number}.tif" for number in (1, 2, 3, 4)]
+    found = find_fields([plates[1] / "images"], [plates[1] / "labels"], stains).fields
+    assert [(each.name, each.stain.stem) for each in found] == [("1", "1"), ("3", "3"), ("4", "4")]
+
+
 REFUSED = {
     "too few files": (
         lambda plate: find_fields([plate / "images"], [plate / "labels" / "1.tif"]),

@@ -53,9 +53,9 @@ function cell(value) {
 
 // The file that `cpunet review score` reads. Fields that are not done have no counts.
 // The mark at its beginning tells Excel that it is UTF-8.
-function csvOf(review, expert, marksOf) {
+function csvOf(review, expert, allMarks) {
   const lines = review.fields.map((field, place) => {
-    const marks = marksOf(place);
+    const marks = allMarks[place];
     const counts = marks.done ? [falseCount(marks), missedCount(marks)] : ["", ""];
     const objects = marks.done ? marks.false.map((number) => `#${number}`).join(" ") : "";
     const points = marks.done ? marks.missed.map(([x, y]) => `x${x}y${y}`).join(" ") : "";
