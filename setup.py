@@ -69,6 +69,7 @@ setup(
     package_data={
         "cpunet.report": ["templates/*.html"],
         "cpunet.comparison": ["templates/*.html"],
+        "cpunet.review": ["templates/*.html", "templates/*.js"],
         "cpunet.models": ["*/model.onnx", "*/README.md"],
         "cpunet.workflow": ["Snakefile", "profiles/*/config.yaml"],
         "cpunet.training": ["templates/*.html"],
@@ -80,7 +81,10 @@ setup(
         "gpu": GPU,
         "mosaics": MOSAICS,
         "projects": ["h5py"],  # `cpunet convert` of a .cpproj
-        "pages": ["jinja2", "matplotlib"],  # `cpunet compare`, where CellProfiler has not brought them
+        "pages": [
+            "jinja2",
+            "matplotlib",
+        ],  # `cpunet compare` and `cpunet review`, where CellProfiler has not brought them
         "batch": BATCH,
         "export": EXPORT,
         "training": TRAINING,

@@ -34,6 +34,10 @@ COMMANDS = {
         "cpunet.commands.compare",
         "run IdentifyPrimaryObjects and IdentifyObjectsUNet on the same images, and show where they differ",
     ),
+    "review": (
+        "cpunet.commands.review",
+        "write a page on which experts mark false and missed objects, and score what they saved",
+    ),
     "models": ("cpunet.commands.models", "list all models that are found, with their cards"),
     "verify": ("cpunet.commands.verify", "check a model file against its card"),
     "doctor": ("cpunet.commands.doctor", "report the installed packages, the device that is used, and its speed"),
@@ -67,7 +71,7 @@ COMMANDS = {
 
 
 # What these print is their result; the others write files, and print beside that.
-PRINT_THEIR_RESULT = ("calibrate", "models", "verify", "doctor", "data", "card")
+PRINT_THEIR_RESULT = ("calibrate", "models", "verify", "doctor", "data", "card", "review")
 TRACEBACK_VARIABLE = "CPUNET_TRACEBACK"
 
 

@@ -49,6 +49,8 @@ def run(words):
 
 
 if __name__ == "__main__":
+    if sys.argv[1].endswith("fork_server.py"):
+        raise SystemExit("there is no CellProfiler to load: each piece has a process of its own")
     if sys.argv[1].endswith("write_batch_file.py"):
         plan(*sys.argv[2:])
     else:

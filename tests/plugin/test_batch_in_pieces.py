@@ -14,6 +14,7 @@ from cpunet.batch.folder import BatchFolder, Request, failures_of, read_json, wr
 from cpunet.batch.merging.merge import merge
 from cpunet.batch.plan import plan_batch
 from cpunet.batch.report import write_report
+from cpunet.batch.run_cellprofiler import SERVER_VARIABLE, loaded_once
 from cpunet.batch.run_piece import run_piece
 from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import BatchError
@@ -78,9 +79,12 @@ def request_for(pipeline, images, size):
 def run_all_pieces(folder, request, threads=1):
     folder.path.mkdir(parents=True)
     write_json(folder.request, vars(request))
-    plan = plan_batch(folder, request)
-    for piece in reversed(plan.pieces):  # the order in which they are done does not matter
-        run_piece(folder, piece.name, threads)
+    with pytest.MonkeyPatch.context() as patch, loaded_once(request.python, request.plugins, dict(os.environ)) as found:
+        assert sys.platform != "linux" or SERVER_VARIABLE in found
+        patch.setenv(SERVER_VARIABLE, found.get(SERVER_VARIABLE, ""))
+        plan = plan_batch(folder, request, found)
+        for piece in reversed(plan.pieces):  # the order in which they are done does not matter
+            run_piece(folder, piece.name, threads)
     return plan
 
 

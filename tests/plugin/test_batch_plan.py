@@ -1,5 +1,6 @@
 """Which pipelines can be run in pieces, and how groups become pieces."""
 
+import os
 import re
 import sys
 
@@ -78,7 +79,7 @@ def grouped(tmp_path_factory):
     pipeline = write_pipeline(base / "grouped.cppipe", grouped_modules())
     folder = BatchFolder(base / "batch")
     request = Request(str(pipeline), "0" * 64, str(base / "images"), 1, sys.executable, str(PLUGINS))
-    return base, folder, plan_batch(folder, request)
+    return base, folder, plan_batch(folder, request, dict(os.environ))
 
 
 def test_groups_are_not_split(grouped):
@@ -113,11 +114,11 @@ def test_a_pipeline_that_does_not_load_as_a_whole_is_refused(tmp_path):
     pipeline.write_text(text, encoding="utf-8")
     request = Request(str(pipeline), "0" * 64, str(tmp_path / "images"), 1, sys.executable, str(PLUGINS))
     with pytest.raises(BatchError, match="cannot load this pipeline as a whole: ExportToNowhere"):
-        plan_batch(BatchFolder(tmp_path / "batch"), request)
+        plan_batch(BatchFolder(tmp_path / "batch"), request, dict(os.environ))
 
 
 def test_a_batch_file_is_no_pipeline(grouped, tmp_path):
     base, folder, _ = grouped
     request = Request(str(folder.batch_file), "0" * 64, str(base / "images"), 1, sys.executable, str(PLUGINS))
     with pytest.raises(BatchError, match="Give the pipeline from which it was made"):
-        plan_batch(BatchFolder(tmp_path / "batch"), request)
+        plan_batch(BatchFolder(tmp_path / "batch"), request, dict(os.environ))

@@ -22,7 +22,7 @@ from cpunet.training.evaluation.report.write_report import write_report, write_s
 from cpunet.training.evaluation.scoring import chosen_rows, evaluate
 from cpunet.training.planning.machine import stay_within_cores
 
-REPORT_FILE, SCORES_FILE = "report.html", "scores.json"
+REPORT_FILE, SCORES_FILE, REVIEW_FILE = "report.html", "scores.json", "review.html"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +107,17 @@ def run(arguments: argparse.Namespace) -> int:
     write_report(output / REPORT_FILE, evaluation, arguments.worst)
     scored = len(evaluation.methods[0].images)
     print(f"{scored} images scored, {len(evaluation.failed)} failed; open {output / REPORT_FILE}")
+    if isinstance(methods[0], ModelMethod):
+        print(f"For experts who judge these objects in a browser: {review_command(methods[0], rows, output)}")
     return 1 if evaluation.failed else 0
+
+
+def review_command(method: ModelMethod, rows: Sequence[IndexRow], output: Path) -> str:
+    """Return the command that makes a page for experts of the images that have labels of the model."""
+    folders = dict.fromkeys(row.folder for row in rows)
+    words = [*folders, "--labels", method.folder, "-o", output / REVIEW_FILE]
+    quoted = (f'"{word}"' if " " in str(word) else str(word) for word in words)
+    return f"cpunet review make {' '.join(quoted)}"
 
 
 def check_outputs(output: Path, methods: Sequence[Method], rows: Sequence[IndexRow], overwrite: bool) -> None:

@@ -11,10 +11,11 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 from cpunet.batch.folder import BatchFolder
-from cpunet.batch.run_piece import SECONDS_TO_END, end
+from cpunet.batch.run_cellprofiler import SECONDS_TO_END, end
+from cpunet.batch.run_piece import environment_of_piece
 from cpunet.errors import BatchError
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -95,13 +96,15 @@ def command_of(folder: BatchFolder, engine: Engine) -> List[str]:
     ]
 
 
-def run_engine(folder: BatchFolder, engine: Engine, lock: Optional[int]) -> int:
+def run_engine(folder: BatchFolder, engine: Engine, environment: Dict[str, str], lock: Optional[int]) -> int:
     """Run all pieces that are not done, and merge them; return Snakemake's exit code.
 
     Parameters
     ----------
     folder : BatchFolder
     engine : Engine
+    environment : dict of str to str
+        Of Snakemake and its steps.
     lock : int, optional
         A file that Snakemake keeps open, see `locked`.
     """
@@ -109,7 +112,7 @@ def run_engine(folder: BatchFolder, engine: Engine, lock: Optional[int]) -> int:
         command_of(folder, engine),
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr.fileno(),  # what this command prints is its report
-        env=environment_of(engine),
+        env=environment,
         pass_fds=() if lock is None else (lock,),
         start_new_session=True,
     )
@@ -133,13 +136,14 @@ def _end_with_pieces(process: subprocess.Popen[Any]) -> None:
             return
 
 
-def environment_of(engine: Engine) -> dict[str, str]:
+def environment_of(engine: Engine) -> Dict[str, str]:
     """Return the environment of the pieces: those that run beside each other here share the GPU."""
     from cpunet.model.memory import PROCESSES_VARIABLE
 
-    environment = dict(os.environ)
-    if engine.profile is None:
-        environment.setdefault(PROCESSES_VARIABLE, str(engine.jobs))
+    if engine.profile is not None:
+        return dict(os.environ)
+    environment = environment_of_piece(engine.threads)
+    environment.setdefault(PROCESSES_VARIABLE, str(engine.jobs))
     return environment
 
 

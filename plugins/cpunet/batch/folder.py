@@ -163,6 +163,11 @@ def write_text(path: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
+def pieces_left(folder: BatchFolder) -> List[Piece]:
+    """Return the pieces of a planned batch that are not done."""
+    return [piece for piece in folder.read_plan().pieces if not folder.result(piece.name).exists()]
+
+
 def failures_of(folder: Path) -> List[Dict[str, Any]]:
     """Return the failed attempts of a piece, the oldest first."""
     found = [read_json(path) for path in folder.glob("attempt-*/failure.json")]

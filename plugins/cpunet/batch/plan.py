@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 from cpunet.batch import write_batch_file
 from cpunet.batch.folder import BatchFolder, Plan, Request, write_json, write_text
+from cpunet.batch.run_cellprofiler import run_cellprofiler
 from cpunet.batch.split import group_ranges, split
 from cpunet.errors import BatchError
 
@@ -18,8 +18,8 @@ SCRIPT = Path(write_batch_file.__file__)
 LAST_LINES = 15
 
 
-def plan_batch(folder: BatchFolder, request: Request) -> Plan:
-    """Plan a batch, and write its plan.
+def plan_batch(folder: BatchFolder, request: Request, environment: Dict[str, str]) -> Plan:
+    """Plan a batch, and write its plan; CellProfiler runs in an environment.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def plan_batch(folder: BatchFolder, request: Request) -> Plan:
     shutil.rmtree(planned, ignore_errors=True)  # of a call that was stopped
     planned.mkdir(parents=True)
     write_text(folder.images, "".join(f"{path}\n" for path in image_files(Path(request.images))))
-    found = _ask_cellprofiler(folder, request)
+    found = _ask_cellprofiler(folder, request, environment)
     whole = found["whole_groups_for"]
     grouped = len(set(found["groups"])) > 1
     pieces = split(found["groups"], request.piece_size, keep_groups=grouped or bool(whole))
@@ -56,7 +56,7 @@ def _notes(grouped: bool, whole: List[str]) -> Tuple[str, ...]:
     return (f"{what}, and the pipeline has no groups, so the batch is one piece. The module Groups makes it several.",)
 
 
-def _ask_cellprofiler(folder: BatchFolder, request: Request) -> Dict[str, Any]:
+def _ask_cellprofiler(folder: BatchFolder, request: Request, environment: Dict[str, str]) -> Dict[str, Any]:
     planned = folder.batch_file.parent
     task, answer, log = planned / "task.json", planned / "answer.json", planned / "log.txt"
     write_json(
@@ -69,17 +69,7 @@ def _ask_cellprofiler(folder: BatchFolder, request: Request) -> Dict[str, Any]:
             "plugins": request.plugins,
         },
     )
-    with log.open("w", encoding="utf-8") as stream:
-        try:
-            code = subprocess.run(
-                [request.python, str(SCRIPT), str(task), str(answer)],
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                check=False,
-            ).returncode
-        except OSError as error:
-            raise BatchError(f"{request.python}: the Python with CellProfiler cannot be started: {error}") from error
+    code = run_cellprofiler([request.python, str(SCRIPT), str(task), str(answer)], environment, log).exit_code
     found: Dict[str, Any] = json.loads(answer.read_text(encoding="utf-8")) if answer.exists() else {}
     if "error" in found:
         raise BatchError(f"{request.pipeline}: {found['error']} (log: {log})")

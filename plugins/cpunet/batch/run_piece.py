@@ -6,14 +6,13 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List
 
 from cpunet.batch.folder import BatchFolder, Piece, Request, write_json
+from cpunet.batch.run_cellprofiler import run_cellprofiler
 from cpunet.cores import THREADS_VARIABLE
 from cpunet.errors import BatchError
 
@@ -26,29 +25,6 @@ MODEL = re.compile(
     r"IdentifyObjectsUNet \(module (\d+)\), image set \d+: model (.*), SHA-256 ([0-9a-f]{64}), on (\w+)$", re.M
 )
 LAST_LINES = 12
-SECONDS_TO_END = 20.0
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How CellProfiler ended.
-
-    Attributes
-    ----------
-    exit_code : int
-        Negative: the number of the signal that ended it.
-    done : str
-        What it wrote into its done-file: ``Complete`` or ``Failure``; empty if there is no such file.
-    log : str
-    seconds, cpu_seconds : float
-        By the clock, and of the processor; the latter is 0 on Windows.
-    """
-
-    exit_code: int
-    done: str
-    log: str
-    seconds: float
-    cpu_seconds: float
 
 
 def run_piece(folder: BatchFolder, name: str, threads: int) -> None:
@@ -89,14 +65,17 @@ def run_piece(folder: BatchFolder, name: str, threads: int) -> None:
         "began": began,
         "attempt": attempt.name,
     }
-    ended = _run(command, environment_of_piece(threads), attempt)
+    log_file, done_file = attempt / "log.txt", attempt / "done.txt"
+    ended = run_cellprofiler(command, environment_of_piece(threads), log_file)
     said.update(exit_code=ended.exit_code, seconds=round(ended.seconds, 2), cpu_seconds=round(ended.cpu_seconds, 2))
-    fault = fault_of(ended)
+    log = log_file.read_text(encoding="utf-8", errors="replace") if log_file.exists() else ""
+    done = done_file.read_text(encoding="utf-8").strip() if done_file.exists() else ""
+    fault = fault_of(ended.exit_code, done, log)
     if fault:
         shutil.rmtree(output, ignore_errors=True)
         write_json(attempt / "failure.json", {**said, "fault": fault})
-        raise BatchError(f"piece {name} (image sets {piece.first} to {piece.last}): {fault} Log: {attempt / 'log.txt'}")
-    write_json(folder.result(name), {**said, "models": models_in(ended.log)})
+        raise BatchError(f"piece {name} (image sets {piece.first} to {piece.last}): {fault} Log: {log_file}")
+    write_json(folder.result(name), {**said, "models": models_in(log)})
 
 
 def command_of_piece(request: Request, folder: BatchFolder, piece: Piece, output: Path, done_file: Path) -> List[str]:
@@ -115,23 +94,30 @@ def environment_of_piece(threads: int) -> Dict[str, str]:
     return environment
 
 
-def fault_of(ended: Ended) -> str:
+def fault_of(exit_code: int, done: str, log: str) -> str:
     """Say what is wrong with a run; an empty text if all image sets are done.
+
+    Parameters
+    ----------
+    exit_code : int
+        Negative: the number of the signal that ended CellProfiler.
+    done : str
+        What it wrote into its done-file: ``Complete`` or ``Failure``; empty if there is no such file.
+    log : str
 
     Notes
     -----
     CellProfiler 4 returns 0 where a module failed at the end of the run, unless it is asked for a done-file; and where
     it is told to go on after errors, it returns 0 and writes ``Complete``, with the failed image sets missing.
     """
-    failed = FAILED_IMAGE_SET.findall(ended.log)
-    if ended.exit_code == 0 and ended.done == COMPLETE and not failed:
+    failed = FAILED_IMAGE_SET.findall(log)
+    if exit_code == 0 and done == COMPLETE and not failed:
         return ""
     if failed:
-        return f"{failed[0].strip().rstrip('.')}: {_reason_in(ended.log)}"
-    if ended.exit_code < 0:
-        return f"CellProfiler was ended by signal {-ended.exit_code}; 9 is most often a lack of memory."
-    done = ended.done or "missing"
-    return f"CellProfiler ended with exit code {ended.exit_code}, done-file {done}: {_reason_in(ended.log)}"
+        return f"{failed[0].strip().rstrip('.')}: {_reason_in(log)}"
+    if exit_code < 0:
+        return f"CellProfiler was ended by signal {-exit_code}; 9 is most often a lack of memory."
+    return f"CellProfiler ended with exit code {exit_code}, done-file {done or 'missing'}: {_reason_in(log)}"
 
 
 def _reason_in(log: str) -> str:
@@ -149,42 +135,3 @@ def models_in(log: str) -> List[Dict[str, str]]:
     """Return the models that a log names, each once: module, model, SHA-256 and the device."""
     found = sorted(set(MODEL.findall(log)))
     return [dict(zip(("module", "model", "sha256", "provider"), each)) for each in found]
-
-
-def _run(command: Sequence[str], environment: Dict[str, str], attempt: Path) -> Ended:
-    began, cpu_before = time.monotonic(), _cpu_seconds_of_children()
-    with (attempt / "log.txt").open("w", encoding="utf-8") as log:
-        try:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
-            )
-        except OSError as error:
-            raise BatchError(f"{command[0]}: the Python with CellProfiler cannot be started: {error}") from error
-        try:
-            code = process.wait()
-        except BaseException:
-            end(process)
-            raise
-    done = attempt / "done.txt"
-    return Ended(
-        code,
-        done.read_text(encoding="utf-8").strip() if done.exists() else "",
-        (attempt / "log.txt").read_text(encoding="utf-8", errors="replace"),
-        time.monotonic() - began,
-        _cpu_seconds_of_children() - cpu_before,
-    )
-
-
-def end(process: subprocess.Popen[Any]) -> None:
-    """End a process, by force if it does not end when asked."""
-    process.terminate()
-    try:
-        process.wait(SECONDS_TO_END)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _cpu_seconds_of_children() -> float:
-    times: Tuple[float, ...] = os.times()
-    return times[2] + times[3]

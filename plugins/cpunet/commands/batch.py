@@ -6,12 +6,23 @@ import argparse
 import hashlib
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from typing import ContextManager, Dict
 
-from cpunet.batch.engine import PLUGINS, Engine, locked, python_of_cellprofiler, run_engine, snakemake
-from cpunet.batch.folder import BATCH_FOLDER, REPORT_NAME, BatchFolder, Request, write_json
+from cpunet.batch.engine import (
+    PLUGINS,
+    Engine,
+    environment_of,
+    locked,
+    python_of_cellprofiler,
+    run_engine,
+    snakemake,
+)
+from cpunet.batch.folder import BATCH_FOLDER, REPORT_NAME, BatchFolder, Request, pieces_left, write_json
 from cpunet.batch.plan import plan_batch
 from cpunet.batch.report import write_report
+from cpunet.batch.run_cellprofiler import loaded_once
 from cpunet.cores import cores_allowed
 from cpunet.errors import BatchError, OptionError
 from cpunet.terminal import report
@@ -85,10 +96,11 @@ def run(arguments: argparse.Namespace) -> int:
     )
     with locked(folder) as lock:
         write_json(folder.request, vars(request))
-        plan = folder.read_plan() if folder.plan.exists() else plan_batch(folder, request)
-        for note in plan.notes:
-            report(f"NOTE {note}", sys.stderr)
-        code = run_engine(folder, engine, lock)
+        with _environment(folder, request, engine) as environment:
+            plan = folder.read_plan() if folder.plan.exists() else plan_batch(folder, request, environment)
+            for note in plan.notes:
+                report(f"NOTE {note}", sys.stderr)
+            code = run_engine(folder, engine, environment, lock)
         print(write_report(folder), end="")
     if code:
         report(
@@ -98,6 +110,14 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return 1
     return 0
+
+
+def _environment(folder: BatchFolder, request: Request, engine: Engine) -> ContextManager[Dict[str, str]]:
+    """Return what yields the environment of the runs; on this computer, CellProfiler is loaded once for all of them."""
+    environment = environment_of(engine)
+    if engine.profile is not None or (folder.plan.exists() and not pieces_left(folder)):
+        return nullcontext(environment)
+    return loaded_once(request.python, request.plugins, environment)
 
 
 def request_of(arguments: argparse.Namespace) -> Request:

@@ -1,11 +1,9 @@
-from dataclasses import replace
-
 import pytest
 
 from cpunet.batch.folder import BatchFolder, Piece, Request
-from cpunet.batch.run_piece import Ended, command_of_piece, environment_of_piece, fault_of, models_in
+from cpunet.batch.run_piece import command_of_piece, environment_of_piece, fault_of, models_in
 
-DONE = Ended(0, "Complete", "Image # 1\n", 1.0, 1.0)
+DONE = {"exit_code": 0, "done": "Complete", "log": "Image # 1\n"}
 TRACEBACK = """Error detected during run of module IdentifyObjectsUNet
 Traceback (most recent call last):
   File "a.py", line 1, in run
@@ -15,7 +13,7 @@ Sat Nov 28: Image # 1, module IdentifyObjectsUNet # 5: CPU_time = 0.17 secs
 
 
 def test_a_run_that_is_complete_has_no_fault():
-    assert fault_of(DONE) == ""
+    assert fault_of(**DONE) == ""
 
 
 @pytest.mark.parametrize(
@@ -31,7 +29,7 @@ def test_a_run_that_is_complete_has_no_fault():
     ],
 )
 def test_whatever_is_not_complete_is_a_fault(change, said):
-    assert said in fault_of(replace(DONE, **change))
+    assert said in fault_of(**{**DONE, **change})
 
 
 def test_the_models_of_a_log_are_named_once():

@@ -1,4 +1,5 @@
 import json
+import shlex
 import shutil
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from cpunet.__main__ import main
 from cpunet.model.ensemble import average_models
 from cpunet.model.session import load_model
 from cpunet.options import Options
+from cpunet.review.page import read_review
 from cpunet.scores import pool_scores, score_image
 from cpunet.segment import segment_image
 from cpunet.training.config import config_to_dict
@@ -131,6 +133,19 @@ def test_saved_labels_stand_beside_a_model_later(drawn, tiny_model, output, tmp_
     scores = scores_of(later)
     assert list(scores) == ["tiny", "Before", "B"]
     assert scores["Before"]["overall"] == scores["B"]["overall"] == scores["tiny"]["overall"]
+
+
+def test_the_command_for_experts_makes_a_page_of_the_scored_images(tmp_path, tiny_model, output, capsys):
+    sets = [tmp_path / name for name in ("first set", "second")]
+    for folder, splits in zip(sets, (["val"] * 2, ["val", "val", "train"]), strict=True):
+        write_data_set(folder, splits)
+    assert evaluate("--model", tiny_model, "--data", *sets, "-o", output) == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    _, words = said.split(": cpunet ", 1)
+    assert main(shlex.split(words)) == 0
+    shown = read_review(output / "review.html").predicted
+    assert list(shown) == [("first set", "f0"), ("first set", "f1"), ("second", "f0"), ("second", "f1")]
+    assert sum(shown.values()) == scores_of(output)["tiny"]["overall"]["prediction_count"]
 
 
 def test_several_sets_with_the_same_ids(tmp_path, tiny_model, output):
