@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -20,8 +21,8 @@ from cpunet.training.from_stain.pairing import StainedPair, StainPairing
 from cpunet.training.from_stain.quality import PairQuality, QualityLimits, reasons_to_drop
 from cpunet.training.from_stain.reading import read_pair
 from cpunet.training.from_stain.recipes import Labeler, ModelRecipe, ThesisRecipe, labeler
-from cpunet.training.importing.data_set import ImportOptions, fill_data_set, refuse_existing
-from cpunet.training.importing.files import SourceImage, folder_beside, store_image, store_labels
+from cpunet.training.importing.data_set import ImportOptions, import_pairs, refuse_existing
+from cpunet.training.importing.files import SourceImage, store_image, store_labels
 from cpunet.training.importing.pairs import Pair, Pairing
 
 STAINS = "stains"
@@ -87,7 +88,7 @@ def make_data_set(pairing: StainPairing, target: Path, options: FromStainOptions
     refuse_existing(target)
     label = labeler(options.recipe)
     discarded = [Discarded(Path(path).name, path, "", reason) for path, reason in pairing.unpaired]
-    with folder_beside(target) as folder, tempfile.TemporaryDirectory(prefix="cpunet-") as work:
+    with tempfile.TemporaryDirectory(prefix="cpunet-") as work:
         candidates, failed, depths = _candidates(pairing, Path(work), label, options)
         discarded += failed
         reasons = reasons_to_drop([each.quality for each in candidates], options.limits)
@@ -104,14 +105,16 @@ def make_data_set(pairing: StainPairing, target: Path, options: FromStainOptions
         ]
         if not kept:
             raise DataError("\n  ".join(["No pair is left:", *sentences]))
+
+        def add_files(folder: Path) -> None:
+            (folder / STAINS).mkdir()
+            for each in kept:
+                shutil.copyfile(Path(work, STAINS, f"{each.pair.id}.tif"), folder / STAINS / f"{each.pair.id}.tif")
+            write_discarded(folder, discarded)
+            write_sheet(folder, discarded, options.recipe.words)
+
         own = Pairing(tuple(each.pair for each in kept), "own")
-        notes = fill_data_set(folder, [own], ImportOptions(options.modality), target)
-        (folder / STAINS).mkdir()
-        for each in kept:
-            stain = Path(work, STAINS, f"{each.pair.id}.tif")
-            (folder / STAINS / stain.name).write_bytes(stain.read_bytes())
-        write_discarded(folder, discarded)
-        write_sheet(folder, discarded, options.recipe.words)
+        notes = import_pairs([own], target, ImportOptions(options.modality), add_files)
     return [*sentences, *notes, f"left out: {len(discarded)}, see {target / DISCARDED}", f"look at {target / SHEET}"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +99,18 @@ def _within(duplicate: str, sets: Collection[str]) -> str:
     return name if folder in sets else duplicate
 
 
-def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptions) -> list[str]:
+def refuse_existing(target: Path) -> None:
+    """Raise DataError if there is something in the place of a new data set."""
+    if target.exists():
+        raise DataError(f"{target}: this exists already. Name a folder that does not, or remove it first.")
+
+
+def import_pairs(
+    pairings: Sequence[Pairing],
+    target: Path,
+    options: ImportOptions,
+    add_files: Callable[[Path], None] | None = None,
+) -> list[str]:
     """Write images, labels and index.csv, all of them or nothing.
 
     Parameters
@@ -109,6 +120,8 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
     target : Path
         A folder that does not exist yet.
     options : ImportOptions
+    add_files : callable, optional
+        Writes further files into the folder of the data set, before it gets its name.
 
     Returns
     -------
@@ -121,18 +134,6 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
         If the target exists, or files cannot be used; the message names all of them.
     """
     refuse_existing(target)
-    with folder_beside(target) as folder:
-        return fill_data_set(folder, pairings, options, target)
-
-
-def refuse_existing(target: Path) -> None:
-    """Raise DataError if there is something in the place of a new data set."""
-    if target.exists():
-        raise DataError(f"{target}: this exists already. Name a folder that does not, or remove it first.")
-
-
-def fill_data_set(folder: Path, pairings: Sequence[Pairing], options: ImportOptions, target: Path) -> list[str]:
-    """Write images, labels and index.csv into an empty folder that becomes `target`; see `import_pairs`."""
     notes = [note for pairing in pairings for note in pairing.notes]
     unpaired = [sentence for pairing in pairings for sentence in pairing.unpaired]
     if unpaired and not options.skip_unpaired:
@@ -147,27 +148,30 @@ def fill_data_set(folder: Path, pairings: Sequence[Pairing], options: ImportOpti
         raise DataError(_listed(problems, f"Ids become file names, so that each must be there once.{way_out}"))
     groups = {pair.id: _group(pair.id, options.group_pattern) for pair in pairs}
     earlier = _images_of(options.against)
-    for sub in ("images", "labels"):
-        (folder / sub).mkdir()
-    rows, problems = [], []
-    everything = [(pairing.label_format, pair) for pairing in pairings for pair in pairing.pairs]
-    for label_format, pair in tqdm(everything, desc="import", unit="image", disable=None):
-        try:
-            cells, sentence = _store(pair, label_format, folder, earlier, options.series)
-        except (ImageError, LabelFileError, DataError) as error:
-            problems.append(str(error))
-            continue
-        cells["modality"] = cells.get("modality") or options.modality
-        cells["group"] = cells.get("group") or groups[pair.id]
-        rows.append(cells)
-        notes += [f"{pair.id}: {sentence}{'' if sentence.endswith('?') else '.'}"] if sentence else []
-    if problems:
-        raise DataError(_listed(problems, "Nothing was imported:"))
-    if not any(int(cells["objects"]) for cells in rows):
-        raise DataError(_listed(notes, f"None of the {len(rows)} images has an object:"))
-    rows, sentence = _with_splits(folder, rows)
-    fields = [*WRITTEN_FIELDS, *sorted({name for cells in rows for name in cells} - set(WRITTEN_FIELDS))]
-    write_table(folder, fields, rows)
+    with folder_beside(target) as folder:
+        for sub in ("images", "labels"):
+            (folder / sub).mkdir()
+        rows, problems = [], []
+        everything = [(pairing.label_format, pair) for pairing in pairings for pair in pairing.pairs]
+        for label_format, pair in tqdm(everything, desc="import", unit="image", disable=None):
+            try:
+                cells, sentence = _store(pair, label_format, folder, earlier, options.series)
+            except (ImageError, LabelFileError, DataError) as error:
+                problems.append(str(error))
+                continue
+            cells["modality"] = cells.get("modality") or options.modality
+            cells["group"] = cells.get("group") or groups[pair.id]
+            rows.append(cells)
+            notes += [f"{pair.id}: {sentence}{'' if sentence.endswith('?') else '.'}"] if sentence else []
+        if problems:
+            raise DataError(_listed(problems, "Nothing was imported:"))
+        if not any(int(cells["objects"]) for cells in rows):
+            raise DataError(_listed(notes, f"None of the {len(rows)} images has an object:"))
+        rows, sentence = _with_splits(folder, rows)
+        fields = [*WRITTEN_FIELDS, *sorted({name for cells in rows for name in cells} - set(WRITTEN_FIELDS))]
+        write_table(folder, fields, rows)
+        if add_files is not None:
+            add_files(folder)
     notes.append(f"{len(rows)} images, {sum(int(cells['objects']) for cells in rows)} objects: {target}")
     duplicates = [cells for cells in rows if cells["duplicate_of"]]
     if duplicates:
