@@ -1,4 +1,4 @@
-"""Write docs/label-free.png: a part of a field in phase contrast, its stain with the labels, and the labels on the field.
+"""Write docs/label-free.png: a part of a field in phase contrast, its stain with the labels, and both together.
 
     cpunet labels from-stain STAIN_DIR IMAGE_DIR -o DATASET
     .venv/training/bin/python scripts/write_stain_picture.py DATASET

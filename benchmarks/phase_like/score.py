@@ -5,8 +5,9 @@
 .venv/training/bin/python -m benchmarks.phase_like.score --stains data/bbbc039 --split val
 
 Each row is a kind of pair. *aligned*: the shift is right to 0.5 px in both directions; *refused*: pairs that were not
-aligned because no shift stood out. Then F1 at IoU 0.5 of each recipe, pooled over the pairs that were aligned. With
-``--stains``, the images of a data set are the stains, and its labels the truth; nothing is aligned.
+aligned because no shift stood out. Then F1 at IoU 0.5 and the Dice coefficient of the pixels of each recipe, pooled
+over the pairs that were aligned. With ``--stains``, the images of a data set are the stains, and its labels the truth;
+nothing is aligned.
 """
 
 import argparse
@@ -93,12 +94,13 @@ def main(arguments: Sequence[str]) -> int:
         tallies = score_stains(options.stains, options.split, labelers)
     else:
         tallies = score_pairs(options.pairs, labelers)
-    print(header(["kind", "pairs", "aligned", "refused", "reliability", *(f"F1, {name}" for name in labelers)]))
+    print(header(["kind", "pairs", "aligned", "refused", "reliability", *(f"F1, Dice: {name}" for name in labelers)]))
     for kind, tally in tallies.items():
         pairs = len(next(iter(tally.scores.values()), ())) + tally.refused
         aligned = f"{sum(tally.right)} of {len(tally.right)}" if tally.right else ""
         sure = f"{min(tally.reliability):.1f} to {max(tally.reliability):.1f}" if tally.reliability else ""
-        shares = [f"{pool_scores(scores).f1[IOU]:.3f}" for scores in tally.scores.values()] or [""] * len(labelers)
+        pooled = [pool_scores(scores) for scores in tally.scores.values()]
+        shares = [f"{score.f1[IOU]:.3f}, {score.dice:.3f}" for score in pooled] or [""] * len(labelers)
         print(row([kind, str(pairs), aligned, str(tally.refused), sure, *shares]), flush=True)
     return 0
 

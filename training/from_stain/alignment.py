@@ -13,10 +13,11 @@ from skimage.filters import window
 WAVELENGTH_PX, SPREAD = 10.0, 3.0
 ORIENTATIONS = 16
 # Few bright things, such as dead cells, must not outweigh all others.
-PERCENTILES = (0.5, 99.0)
+PERCENTILES = (0.5, 99.8)
 # A second peak counts from this distance on; nearer ones are the flank of the first.
 RIVAL_PX = 15
-# The true shift stood out 2.1 to 13 times from any other, and a stain of another field 1.0 to 1.3 times.
+# On pairs of `benchmarks.phase_like` the true shift agreed 2 to 10 times as well as any other; of a stain of another
+# field, the best shift agreed 1.0 to 1.3 times as well as the next.
 LEAST_RELIABILITY = 1.5
 FIT_PX = 2
 

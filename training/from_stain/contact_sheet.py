@@ -11,7 +11,7 @@ from cpunet.training.checking.outlined import picture_side, small_outlined
 from cpunet.training.data.labeled_images import read_index, read_labeled_image
 from cpunet.training.from_stain.discarded import Discarded
 
-SHEET = "contact_sheet.html"
+SHEET, STAINS = "contact_sheet.html", "stains"
 
 
 def write_sheet(folder: Path, discarded: Sequence[Discarded], recipe: str) -> None:
@@ -22,7 +22,7 @@ def write_sheet(folder: Path, discarded: Sequence[Discarded], recipe: str) -> No
     shown = []
     for row in rows:
         labeled = read_labeled_image(row)
-        stain = read_image(folder / "stains" / f"{row.id}.tif")
+        stain = read_image(folder / STAINS / f"{row.id}.tif")
         shown.append(
             {
                 "name": row.id,

@@ -13,7 +13,7 @@ import tifffile
 from tqdm import tqdm
 
 from cpunet.errors import DataError, ImageError, OptionError
-from cpunet.training.from_stain.contact_sheet import SHEET, write_sheet
+from cpunet.training.from_stain.contact_sheet import SHEET, STAINS, write_sheet
 from cpunet.training.from_stain.crops import Crops
 from cpunet.training.from_stain.discarded import DISCARDED, Discarded, write_discarded
 from cpunet.training.from_stain.labeled_pair import LabeledCrop, aligned, labeled_crops
@@ -25,7 +25,6 @@ from cpunet.training.importing.data_set import ImportOptions, import_pairs, refu
 from cpunet.training.importing.files import SourceImage, store_image, store_labels
 from cpunet.training.importing.pairs import Pair, Pairing
 
-STAINS = "stains"
 SHOWN_DISCARDED = 40
 
 
@@ -129,6 +128,7 @@ def _candidates(
         try:
             read = read_pair(pair)
             alignment = aligned(pair, read, options.largest_shift_px)
+            crops = labeled_crops(pair.id, read, alignment, label, options.crops)
         except (DataError, ImageError) as error:
             failed.append(Discarded(pair.id, str(pair.image), str(pair.stain), str(error)))
             continue
@@ -139,8 +139,7 @@ def _candidates(
             "shift_x": f"{alignment.shift_px[1]:.2f}",
             **pair.parts,
         }
-        for crop in labeled_crops(pair.id, read, alignment, label, options.crops):
-            candidates.append(Candidate(pair, _stored(crop, pair.image, work, cells), crop.quality))
+        candidates += [Candidate(pair, _stored(crop, pair.image, work, cells), crop.quality) for crop in crops]
     return candidates, failed, "; ".join(f"{kind}: {count}" for kind, count in depths.items()) or "none could be used"
 
 
