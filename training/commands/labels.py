@@ -51,7 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"look for the stain up to so far from its image ({FromStainOptions.largest_shift_px})",
     )
     made.add_argument(
-        "--recipe", choices=RECIPES, default=RECIPES[0], help="how nuclei are found in the stain: by a model (model)"
+        "--recipe",
+        choices=RECIPES,
+        default=RECIPES[0],
+        help="how nuclei are found: by a model, or as in a thesis, by CLAHE and IdentifyPrimaryObjects (model)",
     )
     made.add_argument(
         "--crop", type=int, metavar="PX", help="side of the crops; 0: whole fields (thesis: 512, model: 0)"
@@ -77,17 +80,28 @@ def _add_thesis_recipe(group: argparse._ArgumentGroup) -> None:
     smallest, largest = THESIS.diameters_px
     group.add_argument("--clahe-block", type=int, metavar="PX", help=f"side of the blocks ({THESIS.clahe_block_px})")
     group.add_argument("--clahe-bins", type=int, metavar="N", help=f"bins of the histograms ({THESIS.clahe_bins})")
-    group.add_argument("--clahe-slope", type=float, metavar="X", help=f"most contrast ({THESIS.clahe_slope:g})")
+    group.add_argument(
+        "--clahe-slope",
+        type=float,
+        metavar="X",
+        help=f"contrast is raised so many times at most ({THESIS.clahe_slope:g})",
+    )
     group.add_argument(
         "--threshold-window",
         type=int,
         metavar="PX",
-        help=f"of the adaptive Otsu threshold ({THESIS.threshold_window_px})",
+        help=f"side of the windows of the adaptive threshold ({THESIS.threshold_window_px})",
     )
     group.add_argument(
-        "--threshold-bounds", type=float, nargs=2, metavar=("LOW", "HIGH"), help=f"of the threshold ({low:g} {high:g})"
+        "--threshold-bounds",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help=f"lowest and highest threshold, 0 to 1 ({low:g} {high:g})",
     )
-    group.add_argument("--declump", choices=DECLUMP_METHODS, help=f"separate touching nuclei by ({THESIS.declump})")
+    group.add_argument(
+        "--declump", choices=DECLUMP_METHODS, help=f"how touching nuclei are separated ({THESIS.declump})"
+    )
     group.add_argument(
         "--diameters", type=float, nargs=2, metavar=("LOW", "HIGH"), help=f"of nuclei, px ({smallest:g} {largest:g})"
     )
@@ -97,9 +111,13 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
     for name, metavar, what in (
         ("drop_fewest", "SHARE", "of the pairs, those with the fewest nucleus pixels"),
         ("most_nucleus", "SHARE", "of nucleus pixels in an image, at most"),
-        ("widest_rim", "DIAMETERS", "rim of the nuclei in the stain, at most: it is out of focus else"),
+        (
+            "widest_rim",
+            "DIAMETERS",
+            "over which the stain rises at the rim of a nucleus, at most; a stain out of focus has a wide rim",
+        ),
         ("least_sharpness", "X", "sharpness of an image, in multiples of the median, at least"),
-        ("most_saturated", "SHARE", "of pixels as bright as the brightest, at most"),
+        ("most_saturated", "SHARE", "of nuclei in the stain, or of the image, that may be saturated"),
     ):
         default = getattr(LIMITS, name)
         option = f"--{name.replace('_', '-')}"
