@@ -167,8 +167,8 @@ def _own_axes_of_ome(file: Any, path: Path) -> str:
     except ElementTree.ParseError:
         return ""
     own_uuid, positions, names = root.get("UUID"), [], set()
-    for data in (each for each in root.iter() if _tag(each) == "TiffData"):
-        uuid = next((child for child in data if _tag(child) == "UUID"), None)
+    for data in (each for each in root.iter() if tag_name(each) == "TiffData"):
+        uuid = next((child for child in data if tag_name(child) == "UUID"), None)
         name = "" if uuid is None else uuid.get("FileName") or ""
         names.add(name)
         if uuid is None or name == path.name or (own_uuid and (uuid.text or "").strip() == own_uuid):
@@ -179,7 +179,8 @@ def _own_axes_of_ome(file: Any, path: Path) -> str:
     return varying[0] if len(varying) == 1 else "Q"
 
 
-def _tag(element: ElementTree.Element) -> str:
+def tag_name(element: ElementTree.Element) -> str:
+    """Return the name of an element of OME metadata without its namespace."""
     return element.tag.rpartition("}")[2]
 
 
