@@ -2,8 +2,8 @@
 
     PYTHONPATH=plugins .venv/cellprofiler/bin/python scripts/write_time_lapse_pipeline.py
 
-Run it again whenever the settings of IdentifyObjectsUNet change. `benchmarks/time_lapse` measured the tracking method and its
-settings.
+Run it again whenever the settings of IdentifyObjectsUNet change. The tracking method and its settings were chosen with
+`benchmarks/time_lapse`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.pipeline_text import make_module, text_of  # noqa: E402
 
 IMAGE, NUCLEI = "DNA", "Nuclei"
 # As `cpunet align` names the frames.
-FRAME_NAME = r"^(?P<Movie>.+)_t(?P<Frame>[0-9]+)\."
+FRAME_NAME = r"^(?P<Movie>.+)_t(?P<Time>[0-9]+)\."
 # Nuclei that move up to half of their diameter in a frame. Distances are in pixels.
 LAP = {
     "tracking_method": "LAP",

@@ -72,7 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
     for movie in movies:
         try:
             if movie.name in names:
-                raise OptionError(f"{movie.paths[0]}: another time-lapse has the name {movie.name}. Align it elsewhere.")
+                raise OptionError(
+                    f"{movie.paths[0]}: another time-lapse has the name {movie.name}. Align it elsewhere."
+                )
             aligned = align_movie(
                 movie, arguments.output, arguments.show, arguments.channel, inputs, arguments.overwrite
             )

@@ -51,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="folder for the results")
     add_segmentation_arguments(parser)
     parser.add_argument(
+        "--labels",
+        choices=LABEL_FORMATS,
+        default=TIFF_LABELS,
+        help="the format of the labels; ome-zarr is written by tile (default: tiff)",
+    )
+    parser.add_argument(
         "--overwrite", action="store_true", help="replace files in DIR that cpunet did not write, or that were changed"
     )
 
@@ -89,12 +95,6 @@ def add_segmentation_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep the work on the disk instead of in the memory, without an overlay; by default for slides, OME-Zarr "
         "and TIFF files of more than 67 million pixels",
-    )
-    parser.add_argument(
-        "--labels",
-        choices=LABEL_FORMATS,
-        default=TIFF_LABELS,
-        help="the format of the labels; ome-zarr is written by tile (default: tiff)",
     )
     parser.add_argument("--discard-border", action="store_true", help="discard objects that touch the image's frame")
 

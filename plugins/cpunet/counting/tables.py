@@ -31,7 +31,7 @@ def csv_text(columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def check_table(path: Path, inputs: Collection[str] = (), overwrite: bool = False) -> None:
-    """Raise OutputError if a table is an input, or exists and `overwrite` is False: a CSV file cannot say who wrote it."""
+    """Raise OutputError if a table is an input, or exists and may not be replaced: CSV cannot say who wrote it."""
     if identity(path) in inputs:
         raise OutputError(f"{path} is an input of this command. Choose another place with -o.")
     if os.path.isdir(path):
@@ -41,6 +41,6 @@ def check_table(path: Path, inputs: Collection[str] = (), overwrite: bool = Fals
 
 
 def write_table(path: Path, text: str) -> None:
-    """Write a table in UTF-8, whole or not at all, with a mark of the encoding, without which Excel misreads letters."""
+    """Write a table in UTF-8, whole or not at all, with the mark of UTF-8 that Excel needs."""
     with written_beside(path) as beside:
         beside.write_bytes(text.encode("utf-8-sig"))

@@ -89,7 +89,7 @@ def read_labeled_image(files: LabeledFiles) -> LabeledImage:
 
 
 def numbered_labels(path: Path, labels: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-    """Number the objects of a label image 1..n without gaps.
+    """Return the labels of a label image, numbered 1..n without gaps.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Time-lapses: which files are frames of which, how the camera shifted, and frames brought to the place of the first."""
+"""Time-lapses: which files are their frames, how the camera shifted, aligned frames, and labels frame by frame."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Pattern, Sequence, Tuple
@@ -22,7 +21,7 @@ from cpunet.files.outputs import check_output
 from cpunet.files.written_beside import written_beside
 from cpunet.progress import Progress
 from cpunet.time_lapse.field import Field, common_field, moved
-from cpunet.time_lapse.file_names import facts_of_name
+from cpunet.time_lapse.file_names import bare_name, facts_of_name
 from cpunet.time_lapse.segment_time_lapse import frame_image
 from cpunet.time_lapse.shifts import FramePlace, places_of_frames
 
@@ -84,7 +83,7 @@ def movies_of_files(paths: Sequence[Path], pattern: Optional[Pattern[str]]) -> T
     series: Dict[Tuple[Path, str], List[Tuple[float, Path]]] = {}
     for path in paths:
         if is_time_stack(path):
-            movies.append(Movie(stem_of(path), (path,)))
+            movies.append(Movie(bare_name(path.name), (path,)))
             continue
         try:
             facts = facts_of_name(path, pattern)
@@ -114,11 +113,6 @@ def movies_of_files(paths: Sequence[Path], pattern: Optional[Pattern[str]]) -> T
     return sorted(movies, key=lambda movie: natural_order(Path(movie.name))), problems
 
 
-def stem_of(path: Path) -> str:
-    """Return a file's name without its suffix, and without ``.ome``."""
-    return re.sub(r"\.ome$", "", path.stem, flags=re.IGNORECASE)
-
-
 @contextmanager
 def opened_frames(movie: Movie, channel: Optional[str]) -> Iterator[Frames]:
     """Open the frames of a time-lapse, one of which is read at a time.
@@ -137,7 +131,9 @@ def opened_frames(movie: Movie, channel: Optional[str]) -> Iterator[Frames]:
                 number = channel_number(stack.channels, channel)
             except OptionError as error:
                 raise OptionError(f"{path}: {error}") from error
-            yield Frames(movie.name, (path,) * stack.frames, lambda frame: _gray(path, frame_image(stack, frame, [number])))
+            yield Frames(
+                movie.name, (path,) * stack.frames, lambda frame: _gray(path, frame_image(stack, frame, [number]))
+            )
     else:
         yield Frames(movie.name, movie.paths, lambda frame: _gray(movie.paths[frame], read_image(movie.paths[frame])))
 

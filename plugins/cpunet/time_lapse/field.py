@@ -53,15 +53,15 @@ def common_field(places: Sequence[FramePlace], shape: Tuple[int, int], shown: st
     """
     edges = []
     for axis, size in enumerate(shape):
-        moves = [round(place[axis]) for place in places]
+        moves = [round((place.y_px, place.x_px)[axis]) for place in places]
         inner, outer = (max, min) if shown == COMMON else (min, max)
         edges.append((inner(moves), outer(moves) + size))
     (top, bottom), (left, right) = edges
     if bottom <= top or right <= left:
         raise ImageError(
-            f"no part of the sample is seen in all frames: the camera shifted by up to {top - bottom + shape[0]} pixels "
-            f"down and {left - right + shape[1]} to the right, and frames have {shape[0]} x {shape[1]}. Use --show all, "
-            "or give fewer frames."
+            f"no part of the sample is seen in all frames: the camera shifted by up to {top - bottom + shape[0]} "
+            f"pixels in height and {left - right + shape[1]} in width, and frames have {shape[0]} x {shape[1]}. Use "
+            "--show all, or give fewer frames."
         )
     return Field(top, left, bottom - top, right - left)
 

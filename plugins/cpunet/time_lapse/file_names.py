@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple, Optional, Pattern
+from typing import Match, NamedTuple, Optional, Pattern, Sequence
 
 from cpunet.errors import OptionError
+from cpunet.files.find import IMAGE_SUFFIXES
 
 GROUPS = ("well", "group", "time", "days", "hours", "minutes")
 # A word of a name begins and ends at one of these, or at the end of the name.
@@ -16,6 +17,8 @@ WELL = re.compile(BEGIN + r"(?P<well>[A-P](?:0?[1-9]|1[0-9]|2[0-4]))" + END)
 # As IncuCyte writes it, such as 01d06h30m.
 CLOCK = re.compile(BEGIN + r"(?P<days>[0-9]+)d(?P<hours>[0-9]+)h(?:(?P<minutes>[0-9]+)m)?" + END)
 FRAME = re.compile(BEGIN + r"(?:t|tp|time|frame)[_\-]?(?P<time>[0-9]+)" + END, re.IGNORECASE)
+SUFFIX = re.compile(rf"({'|'.join(map(re.escape, IMAGE_SUFFIXES))})$", re.IGNORECASE)
+OME = re.compile(r"\.ome$", re.IGNORECASE)
 WAY_OUT = (
     "It needs at least one of the groups (?P<well>...), (?P<group>...), (?P<time>...), or (?P<days>...), "
     "(?P<hours>...) and (?P<minutes>...), such as '(?P<well>[A-H][0-9]+)_(?P<time>[0-9]+)$'"
@@ -60,7 +63,7 @@ def facts_of_name(path: Path, pattern: Optional[Pattern[str]] = None) -> NameFac
     Parameters
     ----------
     path : Path
-        Its name without the suffix counts, and without ``_labels`` at its end.
+        Its `bare_name` counts.
     pattern : Pattern, optional
         Of the user, from `pattern_of`. By default a well such as B03, and a time such as t012 or 01d06h30m, each a word
         between ``_``, ``-``, ``.``, spaces and the ends of the name. A word that could be a well or a time is taken for
@@ -76,8 +79,7 @@ def facts_of_name(path: Path, pattern: Optional[Pattern[str]] = None) -> NameFac
     >>> facts_of_name(Path("VID7_B3_1_01d06h30m.tif"))
     NameFacts(series='VID7_B3_1', well='B3', group='', time=30.5, in_hours=True)
     """
-    stem = path.name[: -len(path.suffix)] if path.suffix else path.name
-    stem = stem[: -len("_labels")] if stem.endswith("_labels") else stem
+    stem = bare_name(path.name)
     if pattern is None:
         found = [each for each in (WELL.search(stem), CLOCK.search(stem) or FRAME.search(stem)) if each]
     else:
@@ -96,7 +98,17 @@ def facts_of_name(path: Path, pattern: Optional[Pattern[str]] = None) -> NameFac
     return NameFacts(_without_time(stem, found), words.get("well", ""), words.get("group", ""), time, in_hours)
 
 
-def _without_time(stem: str, found: "list[re.Match[str]]") -> str:
+def bare_name(name: str) -> str:
+    """Return a file's name without its suffix, ``.ome`` and ``_labels``.
+
+    >>> bare_name("B03_t1.ome_labels.tif"), bare_name("B03_t1")
+    ('B03_t1', 'B03_t1')
+    """
+    name = SUFFIX.sub("", name)
+    return OME.sub("", name[: -len("_labels")] if name.endswith("_labels") else name)
+
+
+def _without_time(stem: str, found: Sequence[Match[str]]) -> str:
     spans = [
         each.span(0 if each.re in (CLOCK, FRAME) else name)
         for each in found

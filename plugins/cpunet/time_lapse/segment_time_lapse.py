@@ -1,4 +1,4 @@
-"""Segment a time-lapse stack frame by frame into a stack of labels and a table of counts; a killed run is gone on with."""
+"""Segment a time-lapse stack frame by frame into a stack of labels and a table of counts; a killed run is resumed."""
 
 from __future__ import annotations
 

@@ -138,7 +138,8 @@ def _phases(frame: npt.NDArray[Any]) -> npt.NDArray[np.complex64]:
     """Return the Fourier transform of a frame with all amplitudes 1 within the band, and 0 outside."""
     if frame.ndim != 2 or min(frame.shape) < SMALLEST_SIDE_PX:
         raise ImageError(
-            f"a frame has the shape {frame.shape}; to be aligned it needs two axes of {SMALLEST_SIDE_PX} pixels or more."
+            f"a frame has the shape {frame.shape}; to be aligned it needs two axes of {SMALLEST_SIDE_PX} pixels or "
+            "more."
         )
     values = np.nan_to_num(np.asarray(frame, np.float32), posinf=0, neginf=0)
     window = [tukey(size, FADED).astype(np.float32) for size in values.shape]
@@ -158,8 +159,8 @@ def _band(shape: Tuple[int, ...]) -> npt.NDArray[np.bool_]:
 def _shift_between(reference: npt.NDArray[np.complex64], frame: npt.NDArray[np.complex64]) -> Shift:
     if reference.shape != frame.shape:
         raise ImageError(
-            f"a frame has the shape {frame.shape}, and the one before it {reference.shape}; frames of a time-lapse have "
-            "one shape. Sort other images out."
+            f"a frame has the shape {frame.shape}, and the one before it {reference.shape}; frames of a time-lapse "
+            "have one shape. Sort other images out."
         )
     if not reference.any() or not frame.any():  # a frame without any structure
         return Shift(0.0, 0.0, 0.0, False)

@@ -1,0 +1,93 @@
+"""Print how many links of docs/time-lapse.cppipe are right on drawn time-lapses, as taken and aligned.
+
+    PYTHONPATH=plugins .venv/cellprofiler/bin/python -m benchmarks.time_lapse [--seeds 1 2 3 4 5] [--methods]
+
+With --methods, other tracking methods of TrackObjects and other settings are compared. Returns 1 if fewer than 0.95 of
+the links are right with alignment.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+from cellprofiler_core.preferences import set_headless, set_plugin_directory
+
+set_headless()
+REPOSITORY = Path(__file__).resolve().parents[2]
+set_plugin_directory(str(REPOSITORY / "plugins"), globally=False)
+
+from benchmarks.markdown import header, row
+from benchmarks.pipeline_text import text_of
+from benchmarks.time_lapse.links import LinkScore, pooled
+from benchmarks.time_lapse.run import ALIGNED, AS_TAKEN, Scored, scored_time_lapses
+from scripts.write_time_lapse_pipeline import LAP, TIME_LAPSE, time_lapse_modules
+
+LEAST_RIGHT = 0.95
+HEAD = ("method", "frames", "seeds", "links", "right", "of found, right", "divisions", "touching", "at the edge")
+METHODS: Dict[str, Dict[str, Any]] = {
+    "LAP, as in the pipeline": LAP,
+    "LAP, search to 10 px (default)": {**LAP, "radius_limit": (2, 10)},
+    "LAP, search to 30 px": {**LAP, "radius_limit": (2, 30)},
+    "LAP, split cost 80": {**LAP, "split_cost": 80, "max_split_score": 100},
+    "LAP, split cost 120": {**LAP, "split_cost": 120, "max_split_score": 150},
+    "LAP, random movement": {**LAP, "model": "Random"},
+    "LAP, first phase only": {**LAP, "wants_second_phase": False},
+    "Overlap": {"tracking_method": "Overlap"},
+    "Distance, to 20 px": {"tracking_method": "Distance", "pixel_radius": 20},
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the pipeline and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    parser.add_argument("--methods", action="store_true")
+    parsed = parser.parse_args(arguments)
+    print(header(HEAD))
+    with tempfile.TemporaryDirectory() as folder:
+        if parsed.methods:
+            for number, (name, tracking) in enumerate(METHODS.items()):
+                pipeline = Path(folder) / f"{number}.cppipe"
+                pipeline.write_text(text_of(time_lapse_modules(**tracking)), encoding="utf-8")
+                scored = _scored(pipeline, parsed.seeds, Path(folder) / str(number))
+                for alignment in (AS_TAKEN, ALIGNED):
+                    print(_line(name, alignment, len(parsed.seeds), _of(scored, alignment)), flush=True)
+            return 0
+        scored = _scored(TIME_LAPSE, parsed.seeds, Path(folder) / "images")
+    for each in scored:
+        print(_line(TIME_LAPSE.name, each.alignment, f"seed {each.seed}", each.score))
+    for alignment in (AS_TAKEN, ALIGNED):
+        print(_line(TIME_LAPSE.name, alignment, len(parsed.seeds), _of(scored, alignment)))
+    aligned = _of(scored, ALIGNED)
+    return 0 if aligned.right >= LEAST_RIGHT * aligned.true else 1
+
+
+def _scored(pipeline: Path, seeds: Sequence[int], folder: Path) -> List[Scored]:
+    folder.mkdir()
+    return scored_time_lapses(pipeline, seeds, folder)
+
+
+def _of(scored: Sequence[Scored], alignment: str) -> LinkScore:
+    return pooled([each.score for each in scored if each.alignment == alignment])
+
+
+def _line(method: str, alignment: str, seeds: object, score: LinkScore) -> str:
+    return row(
+        (
+            method,
+            alignment,
+            seeds,
+            score.true,
+            f"{score.right / score.true:.3f}",
+            f"{score.right / max(1, score.found):.3f}",
+            f"{score.right_divisions}/{score.true_divisions}",
+            f"{score.right_touching}/{score.true_touching}",
+            f"{score.right_at_edge}/{score.true_at_edge}",
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
