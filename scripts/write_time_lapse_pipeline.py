@@ -22,11 +22,11 @@ from benchmarks.pipeline_text import make_module, text_of  # noqa: E402
 IMAGE, NUCLEI = "DNA", "Nuclei"
 # As `cpunet align` names the frames.
 FRAME_NAME = r"^(?P<Movie>.+)_t(?P<Time>[0-9]+)\."
-# Nuclei that move up to half of their diameter in a frame. Distances are in pixels.
+# For nuclei of 24 pixels that move up to half of their diameter in a frame. Distances are in pixels.
 LAP = {
     "tracking_method": "LAP",
     "model": "Both",
-    "radius_limit": (2, 20),
+    "radius_limit": (12, 20),
     "wants_second_phase": True,
     "gap_cost": 40,
     "split_cost": 40,

@@ -28,11 +28,10 @@ LEAST_RIGHT = 0.95
 HEAD = ("method", "frames", "seeds", "links", "right", "of found, right", "divisions", "touching", "at the edge")
 METHODS: Dict[str, Dict[str, Any]] = {
     "LAP, as in the pipeline": LAP,
-    "LAP, search to 10 px (default)": {**LAP, "radius_limit": (2, 10)},
-    "LAP, search to 30 px": {**LAP, "radius_limit": (2, 30)},
+    "LAP, search radius 2 to 10 px (CellProfiler's default)": {**LAP, "radius_limit": (2, 10)},
+    "LAP, search radius 8 to 20 px": {**LAP, "radius_limit": (8, 20)},
+    "LAP, search radius 20 to 30 px": {**LAP, "radius_limit": (20, 30)},
     "LAP, split cost 80": {**LAP, "split_cost": 80, "max_split_score": 100},
-    "LAP, split cost 120": {**LAP, "split_cost": 120, "max_split_score": 150},
-    "LAP, random movement": {**LAP, "model": "Random"},
     "LAP, first phase only": {**LAP, "wants_second_phase": False},
     "Overlap": {"tracking_method": "Overlap"},
     "Distance, to 20 px": {"tracking_method": "Distance", "pixel_radius": 20},

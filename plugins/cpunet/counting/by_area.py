@@ -98,7 +98,7 @@ def counted(image: ObjectAreas, typical_px: float, bound: float = BOUND) -> Imag
             f"the area holds {times:.1f} times as many objects as were found: clumps that were not split, or larger "
             "objects than usual"
             if from_area > objects
-            else f"{times:.1f} times as many objects were found as the area holds: pieces of objects, debris, or "
-            "smaller objects than usual"
+            else f"{times:.1f} times as many objects were found as the area holds: pieces of objects, debris, objects "
+            "that the image cuts, or smaller ones than usual"
         )
     return ImageCount(objects, area, from_area, disagreement, flag)

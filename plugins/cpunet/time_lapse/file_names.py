@@ -17,6 +17,7 @@ WELL = re.compile(BEGIN + r"(?P<well>[A-P](?:0?[1-9]|1[0-9]|2[0-4]))" + END)
 # As IncuCyte writes it, such as 01d06h30m.
 CLOCK = re.compile(BEGIN + r"(?P<days>[0-9]+)d(?P<hours>[0-9]+)h(?:(?P<minutes>[0-9]+)m)?" + END)
 FRAME = re.compile(BEGIN + r"(?:t|tp|time|frame)[_\-]?(?P<time>[0-9]+)" + END, re.IGNORECASE)
+TIME_WORD = re.compile(BEGIN + r"(?:t|tp|time|frame)[_\-]?$", re.IGNORECASE)
 SUFFIX = re.compile(rf"({'|'.join(map(re.escape, IMAGE_SUFFIXES))})$", re.IGNORECASE)
 OME = re.compile(r"\.ome$", re.IGNORECASE)
 WAY_OUT = (
@@ -118,5 +119,5 @@ def _without_time(stem: str, found: Sequence[Match[str]]) -> str:
     if not spans:
         return stem
     begin, end = min(first for first, _ in spans), max(last for _, last in spans)
-    before, after = stem[:begin].rstrip("_-. "), stem[end:].lstrip("_-. ")
+    before, after = TIME_WORD.sub("", stem[:begin]).rstrip("_-. "), stem[end:].lstrip("_-. ")
     return "_".join(part for part in (before, after) if part)

@@ -22,6 +22,7 @@ from cpunet.files.formats.tiff_pixels import (
     bits_of,
     decoded,
     palette_of_page,
+    refuse_broken_chain,
     refuse_cut_short,
     refuse_other_numbers,
 )
@@ -106,6 +107,7 @@ def read_tiff(path: Path, take_planes_as_channels: bool = False, series: Optiona
 
 def chosen_image(file: Any, path: Path, wanted: Optional[int]) -> ChosenImage:
     """Choose the image of an open TIFF file; see `read_tiff`."""
+    refuse_broken_chain(file)
     own = _own_axes_of_ome(file, path)
     if own:
         return _pages_as_image(list(file.pages), own)
