@@ -22,6 +22,7 @@ from benchmarks.pipeline_text import make_module, text_of  # noqa: E402
 IMAGE, NUCLEI = "DNA", "Nuclei"
 # As `cpunet align` names the frames.
 FRAME_NAME = r"^(?P<Movie>.+)_t(?P<Time>[0-9]+)\."
+OVERLAP = {"tracking_method": "Overlap"}
 # For nuclei of 24 pixels that move up to half of their diameter in a frame. Distances are in pixels.
 LAP = {
     "tracking_method": "LAP",

@@ -77,7 +77,7 @@ def score_links(
     An object stands for the nucleus in which its center lies. Of several objects in one nucleus, the nearest to its
     center does.
     """
-    stand_for = _tracks_of(labels, objects)
+    stand_for = tracks_of(labels, objects)
     by_place = {(each.frame, each.number): each for each in objects}
     found: Set[Link] = set()
     for place, track in stand_for.items():
@@ -103,7 +103,8 @@ def pooled(scores: Sequence[LinkScore]) -> LinkScore:
     return LinkScore(*(sum(each) for each in zip(*scores)))
 
 
-def _tracks_of(labels: np.ndarray, objects: Sequence[FoundObject]) -> Dict[Tuple[int, int], int]:
+def tracks_of(labels: np.ndarray, objects: Sequence[FoundObject]) -> Dict[Tuple[int, int], int]:
+    """Return the track that each object stands for, by its frame and number; see `score_links`."""
     nearest: Dict[Tuple[int, int], Tuple[float, int]] = {}
     for each in objects:
         row, column = (min(max(0, round(at)), size - 1) for at, size in zip((each.y, each.x), labels.shape[1:]))

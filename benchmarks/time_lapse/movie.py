@@ -5,14 +5,15 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 SHAPE, FRAMES, DIAMETER_PX = (288, 288), 10, 24.0
 # Nuclei are drawn beyond the field too, so that some come in.
-MARGIN_PX, SPACING_PX = 60, 40
+MARGIN_PX, SPACING_PX = 60, 36
 # A step of the camera along an axis, and how far it strays in all.
 MOST_SHIFT_PX, MOST_DRIFT_PX = 12.0, 18.0
 # Pixels that a nucleus moves in a frame: its mean course, and how much that changes.
-PERSISTENCE, JITTER_PX, CROSSING_PX = 0.7, 0.9, 4.0
+PERSISTENCE, JITTER_PX, CROSSING_PX = 0.7, 1.6, 5.0
 # Share of nuclei that divide, that walk up to their neighbor, and that cross the field straight on.
 DIVIDING, COLLIDING, CROSSING = 0.15, 0.15, 0.12
 # Nearer than so many radii two nuclei push each other away: they touch, and hardly overlap.
@@ -73,8 +74,19 @@ class Nucleus:
         return 1.4 if near else max(1.0, 1.3 - 0.1 * self.age)
 
 
-def drawn_movie(seed: int, shape: Tuple[int, int] = SHAPE, frames: int = FRAMES) -> Movie:
-    """Draw a time-lapse; the same seed gives the same one."""
+def drawn_movie(seed: int, shape: Tuple[int, int] = SHAPE, frames: int = FRAMES, times_as_fast: float = 1.0) -> Movie:
+    """Draw a time-lapse; the same seed gives the same one.
+
+    Parameters
+    ----------
+    seed : int
+    shape : tuple of int
+        (Y, X) of each frame.
+    frames : int
+        2 or more.
+    times_as_fast : float
+        How many times as far as usual each nucleus moves from frame to frame.
+    """
     rng = np.random.default_rng(seed)
     nuclei, parents = _first_nuclei(rng, shape, frames), {}
     camera = _camera_path(rng, frames)
@@ -82,7 +94,7 @@ def drawn_movie(seed: int, shape: Tuple[int, int] = SHAPE, frames: int = FRAMES)
     light = _uneven_light(shape, rng)
     for frame in range(frames):
         if frame:
-            nuclei = _one_frame_on(nuclei, parents, frame, rng)
+            nuclei = _one_frame_on(nuclei, parents, frame, times_as_fast, rng)
         drawn, tracks, seen = _drawn(nuclei, camera[frame], shape)
         photons = (BACKGROUND + BRIGHTNESS * ndimage.gaussian_filter(drawn, 1.2)) * light
         noisy = rng.poisson(photons * ELECTRONS) / ELECTRONS + rng.normal(0, 8, shape)
@@ -113,7 +125,7 @@ def _first_nuclei(rng: np.random.Generator, shape: Tuple[int, int], frames: int)
     for nucleus in nuclei:
         fate = rng.random()
         if fate < DIVIDING:
-            nucleus.divides_in = int(rng.integers(2, frames))
+            nucleus.divides_in = int(rng.integers(1, frames))
         elif fate < DIVIDING + COLLIDING:
             others = [each for each in nuclei if each is not nucleus and each.partner is None]
             nucleus.partner = min(others, key=lambda each: float(np.linalg.norm(each.center - nucleus.center))).track
@@ -140,7 +152,7 @@ def _uneven_light(shape: Tuple[int, int], rng: np.random.Generator) -> np.ndarra
 
 
 def _one_frame_on(
-    nuclei: List[Nucleus], parents: Dict[int, int], frame: int, rng: np.random.Generator
+    nuclei: List[Nucleus], parents: Dict[int, int], frame: int, times_as_fast: float, rng: np.random.Generator
 ) -> List[Nucleus]:
     """Let all nuclei divide, move and push each other."""
     alive: List[Nucleus] = []
@@ -176,22 +188,22 @@ def _one_frame_on(
             nucleus.velocity = 3.0 * toward / max(1.0, float(np.linalg.norm(toward)))
         elif not nucleus.straight:
             nucleus.velocity = PERSISTENCE * nucleus.velocity + rng.normal(0, JITTER_PX, 2)
-        nucleus.center = nucleus.center + nucleus.velocity
+        nucleus.center = nucleus.center + times_as_fast * nucleus.velocity
         nucleus.angle += rng.normal(0, 0.05)
-    for _ in range(8):
+    for _ in range(5):
         _push_apart(alive)
     return alive
 
 
 def _push_apart(nuclei: List[Nucleus]) -> None:
-    for number, one in enumerate(nuclei):
-        for other in nuclei[number + 1 :]:
-            between = other.center - one.center
-            distance = float(np.linalg.norm(between))
-            least = TOUCHING * (one.radii.mean() * one.size() + other.radii.mean() * other.size())
-            if 0 < distance < least:
-                push = between / distance * (least - distance) / 2
-                one.center, other.center = one.center - push, other.center + push
+    near = cKDTree([nucleus.center for nucleus in nuclei]).query_pairs(1.3 * DIAMETER_PX, output_type="ndarray")
+    for one, other in ((nuclei[first], nuclei[second]) for first, second in near):
+        between = other.center - one.center
+        distance = float(np.hypot(*between))
+        least = TOUCHING * (one.radii.mean() * one.size() + other.radii.mean() * other.size())
+        if 0 < distance < least:
+            push = between / distance * (least - distance) / 2
+            one.center, other.center = one.center - push, other.center + push
 
 
 def _drawn(nuclei: List[Nucleus], corner: np.ndarray, shape: Tuple[int, int]) -> Tuple[np.ndarray, np.ndarray, set]:

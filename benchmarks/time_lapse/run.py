@@ -11,7 +11,8 @@ import numpy as np
 import tifffile
 
 from benchmarks.time_lapse.links import FoundObject, LinkScore, score_links
-from benchmarks.time_lapse.movie import Movie, drawn_movie
+from benchmarks.time_lapse.movie import FRAMES, drawn_movie
+from cpunet.time_lapse.align_files import Movie as FilesOfMovie
 from cpunet.time_lapse.align_files import align_movie, movies_of_files
 from cpunet.time_lapse.field import COMMON, moved
 
@@ -19,22 +20,37 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 AS_TAKEN, ALIGNED = "as taken", "aligned"
 
 
-class Scored(NamedTuple):
-    """The links of one time-lapse, with and without alignment."""
+class TrackedMovie(NamedTuple):
+    """What CellProfiler found in one time-lapse, as taken or aligned, and the truth in the same pixels.
+
+    Attributes
+    ----------
+    seed : int
+    alignment : str
+    frames, labels : ndarray of shape (T, Y, X)
+    visible : list of set of int
+    parents : dict of int to int
+        As in `benchmarks.time_lapse.movie.Movie`.
+    objects : list of FoundObject
+    """
 
     seed: int
     alignment: str
-    score: LinkScore
-
-
-class _Truth(NamedTuple):
-    movie: Movie
+    frames: np.ndarray
     labels: np.ndarray
     visible: List[set]
+    parents: Dict[int, int]
+    objects: List[FoundObject]
+
+    def score(self) -> LinkScore:
+        """Count the links that are right."""
+        return score_links(self.labels, self.visible, self.parents, self.objects)
 
 
-def scored_time_lapses(pipeline: Path, seeds: Sequence[int], folder: Path) -> List[Scored]:
-    """Draw a time-lapse for each seed, run the pipeline on it as it was taken and aligned, and score the links.
+def tracked_movies(
+    pipeline: Path, seeds: Sequence[int], folder: Path, frames: int = FRAMES, times_as_fast: float = 1.0
+) -> List[TrackedMovie]:
+    """Draw a time-lapse for each seed, and run the pipeline on it as it was taken and aligned.
 
     Parameters
     ----------
@@ -43,6 +59,8 @@ def scored_time_lapses(pipeline: Path, seeds: Sequence[int], folder: Path) -> Li
     seeds : sequence of int
     folder : Path
         For the images and tables; exists and is empty.
+    frames, times_as_fast
+        See `benchmarks.time_lapse.movie.drawn_movie`.
 
     Raises
     ------
@@ -52,30 +70,33 @@ def scored_time_lapses(pipeline: Path, seeds: Sequence[int], folder: Path) -> Li
     taken, images, tables = folder / "taken", folder / "images", folder / "tables"
     for each in (taken, images, tables):
         each.mkdir()
-    truths: Dict[str, _Truth] = {}
+    drawn: Dict[str, TrackedMovie] = {}
     for seed in seeds:
-        movie = drawn_movie(seed)
+        movie = drawn_movie(seed, frames=frames, times_as_fast=times_as_fast)
         for number, frame in enumerate(movie.frames, start=1):
             tifffile.imwrite(str(taken / f"aligned{seed}_t{number:04d}.tif"), frame)
             tifffile.imwrite(str(images / f"taken{seed}_t{number:04d}.tif"), frame)
-        truths[f"taken{seed}"] = _Truth(movie, movie.labels, movie.visible)
-    movies, _ = movies_of_files(sorted(taken.iterdir()), None)
-    for files in movies:
-        movie = truths[files.name.replace("aligned", "taken")].movie
-        aligned = align_movie(files, images, COMMON)
-        labels = np.stack([moved(frame, place, aligned.field) for frame, place in zip(movie.labels, aligned.places)])
-        visible = [_still_visible(*each) for each in zip(movie.labels, labels, movie.visible)]
-        truths[files.name] = _Truth(movie, labels, visible)
+        drawn[f"taken{seed}"] = TrackedMovie(
+            seed, AS_TAKEN, movie.frames, movie.labels, movie.visible, movie.parents, []
+        )
+    for files in movies_of_files(sorted(taken.iterdir()), None)[0]:
+        drawn[files.name] = _aligned(files, images, drawn[files.name.replace("aligned", "taken")])
     for table in images.glob("*.csv"):
         table.unlink()
     _run_cellprofiler(pipeline, images, tables)
-    scored = []
-    for name, objects in _found_objects(tables).items():
-        truth = truths[name]
-        score = score_links(truth.labels, truth.visible, truth.movie.parents, objects)
-        kind = ALIGNED if name.startswith("aligned") else AS_TAKEN
-        scored.append(Scored(int(name[len("aligned") if kind == ALIGNED else len("taken") :]), kind, score))
-    return sorted(scored)
+    found = _found_objects(tables)
+    return [drawn[name]._replace(objects=found[name]) for name in drawn]
+
+
+def _aligned(files: FilesOfMovie, output: Path, taken: TrackedMovie) -> TrackedMovie:
+    aligned = align_movie(files, output, COMMON)
+    labels = np.stack([moved(frame, place, aligned.field) for frame, place in zip(taken.labels, aligned.places)])
+    return taken._replace(
+        alignment=ALIGNED,
+        frames=np.stack([tifffile.imread(str(path)) for path in aligned.files]),
+        labels=labels,
+        visible=[_still_visible(*each) for each in zip(taken.labels, labels, taken.visible)],
+    )
 
 
 def _still_visible(before: np.ndarray, after: np.ndarray, visible: set) -> set:
