@@ -1,6 +1,6 @@
 """Print how many links of docs/time-lapse.cppipe are right on drawn time-lapses, as taken and aligned.
 
-    PYTHONPATH=plugins .venv/cellprofiler/bin/python -m benchmarks.time_lapse [--seeds 1 2 3 4 5] [--methods] [--times-as-fast 2]
+    PYTHONPATH=plugins .venv/cellprofiler/bin/python -m benchmarks.time_lapse [--seeds 1 2 3 4 5] [--methods]
 
 With --methods, other tracking methods of TrackObjects and other settings are compared. With --times-as-fast, all nuclei
 move so many times as far from frame to frame. Returns 1 if fewer than 0.95 of the links are right with alignment.
@@ -30,10 +30,7 @@ METHODS: Dict[str, Dict[str, Any]] = {
     "Overlap": OVERLAP,
     "LAP, search radius 12 to 20 px": LAP,
     "LAP, search radius 2 to 10 px (CellProfiler's default)": {**LAP, "radius_limit": (2, 10)},
-    "LAP, search radius 6 to 20 px": {**LAP, "radius_limit": (6, 20)},
     "LAP, search radius 20 to 30 px": {**LAP, "radius_limit": (20, 30)},
-    "LAP, split cost 80": {**LAP, "split_cost": 80, "max_split_score": 100},
-    "LAP, first phase only": {**LAP, "wants_second_phase": False},
     "Distance, to 20 px": {"tracking_method": "Distance", "pixel_radius": 20},
 }
 

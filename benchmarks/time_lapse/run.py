@@ -48,7 +48,11 @@ class TrackedMovie(NamedTuple):
 
 
 def tracked_movies(
-    pipeline: Path, seeds: Sequence[int], folder: Path, frames: int = FRAMES, times_as_fast: float = 1.0
+    pipeline: Path,
+    seeds: Sequence[int],
+    folder: Path,
+    frames: int = FRAMES,
+    times_as_fast: float = 1.0,
 ) -> List[TrackedMovie]:
     """Draw a time-lapse for each seed, and run the pipeline on it as it was taken and aligned.
 
