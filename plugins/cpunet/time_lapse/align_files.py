@@ -220,7 +220,7 @@ def _shifts_text(
         y_px, x_px = field.whole(place)
         step = place.step
         shift: Tuple[object, ...] = ("0.0", "0.0") if step is None else (f"{step.y_px:.1f}", f"{step.x_px:.1f}")
-        agreement = None if step is None else f"{step.agreement:.3f}"
+        agreement = None if step is None else f"{step.agreement:.2f}"
         flag = None if place.found else NOT_ALIGNED
         rows.append((movie.name, number, path.name, file.name, *shift, y_px, x_px, agreement, flag))
     return csv_text((*SHIFT_COLUMNS, *MORE_SHIFT_COLUMNS), rows)

@@ -14,12 +14,13 @@ from cpunet.errors import ImageError
 
 # Shifts are found in steps of 1 / UPSAMPLING pixels.
 UPSAMPLING = 10
-# Cycles per pixel: finer detail is noise, and coarser is the light, which stays with the camera.
-FINEST, COARSEST = 1 / 6, 1 / 64
+# Bands of details that are compared, in cycles per pixel: the first where nuclei hardly move by themselves, since it is
+# more exact; the second where they do. Finer details are noise, coarser ones the light, which stays with the camera.
+BANDS = ((1 / 64, 1 / 6), (1 / 64, 1 / 18))
 # The share of each side that is faded out, since what leaves at one edge does not come in at the other.
 FADED = 0.25
-# Frames are believed to show the same cells if they agree by so many times what the best of all shifts gives by chance.
-TIMES_CHANCE = 1.5
+# So many times better than by chance must frames agree to be believed to show the same cells.
+LEAST_AGREEMENT = 1.5
 SMALLEST_SIDE_PX = 32
 
 
@@ -31,16 +32,18 @@ class Shift(NamedTuple):
     y_px, x_px : float
         Downward and to the right.
     agreement : float
-        -1..1: the mean cosine of what is left of the differences between the phases of both frames. 1 for frames that
-        are the same after the shift, near 0 for frames that have nothing in common.
-    found : bool
-        Whether the frames agree enough to believe the shift: by 1.5 times what the best of all shifts gives by chance.
+        How many times better the frames agree after this shift than frames with nothing in common do after the best
+        of all shifts: about 1 or less for those.
     """
 
     y_px: float
     x_px: float
     agreement: float
-    found: bool
+
+    @property
+    def found(self) -> bool:
+        """Whether the frames agree enough to believe the shift: 1.5 times better than by chance."""
+        return self.agreement >= LEAST_AGREEMENT
 
 
 class FramePlace(NamedTuple):
@@ -84,8 +87,10 @@ def shift_to(reference: npt.NDArray[Any], frame: npt.NDArray[Any]) -> Shift:
 
     Notes
     -----
-    Phase correlation, with the frames faded out toward their edges, in a band of frequencies: details of 6 to 64
-    pixels. Only phases count, so that bleaching and changes of the light between frames have no influence.
+    Phase correlation, with the frames faded out toward their edges, on details of 6 to 64 and of 18 to 64 pixels; the
+    shift on which the frames agree better is taken. Only phases count, so that bleaching and changes of the light between
+    frames have no influence. How well frames agree is the mean cosine of the differences between their phases that are
+    left after the shift. By chance, the largest of n such means over m frequencies is about sqrt(2 ln n / m).
 
     References
     ----------
@@ -135,7 +140,7 @@ def places_of_frames(frames: Iterable[npt.NDArray[Any]]) -> List[FramePlace]:
 
 
 def _phases(frame: npt.NDArray[Any]) -> npt.NDArray[np.complex64]:
-    """Return the Fourier transform of a frame with all amplitudes 1 within the band, and 0 outside."""
+    """Return the Fourier transform of a frame with all amplitudes 1, or 0 where there is none."""
     if frame.ndim != 2 or min(frame.shape) < SMALLEST_SIDE_PX:
         raise ImageError(
             f"a frame has the shape {frame.shape}; to be aligned it needs two axes of {SMALLEST_SIDE_PX} pixels or "
@@ -145,15 +150,8 @@ def _phases(frame: npt.NDArray[Any]) -> npt.NDArray[np.complex64]:
     window = [tukey(size, FADED).astype(np.float32) for size in values.shape]
     spectrum = scipy.fft.fft2((values - values.mean()) * window[0][:, np.newaxis] * window[1])
     amplitudes = np.abs(spectrum)
-    phases = np.where(amplitudes > 0, spectrum / np.where(amplitudes > 0, amplitudes, 1), 0)
-    return np.where(_band(values.shape), phases, 0).astype(np.complex64)
-
-
-def _band(shape: Tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    y, x = (scipy.fft.fftfreq(size) for size in shape)
-    frequency = np.hypot(y[:, np.newaxis], x)
-    inside: npt.NDArray[np.bool_] = (frequency >= COARSEST) & (frequency <= FINEST)
-    return inside
+    phases: npt.NDArray[np.complex64] = (spectrum / np.where(amplitudes > 0, amplitudes, 1)).astype(np.complex64)
+    return phases
 
 
 def _shift_between(reference: npt.NDArray[np.complex64], frame: npt.NDArray[np.complex64]) -> Shift:
@@ -163,12 +161,17 @@ def _shift_between(reference: npt.NDArray[np.complex64], frame: npt.NDArray[np.c
             "have one shape. Sort other images out."
         )
     if not reference.any() or not frame.any():  # a frame without any structure
-        return Shift(0.0, 0.0, 0.0, False)
-    (y_px, x_px), *_ = phase_cross_correlation(reference, frame, upsample_factor=UPSAMPLING, space="fourier")
+        return Shift(0.0, 0.0, 0.0)
     y, x = (scipy.fft.fftfreq(size) for size in reference.shape)
-    moved = np.exp(-2j * np.pi * (y[:, np.newaxis] * y_px + x * x_px))
-    frequencies = np.count_nonzero(_band(reference.shape))
-    agreement = float(np.real(reference * np.conj(frame * moved)).sum() / frequencies)
-    # The largest of n means of so many cosines of random phases (in pairs that are conjugates of each other).
-    chance = np.sqrt(2 * np.log(reference.size) / frequencies)
-    return Shift(round(float(y_px), 1), round(float(x_px), 1), agreement, bool(agreement >= TIMES_CHANCE * chance))
+    frequency = np.hypot(y[:, np.newaxis], x)
+    found = []
+    for coarsest, finest in BANDS:
+        band = (frequency >= coarsest) & (frequency <= finest)
+        (y_px, x_px), *_ = phase_cross_correlation(
+            np.where(band, reference, 0), np.where(band, frame, 0), upsample_factor=UPSAMPLING, space="fourier"
+        )
+        moved = frame[band] * np.exp(-2j * np.pi * (y[:, np.newaxis] * y_px + x * x_px)[band])
+        mean = float(np.real(reference[band] * np.conj(moved)).mean())
+        chance = float(np.sqrt(2 * np.log(reference.size) / np.count_nonzero(band)))
+        found.append(Shift(round(float(y_px), 1), round(float(x_px), 1), mean / chance))
+    return max(found, key=lambda shift: shift.agreement)
