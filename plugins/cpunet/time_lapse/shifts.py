@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Iterable, List, NamedTuple, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -88,9 +88,9 @@ def shift_to(reference: npt.NDArray[Any], frame: npt.NDArray[Any]) -> Shift:
     Notes
     -----
     Phase correlation, with the frames faded out toward their edges, on details of 6 to 64 and of 18 to 64 pixels; the
-    shift on which the frames agree better is taken. Only phases count, so that bleaching and changes of the light between
-    frames have no influence. How well frames agree is the mean cosine of the differences between their phases that are
-    left after the shift. By chance, the largest of n such means over m frequencies is about sqrt(2 ln n / m).
+    shift after which the frames agree better is taken. Only phases count, so that bleaching and changes of the light
+    between frames have no influence. How well frames agree is the mean cosine of the differences between their phases
+    that are left after the shift. By chance, the largest of n such means over m frequencies is about sqrt(2 ln n / m).
 
     References
     ----------
