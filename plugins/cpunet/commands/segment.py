@@ -226,6 +226,11 @@ def _segment_all(
                     f"{path}: its results would replace those of {written[labels]}, which has the same name. Run the "
                     "two into different folders."
                 )
+            if over_time and by_tile:
+                raise OptionError(
+                    f"{path}: a time-lapse is segmented frame by frame, into TIFF. Leave out --by-tile and --labels "
+                    "ome-zarr."
+                )
             if over_time:
                 count = segment_time_lapse(path, batch, channel)
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Pattern, Sequence, Tuple
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import tifffile
 
 from cpunet.counting.tables import check_table, csv_text, write_table
-from cpunet.errors import ImageError, OptionError
+from cpunet.errors import ImageError, OptionError, OutputError
 from cpunet.files.find import natural_order
 from cpunet.files.formats.time_stack import channel_number, is_time_stack, opened_time_stack
 from cpunet.files.images import gray_of_equal_colors, read_image
@@ -180,6 +181,7 @@ def align_movie(
         sources = {path: source_of(path) for path in frames.sources}
         for file, path in zip(files, frames.sources):
             check_output(file, inputs, overwrite, sources[path])
+        _refuse_other_frames(movie.name, output, files)
         table = output / f"{movie.name}_shifts.csv"
         progress = Progress(f"{movie.name}, frame", 2 * count)
         try:
@@ -196,6 +198,17 @@ def align_movie(
             progress.end()
     write_table(table, text)
     return Aligned(files, places, field)
+
+
+def _refuse_other_frames(name: str, output: Path, files: Sequence[Path]) -> None:
+    """Raise OutputError if the folder holds more frames of a time-lapse of this name, which a pipeline would read."""
+    pattern = re.compile(re.escape(name) + r"_t[0-9]{4,}\.tif")
+    others = sorted(path.name for path in output.iterdir() if pattern.fullmatch(path.name) and path not in files)
+    if others:
+        raise OutputError(
+            f"{output} holds frames of another time-lapse of the name {name}, from {others[0]} to {others[-1]}. Move "
+            "them away, or write elsewhere with -o."
+        )
 
 
 def _gray(path: Path, image: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -65,6 +65,15 @@ def test_files_of_others_are_kept(tmp_path, capsys):
     assert align(tmp_path / "images", "-o", output) == 0  # its own results
 
 
+def test_frames_of_a_longer_time_lapse_are_not_mixed_in(tmp_path, capsys):
+    write_frames(tmp_path / "long", "a", FRAMES)
+    write_frames(tmp_path / "short", "a", FRAMES[:3])
+    output = tmp_path / "out"
+    assert align(tmp_path / "long", "-o", output) == 0
+    assert align(tmp_path / "short", "-o", output, "--overwrite") == 1
+    assert "from a_t0004.tif to a_t0005.tif" in capsys.readouterr().err
+
+
 def test_frames_are_never_written_onto_themselves(tmp_path, capsys):
     paths = write_frames(tmp_path, "a", FRAMES[:2], "{name}_t000{number}.tif")
     before = [path.read_bytes() for path in paths]

@@ -89,6 +89,13 @@ def test_of_several_channels_one_is_chosen_by_name_or_number(tiny_model, tmp_pat
     np.testing.assert_array_equal(labels["imagej"], labels["alone"])
 
 
+@pytest.mark.parametrize("option", [["--by-tile"], ["--labels", "ome-zarr"]])
+def test_what_a_time_lapse_is_not_written_as_is_said(option, tiny_model, tmp_path, capsys):
+    stack = write_stack(tmp_path / "m.tif", FRAMES)
+    assert segment(stack, "-o", tmp_path / "out", "--model", tiny_model, *option) == 1
+    assert "a time-lapse is segmented frame by frame, into TIFF" in capsys.readouterr().err
+
+
 def test_depths_are_refused_with_the_way_out(tiny_model, tmp_path, capsys):
     stack = write_stack(tmp_path / "z.tif", TWO, "TZYX")
     assert segment(stack, "-o", tmp_path / "out", "--model", tiny_model) == 1
