@@ -6,7 +6,7 @@ from cellprofiler_core.pipeline import Pipeline
 
 from benchmarks.pipeline_text import text_of
 from benchmarks.time_lapse.run import ALIGNED, AS_TAKEN, tracked_movies
-from scripts.write_time_lapse_pipeline import LAP, TIME_LAPSE, time_lapse_modules
+from scripts.write_time_lapse_pipeline import TIME_LAPSE, TRACKING, time_lapse_modules
 from tests.plugin.test_ready_pipeline import without_date
 
 
@@ -23,7 +23,7 @@ def test_the_file_opens_without_a_warning_and_groups_by_movie():
     modules = {module.module_name: module for module in pipeline.modules()}
     assert modules["Groups"].wants_groups.value
     track = modules["TrackObjects"]
-    assert {name: getattr(track, name).value for name in LAP} == LAP
+    assert {name: getattr(track, name).value for name in TRACKING} == TRACKING
     for module in pipeline.modules():
         module.test_valid(pipeline)
 
