@@ -30,8 +30,6 @@ def tracks_figure(movies: Sequence[TrackedMovie]) -> Figure:
         _draw_tracks(axes, movie)
         score = movie.score()
         axes.set_title(f"{movie.alignment}: {score.right} of {score.true} links right", fontsize=12)
-    handles = [Line2D([], [], color=RIGHT, label="right"), Line2D([], [], color=WRONG, label="wrong")]
-    figure.legend(handles=handles, loc="lower center", ncol=2, title="Links that TrackObjects made")
     return figure
 
 
@@ -52,6 +50,8 @@ def _draw_tracks(axes: Any, movie: TrackedMovie) -> None:
         good = link in right or movie.parents.get(link[2]) == link[1]
         axes.plot((parent.x, each.x), (parent.y, each.y), color=RIGHT if good else WRONG, linewidth=1.5)
     axes.set_axis_off()
+    handles = [Line2D([], [], color=RIGHT, label="right"), Line2D([], [], color=WRONG, label="wrong")]
+    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), ncol=2, frameon=False)
 
 
 def main(arguments: Sequence[str]) -> int:
