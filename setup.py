@@ -80,7 +80,7 @@ setup(
         "gpu": GPU,
         "mosaics": MOSAICS,
         "projects": ["h5py"],  # `cpunet convert` of a .cpproj
-        "pages": ["jinja2", "matplotlib"],  # `cpunet compare`, where CellProfiler has not brought them
+        "pages": ["jinja2", "matplotlib"],  # `cpunet compare` and `count`, where CellProfiler has not brought them
         "batch": BATCH,
         "export": EXPORT,
         "training": TRAINING,

@@ -20,12 +20,12 @@ from cpunet.files.written_beside import written_beside
 PICTURE, PIPELINE = REPOSITORY / "docs" / "time-lapse.png", REPOSITORY / "docs" / "time-lapse.cppipe"
 # Okabe and Ito's sky blue, and orange for what is wrong.
 RIGHT, WRONG = "#56B4E9", "#FF8C00"
-DOTS_PER_INCH = 110
+DOTS_PER_INCH = 90
 
 
 def tracks_figure(movies: Sequence[TrackedMovie]) -> Figure:
     """Draw each time-lapse beside the other."""
-    figure = Figure(figsize=(10.4, 5.6), dpi=DOTS_PER_INCH, constrained_layout=True)
+    figure = Figure(figsize=(10.4, 6.1), dpi=DOTS_PER_INCH, constrained_layout=True)
     for axes, movie in zip(figure.subplots(1, len(movies)), movies):
         _draw_tracks(axes, movie)
         score = movie.score()

@@ -10,22 +10,16 @@ from typing import List, Optional
 from cpunet.commands.align import add_names
 from cpunet.commands.segment import add_segmentation_arguments, segment_images
 from cpunet.counting.by_area import BOUND, typical_area
-from cpunet.counting.curves import curves_of, groups_csv, wells_csv
 from cpunet.counting.facts_table import read_facts_table
 from cpunet.counting.label_files import MeasuredImage, find_label_files, measure_file
-from cpunet.counting.picture import can_draw, curves_picture
-from cpunet.counting.rows import CountRow, count_rows, counts_csv
-from cpunet.counting.tables import check_table, write_table
+from cpunet.counting.results import COUNTS, check_results, write_results
+from cpunet.counting.rows import CountRow, check_names, count_rows
 from cpunet.errors import DataError, OptionError, said_with_way_out
-from cpunet.files.find import identity
-from cpunet.files.images import write_picture
-from cpunet.files.outputs import check_output
+from cpunet.files.find import find_images, identity
 from cpunet.interruption import stop_if_requested
 from cpunet.mosaic.segment_mosaic_file import TIFF_LABELS
 from cpunet.terminal import printable, report, show_progress
 from cpunet.time_lapse.file_names import pattern_of
-
-COUNTS, WELLS, GROUPS, PICTURE = "counts.csv", "wells.csv", "groups.csv", "counts.png"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,12 +75,11 @@ def run(arguments: argparse.Namespace) -> int:
     _check(arguments)
     pattern = None if arguments.names is None else pattern_of(arguments.names)
     table = None if arguments.table is None else read_facts_table(arguments.table)
-    places = {name: arguments.output / name for name in (COUNTS, WELLS, GROUPS, PICTURE)}
-    inputs = frozenset(map(identity, [arguments.table] if arguments.table else []))
-    for name in (COUNTS, WELLS, GROUPS):
-        check_table(places[name], inputs, arguments.overwrite)
-    check_output(places[PICTURE], inputs, arguments.overwrite)
     failed, labels = 0, find_label_files(arguments.label_images) if arguments.label_images else []
+    images_or_labels = labels or find_images(arguments.images).paths
+    inputs = frozenset(map(identity, [*images_or_labels, *([arguments.table] if arguments.table else [])]))
+    check_results(arguments.output, inputs, arguments.overwrite)
+    check_names(images_or_labels, pattern, table)
     if arguments.images:
         segmented = segment_images(arguments)
         failed, labels = segmented.failed, list(segmented.labels.values())
@@ -105,10 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise DataError(f"no image could be counted; {failed} failed.")
     typical = arguments.typical_area or typical_area([image.areas for image in images])
     rows = count_rows(images, typical, arguments.bound, pattern, table, arguments.hours_per_frame)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    write_table(places[COUNTS], counts_csv(rows))
     report("")
-    written = [COUNTS, *_write_curves(rows, places[WELLS], places[GROUPS], places[PICTURE])]
+    written = write_results(rows, arguments.output)
     _say_flags(rows)
     how = "as given" if arguments.typical_area else "the median of objects that lie apart"
     objects = sum(row.counts.objects for row in rows)
@@ -132,28 +123,6 @@ def _check(arguments: argparse.Namespace) -> None:
         raise OptionError(f"--hours-per-frame {arguments.hours_per_frame:g}: it must be larger than 0.")
     if arguments.output.exists() and not arguments.output.is_dir():
         raise OptionError(f"{arguments.output}: this is a file; -o needs a folder.")
-
-
-def _write_curves(rows: List[CountRow], wells: Path, groups: Path, picture: Path) -> List[str]:
-    """Write the curves if there are times, and return the names of the files."""
-    curves = curves_of(rows)
-    if curves is None:
-        report(
-            "NOTE no curves over time: the times of the images are not known, or all are the same. See --names and "
-            "--table.",
-            sys.stderr,
-        )
-        return []
-    write_table(wells, wells_csv(curves))
-    write_table(groups, groups_csv(curves))
-    if not can_draw():
-        report(
-            f'NOTE no picture: this Python lacks matplotlib. Install it: "{sys.executable}" -m pip install matplotlib',
-            sys.stderr,
-        )
-        return [wells.name, groups.name]
-    write_picture(picture, curves_picture(curves))
-    return [wells.name, groups.name, picture.name]
 
 
 def _say_flags(rows: List[CountRow], most: int = 10) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence
 
+from cpunet.counting.stacks import areas_in_stack
 from cpunet.files.find import find_files
 from cpunet.files.formats.time_stack import is_time_stack
 from cpunet.files.images import read_numbers_as_said
 from cpunet.files.labeled_images import numbered_labels
 from cpunet.steps.confidence import ObjectAreas, areas_apart
 from cpunet.steps.runs import runs_of
-from cpunet.time_lapse.segment_time_lapse import areas_in_stack
 
 LABELS_ENDING, OVERLAY_ENDING = "_labels", "_overlay"
 

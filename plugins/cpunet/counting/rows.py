@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional, Pattern, Sequence, Tuple
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Pattern, Sequence
 
 from cpunet.counting.by_area import BOUND, ImageCount, counted
 from cpunet.counting.facts_table import FactsRow, FactsTable, bare_well
@@ -70,7 +71,7 @@ def count_rows(
     found = []
     for image in images:
         said = facts_of_name(image.path, pattern)
-        row = _row_of(image, said.well, table)
+        row = _row_of(image.path, said.well, table)
         frame = image.frame
         if frame is None and said.time is not None and not said.in_hours:
             frame = int(said.time)
@@ -84,6 +85,12 @@ def count_rows(
             hours = (frame - first) * hours_per_frame
         rows.append(CountRow(image.path.name, well, group, frame, hours, counted(image.areas, typical_px, bound)))
     return rows
+
+
+def check_names(paths: Sequence[Path], pattern: Optional[Pattern[str]], table: Optional[FactsTable]) -> None:
+    """Raise what `count_rows` would of the names of image files, before hours are spent on the images."""
+    for path in paths:
+        _row_of(path, facts_of_name(path, pattern).well, table)
 
 
 def counts_csv(rows: Sequence[CountRow]) -> str:
@@ -100,19 +107,11 @@ def hours_text(hours: Optional[float]) -> Optional[str]:
     return None if hours is None else f"{hours:.4f}".rstrip("0").rstrip(".")
 
 
-def _row_of(image: MeasuredImage, well: str, table: Optional[FactsTable]) -> FactsRow:
+def _row_of(path: Path, well: str, table: Optional[FactsTable]) -> FactsRow:
     if table is None:
         return NO_FACTS
-    rows, name = _rows_and_name(image, well, table)
+    rows, name = (table.by_file, bare_name(path.name)) if table.by_file else (table.by_well, bare_well(well))
     if name not in rows:
-        what = (
-            f"file {name}" if table.by_file else f"well {well}" if well else f"well, and {image.path.name} names none"
-        )
+        what = f"file {name}" if table.by_file else f"well {well}" if well else f"well, and {path.name} names none"
         raise DataError(f"{table.path}: it has no row for the {what}. Add it, or leave the image out.")
     return rows[name]
-
-
-def _rows_and_name(image: MeasuredImage, well: str, table: FactsTable) -> Tuple[Dict[str, FactsRow], str]:
-    if table.by_file:
-        return table.by_file, bare_name(image.path.name)
-    return table.by_well, bare_well(well)

@@ -41,6 +41,11 @@ def check_table(path: Path, inputs: Collection[str] = (), overwrite: bool = Fals
 
 
 def write_table(path: Path, text: str) -> None:
-    """Write a table in UTF-8, whole or not at all, with the mark of UTF-8 that Excel needs."""
+    """Write a table in UTF-8, whole or not at all."""
     with written_beside(path) as beside:
-        beside.write_bytes(text.encode("utf-8-sig"))
+        beside.write_bytes(bytes_of_table(text))
+
+
+def bytes_of_table(text: str) -> bytes:
+    """Return what a table is stored as: UTF-8, with the mark that Excel needs to read letters beyond ASCII, if any."""
+    return text.encode("ascii") if text.isascii() else text.encode("utf-8-sig")

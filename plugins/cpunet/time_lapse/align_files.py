@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from cpunet.counting.tables import check_table, csv_text, write_table
+from cpunet.counting.tables import bytes_of_table, check_table, csv_text, write_table
 from cpunet.errors import ImageError, OptionError, OutputError
 from cpunet.files.find import natural_order
-from cpunet.files.formats.time_stack import channel_number, is_time_stack, opened_time_stack
+from cpunet.files.formats.time_stack import channel_number, frame_image, is_time_stack, opened_time_stack
 from cpunet.files.images import gray_of_equal_colors, read_image
 from cpunet.files.mark import Source, mark_text, source_of
 from cpunet.files.outputs import check_output
@@ -23,7 +23,6 @@ from cpunet.files.written_beside import written_beside
 from cpunet.progress import Progress
 from cpunet.time_lapse.field import Field, common_field, moved
 from cpunet.time_lapse.file_names import bare_name, facts_of_name
-from cpunet.time_lapse.segment_time_lapse import frame_image
 from cpunet.time_lapse.shifts import FramePlace, places_of_frames
 
 SHIFT_COLUMNS = ("movie", "frame", "from", "file", "shift_y_px", "shift_x_px", "moved_y_px", "moved_x_px")
@@ -240,7 +239,7 @@ def _shifts_text(
 
 
 def _is_same(table: Path, text: str) -> bool:
-    return os.path.isfile(table) and table.read_bytes() == text.encode("utf-8-sig")
+    return os.path.isfile(table) and table.read_bytes() == bytes_of_table(text)
 
 
 def _write_frame(path: Path, frame: npt.NDArray[Any], source: Source) -> None:

@@ -14,13 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from cpunet.counting.by_area import ImageCount, counted, typical_area
-from cpunet.counting.tables import COUNT_COLUMNS, cells_of_count, check_table, csv_text, write_table
-from cpunet.errors import CpunetError, DataError, OptionError, OutputError
-from cpunet.files.formats.stored_image import as_shown, stored_numbers
-from cpunet.files.formats.time_stack import TimeStack, channel_number, opened_time_stack
+from cpunet.counting.stacks import areas_in_stack, counts_text
+from cpunet.counting.tables import check_table, write_table
+from cpunet.errors import CpunetError, OptionError, OutputError
+from cpunet.files.formats.time_stack import TimeStack, channel_number, frame_image, opened_time_stack
 from cpunet.files.images import LARGEST_UINT16, write_labels
-from cpunet.files.labeled_images import numbered_labels
 from cpunet.files.mark import PixelHash, Source, mark_text_of_hash, source_of
 from cpunet.files.outputs import WAYS_OUT, check_output
 from cpunet.files.segment_file import Batch
@@ -103,43 +101,6 @@ def segment_time_lapse(path: Path, batch: Batch, channel: Optional[str] = None) 
     return sum(len(frame.areas) for frame in areas)
 
 
-def areas_in_stack(path: Path) -> List[ObjectAreas]:
-    """Measure the areas of the objects in each frame of a stack of labels (T, Y, X).
-
-    Raises
-    ------
-    ImageError
-        If the file cannot be read.
-    DataError
-        If the labels are not whole numbers from 0 on, or the file has several channels.
-    """
-    with named_in_errors(path), opened_time_stack(path) as stack:
-        if len(stack.channels) > 1:
-            raise DataError(
-                f"{path} has {len(stack.channels)} channels; labels have one. Save the labels by themselves."
-            )
-        found = []
-        for frame in range(stack.frames):
-            labels = numbered_labels(path, stored_numbers(stack.read(frame)))
-            found.append(areas_apart(labels, runs_of(labels)))
-    return found
-
-
-def counts_text(frames: Sequence[ObjectAreas]) -> str:
-    """Return the table of counts of a time-lapse, a row a frame.
-
-    The typical area is that of all frames. Where too few objects lie apart to know it, those columns are empty.
-    """
-    try:
-        typical = typical_area(frames)
-    except DataError:
-        rows: List[Sequence[Any]] = [(len(each.areas), int(each.areas.sum()), None, None, None) for each in frames]
-    else:
-        counts: List[ImageCount] = [counted(each, typical) for each in frames]
-        rows = [cells_of_count(each) for each in counts]
-    return csv_text(("frame", *COUNT_COLUMNS), [(number, *row) for number, row in enumerate(rows, start=1)])
-
-
 def _check_counts(results: TimeLapseResults, batch: Batch) -> None:
     """Raise OutputError if the table of counts is not the one that belongs to the labels beside it."""
     if os.path.isfile(results.counts) and os.path.isfile(results.labels) and not batch.overwrite:
@@ -163,12 +124,6 @@ def _channels(path: Path, stack: TimeStack, wanted: Optional[str], of_model: int
         return (channel_number(stack.channels, wanted),)
     except OptionError as error:
         raise OptionError(f"{path}: {error}") from error
-
-
-def frame_image(stack: TimeStack, frame: int, channels: Sequence[int]) -> npt.NDArray[Any]:
-    """Return a frame as it is to be seen: (Y, X), or (Y, X, C) of several channels or in color."""
-    planes = [as_shown(stack.read(frame, channel)) for channel in channels]
-    return planes[0] if len(planes) == 1 else np.stack(planes, axis=-1)
 
 
 def _segment_frames(path: Path, stack: TimeStack, channels: Sequence[int], batch: Batch, folder: Path) -> None:

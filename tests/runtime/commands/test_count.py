@@ -117,6 +117,17 @@ def test_what_cannot_be_counted_is_said(words, reason, tmp_path, monkeypatch, ca
     assert not (tmp_path / "out").exists()
 
 
+def test_names_and_tables_are_checked_before_the_images_are_segmented(own_models, tmp_path, capsys):
+    write_frames(tmp_path / "images", "B02", FRAMES[:2])
+    (tmp_path / "plate.csv").write_text("well,group\nC1,a\n", encoding="utf-8")
+    words = (tmp_path / "images", "-o", tmp_path / "out")
+    assert count(*words, "--table", tmp_path / "plate.csv") == 2
+    assert "no row for the well B02" in capsys.readouterr().err
+    assert count(*words, "--names", "q(?P<time>[0-9]+)") == 2
+    assert "does not match --names" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_without_matplotlib_the_tables_are_written(labels, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(picture.importlib.util, "find_spec", lambda name: None)
     assert count("--label-images", labels[0], "-o", tmp_path / "out") == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,7 +14,7 @@ import tifffile
 from cpunet.errors import ImageError, OptionError
 from cpunet.files.formats.content import TIFF, content_of
 from cpunet.files.formats.memory_at_hand import refuse_more_than_memory
-from cpunet.files.formats.stored_image import StoredImage
+from cpunet.files.formats.stored_image import StoredImage, as_shown
 from cpunet.files.formats.tiff import AXES, chosen_image, tag_name
 from cpunet.files.formats.tiff_pixels import (
     JPEGS,
@@ -102,6 +102,12 @@ class TimeStack:
         for axis in self._order:
             number = number * (self.frames if axis == "T" else len(self.channels)) + (frame if axis == "T" else channel)
         return number
+
+
+def frame_image(stack: TimeStack, frame: int, channels: Sequence[int]) -> npt.NDArray[Any]:
+    """Return a frame as it is to be seen: (Y, X), or (Y, X, C) of several channels or in color."""
+    planes = [as_shown(stack.read(frame, channel)) for channel in channels]
+    return planes[0] if len(planes) == 1 else np.stack(planes, axis=-1)
 
 
 @contextmanager
