@@ -81,10 +81,8 @@ setup(
         "gpu": GPU,
         "mosaics": MOSAICS,
         "projects": ["h5py"],  # `cpunet convert` of a .cpproj
-        "pages": [
-            "jinja2",
-            "matplotlib",
-        ],  # `cpunet compare` and `cpunet review`, where CellProfiler has not brought them
+        # `cpunet compare`, `count` and `review`, where CellProfiler has not brought them
+        "pages": ["jinja2", "matplotlib"],
         "batch": BATCH,
         "export": EXPORT,
         "training": TRAINING,

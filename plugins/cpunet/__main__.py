@@ -18,6 +18,8 @@ from cpunet.terminal import lasting_streams, report
 # and raise errors; `main` prints those and returns 2.
 COMMANDS = {
     "segment": ("cpunet.commands.segment", "find objects in image files"),
+    "count": ("cpunet.commands.count", "count objects by number and by area, and draw the counts over time"),
+    "align": ("cpunet.commands.align", "bring the frames of time-lapses to one place where the camera shifted"),
     "batch": (
         "cpunet.commands.batch",
         "run a pipeline on many images in pieces, here or on a cluster (needs Snakemake: cpunet[batch])",

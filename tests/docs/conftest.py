@@ -10,6 +10,7 @@ if find_spec("cellprofiler_core") is None:
         "test_replace_commands.py",
         "test_replace_table.py",
         "test_settings_reference.py",
+        "test_time_lapse.py",
         "test_troubleshooting.py",
     ]
 else:

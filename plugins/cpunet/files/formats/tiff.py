@@ -22,6 +22,7 @@ from cpunet.files.formats.tiff_pixels import (
     bits_of,
     decoded,
     palette_of_page,
+    refuse_broken_chain,
     refuse_cut_short,
     refuse_other_numbers,
 )
@@ -106,6 +107,7 @@ def read_tiff(path: Path, take_planes_as_channels: bool = False, series: Optiona
 
 def chosen_image(file: Any, path: Path, wanted: Optional[int]) -> ChosenImage:
     """Choose the image of an open TIFF file; see `read_tiff`."""
+    refuse_broken_chain(file)
     own = _own_axes_of_ome(file, path)
     if own:
         return _pages_as_image(list(file.pages), own)
@@ -167,8 +169,8 @@ def _own_axes_of_ome(file: Any, path: Path) -> str:
     except ElementTree.ParseError:
         return ""
     own_uuid, positions, names = root.get("UUID"), [], set()
-    for data in (each for each in root.iter() if _tag(each) == "TiffData"):
-        uuid = next((child for child in data if _tag(child) == "UUID"), None)
+    for data in (each for each in root.iter() if tag_name(each) == "TiffData"):
+        uuid = next((child for child in data if tag_name(child) == "UUID"), None)
         name = "" if uuid is None else uuid.get("FileName") or ""
         names.add(name)
         if uuid is None or name == path.name or (own_uuid and (uuid.text or "").strip() == own_uuid):
@@ -179,7 +181,8 @@ def _own_axes_of_ome(file: Any, path: Path) -> str:
     return varying[0] if len(varying) == 1 else "Q"
 
 
-def _tag(element: ElementTree.Element) -> str:
+def tag_name(element: ElementTree.Element) -> str:
+    """Return the name of an element of OME metadata without its namespace."""
     return element.tag.rpartition("}")[2]
 
 
