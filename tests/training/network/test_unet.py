@@ -234,7 +234,7 @@ def test_the_pyramid_is_the_sum_of_its_levels_each_enlarged_for_itself():
         for _ in range(SMALL.depth - i):
             merged = nn.functional.interpolate(merged, scale_factor=2, mode="bilinear")
         expected += merged
-    torch.testing.assert_close(decode_fpn(network.laterals, network.decoder, levels), expected)
+    torch.testing.assert_close(decode_fpn(network.laterals, network.decoder, levels, nn.Identity()), expected)
 
 
 def test_the_half_stem_works_at_half_resolution_and_loses_no_pixel():
