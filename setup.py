@@ -71,7 +71,7 @@ setup(
         "cpunet.comparison": ["templates/*.html"],
         "cpunet.models": ["*/model.onnx", "*/README.md"],
         "cpunet.workflow": ["Snakefile", "profiles/*/config.yaml"],
-        "cpunet.training": ["templates/*.html"],
+        "cpunet.training": ["templates/*.html", "recipes/*.yaml"],
         "cpunet.export.tutorial": ["pipeline.cppipe"],
     },
     install_requires=["numpy", "scipy", "scikit-image", "tifffile", "Pillow"],

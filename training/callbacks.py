@@ -20,10 +20,10 @@ from cpunet.training.config import TrainingConfig
 from cpunet.training.curves import START_METRIC, draw_curves
 from cpunet.training.data.labeled_images import IndexRow
 from cpunet.training.evaluation.torch_model import TorchModel, card_for_training, score_images
+from cpunet.training.evaluation.validation_loss import mean_loss, validation_batches
 from cpunet.training.facts import START_SCORE
 from cpunet.training.optimizers import VALIDATION_LOSS, VALIDATION_SCORE, judging_metric
 from cpunet.training.task import SegmentationTask
-from cpunet.training.validation_loss import mean_loss, validation_batches
 
 
 class ValidationScores(lightning.Callback):

@@ -273,6 +273,25 @@ _YamlLoader.add_implicit_resolver(
 )
 
 
+def read_content(path: Path) -> dict[str, Any]:
+    """Read the plain content of a training run's YAML file.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not YAML, or holds no mapping.
+    """
+    try:
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_YamlLoader)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: this is not readable YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: The training configuration is not a mapping of field names to values.")
+    return content
+
+
 def read_config(path: Path) -> TrainingConfig:
     """Read a training run's YAML file.
 
@@ -281,12 +300,7 @@ def read_config(path: Path) -> TrainingConfig:
     ConfigError
         If the file is missing, is not YAML, or holds a field that is unknown, missing or out of its range.
     """
-    try:
-        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_YamlLoader)
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: this is not readable YAML: {error}") from None
+    content = read_content(path)
     try:
         return config_from_dict(content)
     except ValueError as error:

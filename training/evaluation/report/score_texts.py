@@ -64,8 +64,8 @@ class OverlapLine:
 
 
 HIDDEN_MERGES = (
-    "An object counts as found if any of its pixels is hit. This hides merges: one found object over two true ones finds "
-    "both. Look at the merges beside it."
+    "An object counts as found if any of its pixels is hit. This hides merges: one found object over two true ones "
+    "finds both. Look at the merges beside it."
 )
 OVERLAP_LINES = (
     OverlapLine(
