@@ -25,15 +25,15 @@ CONFIG = {
     "channels": list(CHANNELS),
     "data": [{"folder": "stacks", "licence": "CC0-1.0", "source": "drawn by the tests"}],
     "targets": {"kind": "foreground"},
-    "architecture": {"base_channels": 4, "depth": 2, "max_channels": 8, "dropout": 0.05, "dropout_levels": "all"},
+    "architecture": {"base_channels": 6, "depth": 2, "max_channels": 8, "dropout": 0.05, "dropout_levels": "all"},
     "loss": {"focal": 1, "cross_entropy": 0, "dice": 0, "weight_map": "none"},
     "augmentation": "gentle",
     "patch_size": 64,
     "batch_size": 4,
-    "steps": 500,
+    "steps": 300,
     "optimizer": "adam",
     "learning_rate": 0.01,
-    "validate_every": 250,
+    "validate_every": 150,
     "validation_images": 2,
     "validation_loss": True,
     "judged_by": "loss",
@@ -82,18 +82,24 @@ def write_stacks(folder, number):
             writer.writerow([f"f{seed}", "phase_contrast", "train" if seed < 2 * number // 3 else "val", ""])
 
 
-def train_and_export(folder, path):
-    """Train the model in a folder, and write it."""
-    from cpunet.export.export_model import export_model
+def train_on_stacks(folder, steps):
+    """Draw a data set in a folder, train so many steps on it, and return the weights."""
     from cpunet.training.config import config_from_dict
     from cpunet.training.train import train
 
     write_stacks(folder / "stacks", 9)
-    weights = train(config_from_dict(CONFIG), folder, folder / "run")
-    export_model(weights, path, folder, "python -m tests.focus_stack")
+    return train(config_from_dict({**CONFIG, "steps": steps}), folder, folder / "run")
+
+
+def main():
+    """Train and export the model, and put it in its place."""
+    from cpunet.export.export_model import export_model
+
+    with tempfile.TemporaryDirectory() as scratch:
+        weights = train_on_stacks(Path(scratch), CONFIG["steps"])
+        export_model(weights, Path(scratch) / MODEL.name, Path(scratch), "python -m tests.focus_stack")
+        MODEL.write_bytes((Path(scratch) / MODEL.name).read_bytes())
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as scratch:
-        train_and_export(Path(scratch), Path(scratch) / MODEL.name)
-        MODEL.write_bytes((Path(scratch) / MODEL.name).read_bytes())
+    main()

@@ -43,7 +43,6 @@ class ValidationScores(lightning.Callback):
     ) -> None:
         self.config = config
         self.card = card_for_training(config)
-        self.activation = config.targets.activation
         self.sets = sets
         self.diameters = diameters
         self.batches = validation_batches(config, sets, diameters) if config.validation_loss else []
@@ -82,7 +81,7 @@ class ValidationScores(lightning.Callback):
                 schedule.scheduler.step(found[judging_metric(self.config)[0]])
 
     def _scores(self, trainer: lightning.Trainer, task: SegmentationTask) -> SetScores:
-        model = TorchModel(task.network, self.activation, self.card)
+        model = TorchModel(task.network, self.config, self.card)
         images = [
             score
             for rows, diameter in zip(self.sets, self.diameters, strict=True)

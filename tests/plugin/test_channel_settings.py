@@ -136,7 +136,7 @@ def test_gray_saved_as_color_is_gray():
 
 
 def test_no_object_lies_outside_the_mask_of_any_channel():
-    planes, labels = stack()
+    planes, _ = stack()
     upper, left = np.ones((2, 96, 96), bool)
     upper[48:], left[:, 48:] = False, False
     images = {

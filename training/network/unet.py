@@ -222,16 +222,20 @@ class Probabilities(nn.Module):
     network : UNet
     activation : str
         ``sigmoid``, each channel for itself, or ``softmax`` over classes of which each pixel has one.
+    sharpening : float
+        The logits are multiplied by it: see `cpunet.training.network.losses.Loss.sharpening`.
     """
 
-    def __init__(self, network: UNet, activation: str) -> None:
+    def __init__(self, network: UNet, activation: str, sharpening: float = 1.0) -> None:
         super().__init__()
         self.network = network
         self.activation = activation
+        self.sharpening = sharpening
 
     def forward(self, image: Tensor) -> Tensor:
         """Return probabilities, 0..1, of the logits' shape."""
-        return probabilities_of(self.network(image), self.activation)
+        logits = self.network(image)
+        return probabilities_of(logits if self.sharpening == 1 else logits * self.sharpening, self.activation)
 
 
 def probabilities_of(logits: Tensor, activation: str) -> Tensor:

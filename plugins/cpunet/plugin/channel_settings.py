@@ -143,6 +143,6 @@ def _gray(name: str, plane: Any, image: Any) -> Any:
     if is_gray(plane):
         return plane[..., 0]
     raise ImageError(
-        f"{name} has the shape {plane.shape}; the image of one channel must be grayscale. Make it so with ColorToGray, or "
-        "select an image that holds all channels as the input image alone."
+        f"{name} has the shape {plane.shape}; the image of one channel must be grayscale. Make it so with ColorToGray, "
+        "or select an image that holds all channels as the input image alone."
     )
