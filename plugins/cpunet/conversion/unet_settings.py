@@ -100,5 +100,6 @@ def probability_images(module: SavedModule) -> Tuple[str, ...]:
         return ()
     place = COUNTS[module.revision]
     count = module.settings[place - 1].value if module.revision > 2 else "0"
-    further = module.settings[place : place + 2 * int(count)]  # a kind and a name, again and again
+    end = place + 2 * int(count) if count.isdigit() else place
+    further = module.settings[place:end]  # a kind and a name, again and again; images of channels may follow
     return (settings["probability_image"].value, *(setting.value for setting in further[1::2]))
