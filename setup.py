@@ -72,7 +72,7 @@ setup(
         "cpunet.review": ["templates/*.html", "templates/*.js"],
         "cpunet.models": ["*/model.onnx", "*/README.md"],
         "cpunet.workflow": ["Snakefile", "profiles/*/config.yaml"],
-        "cpunet.training": ["templates/*.html"],
+        "cpunet.training": ["templates/*.html", "recipes/*.yaml"],
         "cpunet.export.tutorial": ["pipeline.cppipe"],
     },
     install_requires=["numpy", "scipy", "scikit-image", "tifffile", "Pillow"],

@@ -48,6 +48,10 @@ COMMANDS = {
         "import, download, check and split labeled images (needs cpunet[training])",
     ),
     "train": ("cpunet.training.commands.train", "train a model from images and labels (needs cpunet[training])"),
+    "train-cross": (
+        "cpunet.training.commands.train_cross",
+        "train on each data set alone and on all, and score each model on each set (needs cpunet[training])",
+    ),
     "evaluate": (
         "cpunet.training.commands.evaluate",
         "score a model, and label images of other programs, on labeled images (needs cpunet[training])",

@@ -21,6 +21,7 @@ if find_spec("torch") is None:
         "test_commands.py",
         "test_examples.py",
         "test_first_model.py",
+        "test_label_free.py",
         "test_links.py",
         "test_model_card.py",
         "test_options_in_docs.py",
