@@ -14,7 +14,7 @@ RUNTIME = PLUGINS / "cpunet"
 # checks/ holds beside the file that the button "Check device" runs. scores.py and overlap_scores.py serve training and
 # the benchmarks, calibration/ and write_metadata.py the command `cpunet calibrate`, mosaic/ the command
 # `cpunet segment`, batch/ the command `cpunet batch`, comparison/ and report/ `cpunet compare`, review/
-# `cpunet review`, counting/ and time_lapse/ `cpunet count` and `cpunet align`, conversion/ the command `cpunet convert`:
+# `cpunet review`, counting/ and time_lapse/ `cpunet count` and `cpunet align`, conversion/ `cpunet convert`:
 # the button of the module takes over from modules that CellProfiler has read.
 NOT_IN_THE_MODULE = {
     *("commands", "files", "checks", "calibration", "mosaic", "batch", "comparison", "report", "review", "conversion"),
