@@ -18,6 +18,8 @@ from cpunet.terminal import lasting_streams, report
 # and raise errors; `main` prints those and returns 2.
 COMMANDS = {
     "segment": ("cpunet.commands.segment", "find objects in image files"),
+    "count": ("cpunet.commands.count", "count objects by number and by area, and draw the counts over time"),
+    "align": ("cpunet.commands.align", "bring the frames of time-lapses to one place where the camera shifted"),
     "batch": (
         "cpunet.commands.batch",
         "run a pipeline on many images in pieces, here or on a cluster (needs Snakemake: cpunet[batch])",
@@ -50,6 +52,10 @@ COMMANDS = {
         "make labels without annotators, from a stain of the same cells (needs cpunet[training])",
     ),
     "train": ("cpunet.training.commands.train", "train a model from images and labels (needs cpunet[training])"),
+    "train-cross": (
+        "cpunet.training.commands.train_cross",
+        "train on each data set alone and on all, and score each model on each set (needs cpunet[training])",
+    ),
     "evaluate": (
         "cpunet.training.commands.evaluate",
         "score a model, and label images of other programs, on labeled images (needs cpunet[training])",

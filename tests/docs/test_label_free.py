@@ -1,37 +1,77 @@
-"""The commands of docs/label-free.md that make labels from a stain are run, in their order."""
+"""The commands of docs/label-free.md, run on drawn images with a few steps of training."""
 
+import json
+
+import numpy as np
 import pytest
+import tifffile
+from skimage.io import imsave
 
-from benchmarks.phase_like.pairs import drawn_labels, make_pair, write_pairs
 from cpunet.__main__ import main
-from cpunet.training.data.labeled_images import read_index
+from cpunet.checks.synthetic import synthetic_field
+from cpunet.onnx_reader.metadata import read_card
 from tests.docs.pages import commands_of
+from tests.focus_stack import focus_stack
 from tests.places import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "label-free.md"
-NAMES = ("A01_s1", "A01_s2", "B02_s1", "B02_s2")
+FEW_STEPS = ["--steps", "2"]
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A folder with stain/ and phase/, as the page has it."""
-    write_pairs((make_pair(name, drawn_labels(seed)) for seed, name in enumerate(NAMES)), tmp_path / "pairs")
-    for name in ("stain", "phase"):
-        (tmp_path / "pairs" / name).rename(tmp_path / name)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folders that the page begins with."""
+    made = tmp_path_factory.mktemp("label_free")
+    for line in ("line_a", "line_b", "stacks"):
+        for sub in ("phase", "labels"):
+            (made / line / sub).mkdir(parents=True)
+    for seed, line in enumerate(["line_a", "line_b"] * 9):
+        drawn = synthetic_field((64, 64), columns=3, diameter_px=13, seed=seed)
+        for sub, pixels in (("phase", 255 - 200 * drawn.image), ("labels", drawn.labels)):
+            imsave(str(made / line / sub / f"f{seed}.png"), pixels.astype(np.uint8), check_contrast=False)
+    for seed in range(2):
+        planes, labels = focus_stack(seed)
+        for number, plane in enumerate(planes, start=1):
+            tifffile.imwrite(made / "stacks" / "phase" / f"s{seed}_z{number}.tif", plane)
+        tifffile.imwrite(made / "stacks" / "labels" / f"s{seed}.tif", labels)
+    return made
 
 
-def test_each_command_of_the_section_runs(folder, capsys):
-    section = PAGE.read_text(encoding="utf-8").partition("## Labels from a stain")[2].partition("\n## ")[0]
-    (folder / "section.md").write_text(section, encoding="utf-8")
-    commands = commands_of(folder / "section.md", "cpunet")
-    assert [words[1] for words in commands] == ["labels", "data", "labels", "labels"]
-    for words in commands:
-        assert main(words[1:]) == 0, words
-    assert "Training may start: 0 errors" in capsys.readouterr().out
-    for name in ("my_cells", "by_well", "as_in_thesis"):
-        # A quarter of four pairs is left out.
-        assert len(read_index(folder / "data" / name)) == 3
-        assert (folder / "data" / name / "contact_sheet.html").is_file()
-    assert {row.group for row in read_index(folder / "data" / "by_well")} <= {"s1_A01", "s2_A01", "s1_B02", "s2_B02"}
+def commands(begins):
+    """The page's commands that begin so, with a few steps of training."""
+    words = [command[1:] for command in commands_of(PAGE, "cpunet")]
+    chosen = [command for command in words if any(" ".join(command).startswith(begin) for begin in begins)]
+    return [command + (FEW_STEPS if command[0].startswith("train") else []) for command in chosen]
+
+
+def test_the_commands_lead_from_two_folders_to_a_model_a_report_and_a_cross_table(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    page = commands(
+        [
+            "data import --images line",
+            "data check",
+            "train label_free_light.yaml --data data",
+            "export",
+            "evaluate --model",
+            "train-cross",
+        ]
+    )
+    page = [command for command in page if not {"data/stacks", "data/my_cells"} & set(command)]
+    assert [command[0] for command in page] == ["data", "data", "data", "train", "export", "evaluate", "train-cross"]
+    for command in page:
+        assert main(command) == 0, f"{' '.join(command)}\n{capsys.readouterr().err}"
+    card = read_card(folder / "models" / "label_free" / "model.onnx")
+    assert (card.output.roles, card.input.channels, card.name) == (("foreground",), ("gray",), "label_free_light")
+    (method,) = json.loads((folder / "evaluation" / "scores.json").read_text())["methods"]
+    assert set(method["overall"]["by_any_overlap"]) >= {"pixel_accuracy", "object_f1", "merging"}
+    table = (folder / "runs" / "lines" / "cross.md").read_text(encoding="utf-8")
+    assert "| trained on \\ scored on | line_a | line_b | all |" in table
+
+
+def test_focus_stacks_are_trained_on_as_the_page_says(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    page = commands(["data import --images stacks", "train label_free_light.yaml --data data/stacks"])
+    assert [command[0] for command in page] == ["data", "train"]
+    for command in page:
+        assert main(command) == 0, f"{' '.join(command)}\n{capsys.readouterr().err}"
+    assert (folder / "runs" / "stacks" / "weights.safetensors").exists()

@@ -183,7 +183,7 @@ def test_the_settings_that_are_written_are_those_of_the_modules():
     assert unet_settings.MODEL_FROM_FILE == MODEL_FROM_FILE
 
 
-@pytest.mark.parametrize("revision", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("revision", [1, 2, 3, 4, 5, 6])
 def test_the_way_back_from_each_revision_of_our_module_loads(revision, pipelines):
     text = (pipelines / f"revision_{revision}.cppipe").read_text(encoding="utf-8")
     before, after = modules_of(text), modules_of(convert_text(text, back=True))

@@ -17,7 +17,7 @@ from cpunet.terminal import report
 from cpunet.training.data.data_sets import HELP, find_data_sets
 from cpunet.training.data.labeled_images import IndexRow
 from cpunet.training.evaluation.methods import LabelFolder, Method, ModelMethod, chosen_methods
-from cpunet.training.evaluation.report.score_texts import terminal_table
+from cpunet.training.evaluation.report.score_texts import overlap_table, terminal_table
 from cpunet.training.evaluation.report.write_report import write_report, write_scores
 from cpunet.training.evaluation.scoring import chosen_rows, evaluate
 from cpunet.training.planning.machine import stay_within_cores
@@ -65,6 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=FOLDER",
         help="also score a folder of label images, TIFF or PNG, named by the images' ids",
     )
+    parser.add_argument(
+        "--noisy-labels",
+        action="store_true",
+        help="the labels are not exact, such as those made from a stain: also score pixels, and objects by any overlap",
+    )
     parser.add_argument("--worst", type=int, default=12, metavar="N", help="images in the gallery of the worst (12)")
     parser.add_argument(
         "-o",
@@ -101,8 +106,11 @@ def run(arguments: argparse.Namespace) -> int:
             f"{', '.join(seen)}: no image has the split 'val', so those for training are scored. A model that was "
             "trained on them looks better than it is: score it on images that it never saw."
         )
-    evaluation = evaluate(methods, rows, " and ".join(sorted({row.split for row in rows})), arguments.diameter)
+    splits = " and ".join(sorted({row.split for row in rows}))
+    evaluation = evaluate(methods, rows, splits, arguments.diameter, arguments.noisy_labels)
     report("\n".join(terminal_table(evaluation)))
+    if evaluation.noisy_labels:
+        report("\n".join(["", *overlap_table(evaluation)]))
     write_scores(output / SCORES_FILE, evaluation)
     write_report(output / REPORT_FILE, evaluation, arguments.worst)
     scored = len(evaluation.methods[0].images)

@@ -1,7 +1,7 @@
 import json
 import shlex
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from cpunet.__main__ import main
 from cpunet.model.ensemble import average_models
 from cpunet.model.session import load_model
 from cpunet.options import Options
+from cpunet.overlap_scores import count_overlap, pool_overlap
 from cpunet.review.page import read_review
 from cpunet.scores import pool_scores, score_image
 from cpunet.segment import segment_image
@@ -451,6 +452,39 @@ def test_the_size_of_the_gallery_can_be_chosen(drawn, tiny_model, output):
     for number, shown in ((0, 0), (2, 3)):
         assert evaluate("--model", tiny_model, "--data", drawn, "--worst", number, "-o", output) == 0
         assert (output / "report.html").read_text(encoding="utf-8").count("<figure>") == 2 * shown
+
+
+def test_noisy_labels_are_scored_by_pixels_and_by_any_overlap(drawn, beside, output, capsys):
+    for name in VAL:
+        path = beside / f"{name}.tif"
+        labels = tifffile.imread(str(path))
+        # One number for two objects, and all others shifted: each is hit, and none fits.
+        shifted = np.where(labels > 2, labels, 0)
+        tifffile.imwrite(str(path), np.where((labels > 0) & (labels < 3), 1, np.roll(shifted, 4, axis=0)))
+    assert evaluate("--data", drawn, "--beside", f"A={beside}", "-o", output, "--noisy-labels") == 0
+    counts = [
+        count_overlap(read_labeled_image(row).labels, tifffile.imread(str(beside / f"{row.id}.tif")))
+        for row in read_index(drawn)
+        if row.split == "val"
+    ]
+    expected = pool_overlap(counts)
+    assert 0 < expected.object_f1 > expected.iou
+    assert expected.merging > 0
+    overall = scores_of(output)["A"]["overall"]
+    assert overall["by_any_overlap"] == asdict(expected)
+    said = capsys.readouterr().out
+    page = (output / "report.html").read_text(encoding="utf-8")
+    for text in (said, page):
+        assert "This hides merges" in text
+    assert f"{expected.object_f1:.3f}" in said
+    assert f"<td>F1 of the objects</td><td>{expected.object_f1:.3f}</td>" in page
+    assert f"<td>Merges</td><td>{expected.merging}</td>" in page
+
+
+def test_without_noisy_labels_nothing_is_told_of_overlap(drawn, beside, output, capsys):
+    assert evaluate("--data", drawn, "--beside", f"A={beside}", "-o", output) == 0
+    assert "hides merges" not in capsys.readouterr().out + (output / "report.html").read_text(encoding="utf-8")
+    assert "by_any_overlap" not in scores_of(output)["A"]["overall"]
 
 
 def test_a_second_evaluation_replaces_its_own_results(drawn, tiny_model, output):
