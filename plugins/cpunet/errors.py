@@ -12,6 +12,8 @@ SYSTEM_WAYS_OUT = {
     "EFBIG": "Files may not be so large here, by `ulimit -f` or by the disk's format: write to another disk.",
     "EACCES": "You may not read or write there: change the permissions, or choose another place.",
     "EPERM": "You may not read or write there: change the permissions, or choose another place.",
+    "ENOENT": "Check how the path is written, and in which folder the command is run.",
+    "EISDIR": "A file is needed: name one in this folder.",
     "EROFS": "Nothing can be written to this disk: choose another place.",
     "ENOTDIR": "A part of this path is a file, where a folder is needed: choose another place.",
     "ENAMETOOLONG": "Give it a shorter name.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import sys
 from contextlib import contextmanager
 from typing import Any, Iterator, Optional
@@ -86,6 +87,17 @@ def lasting_streams() -> Iterator[LastingStream]:
 def printable(text: object) -> str:
     """Return a text without line breaks and other control characters, which a file's name may hold, as escapes."""
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(text))
+
+
+def word_of(path: object) -> str:
+    """Return a path as one word of a command line, in quotation marks where a shell needs them.
+
+    >>> word_of("scores/review.html"), os.name == "nt" or word_of("my review.html")[1:-1] == "my review.html"
+    ('scores/review.html', True)
+    """
+    if os.name == "nt":
+        return f'"{path}"' if " " in str(path) else str(path)
+    return shlex.quote(str(path))
 
 
 def show_progress(done: int, total: int, name: str) -> None:

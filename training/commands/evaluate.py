@@ -13,7 +13,7 @@ from cpunet.files.find import identity
 from cpunet.files.mark import source_of
 from cpunet.files.outputs import check_output
 from cpunet.options import Options
-from cpunet.terminal import report
+from cpunet.terminal import report, word_of
 from cpunet.training.data.data_sets import HELP, find_data_sets
 from cpunet.training.data.labeled_images import IndexRow
 from cpunet.training.evaluation.methods import LabelFolder, Method, ModelMethod, chosen_methods
@@ -124,8 +124,7 @@ def review_command(method: ModelMethod, rows: Sequence[IndexRow], output: Path) 
     """Return the command that makes a page for experts of the images that have labels of the model."""
     folders = dict.fromkeys(row.folder for row in rows)
     words = [*folders, "--labels", method.folder, "-o", output / REVIEW_FILE]
-    quoted = (f'"{word}"' if " " in str(word) else str(word) for word in words)
-    return f"cpunet review make {' '.join(quoted)}"
+    return f"cpunet review make {' '.join(map(word_of, words))}"
 
 
 def check_outputs(output: Path, methods: Sequence[Method], rows: Sequence[IndexRow], overwrite: bool) -> None:

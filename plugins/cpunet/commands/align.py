@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Sequence
 
 from cpunet.errors import OptionError, said_with_way_out
 from cpunet.files.find import find_images, identity
@@ -65,9 +66,11 @@ def run(arguments: argparse.Namespace) -> int:
     problems = [*found.problems, *problems]
     for line in problems:
         report(f"FAILED {printable(line)}", sys.stderr)
+    inputs = frozenset(map(identity, found.paths))
+    frames = [path for movie in movies if len(movie.paths) > 1 for path in movie.paths]
+    _refuse_folder_of_frames(arguments.output, [*arguments.images, *(path.parent for path in frames)])
     if movies:
         arguments.output.mkdir(parents=True, exist_ok=True)
-    inputs = frozenset(map(identity, found.paths))
     failed, lost, names = len(problems), 0, set()
     for movie in movies:
         try:
@@ -87,7 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
         names.add(movie.name)
         not_found = [number for number, place in enumerate(aligned.places, start=1) if not place.found]
         lost += len(not_found)
-        largest = max(max(abs(place.step.y_px), abs(place.step.x_px)) for place in aligned.places if place.step)
+        steps = [place.step for place in aligned.places if place.step and place.found]
+        largest = max((max(abs(step.y_px), abs(step.x_px)) for step in steps), default=0.0)
         field = aligned.field
         report(
             f"{printable(movie.name)}: {len(aligned.files)} frames, shifts of up to {largest:g} pixels; they show "
@@ -98,3 +102,9 @@ def run(arguments: argparse.Namespace) -> int:
             report(f"    NOT ALIGNED, and kept at the place of the frame before: {listed}", sys.stderr)
     print(f"\n{len(names)} time-lapses done, {failed} failed; results in {arguments.output}")
     return 1 if failed or lost else 0
+
+
+def _refuse_folder_of_frames(output: Path, folders: Sequence[Path]) -> None:
+    """Raise OptionError if the results would lie among the frames, of which the next run would take them for some."""
+    if identity(output) in map(identity, folders):
+        raise OptionError(f"-o {output}: this folder holds images that are to be aligned. Choose another folder.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 from cpunet.commands.align import add_names
 from cpunet.commands.segment import add_segmentation_arguments, segment_images
@@ -96,18 +97,32 @@ def run(arguments: argparse.Namespace) -> int:
     show_progress(len(labels), max(1, len(labels)), "done")
     if not images:
         raise DataError(f"no image could be counted; {failed} failed.")
-    typical = arguments.typical_area or typical_area([image.areas for image in images])
+    typical = _typical_area(arguments, images)
     rows = count_rows(images, typical, arguments.bound, pattern, table, arguments.hours_per_frame)
     report("")
     written = write_results(rows, arguments.output)
     _say_flags(rows)
     how = "as given" if arguments.typical_area else "the median of objects that lie apart"
+    of_area = f", with a typical area of {typical:.0f} pixels ({how})" if math.isfinite(typical) else ""
     objects = sum(row.counts.objects for row in rows)
     print(
-        f"{objects} objects in {len(rows)} images; by area {sum(row.counts.from_area for row in rows):.0f}, with a "
-        f"typical area of {typical:.0f} pixels ({how}). {failed} failed; {', '.join(written)} in {arguments.output}"
+        f"{objects} objects in {len(rows)} images; by area {sum(row.counts.from_area for row in rows):.0f}{of_area}. "
+        f"{failed} failed; {', '.join(written)} in {arguments.output}"
     )
     return 1 if failed else 0
+
+
+def _typical_area(arguments: argparse.Namespace, images: Sequence[MeasuredImage]) -> float:
+    if arguments.typical_area:
+        return float(arguments.typical_area)
+    try:
+        return typical_area([image.areas for image in images])
+    except DataError as error:
+        if not arguments.images:
+            raise
+        raise DataError(
+            f"{error} The labels are in {arguments.output}: with --label-images, they need not be made again."
+        ) from error
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -115,12 +130,14 @@ def _check(arguments: argparse.Namespace) -> None:
         raise OptionError(
             "Say what to count: images, which are segmented first, or label images after --label-images; not both."
         )
-    if arguments.typical_area is not None and not arguments.typical_area > 0:
-        raise OptionError(f"--typical-area {arguments.typical_area:g}: it must be larger than 0.")
+    if arguments.typical_area is not None and not 1 <= arguments.typical_area < math.inf:
+        raise OptionError(f"--typical-area {arguments.typical_area:g}: it must be a number of pixels, 1 or more.")
     if not 0 <= arguments.bound <= 1:
         raise OptionError(f"--bound {arguments.bound:g}: it must be from 0 to 1.")
-    if arguments.hours_per_frame is not None and not arguments.hours_per_frame > 0:
-        raise OptionError(f"--hours-per-frame {arguments.hours_per_frame:g}: it must be larger than 0.")
+    if arguments.hours_per_frame is not None and not 0 < arguments.hours_per_frame < math.inf:
+        raise OptionError(
+            f"--hours-per-frame {arguments.hours_per_frame:g}: it must be a number of hours, larger than 0."
+        )
     if arguments.output.exists() and not arguments.output.is_dir():
         raise OptionError(f"{arguments.output}: this is a file; -o needs a folder.")
 

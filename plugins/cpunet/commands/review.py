@@ -11,6 +11,7 @@ from cpunet.commands.model_arguments import add_device_and_diameter
 from cpunet.errors import OptionError, ReviewError, said_with_way_out
 from cpunet.files.find import identity
 from cpunet.files.outputs import check_output
+from cpunet.files.tables import check_table
 from cpunet.interruption import stop_if_requested
 from cpunet.options import Options
 from cpunet.report.html_page import check_packages
@@ -19,8 +20,8 @@ from cpunet.review.page import read_review, write_review
 from cpunet.review.predictions import Predict, open_predictor
 from cpunet.review.reviewed_fields import WINDOW_PX, ReviewedField, reviewed_field
 from cpunet.review.saved_file import check_together, read_saved
-from cpunet.review.write_scores import FILES, score_review, terminal_text, write_scores
-from cpunet.terminal import printable, report, show_progress
+from cpunet.review.write_scores import FILES, PAGE, score_review, terminal_text, write_scores
+from cpunet.terminal import printable, report, show_progress, word_of
 
 FEWEST_PX = 64
 NEEDED = ("jinja2",)
@@ -129,7 +130,7 @@ def _make(arguments: argparse.Namespace) -> int:
     print(
         f"\n{page} is the page, {arguments.output.stat().st_size / 1e6:.1f} MB; SHA-256 of the review {sha256}.\n"
         "Send it to the experts. Each opens it in a browser, judges, saves, and sends back the file. Then:\n"
-        f"cpunet review score FILE.csv ... --page {page}"
+        f"cpunet review score FILE.csv ... --page {printable(word_of(arguments.output))}"
     )
     return 1 if len(fields) < len(drawn) else 0
 
@@ -199,7 +200,8 @@ def _score(arguments: argparse.Namespace) -> int:
         check_packages(NEEDED)
         inputs = {identity(path) for path in (*arguments.files, *filter(None, [arguments.page]))}
         for name in FILES:
-            check_output(output / name, inputs, arguments.overwrite)
+            check = check_output if name == PAGE else check_table
+            check(output / name, inputs, arguments.overwrite)
     scored = score_review(files, arguments.tolerance)
     print(terminal_text(scored))
     if output is not None:

@@ -234,6 +234,8 @@ def _segment_all(
             if over_time:
                 count = segment_time_lapse(path, batch, channel)
             else:
+                if channel is not None:
+                    batch.warn("NOTE --channel is for time-lapse stacks; images that are none are taken as they are.")
                 count = segment_mosaic_file(path, batch, label_format) if in_parts else segment_file(path, batch)
         except Exception as error:  # a bad file must not keep the others from being done
             stop_if_requested()

@@ -11,6 +11,7 @@ from cpunet.steps.confidence import LEAST_APART, ObjectAreas
 
 # Larger disagreements are flagged: a share of the larger count. Of a handful of objects, one more or less is no sign.
 BOUND, LEAST_DIFFERENCE = 0.25, 2.0
+COUNT_COLUMNS = ("objects", "area_px", "count_from_area", "disagreement", "flag")
 
 
 class ImageCount(NamedTuple):
@@ -49,20 +50,22 @@ def typical_area(images: Sequence[ObjectAreas]) -> float:
     Returns
     -------
     float
-        Pixels.
+        Pixels; NaN if the whole set has no object.
 
     Raises
     ------
     DataError
-        If fewer than 5 objects of the whole set lie apart.
+        If there are objects, and fewer than 5 of the whole set lie apart.
 
     Notes
     -----
     If more than half of the objects that lie apart are clumps that were not split, the median is that of a clump.
     """
     apart = np.concatenate([np.zeros(0), *(image.apart for image in images)])
+    objects = sum(len(image.areas) for image in images)
+    if not objects:
+        return float("nan")
     if len(apart) < LEAST_APART:
-        objects = sum(len(image.areas) for image in images)
         raise DataError(
             f"the area of a typical object is not known: of {objects} objects, {len(apart)} lie apart from others and "
             f"from the image's frame, and {LEAST_APART} are needed. Give it with --typical-area, in pixels."
@@ -77,7 +80,7 @@ def counted(image: ObjectAreas, typical_px: float, bound: float = BOUND) -> Imag
     ----------
     image : ObjectAreas
     typical_px : float
-        Area of the typical object, pixels, above 0; from `typical_area`.
+        Area of the typical object, pixels, above 0; from `typical_area`. An image without objects does not need it.
     bound : float
         0..1; a larger disagreement is flagged if it is also more than 2 objects.
 
@@ -88,7 +91,7 @@ def counted(image: ObjectAreas, typical_px: float, bound: float = BOUND) -> Imag
     'the area holds 2.2 times as many objects'
     """
     objects, area = len(image.areas), int(image.areas.sum())
-    from_area = area / typical_px
+    from_area = area / typical_px if area else 0.0
     difference, larger = abs(objects - from_area), max(objects, from_area)
     disagreement = difference / larger if larger else 0.0
     flag = ""
@@ -102,3 +105,8 @@ def counted(image: ObjectAreas, typical_px: float, bound: float = BOUND) -> Imag
             "that the image cuts, or smaller ones than usual"
         )
     return ImageCount(objects, area, from_area, disagreement, flag)
+
+
+def cells_of_count(count: ImageCount) -> Sequence[object]:
+    """Return the cells below `COUNT_COLUMNS`."""
+    return count.objects, count.area_px, f"{count.from_area:.2f}", f"{count.disagreement:.3f}", count.flag

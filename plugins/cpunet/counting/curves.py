@@ -8,7 +8,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from cpunet.counting.rows import CountRow, hours_text
-from cpunet.counting.tables import csv_text
+from cpunet.files.tables import csv_text
 
 HOURS, FRAME = "hours", "frame"
 
@@ -95,6 +95,17 @@ def curves_of(rows: Sequence[CountRow]) -> Optional[Curves]:
             )
         )
     return Curves(unit, wells, groups)
+
+
+def why_no_curves(rows: Sequence[CountRow]) -> str:
+    """Return a sentence on why `curves_of` finds no curves; it names the first image whose time is not known."""
+    without = [row.file for row in rows if row.hours is None and row.frame is None]
+    if without:
+        more = f" and {len(without) - 1} more" if len(without) > 1 else ""
+        return f"the time of {without[0]}{more} is not known."
+    if any(row.hours is None for row in rows) and any(row.frame is None for row in rows):
+        return "some times are hours, and others are numbers of frames."
+    return "all images are of the same time."
 
 
 def wells_csv(curves: Curves) -> str:

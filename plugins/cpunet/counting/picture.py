@@ -75,7 +75,9 @@ def _draw_group(axes: Axes, curves: Curves, group: str, name: str, color: str, s
     said = f"{len(wells)} wells" if len(wells) > 1 else wells[0]
     marker: Optional[str] = "o" if len(times) < 30 else None
     label = f"{group} ({said})" if group else said
-    axes.plot(times, mean, style, color=color, lw=2, marker=marker, markersize=3.5, label=label)
+    # Matplotlib takes text between dollar signs for a formula, and leaves out names that begin with an underscore.
+    drawn = (" " if label.startswith("_") else "") + label.replace("$", r"\$")
+    axes.plot(times, mean, style, color=color, lw=2, marker=marker, markersize=3.5, label=drawn)
     if len(wells) > 1:
         axes.fill_between(times, np.maximum(mean - spread, 0), mean + spread, color=color, alpha=0.15, linewidth=0)
 

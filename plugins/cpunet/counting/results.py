@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import Collection, List, Sequence
 
-from cpunet.counting.curves import curves_of, groups_csv, wells_csv
+from cpunet.counting.curves import curves_of, groups_csv, wells_csv, why_no_curves
 from cpunet.counting.picture import can_draw, curves_picture
 from cpunet.counting.rows import CountRow, counts_csv
-from cpunet.counting.tables import check_table, write_table
 from cpunet.files.images import write_picture
 from cpunet.files.outputs import check_output
-from cpunet.terminal import report
+from cpunet.files.tables import check_table, write_table
+from cpunet.terminal import printable, report
 
 COUNTS, WELLS, GROUPS, PICTURE = "counts.csv", "wells.csv", "groups.csv", "counts.png"
 
@@ -33,11 +33,10 @@ def write_results(rows: Sequence[CountRow], folder: Path) -> List[str]:
     write_table(folder / COUNTS, counts_csv(rows))
     curves = curves_of(rows)
     if curves is None:
-        report(
-            "NOTE no curves over time: the times of the images are not known, or all are the same. See --names and "
-            "--table.",
-            sys.stderr,
-        )
+        report(f"NOTE no curves over time: {why_no_curves(rows)} See --names and --table.", sys.stderr)
+        earlier = [name for name in (WELLS, GROUPS, PICTURE) if (folder / name).exists()]
+        if earlier:
+            report(f"NOTE {', '.join(earlier)} in {printable(folder)} are of an earlier run.", sys.stderr)
         return [COUNTS]
     write_table(folder / WELLS, wells_csv(curves))
     write_table(folder / GROUPS, groups_csv(curves))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Pattern, Sequence
+from typing import Dict, List, NamedTuple, Optional, Pattern, Sequence
 
-from cpunet.counting.by_area import BOUND, ImageCount, counted
+from cpunet.counting.by_area import BOUND, COUNT_COLUMNS, ImageCount, cells_of_count, counted
 from cpunet.counting.facts_table import FactsRow, FactsTable, bare_well
 from cpunet.counting.label_files import MeasuredImage
-from cpunet.counting.tables import COUNT_COLUMNS, cells_of_count, csv_text
-from cpunet.errors import DataError
-from cpunet.time_lapse.file_names import bare_name, facts_of_name
+from cpunet.errors import DataError, OptionError
+from cpunet.files.formats.time_stack import is_time_stack
+from cpunet.files.tables import csv_text
+from cpunet.time_lapse.file_names import NameFacts, bare_name, facts_of_name
 
 NO_FACTS = FactsRow(None, None, None)
 
@@ -66,15 +67,13 @@ def count_rows(
     DataError
         If the table lacks a file or well.
     OptionError
-        If a name does not match the pattern.
+        If a name does not match the pattern, or its time is a number of frames and not a whole one.
     """
     found = []
     for image in images:
         said = facts_of_name(image.path, pattern)
         row = _row_of(image.path, said.well, table)
-        frame = image.frame
-        if frame is None and said.time is not None and not said.in_hours:
-            frame = int(said.time)
+        frame = image.frame if image.frame is not None else _frame_of(image.path, said)
         hours = row.hours if row.hours is not None else said.time if said.in_hours and image.frame is None else None
         well = row.well or said.well or said.series or image.path.stem
         found.append((image, well, row.group or said.group, frame, hours))
@@ -88,9 +87,36 @@ def count_rows(
 
 
 def check_names(paths: Sequence[Path], pattern: Optional[Pattern[str]], table: Optional[FactsTable]) -> None:
-    """Raise what `count_rows` would of the names of image files, before hours are spent on the images."""
+    """Raise what is wrong with the names of image files, before hours are spent on the images.
+
+    Raises
+    ------
+    DataError, OptionError
+        As `count_rows`; if two files have the same name, so that one would be taken for another image of the well of
+        the other; if the table gives one time to several frames.
+    """
+    seen: Dict[str, Path] = {}
     for path in paths:
-        _row_of(path, facts_of_name(path, pattern).well, table)
+        other = seen.setdefault(bare_name(path.name), path)
+        if other is not path:
+            raise DataError(
+                f"{other} and {path} have the same name, so that their wells cannot be told apart. Count them apart, "
+                "with an -o each, or rename one."
+            )
+        said = facts_of_name(path, pattern)
+        frame, row = _frame_of(path, said), _row_of(path, said.well, table)
+        if table is None or row.hours is None:
+            continue
+        if is_time_stack(path):
+            raise DataError(
+                f"{table.path}: it has one time for all frames of {path.name}. Leave the hours of stacks empty, and "
+                "give --hours-per-frame."
+            )
+        if table.by_well and (frame is not None or said.in_hours):
+            raise DataError(
+                f"{table.path}: it has one time for all images of a well, and names say the time, such as {path.name}. "
+                "Leave the column hours out, or say the hours of each file in a table with the column file."
+            )
 
 
 def counts_csv(rows: Sequence[CountRow]) -> str:
@@ -105,6 +131,17 @@ def counts_csv(rows: Sequence[CountRow]) -> str:
 def hours_text(hours: Optional[float]) -> Optional[str]:
     """Return hours with at most four places, without zeros at the end; None for None."""
     return None if hours is None else f"{hours:.4f}".rstrip("0").rstrip(".")
+
+
+def _frame_of(path: Path, said: NameFacts) -> Optional[int]:
+    if said.time is None or said.in_hours:
+        return None
+    if said.time != int(said.time):
+        raise OptionError(
+            f"{path}: the number of the frame in its name is {said.time:g}, and no whole number. For a time in hours, "
+            "use (?P<hours>...) in --names."
+        )
+    return int(said.time)
 
 
 def _row_of(path: Path, well: str, table: Optional[FactsTable]) -> FactsRow:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, List, Sequence
 
-from cpunet.counting.by_area import counted, typical_area
-from cpunet.counting.tables import COUNT_COLUMNS, cells_of_count, csv_text
+from cpunet.counting.by_area import COUNT_COLUMNS, cells_of_count, counted, typical_area
 from cpunet.errors import DataError
 from cpunet.files.formats.stored_image import stored_numbers
 from cpunet.files.formats.time_stack import opened_time_stack
 from cpunet.files.labeled_images import numbered_labels
+from cpunet.files.tables import csv_text
 from cpunet.steps.confidence import ObjectAreas, areas_apart
 from cpunet.steps.runs import runs_of
 

@@ -17,6 +17,7 @@ import tifffile
 from cpunet import __version__
 from cpunet.errors import ImageError
 from cpunet.files.find import is_zarr
+from cpunet.files.formats.without_log import without_log
 
 PROGRAM = "cpunet"
 # Where TIFF and PNG files say which program wrote them.
@@ -46,10 +47,13 @@ class Mark(NamedTuple):
         Hash of the pixels as they were written.
     source : Source or None
         None where it was made from no single image.
+    is_image : bool
+        Whether it is an image in which objects can be found, such as an aligned frame; else it shows objects.
     """
 
     pixels: str
     source: Optional[Source]
+    is_image: bool = False
 
 
 def source_of(path: Path) -> Source:
@@ -87,14 +91,14 @@ def _source_of_folder(path: Path) -> Source:
     return Source(path.name, place.hexdigest(), digest.hexdigest())
 
 
-def mark_text(pixels: npt.NDArray[Any], source: Optional[Source]) -> str:
+def mark_text(pixels: npt.NDArray[Any], source: Optional[Source], is_image: bool = False) -> str:
     """Return the mark of a picture as ASCII text, for the field that names the program which wrote a file."""
-    return mark_text_of_hash(_hash(pixels), source)
+    return mark_text_of_hash(_hash(pixels), source, is_image)
 
 
-def mark_text_of_hash(pixels: str, source: Optional[Source]) -> str:
+def mark_text_of_hash(pixels: str, source: Optional[Source], is_image: bool = False) -> str:
     """Return the mark of a picture whose hash is known; see `mark_text`."""
-    content: Dict[str, Any] = {"pixels": pixels}
+    content: Dict[str, Any] = {"pixels": pixels, **({"is_image": True} if is_image else {})}
     if source is not None:
         content["source"] = source._asdict()
     return f"{PROGRAM} {__version__} {json.dumps(content)}"
@@ -116,7 +120,8 @@ def mark_of_text(text: str) -> Optional[Mark]:
     if program.split(" ")[0] != PROGRAM:
         return None
     read = json.loads("{" + content)
-    return Mark(read["pixels"], Source(**read["source"]) if "source" in read else None)
+    source = Source(**read["source"]) if "source" in read else None
+    return Mark(read["pixels"], source, bool(read.get("is_image", False)))
 
 
 def is_as_written(path: Path, mark: Mark) -> bool:
@@ -134,8 +139,9 @@ def is_as_written(path: Path, mark: Mark) -> bool:
 
 
 def is_result(path: Path) -> bool:
-    """Return True if an image file is a result of this program, and so no image to be segmented."""
-    return path.suffix.lower() in (".tif", ".tiff", ".png") and read_mark(path) is not None
+    """Return True if an image file shows objects that this program found, and so is no image to be segmented."""
+    mark = read_mark(path) if path.suffix.lower() in (".tif", ".tiff", ".png") else None
+    return mark is not None and not mark.is_image
 
 
 def marked_text(text: str, suffix: str) -> str:
@@ -157,7 +163,7 @@ def text_is_as_written(text: str) -> Optional[bool]:
 def _program_that_wrote(path: Path) -> str:
     if path.suffix.lower() == ".png":
         return _png_header(path)[1]
-    with tifffile.TiffFile(str(path)) as file:
+    with without_log("tifffile"), tifffile.TiffFile(str(path)) as file:
         return str(file.pages[0].tags[TIFF_TAG].value)
 
 

@@ -23,7 +23,9 @@ def written_beside(path: Path) -> Iterator[Path]:
         os.replace(beside, place)
     except OSError as error:
         if error.filename == str(beside):
-            error.filename, error.filename2 = str(path), None
+            error.filename = str(path)
+            if error.filename2 is not None:
+                del error.filename2  # which None would not: the message would end in "-> None"
         raise
     finally:
         if beside.exists():

@@ -95,6 +95,9 @@ def find_fields(
     found = find_images(images)
     if found.problems:
         raise OptionError(" ".join(found.problems))
+    missing = [path for path in found.paths if not path.exists()]
+    if missing:
+        raise OptionError(f"{missing[0]}: there is no such file or folder.")
     notes = [each.why for each in found.left_out]
     paths = [path for path in found.paths if path.stem.endswith(suffixes.image)]
     if not paths:

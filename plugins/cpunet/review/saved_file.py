@@ -233,6 +233,8 @@ def _judged(path: Path, line: int, row: Dict[str, str], key: Key, predicted: int
         if not pattern.fullmatch(row[name].strip()):
             raise _fault(path, line, f"{name} is {row[name]!r}, which the page does not write")
     objects = frozenset(int(number) for number in re.findall(r"\d+", row["false_objects"]))
+    if len(objects) > predicted:
+        raise _fault(path, line, f"{len(objects)} objects are clicked as false, and only {predicted} were found")
     points = tuple((int(x), int(y)) for x, y in re.findall(r"x(\d+)y(\d+)", row["missed_at"]))
     return JudgedImage(key, line, predicted, false, missed, objects, points, _count(path, line, row, "seconds"))
 

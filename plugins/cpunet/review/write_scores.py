@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Sequence
 
-from cpunet.files.written_beside import written_beside
+from cpunet.files.tables import csv_text, write_table
 from cpunet.report.html_page import write_page
 from cpunet.review.agreement import agreements, compared_images
 from cpunet.review.counting import score_rows
@@ -110,9 +109,8 @@ def disagreement(scored: ScoredReview) -> str:
 def write_scores(folder: Path, scored: ScoredReview) -> None:
     """Write the page and the tables of a review into a folder, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_table(folder / SCORES, scored.scores)
-    write_table(folder / AGREEMENT, scored.agreement)
-    write_table(folder / IMAGES, scored.images)
+    for name, table in ((SCORES, scored.scores), (AGREEMENT, scored.agreement), (IMAGES, scored.images)):
+        write_table(folder / name, _text_of_table(table))
     content: Dict[str, object] = {
         "scored": scored,
         "disagreement": disagreement(scored),
@@ -122,9 +120,7 @@ def write_scores(folder: Path, scored: ScoredReview) -> None:
     write_page(folder / PAGE, "cpunet.review", "scores.html", content)
 
 
-def write_table(path: Path, table: Table) -> None:
-    """Write a table as CSV in UTF-8; scores with four decimals."""
-    with written_beside(path) as beside, beside.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(table.columns)
-        writer.writerows([f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in table.rows)
+def _text_of_table(table: Table) -> str:
+    """Return a table as CSV; scores with four decimals."""
+    rows = ([f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in table.rows)
+    return csv_text([name or "mark" for name in table.columns], rows)

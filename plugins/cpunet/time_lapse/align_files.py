@@ -12,13 +12,19 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from cpunet.counting.tables import bytes_of_table, check_table, csv_text, write_table
 from cpunet.errors import ImageError, OptionError, OutputError
 from cpunet.files.find import natural_order
-from cpunet.files.formats.time_stack import channel_number, frame_image, is_time_stack, opened_time_stack
+from cpunet.files.formats.time_stack import (
+    channel_number,
+    check_one_plane,
+    frame_image,
+    is_time_stack,
+    opened_time_stack,
+)
 from cpunet.files.images import gray_of_equal_colors, read_image
 from cpunet.files.mark import Source, mark_text, source_of
 from cpunet.files.outputs import check_output
+from cpunet.files.tables import bytes_of_table, check_table, csv_text, write_table
 from cpunet.files.written_beside import written_beside
 from cpunet.progress import Progress
 from cpunet.time_lapse.field import Field, common_field, moved
@@ -91,10 +97,7 @@ def movies_of_files(paths: Sequence[Path], pattern: Optional[Pattern[str]]) -> T
             problems.append(str(error))
             continue
         if facts.time is None:
-            problems.append(
-                f"{path}: this is no time-lapse stack, and its name has no time, such as _t012 or 01d06h30m. Say how "
-                "the time is written with --names."
-            )
+            problems.append(_why_no_frame(path))
             continue
         series.setdefault((path.parent, facts.series), []).append((facts.time, path))
     for (_, name), frames in series.items():
@@ -113,6 +116,18 @@ def movies_of_files(paths: Sequence[Path], pattern: Optional[Pattern[str]]) -> T
     return sorted(movies, key=lambda movie: natural_order(Path(movie.name))), problems
 
 
+def _why_no_frame(path: Path) -> str:
+    """Say why a file that is no time-lapse stack, and whose name has no time, is left out."""
+    try:
+        check_one_plane(path)
+    except ImageError as error:
+        return str(error)
+    return (
+        f"{path}: this is no time-lapse stack, and its name has no time, such as _t012 or 01d06h30m. Say how the time "
+        "is written with --names."
+    )
+
+
 @contextmanager
 def opened_frames(movie: Movie, channel: Optional[str]) -> Iterator[Frames]:
     """Open the frames of a time-lapse, one of which is read at a time.
@@ -122,7 +137,7 @@ def opened_frames(movie: Movie, channel: Optional[str]) -> Iterator[Frames]:
     ImageError
         If a file cannot be read, or is in color.
     OptionError
-        If a stack has several channels, and `channel` names none of them.
+        If a stack has several channels, and `channel` names none of them; if `channel` is given for files of one frame.
     """
     if len(movie.paths) == 1:
         path = movie.paths[0]
@@ -135,6 +150,11 @@ def opened_frames(movie: Movie, channel: Optional[str]) -> Iterator[Frames]:
                 movie.name, (path,) * stack.frames, lambda frame: _gray(path, frame_image(stack, frame, [number]))
             )
     else:
+        if channel is not None:
+            raise OptionError(
+                f"{movie.paths[0]}: --channel {channel} is for stacks, and here each frame is a file. Save the channel "
+                "of each frame as a file, or leave out --channel."
+            )
         yield Frames(movie.name, movie.paths, lambda frame: _gray(movie.paths[frame], read_image(movie.paths[frame])))
 
 
@@ -218,8 +238,15 @@ def _gray(path: Path, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _read_all(frames: Frames, progress: Progress) -> Iterator[npt.NDArray[Any]]:
-    for number in range(len(frames.sources)):
+    shape: Optional[Tuple[int, ...]] = None
+    for number, path in enumerate(frames.sources):
         image = frames.read(number)
+        shape = shape or image.shape
+        if image.shape != shape:
+            raise ImageError(
+                f"{path}: this frame has {image.shape[1]} x {image.shape[0]} pixels, and the first one {shape[1]} x "
+                f"{shape[0]}; frames of a time-lapse have one size. Sort other images out."
+            )
         progress.show(number + 1)
         yield image
 
@@ -231,7 +258,11 @@ def _shifts_text(
     for number, (path, file, place) in enumerate(zip(frames.sources, files, places), start=1):
         y_px, x_px = field.whole(place)
         step = place.step
-        shift: Tuple[object, ...] = ("0.0", "0.0") if step is None else (f"{step.y_px:.1f}", f"{step.x_px:.1f}")
+        shift: Tuple[object, ...] = (None, None)  # a shift that is not believed is none
+        if step is None:
+            shift = ("0.0", "0.0")
+        elif step.found:
+            shift = (f"{step.y_px:.1f}", f"{step.x_px:.1f}")
         agreement = None if step is None else f"{step.agreement:.2f}"
         flag = None if place.found else NOT_ALIGNED
         rows.append((movie.name, number, path.name, file.name, *shift, y_px, x_px, agreement, flag))
@@ -245,6 +276,5 @@ def _is_same(table: Path, text: str) -> bool:
 def _write_frame(path: Path, frame: npt.NDArray[Any], source: Source) -> None:
     stored = frame.astype(np.uint8) * np.uint8(255) if frame.dtype == bool else frame
     with written_beside(path) as beside:
-        tifffile.imwrite(
-            str(beside), stored, photometric="minisblack", compression="zlib", software=mark_text(stored, source)
-        )
+        mark = mark_text(stored, source, is_image=True)
+        tifffile.imwrite(str(beside), stored, photometric="minisblack", compression="zlib", software=mark)

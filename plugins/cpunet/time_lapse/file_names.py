@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Match, NamedTuple, Optional, Pattern, Sequence
@@ -18,6 +19,7 @@ WELL = re.compile(BEGIN + r"(?P<well>[A-P](?:0?[1-9]|1[0-9]|2[0-4]))" + END)
 CLOCK = re.compile(BEGIN + r"(?P<days>[0-9]+)d(?P<hours>[0-9]+)h(?:(?P<minutes>[0-9]+)m)?" + END)
 FRAME = re.compile(BEGIN + r"(?:t|tp|time|frame)[_\-]?(?P<time>[0-9]+)" + END, re.IGNORECASE)
 TIME_WORD = re.compile(BEGIN + r"(?:t|tp|time|frame)[_\-]?$", re.IGNORECASE)
+NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?")
 SUFFIX = re.compile(rf"({'|'.join(map(re.escape, IMAGE_SUFFIXES))})$", re.IGNORECASE)
 OME = re.compile(r"\.ome$", re.IGNORECASE)
 WAY_OUT = (
@@ -73,7 +75,7 @@ def facts_of_name(path: Path, pattern: Optional[Pattern[str]] = None) -> NameFac
     Raises
     ------
     OptionError
-        If the pattern does not match, or finds a time that is no number.
+        If the pattern does not match, or the time is no finite number.
 
     Examples
     --------
@@ -90,12 +92,10 @@ def facts_of_name(path: Path, pattern: Optional[Pattern[str]] = None) -> NameFac
         found = [match]
     words = {key: value for each in found for key, value in each.groupdict().items() if value is not None}
     in_hours = any(key in words for key in ("days", "hours", "minutes"))
-    try:
-        time = float(words["time"].replace(",", ".")) if "time" in words else None
-        if in_hours:
-            time = float(words.get("days", 0)) * 24 + float(words.get("hours", 0)) + float(words.get("minutes", 0)) / 60
-    except ValueError as error:
-        raise OptionError(f"{path}: the time that --names finds in its name is no number ({error}).") from error
+    numbers = {key: _number(path, words[key]) for key in ("time", "days", "hours", "minutes") if key in words}
+    time = numbers.get("time")
+    if in_hours:
+        time = numbers.get("days", 0) * 24 + numbers.get("hours", 0) + numbers.get("minutes", 0) / 60
     return NameFacts(_without_time(stem, found), words.get("well", ""), words.get("group", ""), time, in_hours)
 
 
@@ -107,6 +107,13 @@ def bare_name(name: str) -> str:
     """
     name = SUFFIX.sub("", name)
     return OME.sub("", name[: -len("_labels")] if name.endswith("_labels") else name)
+
+
+def _number(path: Path, text: str) -> float:
+    number = float(text.replace(",", ".")) if NUMBER.fullmatch(text) else math.nan
+    if not math.isfinite(number):
+        raise OptionError(f"{path}: the time that is found in its name is {text!r}, which is no number. See --names.")
+    return number
 
 
 def _without_time(stem: str, found: Sequence[Match[str]]) -> str:

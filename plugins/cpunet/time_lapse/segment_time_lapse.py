@@ -15,13 +15,13 @@ import numpy.typing as npt
 import tifffile
 
 from cpunet.counting.stacks import areas_in_stack, counts_text
-from cpunet.counting.tables import check_table, write_table
 from cpunet.errors import CpunetError, OptionError, OutputError
 from cpunet.files.formats.time_stack import TimeStack, channel_number, frame_image, opened_time_stack
 from cpunet.files.images import LARGEST_UINT16, write_labels
 from cpunet.files.mark import PixelHash, Source, mark_text_of_hash, source_of
 from cpunet.files.outputs import WAYS_OUT, check_output
 from cpunet.files.segment_file import Batch
+from cpunet.files.tables import check_table, write_table
 from cpunet.files.written_beside import written_beside
 from cpunet.model.memory import segment_within_memory
 from cpunet.mosaic.segment_mosaic_file import about_run, named_in_errors

@@ -44,6 +44,7 @@ PLANES_WAY_OUT = (
     "Save each plane as a file; or, if they are channels, save them with the axes CYX (in Fiji: Image > Properties, "
     "and then File > Save As > Tiff)."
 )
+TIMES_WAY_OUT = " Time-lapses are read by `cpunet segment`, `count` and `align`, with the axes TYX or TCYX."
 STACK_WAY_OUT = (
     " A 3-D stack is segmented in CellProfiler ('Process as 3D?' in NamesAndTypes) and in Python "
     "(cpunet.segment.segment_stack)."
@@ -216,10 +217,13 @@ def plane_axes(
     if depths_as_channels and len(more) == 1 and more[0][0] in "ZQI" and axes[1:] == "YX":
         return "CYX", shape, f"its {shape[0]} {'depths' if axes[0] == 'Z' else 'planes'} are channels"
     held = " and ".join(f"{length} {AXES.get(axis, f'planes along {axis}')}" for axis, length in more)
-    stack = STACK_WAY_OUT if "Z" in axes or "Q" in axes or "I" in axes else ""
-    raise ImageError(
-        f"this holds {held} (axes {axes}, shape {shape}), and one plane is needed. {PLANES_WAY_OUT}{stack}"
-    )
+    unknown = "Q" in axes or "I" in axes
+    ways_out = PLANES_WAY_OUT
+    if unknown or ("T" in axes and "Z" not in axes):
+        ways_out += TIMES_WAY_OUT
+    if unknown or "Z" in axes:
+        ways_out += STACK_WAY_OUT
+    raise ImageError(f"this holds {held} (axes {axes}, shape {shape}), and one plane is needed. {ways_out}")
 
 
 def _plane_size(series: Any) -> int:

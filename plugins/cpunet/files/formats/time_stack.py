@@ -15,7 +15,7 @@ from cpunet.errors import ImageError, OptionError
 from cpunet.files.formats.content import TIFF, content_of
 from cpunet.files.formats.memory_at_hand import refuse_more_than_memory
 from cpunet.files.formats.stored_image import StoredImage, as_shown
-from cpunet.files.formats.tiff import AXES, chosen_image, tag_name
+from cpunet.files.formats.tiff import AXES, chosen_image, plane_axes, tag_name
 from cpunet.files.formats.tiff_pixels import (
     JPEGS,
     SAVE_PLAIN,
@@ -142,6 +142,17 @@ def is_time_stack(path: Path) -> bool:
             return dict(zip(chosen.axes, chosen.shape)).get("T", 1) >= FEWEST_FRAMES
     except Exception:  # the reader of images says what is wrong with it
         return False
+
+
+def check_one_plane(path: Path) -> None:
+    """Raise ImageError for what is no image of one time and depth, without reading its pixels."""
+    if content_of(path) != TIFF:
+        return
+    try:
+        with without_log("tifffile"), tifffile.TiffFile(str(path)) as file:
+            plane_axes(chosen_image(file, path, None), take_planes_as_channels=False)
+    except (ImageError, tifffile.TiffFileError) as error:
+        raise error if str(path) in str(error) else ImageError(f"{path}: {error}") from error
 
 
 def channel_number(channels: Tuple[str, ...], wanted: Optional[str]) -> int:

@@ -1,4 +1,4 @@
-"""Tables of counts as CSV text, and where they may be written."""
+"""Tables as CSV, and where they may be written."""
 
 from __future__ import annotations
 
@@ -8,17 +8,9 @@ import os
 from pathlib import Path
 from typing import Any, Collection, Iterable, Sequence
 
-from cpunet.counting.by_area import ImageCount
 from cpunet.errors import OutputError
 from cpunet.files.find import identity
 from cpunet.files.written_beside import written_beside
-
-COUNT_COLUMNS = ("objects", "area_px", "count_from_area", "disagreement", "flag")
-
-
-def cells_of_count(count: ImageCount) -> Sequence[object]:
-    """Return the cells below `COUNT_COLUMNS`."""
-    return count.objects, count.area_px, f"{count.from_area:.2f}", f"{count.disagreement:.3f}", count.flag
 
 
 def csv_text(columns: Iterable[str], rows: Iterable[Sequence[Any]]) -> str:
