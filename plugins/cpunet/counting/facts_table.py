@@ -100,6 +100,8 @@ def bare_well(well: str) -> str:
 
 def _cells(path: Path, text: str) -> List[Tuple[int, List[str]]]:
     """Return the rows that are not empty, with their lines."""
+    if "\0" in text:  # which some versions of Python read
+        raise DataError(f"{path}: this is no table (it holds zero bytes). Save it as CSV in UTF-8.")
     first = next((line for line in text.splitlines() if line.strip()), "")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count))
     try:

@@ -35,6 +35,7 @@ def test_a_frame_that_cannot_be_aligned_is_said_and_flagged(tmp_path, capsys):
     assert "NOT ALIGNED, and kept at the place of the frame before: 3" in capsys.readouterr().err
     lines = (tmp_path / "out" / "a_shifts.csv").read_text(encoding="utf-8-sig").splitlines()
     assert ["not aligned" in line for line in lines[1:]] == [False, False, True, False]
+    assert lines[3].split(",")[4:6] == ["", ""]  # no shift of that frame is believed
 
 
 def test_all_that_was_seen_can_be_shown(tmp_path):
@@ -77,9 +78,35 @@ def test_frames_of_a_longer_time_lapse_are_not_mixed_in(tmp_path, capsys):
 def test_frames_are_never_written_onto_themselves(tmp_path, capsys):
     paths = write_frames(tmp_path, "a", FRAMES[:2], "{name}_t000{number}.tif")
     before = [path.read_bytes() for path in paths]
-    assert align(*paths, "-o", tmp_path, "--overwrite") == 1
-    assert "is an input of this command" in capsys.readouterr().err
+    for words in (paths, [tmp_path]):
+        assert align(*words, "-o", tmp_path, "--overwrite") == 2
+        assert "this folder holds images that are to be aligned" in capsys.readouterr().err
     assert [path.read_bytes() for path in paths] == before
+
+
+def test_aligned_frames_are_images(own_models, tmp_path):
+    write_frames(tmp_path / "images", "a", FRAMES[:2])
+    assert align(tmp_path / "images", "-o", tmp_path / "aligned") == 0
+    assert main(["count", str(tmp_path / "aligned"), "-o", str(tmp_path / "counts")]) == 0
+    lines = (tmp_path / "counts" / "counts.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == ["a_t0001_labels.tif", "a_t0002_labels.tif"]
+
+
+def test_a_channel_of_frames_in_files_is_refused(tmp_path, capsys):
+    write_frames(tmp_path / "images", "a", FRAMES[:2])
+    assert align(tmp_path / "images", "-o", tmp_path / "out", "--channel", "2") == 1
+    assert "a_t1.tif: --channel 2 is for stacks" in capsys.readouterr().err
+
+
+def test_what_is_wrong_with_a_file_is_said_and_not_that_its_name_has_no_time(tmp_path, capsys):
+    tifffile.imwrite(str(tmp_path / "planes.tif"), FRAMES[:3], photometric="minisblack")
+    (tmp_path / "empty.tif").write_bytes(b"")
+    assert align(tmp_path / "planes.tif", tmp_path / "empty.tif", tmp_path / "none.tif", "-o", tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    assert "planes.tif: this holds 3 planes of which the file does not say what they are" in said
+    assert "with the axes TYX or TCYX" in said
+    assert "empty.tif: the file is empty" in said
+    assert "none.tif: there is no such file" in said
 
 
 @pytest.mark.parametrize(
@@ -96,6 +123,7 @@ def test_frames_of_different_sizes_cost_only_their_time_lapse(tmp_path, capsys):
     write_frames(tmp_path / "images", "a", [FRAMES[0], FRAMES[1][:100]])
     write_frames(tmp_path / "images", "b", FRAMES[:2])
     assert align(tmp_path / "images", "-o", tmp_path / "out") == 1
-    assert "FAILED a: a frame has the shape (100, 160)" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'images' / 'a_t2.tif'}: this frame has 160 x 100 pixels, and the first one 160 x 160" in said
     assert len(list((tmp_path / "out").glob("b_t*.tif"))) == 2
     assert not list((tmp_path / "out").glob("a_*"))

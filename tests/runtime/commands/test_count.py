@@ -105,8 +105,11 @@ def test_a_bad_label_image_costs_only_itself(labels, tmp_path, capsys):
         ([], "Say what to count"),
         (["a.tif", "--label-images", "b.tif"], "not both"),
         (["--label-images", "b.tif", "--bound", "2"], "--bound 2: it must be from 0 to 1"),
-        (["--label-images", "b.tif", "--typical-area", "0"], "--typical-area 0: it must be larger than 0"),
+        (["--label-images", "b.tif", "--typical-area", "0"], "--typical-area 0: it must be a number of pixels"),
+        (["--label-images", "b.tif", "--typical-area", "inf"], "--typical-area inf: it must be a number of pixels"),
         (["--label-images", "b.tif", "--hours-per-frame", "-1"], "--hours-per-frame -1: it must be"),
+        (["--label-images", "b.tif", "--hours-per-frame", "inf"], "--hours-per-frame inf: it must be"),
+        (["--label-images", "b.tif", "--table", "no.csv"], "'no.csv'. Check how the path is written"),
         (["--label-images", "b.tif"], "no image could be counted"),
     ],
 )
@@ -140,3 +143,27 @@ def test_without_times_the_counts_are_written_and_it_is_said(tmp_path, capsys):
     assert count("--label-images", tmp_path / "labels", "-o", tmp_path / "out") == 0
     assert names_in(tmp_path / "out") == ["counts.csv"]
     assert "NOTE no curves over time" in capsys.readouterr().err
+
+
+def test_where_nothing_was_found_the_counts_are_0(tmp_path, capsys):
+    write_frames(tmp_path / "labels", "x", np.zeros((2, 20, 20), np.uint16), "{name}_t{number}_labels.tif")
+    assert count("--label-images", tmp_path / "labels", "-o", tmp_path / "out") == 0
+    rows = rows_of(tmp_path / "out" / "wells.csv")
+    assert [(row["objects"], row["count_from_area"]) for row in rows] == [("0.00", "0.00")] * 2
+    assert "0 objects in 2 images; by area 0. 0 failed" in capsys.readouterr().out
+
+
+def test_labels_are_not_lost_where_the_typical_area_is_not_known(own_models, tmp_path, capsys):
+    write_frames(tmp_path / "images", "x", FRAMES[:1, :70, :70])
+    assert count(tmp_path / "images", "-o", tmp_path / "out") == 2
+    assert f"The labels are in {tmp_path / 'out'}: with --label-images" in capsys.readouterr().err
+    assert count("--label-images", tmp_path / "out", "--typical-area", 300, "-o", tmp_path / "out") == 0
+
+
+def test_curves_of_an_earlier_run_are_named(labels, tmp_path, capsys):
+    output = tmp_path / "out"
+    assert count("--label-images", labels[0], "-o", output) == 0
+    assert count("--label-images", labels[1][0], "-o", output, "--overwrite") == 0
+    said = capsys.readouterr().err
+    assert "all images are of the same time" in said
+    assert "NOTE wells.csv, groups.csv" in said

@@ -1,4 +1,5 @@
 import re
+import shlex
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_a_page_is_made_of_labels_and_its_files_are_scored(review, plate, tmp_pa
     assert f"Written: {tmp_path / 'scores' / 'scores.html'}" in said
     code, _, said = review("score", *files, "-o", tmp_path / "scores")
     assert code == 2
-    assert "scores.csv exists, and was not written by cpunet" in said
+    assert "scores.csv exists. Move it away" in said
     assert review("score", *files, "-o", tmp_path / "scores", "--overwrite", "--tolerance", 3)[0] == 0
 
 
@@ -116,3 +117,11 @@ def test_files_without_a_judged_image_are_told(review, tmp_path):
     code, _, said = review("score", full, full)
     assert code == 2
     assert "Ben is the expert of" in said
+
+
+def test_the_command_to_score_can_be_pasted(review, plate, tmp_path):
+    page = tmp_path / "my pages" / "r.html"
+    code, said, _ = review("make", plate, "--labels", plate / "labels", "-o", page)
+    assert code == 0
+    words = shlex.split(said.splitlines()[-1])
+    assert words == ["cpunet", "review", "score", "FILE.csv", "...", "--page", str(page)]

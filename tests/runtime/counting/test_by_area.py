@@ -25,6 +25,11 @@ def test_objects_that_touch_each_other_or_the_frame_do_not_tell_the_typical_area
     assert typical_area([found, of_areas([400] * 6, [400] * 6)]) == 400  # of the whole set
 
 
+def test_without_any_object_both_counts_are_0():
+    typical = typical_area([of_areas([])] * 3)
+    assert counted(of_areas([]), typical) == (0, 0, 0.0, 0.0, "")
+
+
 def test_too_few_objects_apart_are_refused_with_the_way_out():
     with pytest.raises(DataError, match=r"of 9 objects, 4 lie apart.*--typical-area"):
         typical_area([of_areas([9] * 9, [9] * 4)])

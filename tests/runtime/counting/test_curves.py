@@ -3,13 +3,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cpunet.counting.curves import curves_of, groups_csv, wells_csv
+from cpunet.counting.curves import curves_of, groups_csv, wells_csv, why_no_curves
 from cpunet.counting.facts_table import FactsRow, FactsTable
 from cpunet.counting.label_files import MeasuredImage
 from cpunet.counting.picture import can_draw, curves_picture
-from cpunet.counting.rows import count_rows, counts_csv
-from cpunet.errors import DataError
+from cpunet.counting.rows import check_names, count_rows, counts_csv
+from cpunet.errors import DataError, OptionError
 from cpunet.steps.confidence import ObjectAreas
+from cpunet.time_lapse.file_names import pattern_of
+from tests.drawn_frames import write_stack
 
 GROUPS = FactsTable(Path("map.csv"), {}, {"B2": FactsRow(None, "control", None), "B3": FactsRow(None, "control", None)})
 
@@ -58,9 +60,40 @@ def test_without_hours_frames_are_the_time_and_one_well_has_no_spread():
 
 
 def test_without_times_or_with_one_there_are_no_curves():
-    assert curves_of(count_rows([image("a", 3), image("b", 4)], 100.0)) is None
-    assert curves_of(count_rows([image("a_t1", 3), image("b_t1", 4)], 100.0)) is None
-    assert curves_of(count_rows([image("a_t1", 3), image("b", 4)], 100.0)) is None
+    for names, reason in (
+        (("a", "b"), "the time of a_labels.tif and 1 more is not known."),
+        (("a_t1", "b_t1"), "all images are of the same time."),
+        (("a_t1", "b"), "the time of b_labels.tif is not known."),
+        (("a_t1", "b_01d06h"), "some times are hours, and others are numbers of frames."),
+    ):
+        rows = count_rows([image(name, 3) for name in names], 100.0)
+        assert curves_of(rows) is None
+        assert why_no_curves(rows) == reason
+
+
+@pytest.mark.parametrize(
+    ("paths", "table", "error", "reason"),
+    [
+        (["p1/B02_t1.tif", "p2/B02_t1.tif"], None, DataError, "have the same name, so that their wells"),
+        (["B02_t1.5.tif"], None, OptionError, "1.5, and no whole number. For a time in hours"),
+        (["B02_tnan.tif"], None, OptionError, "is 'nan', which is no number"),
+        (["B02_t1.tif"], {"B2": FactsRow(None, None, 3.0)}, DataError, "one time for all images of a well"),
+    ],
+)
+def test_what_would_be_counted_as_another_image_or_time_is_refused(paths, table, error, reason):
+    pattern = pattern_of(r"(?P<well>[A-H][0-9]+)_t(?P<time>.+)$")
+    with pytest.raises(error, match=reason):
+        check_names(list(map(Path, paths)), pattern, table and FactsTable(Path("t.csv"), {}, table))
+
+
+def test_the_hours_of_each_well_are_taken_where_names_say_no_time():
+    check_names([Path("B02.tif")], None, FactsTable(Path("t.csv"), {}, {"B2": FactsRow(None, None, 3.0)}))
+
+
+def test_one_time_for_a_stack_is_refused(tmp_path):
+    write_stack(tmp_path / "m.tif", np.zeros((3, 8, 8), np.uint16))
+    with pytest.raises(DataError, match=r"one time for all frames of m\.tif"):
+        check_names([tmp_path / "m.tif"], None, FactsTable(Path("t.csv"), {"m": FactsRow(None, None, 3.0)}, {}))
 
 
 def test_the_table_of_counts_says_what_is_known_of_each_image():
@@ -96,3 +129,15 @@ def test_the_picture_shows_each_group_in_its_color():
     assert picture.dtype == np.uint8
     for color in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):
         assert (picture == color).all(axis=2).sum() > 200
+
+
+@pytest.mark.skipif(not can_draw(), reason="no matplotlib")
+def test_the_legend_names_groups_as_they_are(monkeypatch):
+    from matplotlib.axes import Axes
+
+    drawn, plot = [], Axes.plot
+    monkeypatch.setattr(Axes, "plot", lambda self, *words, **said: drawn.append(said) or plot(self, *words, **said))
+    groups = {"B2": FactsRow(None, "_control", None), "B3": FactsRow(None, "$5 and $6", None)}
+    curves_picture(curves_of(count_rows(IMAGES, 100.0, table=FactsTable(Path("t.csv"), {}, groups))))
+    labels = {said["label"] for said in drawn if "label" in said}
+    assert {r"\$5 and \$6 (B3)", " _control (B02)"} <= labels

@@ -28,7 +28,14 @@ def test_a_table_by_files(tmp_path):
         ("plate,group\n1,a\n", "it has the columns plate, group. It needs 'file' or 'well'"),
         ("well\nB1\n", "one or more of 'well', 'group', 'hours'"),
         ("well,group\nB1,a\nB01,b\n", "line 3: B01 comes twice"),
+        ("well,group\n,a\n", "no row has anything in the column 'well'"),
+        ("well,group,Group\nB1,a,b\n", "the column 'group' is there twice"),
+        ("well,hours\nB1,1,5\n", "line 2: there are 3 cells, and 2 columns"),
+        ("well,group\nB1,a\0\n", "this is no table"),
         ("file,hours\na.tif,soon\n", "line 2: 'soon' in the column 'hours'"),
+        ("file,hours\na.tif,nan\n", "line 2: 'nan' in the column 'hours'"),
+        ("file,hours\na.tif,-inf\n", "line 2: '-inf' in the column 'hours'"),
+        ("file,hours\na.tif,1_0\n", "line 2: '1_0' in the column 'hours'"),
     ],
 )
 def test_what_is_no_such_table_is_refused(tmp_path, text, reason):

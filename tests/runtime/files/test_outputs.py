@@ -130,7 +130,7 @@ def test_an_error_names_the_result_and_not_the_hidden_file(tmp_path):
     path = tmp_path / "absent" / "a.tif"
     with pytest.raises(FileNotFoundError) as caught:
         write_labels(path, LABELS)
-    assert str(path) in str(caught.value)
+    assert str(caught.value).endswith(f": {str(path)!r}")
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

@@ -106,6 +106,10 @@ REFUSED = {
         lambda plate: find_fields([plate / "images"], [plate / "nowhere"]),
         r"--labels .*nowhere: there is no such file or folder",
     ),
+    "no such image": (
+        lambda plate: find_fields([plate / "typo"], [plate / "labels"]),
+        "typo: there is no such file or folder",
+    ),
     "no labels": (
         lambda plate: find_fields([plate / "images"], [plate / "empty"]),
         r"--labels: .*empty holds no labels for 4 of the 4 images, the first is 1 \(looked for",

@@ -52,6 +52,10 @@ def test_what_a_spreadsheet_makes_of_it_is_read_alike(saved, change):
         ([line("a", 0, 0), line("b", 11, 0)], r"line 3: 11 objects are false, and only 10 were found"),
         ([line("a", 0, 0), line("b", 0, 0), line("a", 1, 0)], r"line 4: s/a is in line 2 already"),
         ([line("a", 0, 0, predicted="")], r"line 2: predicted is ''"),
+        (
+            [line("a", 0, 0, predicted=1, objects="#3 #4")],
+            r"line 2: 2 objects are clicked as false, and only 1 were found",
+        ),
         ([line("a", 0, 0, objects="3")], r"line 2: false_objects is '3', which the page does not write"),
         ([line("a", 0, 0, points="4 5")], r"line 2: missed_at is '4 5'"),
         (

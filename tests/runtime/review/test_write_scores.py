@@ -40,10 +40,10 @@ def test_the_tables_and_the_page_say_the_same(scored, tmp_path):
     assert scores[0]["precision"] == "0.9667"
     assert [row["within 1"] for row in rows_of(tmp_path / "out" / AGREEMENT)] == ["2", "2", "1"]
     images = rows_of(tmp_path / "out" / IMAGES)
-    assert [(row["image"], row["missed: Anna"], row["difference"]) for row in images] == [
-        ("x", "1", "2"),
-        ("y", "0", "0"),
-        ("z", "2", ""),
+    assert [(row["image"], row["missed: Anna"], row["difference"], row["mark"]) for row in images] == [
+        ("x", "1", "2", "DISAGREE"),
+        ("y", "0", "0", ""),
+        ("z", "2", "", ""),
     ]
     page = Page((tmp_path / "out" / PAGE).read_text(encoding="utf-8"))
     assert not page.loads
