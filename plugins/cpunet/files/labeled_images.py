@@ -108,7 +108,7 @@ def numbered_labels(path: Path, labels: npt.NDArray[Any]) -> npt.NDArray[np.int3
     if not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
         raise DataError(
             f"{path} holds {labels.dtype} values from {labels.min()} on; labels are whole numbers, 0 for "
-            "background and one number an object."
+            "background and one number an object. Save them as whole numbers of 16 or 32 bits."
         )
     present = np.unique(labels[labels > 0])
     numbered = np.searchsorted(present, labels).astype(np.int32) + 1

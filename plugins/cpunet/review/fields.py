@@ -12,6 +12,7 @@ import numpy as np
 from cpunet.errors import DataError, OptionError
 from cpunet.files.find import find_files, find_images, identity, natural_order
 from cpunet.files.label_folder import Key, label_files_in, no_labels
+from cpunet.files.mark import is_result
 
 # The folder of the images in a data set, which names no set.
 IMAGES_FOLDER = "images"
@@ -90,7 +91,8 @@ def find_fields(
     Raises
     ------
     OptionError, DataError
-        If there is no image, two have the same set and name, or none has labels or a stain.
+        If there is no image beside results of this program, two have the same set and name, or none has labels or a
+        stain.
     """
     found = find_images(images)
     if found.problems:
@@ -98,10 +100,17 @@ def find_fields(
     missing = [path for path in found.paths if not path.exists()]
     if missing:
         raise OptionError(f"{missing[0]}: there is no such file or folder.")
-    notes = [each.why for each in found.left_out]
-    paths = [path for path in found.paths if path.stem.endswith(suffixes.image)]
+    results = {path for path in found.paths if is_result(path)}
+    notes = [
+        *(each.why for each in found.left_out),
+        *(f"left out: {path}, a result of cpunet" for path in sorted(results)),
+    ]
+    images_only = [path for path in found.paths if path not in results]
+    if not images_only:
+        raise OptionError("there is no image to review: all files are results of cpunet. Give the images themselves.")
+    paths = [path for path in images_only if path.stem.endswith(suffixes.image)]
     if not paths:
-        raise OptionError(f"no name of the {len(found.paths)} images ends in {suffixes.image} (--image-suffix).")
+        raise OptionError(f"no name of the {len(images_only)} images ends in {suffixes.image} (--image-suffix).")
     fields = [Field(_set_name(path), path.stem, path) for path in paths]
     _refuse_same_names(fields)
     kept = fields

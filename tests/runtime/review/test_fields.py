@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 
 from cpunet.errors import CpunetError
+from cpunet.files.images import write_labels
 from cpunet.review.fields import Suffixes, draw_fields, find_fields
 from tests.review_files import write_set
 
@@ -97,6 +99,11 @@ def test_files_in_order_are_paired_before_images_are_left_out(plates):
     assert [(each.name, each.stain.stem) for each in found] == [("1", "1"), ("3", "3"), ("4", "4")]
 
 
+def result_in(plate):
+    write_labels(plate / "others" / "objects.tif", np.ones((4, 4), np.int32))
+    return plate / "others" / "objects.tif"
+
+
 REFUSED = {
     "too few files": (
         lambda plate: find_fields([plate / "images"], [plate / "labels" / "1.tif"]),
@@ -110,6 +117,7 @@ REFUSED = {
         lambda plate: find_fields([plate / "typo"], [plate / "labels"]),
         "typo: there is no such file or folder",
     ),
+    "only results": (lambda plate: find_fields([result_in(plate)]), "all files are results of cpunet"),
     "no labels": (
         lambda plate: find_fields([plate / "images"], [plate / "empty"]),
         r"--labels: .*empty holds no labels for 4 of the 4 images, the first is 1 \(looked for",
