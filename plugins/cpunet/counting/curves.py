@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -95,6 +95,14 @@ def curves_of(rows: Sequence[CountRow]) -> Optional[Curves]:
             )
         )
     return Curves(unit, wells, groups)
+
+
+def incomplete_groups(curves: Curves) -> List[str]:
+    """Return the groups that lack some of their wells at some time, so that their means there are of other wells."""
+    wells: Dict[str, Set[str]] = defaultdict(set)
+    for point in curves.wells:
+        wells[point.group].add(point.well)
+    return list(dict.fromkeys(point.group for point in curves.groups if point.wells < len(wells[point.group])))
 
 
 def why_no_curves(rows: Sequence[CountRow]) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", ":")
 DOTS_PER_INCH = 130
+# The names of more groups would hide the curves.
+MOST_IN_AXES = 4
 
 
 def can_draw() -> bool:
@@ -53,7 +55,11 @@ def curves_picture(curves: Curves) -> npt.NDArray[np.uint8]:
         for axes, name in ((left, "objects"), (right, "from_area")):
             heights = [getattr(point, name) for point in flagged]
             axes.plot([point.time for point in flagged], heights, "x", color="black", label="counts disagree")
-    legend = left.legend(fontsize=9, loc="best", title="mean ± SD of wells" if _has_spread(curves) else None)
+    heading = "mean ± SD of wells" if _has_spread(curves) else None
+    if len(groups) > MOST_IN_AXES:
+        legend = right.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1.0), title=heading)
+    else:
+        legend = left.legend(fontsize=9, loc="best", title=heading)
     legend.get_title().set_fontsize(9)
     stream = io.BytesIO()
     figure.savefig(stream, format="png")

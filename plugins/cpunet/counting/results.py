@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Collection, List, Sequence
 
-from cpunet.counting.curves import curves_of, groups_csv, wells_csv, why_no_curves
+from cpunet.counting.curves import curves_of, groups_csv, incomplete_groups, wells_csv, why_no_curves
 from cpunet.counting.picture import can_draw, curves_picture
 from cpunet.counting.rows import CountRow, counts_csv
 from cpunet.files.images import write_picture
@@ -38,6 +38,15 @@ def write_results(rows: Sequence[CountRow], folder: Path) -> List[str]:
         if earlier:
             report(f"NOTE {', '.join(earlier)} in {printable(folder)} are of an earlier run.", sys.stderr)
         return [COUNTS]
+    incomplete = incomplete_groups(curves)
+    if incomplete:
+        named = f"the group {printable(incomplete[0])}" if incomplete[0] else "the group of all wells"
+        more = f" and {len(incomplete) - 1} more" if len(incomplete) > 1 else ""
+        report(
+            f"NOTE in {named}{more}, some wells have no image at some times, so that the mean may jump there: see the "
+            f"column wells of {GROUPS}.",
+            sys.stderr,
+        )
     write_table(folder / WELLS, wells_csv(curves))
     write_table(folder / GROUPS, groups_csv(curves))
     if not can_draw():

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cpunet.counting.curves import curves_of, groups_csv, wells_csv, why_no_curves
+from cpunet.counting.curves import curves_of, groups_csv, incomplete_groups, wells_csv, why_no_curves
 from cpunet.counting.facts_table import FactsRow, FactsTable
 from cpunet.counting.label_files import MeasuredImage
 from cpunet.counting.picture import can_draw, curves_picture
@@ -51,6 +51,13 @@ def test_wells_are_means_of_their_sites_and_groups_are_means_of_their_wells():
         f"control,0,2,9.00,{spread[0]:.2f},9.00,{spread[1]:.2f}",
         f"control,0.5,2,15.50,{spread[2]:.2f},25.00,{spread[3]:.2f}",
     ]
+
+
+def test_groups_whose_wells_are_not_seen_at_each_time_are_named():
+    groups = GROUPS._replace(by_well={**GROUPS.by_well, "C2": FactsRow(None, "drug", None)})
+    drug = [image(f"C2_t{time}", 4) for time in (1, 2)]
+    assert incomplete_groups(curves_of(count_rows([*IMAGES, *drug], 100.0, table=groups))) == []
+    assert incomplete_groups(curves_of(count_rows([*IMAGES[:-1], *drug], 100.0, table=groups))) == ["control"]
 
 
 def test_without_hours_frames_are_the_time_and_one_well_has_no_spread():
