@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from typing import Dict, List, Mapping, Sequence, Tuple
 
@@ -18,6 +19,7 @@ from cpunet.conversion.upstream import said_of_input
 from cpunet.errors import PipelineError
 from cpunet.model.find import DEFAULT_MODEL, FLOAT32_NAMES, find_model, list_models
 
+NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*\Z")
 MATLAB = b"MATLAB 5.0 MAT-file"
 
 
@@ -53,8 +55,8 @@ class Converted:
     readers, readers_of_outlines : tuple of Reader
         The settings that read what is made no more. CellProfiler 3 and 4 make no outlines in the old module either.
     notes : tuple of str
-        What else a user should know: modules that need another model, input images in which a network sees nothing,
-        modules that CellProfiler does not read any more.
+        What else a user should know: modules that need another model, names that CellProfiler refuses, input images in
+        which a network sees nothing, modules that CellProfiler does not read any more.
     """
 
     content: bytes
@@ -127,6 +129,7 @@ def convert(content: bytes, request: Request) -> Converted:
         tuple(reader for exchange in exchanges for reader in readers_of_outlines(after, exchange)),
         (
             *_said_of_models(exchanges, request),
+            *_said_of_names(exchanges),
             *(said for exchange in exchanges for said in said_of_input(after, exchange)),
             *said_of_removed(after),
         ),
@@ -167,6 +170,17 @@ def _said_of_models(exchanges: Sequence[Exchange], request: Request) -> List[str
     return [
         f"all modules ({names}) use the model {DEFAULT_MODEL} now, and it knows one kind of objects. Leave other kinds "
         "to IdentifyPrimaryObjects, or give them another model: --modules and --model"
+    ]
+
+
+def _said_of_names(exchanges: Sequence[Exchange]) -> List[str]:
+    """Say which names of objects CellProfiler 2 allowed, and version 4 does not."""
+    return [
+        f"module {exchange.after.number}, {exchange.after.name}: CellProfiler 4.2 takes only names of the letters A to "
+        f"Z, digits and _ that do not begin with a digit, and not {name}. Rename the objects here and in later modules"
+        for exchange in exchanges
+        for name in [_objects_of(exchange.after)]
+        if not NAME.match(name)
     ]
 
 

@@ -34,6 +34,7 @@ OLDEST_REVISIONS = {
     "MeasureCorrelation": 2,
     "MeasureColocalization": 2,
 }
+LAST_TO_SAVE_OBJECTS = 11  # of the revisions of SaveImages
 IN_PLACE_OF = dict.fromkeys(
     ("LoadImages", "LoadSingleImage"), "Images, Metadata, NamesAndTypes and Groups, or LoadData"
 )
@@ -48,11 +49,20 @@ def said_of_removed(modules: Sequence[SavedModule]) -> List[str]:
     for module in modules:
         name, what = module.name.split(".")[-1], f"module {module.number}, {module.name}"
         if name not in OF_CELLPROFILER.split() and name != UNET:
-            instead = IN_PLACE_OF.get(name, "another, or install its plugin")
-            said.append(f"{what}: CellProfiler 4.2 has no such module; put in its place {instead}")
+            instead = IN_PLACE_OF.get(name, "another")
+            plugin = "" if name in IN_PLACE_OF else "install its plugin, or "
+            said.append(f"{what}: CellProfiler 4.2 has no such module; {plugin}put in its place {instead}")
         elif module.revision < OLDEST_REVISIONS.get(name, 0):
             said.append(
                 f"{what}: CellProfiler 4.2 reads its settings from revision {OLDEST_REVISIONS[name]} on, and these are "
                 f"of revision {module.revision}; put a new one in its place"
             )
+        elif name == "SaveImages" and module.revision <= LAST_TO_SAVE_OBJECTS and _first_value(module) == "Objects":
+            said.append(
+                f"{what}: CellProfiler 4.2 saves no objects here; save what ConvertObjectsToImage makes of them"
+            )
     return said
+
+
+def _first_value(module: SavedModule) -> str:
+    return module.settings[0].value if module.settings else ""

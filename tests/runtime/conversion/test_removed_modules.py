@@ -12,7 +12,10 @@ def notes(*blocks, **request):
     ("name", "said"),
     [
         ("LoadImages", "module 2, LoadImages: CellProfiler 4.2 has no such module; put in its place Images, Metadata"),
-        ("MyPlugin", "module 2, MyPlugin: CellProfiler 4.2 has no such module; put in its place another, or install"),
+        (
+            "MyPlugin",
+            "module 2, MyPlugin: CellProfiler 4.2 has no such module; install its plugin, or put in its place another",
+        ),
         ("IdentifySecondaryObjects", "module 2, IdentifySecondaryObjects: CellProfiler 4.2 reads its settings from"),
     ],
 )
@@ -30,3 +33,10 @@ def test_an_old_primary_that_stays_is_named():
     (note,) = notes(primary_text(9, 1), primary_text(9, 2, objects="Spots"), modules=("1",))
     assert "module 2, IdentifyPrimaryObjects: CellProfiler 4.2 reads its settings from revision 10 on" in note
     assert "of revision 9" in note
+
+
+@pytest.mark.parametrize(("kind", "count"), [("Objects", 1), ("Image", 0)])
+def test_objects_that_are_saved_as_an_image_are_named(kind, count):
+    lines = ["SaveImages:[module_num:2|variable_revision_number:11|notes:[]|enabled:True]", f"    Type:{kind}", ""]
+    found = notes(primary_text(9, 1), "\n".join(lines))
+    assert len([note for note in found if "ConvertObjectsToImage" in note]) == count
