@@ -13,10 +13,11 @@ RUNTIME = PLUGINS / "cpunet"
 # The module shows messages of all files of the runtime, except those of the command line: commands/, files/ and what
 # checks/ holds beside the file that the button "Check device" runs. scores.py serves training and the benchmarks,
 # calibration/ and write_metadata.py the command `cpunet calibrate`, mosaic/ the command `cpunet segment`, batch/ the
-# command `cpunet batch`, comparison/ and report/ `cpunet compare`, conversion/ the command `cpunet convert`:
-# the button of the module takes over from modules that CellProfiler has read.
+# command `cpunet batch`, comparison/ and report/ `cpunet compare`, cellprofiler_program/ both of these, conversion/ the
+# command `cpunet convert`: the button of the module takes over from modules that CellProfiler has read.
 NOT_IN_THE_MODULE = {
     *("commands", "files", "checks", "calibration", "mosaic", "batch", "comparison", "report", "conversion"),
+    "cellprofiler_program",
 }
 SOURCES = [
     PLUGINS / "identifyobjectsunet.py",
