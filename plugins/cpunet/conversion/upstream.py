@@ -9,7 +9,7 @@ from cpunet.conversion.exchange import Exchange
 from cpunet.conversion.saved import NAMES_OF_PRIMARY, SavedModule
 
 # What these make says already what is an object: black and white, probabilities, or labels.
-SEGMENTING = ("Threshold", "ApplyThreshold", "ClassifyPixels", "Predict", "ConvertObjectsToImage")
+SEGMENTING = ("Threshold", "ApplyThreshold", "ClassifyPixels", "Predict", "Runilastik", "ConvertObjectsToImage")
 GRAYSCALE = ("Select the output image type", "Grayscale")  # of ApplyThreshold in CellProfiler 2
 
 
