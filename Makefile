@@ -27,7 +27,9 @@ PIP := -m pip --disable-pip-version-check install --quiet
 # is prepared twice.
 IN_PARALLEL := -n 2 --dist loadscope
 # Folders with tests for both worlds: each world collects those that it has the packages for.
-BOTH_WORLDS := tests/docs tests/packaging tests/benchmarks tests/runtime
+BOTH_WORLDS := tests/docs tests/packaging tests/benchmarks
+# The runtime's own tests run on the newest and the oldest Python. Where there is no Python 3.8, CellProfiler's runs them.
+RUNTIME_IN_CELLPROFILER = $(shell scripts/find_python.sh 3.8 >/dev/null || echo tests/runtime)
 
 .PHONY: demo test test-cellprofiler test-training test-runtime38 test-cellprofiler5 batch try-batch lint bench peers bundles clean
 
@@ -46,11 +48,11 @@ try-batch:
 # The plugin in its host: Python 3.9 or 3.8, no torch.
 test-cellprofiler: $(CELLPROFILER)/.ready
 	jdk=$$(scripts/need_jdk_and_compiler.sh) && JAVA_HOME="$$jdk" PYTHONPATH=plugins \
-		$(CELLPROFILER)/bin/python $(OLD_PYTEST) $(IN_PARALLEL) tests/plugin $(BOTH_WORLDS) tests/window
+		$(CELLPROFILER)/bin/python $(OLD_PYTEST) $(IN_PARALLEL) tests/plugin $(BOTH_WORLDS) $(RUNTIME_IN_CELLPROFILER) tests/window
 
 # The folders with slow tests come first, so that no process ends long after the other. Each process has one core.
 test-training: $(TRAINING)/.ready
-	OMP_NUM_THREADS=1 $(TRAINING)/bin/python -m pytest $(IN_PARALLEL) --no-loadscope-reorder tests/export tests/training $(BOTH_WORLDS)
+	OMP_NUM_THREADS=1 $(TRAINING)/bin/python -m pytest $(IN_PARALLEL) --no-loadscope-reorder tests/export tests/training $(BOTH_WORLDS) tests/runtime
 
 # The oldest Python that CellProfiler's installed application has.
 test-runtime38:

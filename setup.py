@@ -69,9 +69,10 @@ setup(
     package_data={
         "cpunet.report": ["templates/*.html"],
         "cpunet.comparison": ["templates/*.html"],
+        "cpunet.review": ["templates/*.html", "templates/*.js"],
         "cpunet.models": ["*/model.onnx", "*/README.md"],
         "cpunet.workflow": ["Snakefile", "profiles/*/config.yaml"],
-        "cpunet.training": ["templates/*.html"],
+        "cpunet.training": ["templates/*.html", "recipes/*.yaml"],
         "cpunet.export.tutorial": ["pipeline.cppipe"],
     },
     install_requires=["numpy", "scipy", "scikit-image", "tifffile", "Pillow"],
@@ -80,7 +81,8 @@ setup(
         "gpu": GPU,
         "mosaics": MOSAICS,
         "projects": ["h5py"],  # `cpunet convert` of a .cpproj
-        "pages": ["jinja2", "matplotlib"],  # `cpunet compare`, where CellProfiler has not brought them
+        # `cpunet compare`, `count` and `review`, where CellProfiler has not brought them
+        "pages": ["jinja2", "matplotlib"],
         "batch": BATCH,
         "export": EXPORT,
         "training": TRAINING,

@@ -90,7 +90,8 @@ def export_model(
     beside = output.with_name(WEIGHTS_FILE)
     if identity(weights) != identity(beside):
         check_weights_beside(beside, trained, overwrite)
-    network = Probabilities(trained.network, trained.config.targets.activation).eval()
+    config = trained.config
+    network = Probabilities(trained.network, config.targets.activation, config.loss.sharpening).eval()
     folded = fold_batch_norm(network)
     exact = copy.deepcopy(folded).double()
     card = card_from_training(trained, rebuild, halo_of(exact, trained))
@@ -160,7 +161,7 @@ def tuned_and_scored(trained: TrainedNetwork, traced: bytes, card: ModelCard, da
     """Tune the thresholds on validation images with torch, unless they are given, and score the traced network."""
     sets = image_sets(trained, data, "val")
     if trained.config.decoding is None:
-        model = TorchModel(trained.network, trained.config.targets.activation, card)
+        model = TorchModel(trained.network, trained.config, card)
         tuned = tuned_thresholds(model, trained, sets, data)
         print(f"    {tuned}")
         for sentence in at_the_edge(tuned, candidates(card.output.roles, card.input.diameter_px)):

@@ -27,7 +27,8 @@ def torch_reference(path: Path) -> Reference | None:
     if not weights.is_file():
         return None
     trained = load_trained(weights)
-    network = Probabilities(trained.network, trained.config.targets.activation).eval()
+    config = trained.config
+    network = Probabilities(trained.network, config.targets.activation, config.loss.sharpening).eval()
     return Reference("torch", predict_with(network))
 
 

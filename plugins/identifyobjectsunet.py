@@ -27,6 +27,7 @@ from cpunet.plugin.basic_settings import (
     RESCALE_OFF,
     create_basic_settings,
 )
+from cpunet.plugin.channel_settings import ChannelSettings, join
 from cpunet.plugin.dialogs import show_lines
 from cpunet.plugin.figure import enlarge_when_new, keep_for_display, show_figure
 from cpunet.plugin.help import HELP
@@ -36,7 +37,6 @@ from cpunet.plugin.host import (
     threads_for_this_process,
     use_preferred_folder,
 )
-from cpunet.plugin.intensities import intensities
 from cpunet.plugin.measurements import (
     CONFIDENCE,
     FEATURES_OF_OBJECTS,
@@ -51,7 +51,14 @@ from cpunet.plugin.model_settings import ModelSettings
 from cpunet.plugin.objects import FilteredObjects
 from cpunet.plugin.probability_settings import ProbabilitySettings
 from cpunet.plugin.progress import progress_reporter, warn_once
-from cpunet.plugin.revisions import NAMES_END, NEWEST, PROBABILITIES_INDEX, fault_of_saved, upgrade
+from cpunet.plugin.revisions import (
+    CHANNELS_INDEX,
+    NAMES_END,
+    NEWEST,
+    PROBABILITIES_INDEX,
+    fault_of_saved,
+    upgrade,
+)
 from cpunet.plugin.take_over import TakeOver
 from cpunet.plugin.validity import (
     check_names,
@@ -90,6 +97,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         self.model_settings = chosen = ModelSettings()
         # Scripts and benchmarks set these on the module.
         self.model_name, self.model_directory, self.model_file = chosen.name, chosen.directory, chosen.file
+        self.channel_settings = ChannelSettings()
         self.advanced_settings, self.default_settings = AdvancedSettings(), AdvancedSettings()
         self.device_button = DoSomething(
             "Check the device",
@@ -104,6 +112,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
     def prepare_settings(self, setting_values):
         """Make as many groups of settings as the pipeline has."""
         if self.fault_of_file is None:
+            self.channel_settings.set_count(int(setting_values[CHANNELS_INDEX]))
             self.probability_settings.set_further_count(int(setting_values[PROBABILITIES_INDEX]))
 
     def settings(self):
@@ -125,12 +134,15 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             self.rescale_factor,
             *self.advanced_settings.all()[4:],
             *self.model_settings.cardless.all(),
+            self.channel_settings.count,
             *self.probability_settings.of_further_images(),
+            *self.channel_settings.of_further_channels(),
         ]
 
     def visible_settings(self):
         """Return the settings that are shown."""
-        visible = [self.x_name, self.y_name, *self.model_settings.visible()]
+        channels = self.channel_settings.visible(self.model_settings.channels())
+        visible = [self.x_name, self.y_name, *self.model_settings.visible(), *channels]
         visible += [self.size_range, self.exclude_size, self.exclude_border_objects, self.rescale]
         if self.rescale.value == RESCALE_BY_FACTOR:
             visible += [self.rescale_factor]
@@ -173,6 +185,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             known = self.model_settings.card().input
         except (ModelError, OSError) as error:
             raise ValidationError(str(error), self.model_settings.at_fault()) from error
+        self.channel_settings.check(known.channels, self.x_name.value)
         if self.rescale.value == RESCALE_FROM_RANGE:
             check_range_to_rescale_by(self.size_range, self.typical_diameter_px(), known)
         chosen = self.settings_in_effect()
@@ -278,8 +291,10 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         logging.info("%s: model %s, SHA-256 %s, on %s", what, used.name, used.sha256, model.provider)
         if is_line(image):
             warn_once(f"An image of {self.x_name.value} is only one pixel high or wide: it is given no objects.")
-        pixels = intensities(image.pixel_data, image.scale, model.card.input.normalization)
-        options = self.options(image.mask if image.has_mask else None)
+        further = self.channel_settings.names(model.card.input.channels)
+        channels = [(self.x_name.value, image), *((name, workspace.image_set.get_image(name)) for name in further)]
+        pixels, mask = join(channels, model.card.input.normalization)
+        options = self.options(mask)
         found = segment_within_memory(
             functools.partial(segment_stack if stack else segment_image, pixels),
             model,

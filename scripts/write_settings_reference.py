@@ -31,6 +31,7 @@ HEADINGS = {
     "Select the model": "Model",
     "Which images does this model take?": "A model file without a model card",
     "Describe the model": "Buttons for models",
+    "Select the image of the channel NAME": "A model of several gray channels",
     "Typical diameter of objects, in pixel units (Min,Max)": "Size and border",
     "Rescale the image for the model?": "Rescaling",
     "Use advanced settings?": "Advanced: outlines, and objects that touch",
@@ -58,6 +59,7 @@ def module_showing_everything() -> Any:
     module = IdentifyObjectsUNet()
     module.model_name.value = MODEL_FROM_FILE
     module.model_settings.lacks_card = lambda: True
+    module.model_settings.channels = lambda: ("FIRST", "NAME")
     module.rescale.value = RESCALE_BY_FACTOR
     module.advanced.value = module.probability_settings.save.value = True
     more = module.advanced_settings

@@ -20,8 +20,9 @@ from cpunet.training.config import TrainingConfig
 from cpunet.training.curves import START_METRIC, draw_curves
 from cpunet.training.data.labeled_images import IndexRow
 from cpunet.training.evaluation.torch_model import TorchModel, card_for_training, score_images
+from cpunet.training.evaluation.validation_loss import mean_loss, validation_batches
 from cpunet.training.facts import START_SCORE
-from cpunet.training.optimizers import VALIDATION_SCORE
+from cpunet.training.optimizers import VALIDATION_LOSS, VALIDATION_SCORE, judging_metric
 from cpunet.training.task import SegmentationTask
 
 
@@ -40,10 +41,11 @@ class ValidationScores(lightning.Callback):
     def __init__(
         self, config: TrainingConfig, sets: Sequence[Sequence[IndexRow]], diameters: Sequence[float | None]
     ) -> None:
+        self.config = config
         self.card = card_for_training(config)
-        self.activation = config.targets.activation
         self.sets = sets
         self.diameters = diameters
+        self.batches = validation_batches(config, sets, diameters) if config.validation_loss else []
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Score the model that is fine-tuned before the first step: what training has to beat."""
@@ -61,22 +63,25 @@ class ValidationScores(lightning.Callback):
             print(f"the model you start from: {score:.3f} (mean F1 of the validation images)", flush=True)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Log the pooled scores."""
+        """Log the pooled scores, and the loss if it is wanted."""
         assert isinstance(pl_module, SegmentationTask)
         averaging = [callback for callback in trainer.callbacks if isinstance(callback, WeightAveraging)]
         for callback in averaging:
             callback.on_validation_epoch_start(trainer, pl_module)  # the average's weights, which checkpoints hold
         scores = self._scores(trainer, pl_module)
+        found = {VALIDATION_SCORE: scores.mean_f1, "val_mean_average_precision": scores.mean_average_precision}
+        if self.batches:
+            found[VALIDATION_LOSS] = float(trainer.strategy.broadcast(mean_loss(pl_module, self.batches)))
         for callback in averaging:
             callback.on_validation_epoch_end(trainer, pl_module)
-        pl_module.log(VALIDATION_SCORE, scores.mean_f1, prog_bar=True)
-        pl_module.log("val_mean_average_precision", scores.mean_average_precision)
+        for name, value in found.items():
+            pl_module.log(name, value, prog_bar=name == VALIDATION_SCORE)
         for schedule in trainer.lr_scheduler_configs:
             if schedule.reduce_on_plateau:
-                schedule.scheduler.step(scores.mean_f1)
+                schedule.scheduler.step(found[judging_metric(self.config)[0]])
 
     def _scores(self, trainer: lightning.Trainer, task: SegmentationTask) -> SetScores:
-        model = TorchModel(task.network, self.activation, self.card)
+        model = TorchModel(task.network, self.config, self.card)
         images = [
             score
             for rows, diameter in zip(self.sets, self.diameters, strict=True)

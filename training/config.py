@@ -58,6 +58,7 @@ OPTIMIZERS = ("adamw", "adam", "rmsprop", "sgd")
 SCHEDULES = ("one_cycle", "cosine", "plateau", "constant")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 FROZEN = ("nothing", "encoder")
+JUDGES = ("mean_f1", "loss")
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class TrainingConfig:
     schedule : str
         ``one_cycle``, ``cosine``, ``plateau`` or ``constant``.
     plateau_patience : int
-        Number of validations without a better mean F1 after which ``plateau`` halves the rate.
+        Number of validations that are not better, by `judged_by`, after which ``plateau`` halves the rate.
     precision : str
         As lightning names it: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
     devices : int
@@ -100,9 +101,13 @@ class TrainingConfig:
         Steps between validations. A checkpoint is written at each validation.
     validation_images : int
         Number of images of each set that are scored at each validation.
+    validation_loss : bool
+        Whether the loss of these images is computed too, of the same patches at each validation.
+    judged_by : str
+        ``mean_f1`` or ``loss`` of the validation images: by what early stopping, ``plateau`` and the best weights go.
     early_stopping_patience : int
-        Number of validations without a better mean F1 after which training stops and restores the best weights.
-        0: train all steps and keep the last weights.
+        Number of validations that are not better than the best one, by `judged_by`, after which training stops and
+        restores the best weights. 0: train all steps and keep the last weights.
     start_from : str
         The model to fine-tune: its name, its folder or a file of weights. Empty: random weights.
     frozen : str
@@ -154,6 +159,8 @@ class TrainingConfig:
     workers: int = 2
     validate_every: int = 500
     validation_images: int = 12
+    validation_loss: bool = False
+    judged_by: str = "mean_f1"
     early_stopping_patience: int = 0
     start_from: str = ""
     frozen: str = "nothing"
@@ -185,11 +192,14 @@ class TrainingConfig:
             ("schedule", SCHEDULES),
             ("precision", PRECISIONS),
             ("frozen", FROZEN),
+            ("judged_by", JUDGES),
         ):
             if getattr(self, name) not in choices:
                 raise ConfigError(f"{name}: must be one of {', '.join(choices)}; it is {getattr(self, name)!r}.")
         if self.frozen != "nothing" and not self.start_from:
             raise ConfigError("frozen: an encoder with random weights cannot be kept; give start_from a model as well.")
+        if self.judged_by == "loss" and not self.validation_loss:
+            raise ConfigError("judged_by: the loss of validation images is not computed; set validation_loss to true.")
         names = source_names(self.data)
         twice = [name for name in names if names.count(name) > 1]
         if twice:
@@ -263,6 +273,25 @@ _YamlLoader.add_implicit_resolver(
 )
 
 
+def read_content(path: Path) -> dict[str, Any]:
+    """Read the plain content of a training run's YAML file.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not YAML, or holds no mapping.
+    """
+    try:
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_YamlLoader)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: this is not readable YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: The training configuration is not a mapping of field names to values.")
+    return content
+
+
 def read_config(path: Path) -> TrainingConfig:
     """Read a training run's YAML file.
 
@@ -271,12 +300,7 @@ def read_config(path: Path) -> TrainingConfig:
     ConfigError
         If the file is missing, is not YAML, or holds a field that is unknown, missing or out of its range.
     """
-    try:
-        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_YamlLoader)
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: this is not readable YAML: {error}") from None
+    content = read_content(path)
     try:
         return config_from_dict(content)
     except ValueError as error:

@@ -50,7 +50,10 @@ def curves_figure(metrics: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
     """Return a figure of a run's metrics: the loss above, the validation scores below."""
     figure = Figure(figsize=(8, 6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
-    groups = {upper: {"loss": "loss"}, lower: {"val_mean_f1": "mean F1", "val_mean_average_precision": "mAP"}}
+    groups = {
+        upper: {"loss": "loss", "val_loss": "loss of the validation images"},
+        lower: {"val_mean_f1": "mean F1", "val_mean_average_precision": "mAP"},
+    }
     for axes, names in groups.items():
         for name, label in names.items():
             if name in metrics:
@@ -62,8 +65,8 @@ def curves_figure(metrics: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
     for axes in groups:
         if axes.lines:
             axes.legend()
-    upper.set_ylabel("loss of the training patches")
-    if upper.lines and min(value for _, value in metrics["loss"]) > 0:
+    upper.set_ylabel("loss")
+    if upper.lines and min(value for name in groups[upper] for _, value in metrics.get(name, [])) > 0:
         upper.set_yscale("log")
     rates = next((values for name, values in metrics.items() if name.startswith("lr-")), None)
     if rates:

@@ -32,7 +32,11 @@ def load_teachers(config: TrainingConfig) -> list[UNet]:
                     f"teachers: {name} has other {what} than this run: {found} instead of {wanted}. A teacher must see "
                     "the same image and predict the same channels."
                 )
-        teachers.append(teacher.network.requires_grad_(False))
+        network = teacher.network.requires_grad_(False)
+        if teacher.config.loss.sharpening != 1:  # the student learns the probabilities that the teacher's model gives
+            network.head.weight *= teacher.config.loss.sharpening
+            network.head.bias *= teacher.config.loss.sharpening
+        teachers.append(network)
     return teachers
 
 

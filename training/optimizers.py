@@ -11,10 +11,15 @@ from torch.optim import Optimizer, lr_scheduler
 
 from cpunet.training.config import TrainingConfig
 
-VALIDATION_SCORE = "val_mean_f1"
+VALIDATION_SCORE, VALIDATION_LOSS = "val_mean_f1", "val_loss"
 # By how much a plateau lowers the rate, and the part of a one-cycle run in which it rises.
 # Not quite a tenth: of ten steps that would be one, for which torch divides by 0.
 PLATEAU_FACTOR, RISING = 0.5, 0.1 + 1e-6
+
+
+def judging_metric(config: TrainingConfig) -> tuple[str, str]:
+    """Return the logged metric by which validations are compared, and whether ``min`` or ``max`` of it is best."""
+    return (VALIDATION_LOSS, "min") if config.judged_by == "loss" else (VALIDATION_SCORE, "max")
 
 
 def build_optimizer(parameters: Iterable[Parameter], config: TrainingConfig) -> Optimizer:
@@ -41,8 +46,8 @@ def build_schedule(optimizer: Optimizer, config: TrainingConfig) -> dict[str, An
     Notes
     -----
     One cycle: Smith, Topin 2019, doi:10.1117/12.2520589. Cosine: Loshchilov, Hutter 2017,
-    doi:10.48550/arXiv.1608.03983, without restarts. Plateau: the rate is halved when the mean F1 on validation
-    images has not risen for `plateau_patience` validations.
+    doi:10.48550/arXiv.1608.03983, without restarts. Plateau: the rate is halved when `plateau_patience` validations
+    were not better.
     """
     if config.schedule == "one_cycle":
         # The configuration says what momentum the others have.
@@ -58,8 +63,12 @@ def build_schedule(optimizer: Optimizer, config: TrainingConfig) -> dict[str, An
     if config.schedule == "cosine":
         return {"scheduler": lr_scheduler.CosineAnnealingLR(optimizer, config.steps), "interval": "step"}
     if config.schedule == "plateau":
+        metric, best = judging_metric(config)
         plateau = lr_scheduler.ReduceLROnPlateau(
-            optimizer, mode="max", factor=PLATEAU_FACTOR, patience=config.plateau_patience
+            optimizer,
+            mode=best,  # type: ignore[arg-type]
+            factor=PLATEAU_FACTOR,
+            patience=config.plateau_patience,
         )
-        return {"scheduler": plateau, "interval": "epoch", "monitor": VALIDATION_SCORE}
+        return {"scheduler": plateau, "interval": "epoch", "monitor": metric}
     return None

@@ -7,7 +7,7 @@ from typing import Any
 import lightning
 
 from cpunet.progress import Progress
-from cpunet.training.optimizers import VALIDATION_SCORE
+from cpunet.training.optimizers import VALIDATION_LOSS, VALIDATION_SCORE
 
 
 class RunProgress(lightning.Callback):
@@ -47,6 +47,8 @@ class RunProgress(lightning.Callback):
 def _measured(trainer: lightning.Trainer) -> str:
     found = trainer.callback_metrics
     texts = [f"loss {float(found['loss']):.3f}"] if "loss" in found else []
+    if VALIDATION_LOSS in found:
+        texts.append(f"loss of the validation images {float(found[VALIDATION_LOSS]):.3f}")
     if VALIDATION_SCORE in found:
         texts.append(f"mean F1 of the validation images {float(found[VALIDATION_SCORE]):.3f}")
     return ", ".join(texts)

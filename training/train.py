@@ -26,7 +26,7 @@ from cpunet.training.config import TrainingConfig, without_description
 from cpunet.training.data.labeled_images import validation_sample
 from cpunet.training.facts import current_commit, set_diameters, training_facts
 from cpunet.training.fine_tune import averaged_with_start, find_weights
-from cpunet.training.optimizers import VALIDATION_SCORE
+from cpunet.training.optimizers import judging_metric
 from cpunet.training.patches.sources import read_sources
 from cpunet.training.patches.stream import PatchData
 from cpunet.training.run_progress import RunProgress
@@ -136,6 +136,7 @@ def build_trainer(
     config: TrainingConfig, run_folder: Path, callbacks: Sequence[lightning.Callback]
 ) -> lightning.Trainer:
     """Make lightning's trainer for a run; `callbacks` come before the checkpoints, the curves and the progress."""
+    metric, best = judging_metric(config)
     return lightning.Trainer(
         accelerator="auto",
         devices=config.devices,
@@ -158,8 +159,8 @@ def build_trainer(
             MovableCheckpoint(
                 run_folder,
                 filename=Path(BEST).stem,
-                monitor=VALIDATION_SCORE,
-                mode="max",
+                monitor=metric,
+                mode=best,
                 save_on_train_epoch_end=True,
                 enable_version_counter=False,
             ),
@@ -188,14 +189,11 @@ def weight_averaging(config: TrainingConfig) -> list[lightning.Callback]:
 
 
 def early_stopping(config: TrainingConfig) -> list[lightning.Callback]:
-    """Return lightning's early stopping on the validation score, or nothing if the configuration has no patience."""
+    """Return lightning's early stopping on the validations, or nothing if the configuration has no patience."""
     if not config.early_stopping_patience:
         return []
-    return [
-        LastingStop(
-            VALIDATION_SCORE, mode="max", patience=config.early_stopping_patience, check_on_train_epoch_end=True
-        )
-    ]
+    metric, best = judging_metric(config)
+    return [LastingStop(metric, mode=best, patience=config.early_stopping_patience, check_on_train_epoch_end=True)]
 
 
 def check_free(run_folder: Path) -> None:

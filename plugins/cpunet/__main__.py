@@ -18,6 +18,8 @@ from cpunet.terminal import lasting_streams, report
 # and raise errors; `main` prints those and returns 2.
 COMMANDS = {
     "segment": ("cpunet.commands.segment", "find objects in image files"),
+    "count": ("cpunet.commands.count", "count objects by number and by area, and draw the counts over time"),
+    "align": ("cpunet.commands.align", "bring the frames of time-lapses to one place where the camera shifted"),
     "batch": (
         "cpunet.commands.batch",
         "run a pipeline on many images in pieces, here or on a cluster (needs Snakemake: cpunet[batch])",
@@ -34,6 +36,10 @@ COMMANDS = {
         "cpunet.commands.compare",
         "run IdentifyPrimaryObjects and IdentifyObjectsUNet on the same images, and show where they differ",
     ),
+    "review": (
+        "cpunet.commands.review",
+        "write a page on which experts mark false and missed objects, and score what they saved",
+    ),
     "models": ("cpunet.commands.models", "list all models that are found, with their cards"),
     "verify": ("cpunet.commands.verify", "check a model file against its card"),
     "doctor": ("cpunet.commands.doctor", "report the installed packages, the device that is used, and its speed"),
@@ -42,6 +48,10 @@ COMMANDS = {
         "import, download, check and split labeled images (needs cpunet[training])",
     ),
     "train": ("cpunet.training.commands.train", "train a model from images and labels (needs cpunet[training])"),
+    "train-cross": (
+        "cpunet.training.commands.train_cross",
+        "train on each data set alone and on all, and score each model on each set (needs cpunet[training])",
+    ),
     "evaluate": (
         "cpunet.training.commands.evaluate",
         "score a model, and label images of other programs, on labeled images (needs cpunet[training])",
@@ -63,7 +73,7 @@ COMMANDS = {
 
 
 # What these print is their result; the others write files, and print beside that.
-PRINT_THEIR_RESULT = ("calibrate", "models", "verify", "doctor", "data", "card")
+PRINT_THEIR_RESULT = ("calibrate", "models", "verify", "doctor", "data", "card", "review")
 TRACEBACK_VARIABLE = "CPUNET_TRACEBACK"
 
 

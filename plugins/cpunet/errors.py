@@ -109,6 +109,10 @@ class ComparisonError(CpunetError, RuntimeError):
     """A comparison of two modules that cannot be run; nothing was written."""
 
 
+class ReviewError(CpunetError, ValueError):
+    """A file of an expert's review that cannot be scored; the message names the line."""
+
+
 class TutorialError(CpunetError, RuntimeError):
     """A command of the tutorial that failed."""
 

@@ -19,6 +19,7 @@ if find_spec("lightning") is None:
     collect_ignore += [
         "few_images",
         "generalization/test_configs.py",
+        "imperfect_labels/test_sets.py",
         "speed/test_limit.py",
         "speed/test_torch_networks.py",
         "test_gpu_visit.py",

@@ -10,6 +10,7 @@ if find_spec("cellprofiler_core") is None:
         "test_replace_commands.py",
         "test_replace_table.py",
         "test_settings_reference.py",
+        "test_time_lapse.py",
         "test_troubleshooting.py",
     ]
 else:
@@ -20,6 +21,7 @@ if find_spec("torch") is None:
         "test_commands.py",
         "test_examples.py",
         "test_first_model.py",
+        "test_label_free.py",
         "test_links.py",
         "test_model_card.py",
         "test_options_in_docs.py",

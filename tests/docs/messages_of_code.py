@@ -11,13 +11,15 @@ from tests.places import REPOSITORY
 PLUGINS = REPOSITORY / "plugins"
 RUNTIME = PLUGINS / "cpunet"
 # The module shows messages of all files of the runtime, except those of the command line: commands/, files/ and what
-# checks/ holds beside the file that the button "Check device" runs. scores.py serves training and the benchmarks,
-# calibration/ and write_metadata.py the command `cpunet calibrate`, mosaic/ the command `cpunet segment`, batch/ the
-# command `cpunet batch`, comparison/ and report/ `cpunet compare`, cellprofiler_program/ both of these, conversion/ the
-# command `cpunet convert`: the button of the module takes over from modules that CellProfiler has read.
+# checks/ holds beside the file that the button "Check device" runs. scores.py and overlap_scores.py serve training and
+# the benchmarks, calibration/ and write_metadata.py the command `cpunet calibrate`, mosaic/ the command
+# `cpunet segment`, batch/ the command `cpunet batch`, comparison/ and report/ `cpunet compare`, review/
+# `cpunet review`, counting/ and time_lapse/ `cpunet count` and `cpunet align`, conversion/ `cpunet convert`:
+# the button of the module takes over from modules that CellProfiler has read. cellprofiler_program/ serves
+# `cpunet batch` and `cpunet compare`.
 NOT_IN_THE_MODULE = {
-    *("commands", "files", "checks", "calibration", "mosaic", "batch", "comparison", "report", "conversion"),
-    "cellprofiler_program",
+    *("commands", "files", "checks", "calibration", "mosaic", "batch", "comparison", "report", "review", "conversion"),
+    *("cellprofiler_program", "counting", "time_lapse", "__main__.py", "scores.py", "overlap_scores.py"),
 }
 SOURCES = [
     PLUGINS / "identifyobjectsunet.py",
@@ -25,8 +27,7 @@ SOURCES = [
     *[
         path
         for path in sorted(RUNTIME.rglob("*.py"))
-        if path.relative_to(RUNTIME).parts[0] not in NOT_IN_THE_MODULE | {"__main__.py", "scores.py"}
-        and path.name != "write_metadata.py"
+        if path.relative_to(RUNTIME).parts[0] not in NOT_IN_THE_MODULE and path.name != "write_metadata.py"
     ],
 ]
 # Details that another message quotes in brackets or after a colon.

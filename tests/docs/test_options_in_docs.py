@@ -6,9 +6,17 @@ from dataclasses import fields
 import pytest
 
 from cpunet.model.card import Normalization
-from cpunet.training.config import FROZEN, OPTIMIZERS, PRECISIONS, SCHEDULES, TrainingConfig
+from cpunet.training.config import FROZEN, JUDGES, OPTIMIZERS, PRECISIONS, SCHEDULES, TrainingConfig
 from cpunet.training.network.losses import WEIGHT_MAPS, Loss
-from cpunet.training.network.unet import DECODERS, ENCODERS, INITIALIZATIONS, PADDINGS, STEMS, Architecture
+from cpunet.training.network.unet import (
+    DECODERS,
+    DROPOUT_LEVELS,
+    ENCODERS,
+    INITIALIZATIONS,
+    PADDINGS,
+    STEMS,
+    Architecture,
+)
 from cpunet.training.patches.augmentation import PRESETS, Augmentation
 from cpunet.training.patches.targets import KINDS, Targets
 from tests.places import REPOSITORY
@@ -42,6 +50,8 @@ CHOICES = {
     "stems": STEMS,
     "paddings": PADDINGS,
     "initializations": INITIALIZATIONS,
+    "levels of dropout": DROPOUT_LEVELS,
+    "judges": JUDGES,
 }
 
 

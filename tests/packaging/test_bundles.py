@@ -70,8 +70,10 @@ def test_a_bundle_holds_the_module_the_models_and_the_systems_onnxruntime(tmp_pa
             "INSTALL.txt": "bundles/INSTALL.txt",
         }
         plugins = REPOSITORY / "plugins"
-        sources = [path.relative_to(plugins).as_posix() for path in plugins.glob("cpunet/**/*.py")]
+        kinds = ("*.py", "templates/*.html", "templates/*.js")
+        sources = [path.relative_to(plugins).as_posix() for kind in kinds for path in plugins.glob(f"cpunet/**/{kind}")]
         assert len(sources) > 40, "the runtime's folders are walked"
+        assert "cpunet/review/templates/review.js" in sources
         expected.update({name: f"plugins/{name}" for name in sources})
         for model in (REPOSITORY / "models").iterdir():
             expected[f"models/{model.name}/model.onnx"] = f"models/{model.name}/model.onnx"

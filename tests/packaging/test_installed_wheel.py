@@ -1,5 +1,6 @@
 """What `pip install .` installs is complete: run from another folder, without the repository."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -69,6 +70,24 @@ def test_the_shipped_models_are_found(installed, tmp_path):
         assert re.search(rf"^{model.parent.name} ", listed, re.M)
         assert str(installed / "cpunet" / "models" / model.parent.name / "model.onnx") in listed
         assert (installed / "cpunet" / "models" / model.parent.name / "README.md").is_file()
+
+
+def test_the_recipes_are_found_by_their_names(installed, tmp_path):
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("recipes are read in the training environment")
+    code = (
+        "from pathlib import Path\n"
+        "from cpunet.training.config import read_content\n"
+        "from cpunet.training.planning.recipe import find_config\n"
+        "for name in ('label_free', 'label_free_light'):\n"
+        "    path = find_config(Path(f'{name}.yaml'))\n"
+        "    print(path, read_content(path)['name'])"
+    )
+    said = run_python("-c", code, cwd=tmp_path, PYTHONPATH=str(installed)).splitlines()
+    assert said == [
+        f"{installed / 'cpunet' / 'training' / 'recipes' / f'{name}.yaml'} {name}"
+        for name in ("label_free", "label_free_light")
+    ]
 
 
 def test_an_installed_model_runs(installed, tmp_path):

@@ -198,7 +198,7 @@ def test_settings_older_than_those_that_are_known_are_refused_by_cellprofiler(na
         module.upgrade_settings(values, removed_modules.OLDEST_REVISIONS[name] - 1, name)
 
 
-@pytest.mark.parametrize("revision", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("revision", [1, 2, 3, 4, 5, 6])
 def test_the_way_back_from_each_revision_of_our_module_loads(revision, pipelines):
     text = (pipelines / f"revision_{revision}.cppipe").read_text(encoding="utf-8")
     before, after = modules_of(text), modules_of(convert_text(text, back=True))

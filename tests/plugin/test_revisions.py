@@ -44,7 +44,7 @@ def test_the_ways_to_rescale_give_different_objects():
 
 def test_a_pipeline_saved_by_revision_1_loads(pipelines):
     module = load((pipelines / "revision_1.cppipe").read_text(encoding="utf-8")).modules()[0]
-    assert module.variable_revision_number == 5
+    assert module.variable_revision_number == 6
     assert (module.x_name.value, module.y_name.value) == ("OrigBlue", "Kerne")
     assert module.model_name.value == "nuclei_fluorescence_float32"
     assert module.size_range.value == (12, 34)
@@ -108,6 +108,7 @@ def test_a_pipeline_saved_by_revision_3_loads(pipelines):
     assert [settings.outlines.value, settings.outline_level.value] == ["As the model learned", 0.5]
     assert values(module)[33:37] == ["Grayscale", "foreground", "percentile 1 to 99.8", "30.0"]
     assert [group.image_name.value for group in module.probability_settings.further] == ["KerneTiefe"]
+    assert module.channel_settings.images == []
 
 
 def test_a_pipeline_saved_by_revision_4_loads(pipelines):
@@ -126,10 +127,19 @@ def test_other_models_of_revision_4_keep_their_names(pipelines, name):
     assert load(text.replace("model:nuclei_fluorescence", f"model:{name}")).modules()[0].model_name.value == name
 
 
-def test_a_pipeline_saved_by_revision_5_is_saved_again_as_it_is(pipelines):
-    text = (pipelines / "revision_5.cppipe").read_text(encoding="utf-8")
+def test_a_pipeline_saved_by_revision_5_loads(pipelines):
+    module = load((pipelines / "revision_5.cppipe").read_text(encoding="utf-8")).modules()[0]
+    assert module.model_name.value == "nuclei_fluorescence"
+    assert module.channel_settings.images == []
+    assert [group.image_name.value for group in module.probability_settings.further] == ["KerneTiefe"]
+
+
+def test_a_pipeline_saved_by_revision_6_is_saved_again_as_it_is(pipelines):
+    text = (pipelines / "revision_6.cppipe").read_text(encoding="utf-8")
     pipeline = load(text)
-    assert pipeline.modules()[0].model_name.value == "nuclei_fluorescence"
+    module = pipeline.modules()[0]
+    assert [setting.value for setting in module.channel_settings.images] == ["OrigGreen"]
+    assert [group.image_name.value for group in module.probability_settings.further] == ["KerneTiefe"]
     again = io.StringIO()
     pipeline.dump(again)
     assert again.getvalue().split("\n\n")[1] == text.split("\n\n")[1]

@@ -39,6 +39,13 @@ def test_curves_show_loss_rate_and_score():
     assert rate.lines[0].get_ydata().tolist() == [0.1, 0.2]
 
 
+def test_curves_show_the_loss_of_the_validation_images_beside_that_of_training():
+    figure = curves_figure({"loss": [(0, 2), (9, 1)], "val_loss": [(9, 3)]})
+    upper = figure.axes[0]
+    assert [line.get_ydata().tolist() for line in upper.lines] == [[2, 1], [3]]
+    assert [text.get_text() for text in upper.get_legend().get_texts()] == ["loss", "loss of the validation images"]
+
+
 def test_curves_show_what_training_has_to_beat():
     figure = curves_figure({"start_mean_f1": [(0, 0.333)], "val_mean_f1": [(9, 0.4)]})
     legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]

@@ -7,7 +7,9 @@ from cpunet.errors import ConfigError
 from cpunet.model.card import Normalization
 from cpunet.training.distillation import load_teachers, taught_targets
 from cpunet.training.network.build import build_network
-from cpunet.training.network.unet import probabilities_of
+from cpunet.training.network.losses import Loss
+from cpunet.training.network.unet import Probabilities, probabilities_of
+from cpunet.training.patches.targets import Targets
 from cpunet.training.task import SegmentationTask
 from cpunet.training.weights import TrainedNetwork, save_trained
 
@@ -38,6 +40,22 @@ def test_targets_are_blended_with_the_mean_of_the_teachers(small_config, teacher
     taught = taught_targets(image, targets, teachers, activation, 0.25)
     torch.testing.assert_close(taught, 0.25 * seen + 0.75 * targets)
     assert taught_targets(image, targets, [], activation, 0.25) is targets
+
+
+def test_a_teacher_that_learned_by_the_focal_loss_alone_teaches_the_probabilities_of_its_model(small_config, tmp_path):
+    loss = Loss(focal=1, cross_entropy=0, dice=0, mean_squared_error=0)
+    config = replace(small_config, loss=loss, targets=Targets("foreground"))
+    path = tmp_path / "focal.safetensors"
+    network = build_network(config).eval()
+    torch.nn.init.normal_(network.head.weight)
+    save_trained(path, TrainedNetwork(network, config, {}))
+    image, targets = item(config)
+    taught = taught_targets(image, targets, load_teachers(replace(config, teachers=(str(path),))), "sigmoid", 1.0)
+    with torch.no_grad():
+        expected = Probabilities(network, "sigmoid", loss.sharpening)(image)
+        blunt = Probabilities(network, "sigmoid")(image)
+    torch.testing.assert_close(taught, expected)
+    assert (taught - blunt).abs().max() > 0.01
 
 
 def test_teachers_are_not_trained_and_not_saved(small_config, teacher):

@@ -87,5 +87,13 @@ def test_a_plateau_halves_the_rate_once_its_patience_is_over(small_config):
     assert rates(config, [0.5, 0.6, 0.6, 0.6, 0.6, 0.7]) == [0.1, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05]
 
 
+def test_a_plateau_of_the_loss_waits_for_lower_numbers(small_config):
+    config = replace(
+        small_config, schedule="plateau", plateau_patience=1, learning_rate=0.1, validation_loss=True, judged_by="loss"
+    )
+    assert rates(config, [0.5, 0.4, 0.3, 0.3, 0.3, 0.3]) == [0.1, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05]
+    assert build_schedule(build_optimizer([weight()], config), config)["monitor"] == "val_loss"
+
+
 def test_no_schedule_was_forgotten():
     assert set(SCHEDULES) == {"one_cycle", "cosine", "plateau", "constant"}

@@ -137,6 +137,37 @@ def test_training_stops_early_and_returns_to_the_best_weights(data_root, tmp_pat
     assert all(torch.equal(again[name], value) for name, value in best.items())
 
 
+def test_a_run_judged_by_the_loss_returns_to_the_weights_of_the_lowest(data_root, tmp_path, small_config, monkeypatch):
+    losses = iter([0.9, 0.2, 0.5, 0.4, 0.1])
+    kept = []
+
+    def loss(task, batches):
+        kept.append({name: value.clone() for name, value in task.network.state_dict().items()})
+        return next(losses)
+
+    monkeypatch.setattr("cpunet.training.callbacks.mean_loss", loss)
+    config = replace(
+        small_config,
+        steps=40,
+        validate_every=4,
+        early_stopping_patience=2,
+        validation_loss=True,
+        judged_by="loss",
+    )
+    best = weights_of(train(config, data_root, tmp_path))
+    assert len(kept) == 4  # two validations without a lower loss after the second
+    assert all(torch.equal(best[name], value) for name, value in kept[1].items())
+    assert [value for _, value in read_metrics(tmp_path)["val_loss"]] == pytest.approx([0.9, 0.2, 0.5, 0.4])
+
+
+def test_the_loss_of_validation_images_falls_and_is_told(data_root, tmp_path, small_config, capfd):
+    config = replace(small_config, validation_loss=True, targets=Targets("foreground"))
+    train(config, data_root, tmp_path)
+    (_, first), (_, last) = read_metrics(tmp_path)["val_loss"]
+    assert last < first
+    assert f"loss of the validation images {last:.3f}" in capfd.readouterr().err
+
+
 def test_a_run_that_was_moved_still_knows_its_best_weights(data_root, tmp_path, small_config, monkeypatch):
     config = replace(small_config, steps=12, validate_every=4, early_stopping_patience=9)
 

@@ -15,7 +15,14 @@ from cpunet.files.images import gray_of_equal_colors, read_image, read_label_num
 from cpunet.training.checking.unlabeled import unlabeled_warnings
 from cpunet.training.data.duplicates import THUMBNAIL_PX, fine_structure, pixel_sum
 from cpunet.training.data.ignored_pixels import read_ignore_mask, with_ignored
-from cpunet.training.data.labeled_images import SUFFIXES, IndexRow, check_labels, object_diameters
+from cpunet.training.data.labeled_images import (
+    MOST_CHANNELS,
+    SUFFIXES,
+    IndexRow,
+    check_labels,
+    holds_channels,
+    object_diameters,
+)
 from cpunet.training.importing.data_set import OVERLAP_FIELD
 
 ERROR, WARNING = "error", "warning"
@@ -172,8 +179,8 @@ def appearance(image: NDArray[np.generic]) -> NDArray[np.float64]:
 
 
 def _image_problem(image: NDArray[np.generic]) -> str:
-    if image.size == 0 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] > 4):
-        return f"the image has the shape {image.shape}; a plane of one to four channels is needed."
+    if not holds_channels(image):
+        return f"the image has the shape {image.shape}; a plane of one to {MOST_CHANNELS} channels is needed."
     if not (np.issubdtype(image.dtype, np.integer) or np.issubdtype(image.dtype, np.floating) or image.dtype == bool):
         return f"the image holds {image.dtype} values; real numbers are needed."
     return ""

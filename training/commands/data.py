@@ -26,6 +26,7 @@ from cpunet.training.importing.by_name import pair_by_name
 from cpunet.training.importing.cellprofiler import pair_cellprofiler
 from cpunet.training.importing.data_set import ImportOptions, import_pairs, pair_sources
 from cpunet.training.importing.ignore_masks import with_ignore_masks
+from cpunet.training.importing.joined_channels import with_joined_channels
 from cpunet.training.importing.public_sets import PUBLIC_SETS, download, with_sums
 
 FORMATS = ("instances", "masks", "colors")
@@ -70,6 +71,16 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels-suffix", metavar="TEXT", help="what the labels' names end in: _Nuclei, _seg.npy")
     parser.add_argument(
         "--series", type=int, metavar="N", help="the image to take from TIFF files with several (1 to n)"
+    )
+    channels = parser.add_mutually_exclusive_group()
+    channels.add_argument(
+        "--channel-suffixes",
+        nargs="+",
+        metavar="TEXT",
+        help="each channel is a gray file; what their names end in, in order: _z1 _z2 _z3; with --images",
+    )
+    channels.add_argument(
+        "--depths-as-channels", action="store_true", help="the depths of TIFF files (a focus stack) are channels"
     )
     parser.add_argument("--skip-unpaired", action="store_true", help="leave out images without labels, and the reverse")
     parser.add_argument("--group", metavar="PATTERN", help="what must stay together, as in '^(plate.)_'")
@@ -121,6 +132,14 @@ def _import(arguments: argparse.Namespace) -> int:
     if arguments.images is None and arguments.label_format is not None:
         raise DataError("--label-format goes with --images and --labels; other sources have a known format.")
     suffixes = arguments.image_suffix, arguments.labels_suffix
+    if arguments.channel_suffixes is not None:
+        if arguments.images is None or arguments.image_suffix is not None:
+            raise DataError(
+                "--channel-suffixes goes with --images and --labels, and takes the place of --image-suffix."
+            )
+        suffixes = arguments.channel_suffixes[0], arguments.labels_suffix
+    if arguments.depths_as_channels and arguments.images is None:
+        raise DataError("--depths-as-channels goes with --images and --labels.")
     if arguments.cellprofiler is None and arguments.images is None and suffixes != (None, None):
         raise DataError("--image-suffix and --labels-suffix go with --images and --labels, or with --cellprofiler.")
     if (arguments.images is None) != (arguments.labels is None):
@@ -133,6 +152,8 @@ def _import(arguments: argparse.Namespace) -> int:
     if arguments.images is not None:
         series = arguments.series
         named = pair_by_name(arguments.images, arguments.labels, arguments.label_format, *suffixes, series)
+        if arguments.channel_suffixes is not None:
+            named = with_joined_channels(named, arguments.channel_suffixes)
         if arguments.ignore is not None:
             named = with_ignore_masks(named, arguments.ignore)
         if series is not None:
@@ -143,7 +164,14 @@ def _import(arguments: argparse.Namespace) -> int:
     if not pairings:
         raise DataError("Say what to import: SOURCE, --images and --labels, or --cellprofiler.")
     against = tuple(folder.resolve() for folder in find_folders(arguments.against))
-    options = ImportOptions(arguments.modality, arguments.group, against, arguments.skip_unpaired, arguments.series)
+    options = ImportOptions(
+        arguments.modality,
+        arguments.group,
+        against,
+        arguments.skip_unpaired,
+        arguments.series,
+        arguments.depths_as_channels,
+    )
     notes = import_pairs(pairings, arguments.output, options)
     print("\n".join([*notes, f"next: cpunet data check {arguments.output} --report check.html"]))
     return 0

@@ -17,12 +17,12 @@ from cpunet.terminal import report
 from cpunet.training.data.data_sets import HELP, find_data_sets
 from cpunet.training.data.labeled_images import IndexRow
 from cpunet.training.evaluation.methods import LabelFolder, Method, ModelMethod, chosen_methods
-from cpunet.training.evaluation.report.score_texts import terminal_table
+from cpunet.training.evaluation.report.score_texts import overlap_table, terminal_table
 from cpunet.training.evaluation.report.write_report import write_report, write_scores
 from cpunet.training.evaluation.scoring import chosen_rows, evaluate
 from cpunet.training.planning.machine import stay_within_cores
 
-REPORT_FILE, SCORES_FILE = "report.html", "scores.json"
+REPORT_FILE, SCORES_FILE, REVIEW_FILE = "report.html", "scores.json", "review.html"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=FOLDER",
         help="also score a folder of label images, TIFF or PNG, named by the images' ids",
     )
+    parser.add_argument(
+        "--noisy-labels",
+        action="store_true",
+        help="the labels are not exact, such as those made from a stain: also score pixels, and objects by any overlap",
+    )
     parser.add_argument("--worst", type=int, default=12, metavar="N", help="images in the gallery of the worst (12)")
     parser.add_argument(
         "-o",
@@ -101,13 +106,26 @@ def run(arguments: argparse.Namespace) -> int:
             f"{', '.join(seen)}: no image has the split 'val', so those for training are scored. A model that was "
             "trained on them looks better than it is: score it on images that it never saw."
         )
-    evaluation = evaluate(methods, rows, " and ".join(sorted({row.split for row in rows})), arguments.diameter)
+    splits = " and ".join(sorted({row.split for row in rows}))
+    evaluation = evaluate(methods, rows, splits, arguments.diameter, arguments.noisy_labels)
     report("\n".join(terminal_table(evaluation)))
+    if evaluation.noisy_labels:
+        report("\n".join(["", *overlap_table(evaluation)]))
     write_scores(output / SCORES_FILE, evaluation)
     write_report(output / REPORT_FILE, evaluation, arguments.worst)
     scored = len(evaluation.methods[0].images)
     print(f"{scored} images scored, {len(evaluation.failed)} failed; open {output / REPORT_FILE}")
+    if isinstance(methods[0], ModelMethod):
+        print(f"For experts who judge these objects in a browser: {review_command(methods[0], rows, output)}")
     return 1 if evaluation.failed else 0
+
+
+def review_command(method: ModelMethod, rows: Sequence[IndexRow], output: Path) -> str:
+    """Return the command that makes a page for experts of the images that have labels of the model."""
+    folders = dict.fromkeys(row.folder for row in rows)
+    words = [*folders, "--labels", method.folder, "-o", output / REVIEW_FILE]
+    quoted = (f'"{word}"' if " " in str(word) else str(word) for word in words)
+    return f"cpunet review make {' '.join(quoted)}"
 
 
 def check_outputs(output: Path, methods: Sequence[Method], rows: Sequence[IndexRow], overwrite: bool) -> None:

@@ -10,8 +10,8 @@ import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from cpunet.errors import ConfigError
-from cpunet.training.config import TrainingConfig, read_config
-from cpunet.training.data.data_sets import HELP, check_names, data_root, find_data_sets, the_only
+from cpunet.training.config import TrainingConfig
+from cpunet.training.data.data_sets import HELP, check_names, find_data_sets, the_only
 from cpunet.training.licence import plan_with_licence
 from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import summarize
@@ -19,6 +19,7 @@ from cpunet.training.planning.duration import measure_duration
 from cpunet.training.planning.machine import stay_within_cores, this_machine
 from cpunet.training.planning.plan import make_plan
 from cpunet.training.planning.plan_file import check_plan_is_new, plan_as_text, write_plan
+from cpunet.training.planning.recipe import find_config, read_completed, recipe_names
 from cpunet.training.planning.sanity_check import PATCHES_FILE, check_training
 from cpunet.training.quiet import quiet_libraries
 from cpunet.training.train import train, tuned_at_the_end
@@ -26,7 +27,12 @@ from cpunet.training.train import train, tuned_at_the_end
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("config", type=Path, metavar="CONFIG.yaml", help="what to train, and on what")
+    parser.add_argument(
+        "config",
+        type=Path,
+        metavar="CONFIG.yaml",
+        help=f"what to train, and on what; or the name of a recipe: {', '.join(recipe_names())}",
+    )
     parser.add_argument("--data", nargs="+", type=Path, default=[Path("data")], metavar="FOLDER", help=f"{HELP} (data)")
     parser.add_argument("--run", type=Path, metavar="DIR", help="folder for checkpoints and logs (runs/NAME)")
     instead = parser.add_mutually_exclusive_group()
@@ -39,7 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--check", action="store_true", help="check loss, learning and patches within a minute or two; train nothing"
     )
     parser.add_argument(
-        "--sets", nargs="+", default=[], metavar="SET", help="with --plan: train only on these of the data sets"
+        "--sets", nargs="+", default=[], metavar="SET", help="plan for, or train on, only these of the data sets"
+    )
+    parser.add_argument(
+        "--channels", nargs="+", default=[], metavar="NAME", help="names of the image's channels, for the model's card"
     )
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="train, or plan, so many steps")
@@ -66,9 +75,12 @@ def _run(arguments: argparse.Namespace) -> int:
         return _plan(arguments)
     if arguments.minutes is not None:
         raise ConfigError("--minutes goes with --plan, which turns them into steps. Plan anew, or give --steps.")
-    config = _with_choices(read_config(arguments.config), arguments)
-    root = data_root(arguments.data, [source.folder for source in config.data])
+    path = find_config(arguments.config)
+    config, root = read_completed(path, arguments.data, arguments.sets, arguments.channels)
+    config = _with_choices(config, arguments)
     run_folder = arguments.run or Path("runs") / config.name
+    if path != arguments.config:
+        print(f"recipe: {path}; copy it to change it")
     print(f"network: {summarize(build_network(config), config.patch_size, config.precision)}")
     if arguments.check:
         return _check(config, root, run_folder)
@@ -90,7 +102,7 @@ def _with_choices(config: TrainingConfig, arguments: argparse.Namespace) -> Trai
 
 def _plan(arguments: argparse.Namespace) -> int:
     check_plan_is_new(arguments.config)  # before images are read, which takes a while
-    given = {"steps": arguments.steps, "frozen": arguments.freeze}
+    given = {"steps": arguments.steps, "frozen": arguments.freeze, "channels": arguments.channels or None}
     given = {name: value for name, value in given.items() if value is not None}
     folders = find_data_sets(arguments.data, arguments.sets)
     check_names(folders)

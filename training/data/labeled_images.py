@@ -22,6 +22,8 @@ SUFFIXES = (".png", ".tif", ".tiff")
 # on 30 others was 0.525, and with five of them, the sixth for validation, 0.482.
 MOST_WITHOUT_VALIDATION = 8
 LARGEST_NUMBER = np.iinfo(np.int32).max
+# A focus stack may have so many planes; what has more is rather a stack or a movie whose axes were mistaken.
+MOST_CHANNELS = 32
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,11 @@ def _as_read(image: NDArray[np.generic], row: IndexRow) -> NDArray[np.generic]:
         return stain_density(image, row.stain)
     except DataError as error:
         raise DataError(f"{row.id}: {error}") from error
+
+
+def holds_channels(image: NDArray[np.generic]) -> bool:
+    """Return whether an array can be an image: (Y, X), or (Y, X, C) with one to `MOST_CHANNELS` channels."""
+    return image.size > 0 and (image.ndim == 2 or (image.ndim == 3 and image.shape[2] <= MOST_CHANNELS))
 
 
 def check_labels(labels: NDArray[np.generic], image: NDArray[np.generic]) -> str:

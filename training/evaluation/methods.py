@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cpunet.errors import OptionError, WeightsError
 from cpunet.files.images import read_label_numbers, write_labels
+from cpunet.files.label_folder import find_label_files
 from cpunet.files.mark import source_of
 from cpunet.model.card import ModelCard
 from cpunet.model.ensemble import mean_model
@@ -25,7 +26,6 @@ from cpunet.options import Options, check_options
 from cpunet.segment import segment_image
 from cpunet.terminal import report
 from cpunet.training.data.labeled_images import IndexRow, Key, LabeledImage
-from cpunet.training.evaluation.label_folder import find_label_files
 from cpunet.training.evaluation.torch_model import TorchModel, torch_model
 from cpunet.training.facts import START_SCORE, known_diameters
 from cpunet.training.importing.formats.drawn import ReadLabels
@@ -74,6 +74,8 @@ class ModelMethod:
     name, source : str
     model : Model
     options : Options
+    folder : Path
+        The labels are written below it.
     files : mapping of tuple to Path
         Where the labels are written, by `IndexRow.key`.
     """
@@ -82,6 +84,7 @@ class ModelMethod:
     source: str
     model: Model
     options: Options
+    folder: Path
     files: Mapping[Key, Path]
 
     def segment(self, row: IndexRow, truth: LabeledImage) -> NDArray[np.integer]:
@@ -151,7 +154,9 @@ def chosen_methods(
             raise OptionError(f"--beside {text}: this must be NAME=FOLDER, such as StarDist=results/stardist.")
         if name in [method.name for method in methods]:
             raise OptionError(f"--beside {text}: there is a method called {name!r} already. Choose another name.")
-        methods.append(LabelFolder(name, folder, find_label_files(name, Path(folder).expanduser(), rows)))
+        methods.append(
+            LabelFolder(name, folder, find_label_files(name, Path(folder).expanduser(), [row.key for row in rows]))
+        )
     if not methods:
         raise OptionError("There is nothing to evaluate: give --model, --beside or both.")
     return methods
@@ -173,7 +178,7 @@ def model_method(
     several = len({row.folder for row in rows}) > 1
     files = {row.key: (folder / row.folder.name if several else folder) / f"{row.id}.tif" for row in rows}
     said = "; ".join(source for _, source in opened)
-    return ModelMethod(name, f"{said}{_fine_tuned_from(model.card)}", model, options, files)
+    return ModelMethod(name, f"{said}{_fine_tuned_from(model.card)}", model, options, folder, files)
 
 
 def open_any(name_or_path: str, needs_diameter: bool) -> tuple[Model, str]:

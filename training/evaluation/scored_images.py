@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpunet.outcomes import OutcomeCounts, count_outcomes, pool_counts
+from cpunet.overlap_scores import OverlapCounts, OverlapScores, count_overlap, pool_overlap
 from cpunet.scores import ImageScores, SetScores, judged, overlap, pool_scores, score_image
 from cpunet.training.data.labeled_images import IndexRow, Key
 from cpunet.training.evaluation.object_scores import (
@@ -37,6 +38,7 @@ class ScoredImage:
     best_iou : ndarray of shape (T,), float64
         Of each true object, the highest IoU with any predicted one, 0..1.
     counts : OutcomeCounts
+    overlap : OverlapCounts
     """
 
     row: IndexRow
@@ -44,6 +46,7 @@ class ScoredImage:
     objects: TrueObjects
     best_iou: NDArray[np.float64]
     counts: OutcomeCounts
+    overlap: OverlapCounts
 
     @cached_property
     def pooled(self) -> SetScores:
@@ -85,6 +88,11 @@ class ScoredMethod:
         """What became of the objects of all images."""
         return pool_counts([image.counts for image in self.images])
 
+    @cached_property
+    def overlap(self) -> OverlapScores:
+        """The scores of all images by any overlap, for labels that are not exact."""
+        return pool_overlap([image.overlap for image in self.images])
+
     def recall(self, binning: Binning) -> list[BinRecall]:
         """Return the recall of each bin that holds a true object."""
         values = np.concatenate([getattr(image.objects, binning.fact) for image in self.images])
@@ -104,12 +112,15 @@ class Evaluation:
         The first is the one whose worst images are shown. All have the same images, one at least.
     failed : dict of tuple to str
         Why an image was left out, by `IndexRow.key`.
+    noisy_labels : bool
+        Whether the labels are not exact, so that the scores by any overlap are told as well.
     """
 
     split: str
     diameter_px: float | None
     methods: tuple[ScoredMethod, ...]
     failed: dict[Key, str]
+    noisy_labels: bool = False
 
     def binnings(self) -> tuple[Binning, Binning, Binning]:
         """Return the bins of area, eccentricity and clump size, the same for all methods and groups of images."""
@@ -121,10 +132,10 @@ def score_labels(
     row: IndexRow, truth: NDArray[np.integer], objects: TrueObjects, prediction: NDArray[np.integer]
 ) -> ScoredImage:
     """Compare the labels (Y, X) that a method predicted for an image with the truth; ValueError if shapes differ."""
-    scores = score_image(truth, prediction)
+    scores, by_overlap = score_image(truth, prediction), count_overlap(truth, prediction)
     truth, prediction = judged(truth, prediction)  # once for all that follows
     best_iou = overlap(truth, prediction).iou.max(axis=1, initial=0.0)
-    return ScoredImage(row, scores, objects, best_iou, count_outcomes(truth, prediction))
+    return ScoredImage(row, scores, objects, best_iou, count_outcomes(truth, prediction), by_overlap)
 
 
 def by_data_set(method: ScoredMethod) -> dict[str, ScoredMethod]:

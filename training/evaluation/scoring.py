@@ -17,7 +17,13 @@ from cpunet.training.evaluation.object_scores import true_objects
 from cpunet.training.evaluation.scored_images import Evaluation, ScoredImage, ScoredMethod, score_labels
 
 
-def evaluate(methods: Sequence[Method], rows: Sequence[IndexRow], split: str, diameter_px: float | None) -> Evaluation:
+def evaluate(
+    methods: Sequence[Method],
+    rows: Sequence[IndexRow],
+    split: str,
+    diameter_px: float | None,
+    noisy_labels: bool = False,
+) -> Evaluation:
     """Score all methods on the same images.
 
     Parameters
@@ -28,6 +34,8 @@ def evaluate(methods: Sequence[Method], rows: Sequence[IndexRow], split: str, di
         Where `rows` come from, for the report.
     diameter_px : float, optional
         Which diameter the model was given, for the report.
+    noisy_labels : bool
+        Whether the report tells the scores by any overlap as well.
 
     Raises
     ------
@@ -53,7 +61,7 @@ def evaluate(methods: Sequence[Method], rows: Sequence[IndexRow], split: str, di
         ScoredMethod(method.name, method.source, method.labels, tuple(of_methods[number] for of_methods in images))
         for number, method in enumerate(methods)
     )
-    return Evaluation(split, diameter_px, tuple(scored), failed)
+    return Evaluation(split, diameter_px, tuple(scored), failed, noisy_labels)
 
 
 def score_row(methods: Sequence[Method], row: IndexRow) -> list[ScoredImage]:

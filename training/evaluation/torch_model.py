@@ -28,8 +28,8 @@ ANY_DIAMETER_PX = (1e-3, 1e6)
 class TorchModel:
     """A network in training, with the interface of an exported model."""
 
-    def __init__(self, network: UNet, activation: str, card: ModelCard) -> None:
-        self.network = Probabilities(network, activation)
+    def __init__(self, network: UNet, config: TrainingConfig, card: ModelCard) -> None:
+        self.network = Probabilities(network, config.targets.activation, config.loss.sharpening)
         self.card = card
 
     def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -45,7 +45,7 @@ class TorchModel:
 
 def torch_model(trained: TrainedNetwork) -> TorchModel:
     """Give trained weights the interface of an exported model, with the card of a model in training."""
-    return TorchModel(trained.network, trained.config.targets.activation, card_for_training(trained.config))
+    return TorchModel(trained.network, trained.config, card_for_training(trained.config))
 
 
 def card_for_training(config: TrainingConfig) -> ModelCard:

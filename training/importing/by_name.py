@@ -9,12 +9,12 @@ from pathlib import Path
 
 from cpunet.errors import DataError
 from cpunet.files.find import result_of
+from cpunet.files.label_folder import LABEL_SUFFIXES
 from cpunet.training.importing.cellprofiler import choose_suffixes
 from cpunet.training.importing.coco_set import coco_files, pair_coco
 from cpunet.training.importing.formats.cellpose import holds_objects
 from cpunet.training.importing.label_files import ARRAYS, OUTLINES_AS_JSON, ROIS, guess_format
 from cpunet.training.importing.names import (
-    LABEL_SUFFIXES,
     by_rule,
     options_of,
     without_label_suffix,

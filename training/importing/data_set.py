@@ -15,9 +15,10 @@ from cpunet.training.data.duplicates import SeenImages
 from cpunet.training.data.index import INDEX, WRITTEN_FIELDS, index_problems, read_table, write_table
 from cpunet.training.data.labeled_images import MOST_WITHOUT_VALIDATION, read_index
 from cpunet.training.data.splits import counted, inseparable, split_at_random
-from cpunet.training.importing.files import folder_beside, read_source_image, store_image, store_labels
+from cpunet.training.importing.files import folder_beside, store_image, store_labels
 from cpunet.training.importing.formats.coco import read_coco_image
 from cpunet.training.importing.ignore_masks import ignored_pixels, store_ignore_mask
+from cpunet.training.importing.joined_channels import read_channels
 from cpunet.training.importing.label_files import read_labels
 from cpunet.training.importing.pairs import Pair, Pairing, pair_mask_folders
 
@@ -44,6 +45,8 @@ class ImportOptions:
         Leave out images without labels, and labels without an image, instead of refusing.
     series : int or None
         Which image to take, from 1 on, of TIFF files with several.
+    depths_as_channels : bool
+        Whether depths (Z) of TIFF files, and planes of which they do not say what they are, become channels.
     """
 
     modality: str = "unspecified"
@@ -51,6 +54,7 @@ class ImportOptions:
     against: tuple[Path, ...] = ()
     skip_unpaired: bool = False
     series: int | None = None
+    depths_as_channels: bool = False
 
 
 def pair_sources(sources: Sequence[Path]) -> list[Pairing]:
@@ -143,7 +147,7 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
         everything = [(pairing.label_format, pair) for pairing in pairings for pair in pairing.pairs]
         for label_format, pair in tqdm(everything, desc="import", unit="image", disable=None):
             try:
-                cells, sentence = _store(pair, label_format, folder, earlier, options.series)
+                cells, sentence = _store(pair, label_format, folder, earlier, options)
             except (ImageError, LabelFileError, DataError) as error:
                 problems.append(str(error))
                 continue
@@ -169,16 +173,16 @@ def import_pairs(pairings: Sequence[Pairing], target: Path, options: ImportOptio
 
 
 def _store(
-    pair: Pair, label_format: str, folder: Path, earlier: SeenImages, series: int | None
+    pair: Pair, label_format: str, folder: Path, earlier: SeenImages, options: ImportOptions
 ) -> tuple[dict[str, str], str]:
     """Write one image and its labels; return its row of index.csv, and a sentence on changes and doubts."""
-    source = read_source_image(pair.image, series)
+    source = read_channels(pair, options.series, options.depths_as_channels)
     image = source.pixels
     shape = image.shape[0], image.shape[1]
     if pair.outlines is not None:
         read = read_coco_image(pair.outlines, shape)
     else:
-        read = read_labels(pair.labels, label_format, shape, series)
+        read = read_labels(pair.labels, label_format, shape, options.series)
     if read.labels.shape != image.shape[:2]:
         raise DataError(
             f"{pair.labels[0]}: the labels have the shape {read.labels.shape} and the image {image.shape[:2]}."

@@ -18,7 +18,7 @@ from cpunet.errors import DataError, ImageError
 from cpunet.files.formats.content import TIFF, content_of
 from cpunet.files.formats.stored_image import as_shown
 from cpunet.files.images import LARGEST_UINT16, TIFF_SUFFIXES, gray_of_equal_colors, read_stored
-from cpunet.training.data.labeled_images import SUFFIXES
+from cpunet.training.data.labeled_images import MOST_CHANNELS, SUFFIXES, holds_channels
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,27 @@ class SourceImage:
     note: str = ""
 
 
-def read_source_image(path: Path, series: int | None = None) -> SourceImage:
+def read_source_image(path: Path, series: int | None = None, depths_as_channels: bool = False) -> SourceImage:
     """Read an image that becomes part of a data set.
 
-    Two to four planes of which the file does not say what they are become channels, with a note. `series` is the
-    number, from 1 on, of the image to take from a file with several.
+    Two to four planes of which the file does not say what they are become channels, with a note.
+
+    Parameters
+    ----------
+    path : Path
+    series : int, optional
+        The number, from 1 on, of the image to take from a file with several.
+    depths_as_channels : bool
+        Whether depths (Z) and any number of planes of which the file does not say what they are become channels.
 
     Raises
     ------
     DataError
-        If it is not a plane of one to four channels.
+        If it is not a plane of one to `MOST_CHANNELS` channels.
     ImageError
         If the file is missing or not an image, or reading it would lose bits.
     """
-    stored = read_stored(path, take_planes_as_channels=True, series=series)
+    stored = read_stored(path, take_planes_as_channels=True, series=series, depths_as_channels=depths_as_channels)
     try:
         image = as_shown(stored)
     except ImageError as error:
@@ -64,8 +71,10 @@ def read_source_image(path: Path, series: int | None = None) -> SourceImage:
         image = image.astype(np.uint8)
     if np.issubdtype(image.dtype, np.complexfloating):
         raise DataError(f"{path}: an image of real numbers is needed; this holds {image.dtype}.")
-    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] > 4) or 0 in image.shape:
-        raise DataError(f"{path}: a plane of one to four channels is needed; this has the shape {image.shape}.")
+    if not holds_channels(image):
+        raise DataError(
+            f"{path}: a plane of one to {MOST_CHANNELS} channels is needed; this has the shape {image.shape}."
+        )
     image = gray_of_equal_colors(image)
     suffix = path.suffix.lower()
     named_by_content = suffix in SUFFIXES and (content_of(path) == TIFF) == (suffix in TIFF_SUFFIXES)

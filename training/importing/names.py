@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cpunet.errors import DataError
+from cpunet.files.label_folder import LABEL_SUFFIXES
 
-# What programs and people add to an image's name for its labels.
-LABEL_SUFFIXES = ("_cp_masks", "_labels", "_label", "_masks", "_mask", "_seg")
 ROI_SUFFIXES = ("_rois", "_RoiSet")
 # What people add to the names of images and labels, or put in front; by these words a single pair is recognized.
 # fmt: off

@@ -30,6 +30,8 @@ class Pair:
         What a COCO file says of this image, if its labels are there.
     ignore : Path, optional
         The mask of its pixels that nobody labeled.
+    further_channels : tuple of Path
+        Gray files of the channels after the first, where each channel is a file of its own.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Pair:
     cells: dict[str, str] = field(default_factory=dict)
     outlines: CocoImage | None = None
     ignore: Path | None = None
+    further_channels: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

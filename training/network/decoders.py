@@ -42,7 +42,9 @@ def unet_decoder(channels: Sequence[int], convolutions: int, style: BlockStyle) 
     return upsampling, blocks
 
 
-def decode_unet(upsampling: nn.ModuleList, blocks: nn.ModuleList, levels: Sequence[Tensor]) -> Tensor:
+def decode_unet(
+    upsampling: nn.ModuleList, blocks: nn.ModuleList, levels: Sequence[Tensor], dropout: nn.Module
+) -> Tensor:
     """Go up from the deepest level, adding each finer one on the way.
 
     Parameters
@@ -51,6 +53,8 @@ def decode_unet(upsampling: nn.ModuleList, blocks: nn.ModuleList, levels: Sequen
         Of `unet_decoder`.
     levels : sequence of Tensor
         The encoder's features, finest first; each of half the size of the one before.
+    dropout : Module
+        Leaves out features after each level's convolutions, or none.
 
     Returns
     -------
@@ -59,7 +63,7 @@ def decode_unet(upsampling: nn.ModuleList, blocks: nn.ModuleList, levels: Sequen
     """
     features = levels[-1]
     for upsample, block, skip in zip(upsampling, blocks, levels[-2::-1], strict=True):
-        features = block(upsample(features) + skip)
+        features = dropout(block(upsample(features) + skip))
     return features
 
 
@@ -91,7 +95,7 @@ def fpn_decoder(channels: Sequence[int], convolutions: int, style: BlockStyle) -
     return laterals, blocks
 
 
-def decode_fpn(laterals: nn.ModuleList, blocks: nn.ModuleList, levels: Sequence[Tensor]) -> Tensor:
+def decode_fpn(laterals: nn.ModuleList, blocks: nn.ModuleList, levels: Sequence[Tensor], dropout: nn.Module) -> Tensor:
     """Build the pyramid from the top, bring each of its levels to the finest resolution, and add them up.
 
     Parameters
@@ -100,6 +104,8 @@ def decode_fpn(laterals: nn.ModuleList, blocks: nn.ModuleList, levels: Sequence[
         Of `fpn_decoder`.
     levels : sequence of Tensor
         The encoder's features, finest first; each of half the size of the one before.
+    dropout : Module
+        Leaves out features after each level's convolutions, or none.
 
     Returns
     -------
@@ -107,9 +113,9 @@ def decode_fpn(laterals: nn.ModuleList, blocks: nn.ModuleList, levels: Sequence[
         Of the finest level's size.
     """
     pyramid = laterals[0](levels[-1])
-    merged: Tensor = blocks[0](pyramid)
+    merged: Tensor = dropout(blocks[0](pyramid))
     for lateral, block, level in zip(laterals[1:], blocks[1:], levels[-2::-1], strict=True):
         pyramid = lateral(level) + interpolate(pyramid, scale_factor=2.0, mode="nearest")
         # Interpolation is linear: doubling the sum so far is the same as doubling each level for itself, and cheaper.
-        merged = block(pyramid) + interpolate(merged, scale_factor=2.0, mode="bilinear", align_corners=False)
+        merged = dropout(block(pyramid)) + interpolate(merged, scale_factor=2.0, mode="bilinear", align_corners=False)
     return merged

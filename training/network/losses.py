@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -67,6 +68,21 @@ class Loss:
             raise ValueError(f"weight_map: must be one of {', '.join(WEIGHT_MAPS)}; it is {self.weight_map!r}.")
         if any(not weight >= 0 for weight in self.class_weights):
             raise ValueError(f"class_weights: must be 0 or more each; they are {self.class_weights}.")
+
+    @property
+    def sharpening(self) -> float:
+        """What the logits of a network that learned by this loss are multiplied by, so that they give probabilities.
+
+        1 for all but the focal loss alone. That one is lowest where a network is less sure than the data: with a gamma
+        of 2 it says 0.69 where 0.9 of the pixels are foreground. The exact correction (Charoenphakdee et al. 2021,
+        doi:10.1109/CVPR46437.2021.00516) hardly differs from a straight line through 0 in the logits, whose slope this
+        is. It moves no outline at a threshold of one half. Without it the module takes right objects for uncertain
+        ones, and looks for them at another scale.
+        """
+        if not self.focal or self.cross_entropy or self.dice or self.mean_squared_error:
+            return 1.0
+        gamma, ln2 = self.focal_gamma, math.log(2)
+        return 1 + gamma * (2 + (gamma - 2) * ln2) / (1 + gamma * ln2)
 
     def check(self, targets: Targets) -> None:
         """Raise ValueError if this loss does not fit these targets."""

@@ -16,6 +16,7 @@ DECODERS = ("unet", "fpn")
 STEMS = ("full", "half")
 PADDINGS = ("zeros", "reflect")
 INITIALIZATIONS = ("he", "xavier")
+DROPOUT_LEVELS = ("deepest", "all")
 LARGEST_DEPTH = 6
 # How small the output layer's weights are at first: so small that the first predictions are undecided.
 HEAD_STD = 0.01
@@ -46,7 +47,9 @@ class Architecture:
         ``full``: the finest level has the image's resolution; ``half``: half of it.
     batch_normalization : bool
     dropout : float
-        Share of the features of the two deepest levels that a training step leaves out, 0 to below 1.
+        Share of the features that a training step leaves out, 0 to below 1.
+    dropout_levels : str
+        ``deepest``: of the two deepest levels; ``all``: of each level, on the way down and up.
     padding : str
         ``zeros`` or ``reflect``: what the 3x3 convolutions see beyond the frame.
     initialization : str
@@ -67,6 +70,7 @@ class Architecture:
     stem: str = "full"
     batch_normalization: bool = True
     dropout: float = 0.0
+    dropout_levels: str = "deepest"
     padding: str = "zeros"
     initialization: str = "he"
 
@@ -89,6 +93,7 @@ class Architecture:
             ("stem", STEMS),
             ("padding", PADDINGS),
             ("initialization", INITIALIZATIONS),
+            ("dropout_levels", DROPOUT_LEVELS),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name}: must be one of {', '.join(choices)}; it is {getattr(self, name)!r}.")
@@ -147,6 +152,9 @@ class UNet(nn.Module):
         )
         self.pool = nn.MaxPool2d(2)
         self.dropout = nn.Dropout2d(architecture.dropout)
+        everywhere = architecture.dropout_levels == "all"
+        self.dropout_from_level = 0 if everywhere else max(1, architecture.depth - 1)
+        self.dropout_on_the_way_up = self.dropout if everywhere else nn.Identity()
         if architecture.decoder == "fpn":
             self.laterals, self.decoder = fpn_decoder(channels, architecture.decoder_convolutions, style)
         else:
@@ -190,13 +198,13 @@ class UNet(nn.Module):
         features = self.stem(image)
         for level, block in enumerate(self.encoder):
             features = block(self.pool(features) if level else features)
-            if level >= max(1, self.architecture.depth - 1):
+            if level >= self.dropout_from_level:
                 features = self.dropout(features)
             levels.append(features)
         if self.architecture.decoder == "fpn":
-            features = decode_fpn(self.laterals, self.decoder, levels)
+            features = decode_fpn(self.laterals, self.decoder, levels, self.dropout_on_the_way_up)
         else:
-            features = decode_unet(self.upsampling, self.decoder, levels)
+            features = decode_unet(self.upsampling, self.decoder, levels, self.dropout_on_the_way_up)
         logits: Tensor = self.to_image_size(self.head(features))
         return logits
 
@@ -214,16 +222,20 @@ class Probabilities(nn.Module):
     network : UNet
     activation : str
         ``sigmoid``, each channel for itself, or ``softmax`` over classes of which each pixel has one.
+    sharpening : float
+        The logits are multiplied by it: see `cpunet.training.network.losses.Loss.sharpening`.
     """
 
-    def __init__(self, network: UNet, activation: str) -> None:
+    def __init__(self, network: UNet, activation: str, sharpening: float = 1.0) -> None:
         super().__init__()
         self.network = network
         self.activation = activation
+        self.sharpening = sharpening
 
     def forward(self, image: Tensor) -> Tensor:
         """Return probabilities, 0..1, of the logits' shape."""
-        return probabilities_of(self.network(image), self.activation)
+        logits = self.network(image)
+        return probabilities_of(logits if self.sharpening == 1 else logits * self.sharpening, self.activation)
 
 
 def probabilities_of(logits: Tensor, activation: str) -> Tensor:

@@ -18,6 +18,7 @@ KINDS = {
     "foreground_border_distance": ("foreground", "border", "distance"),
     "foreground_boundary_distance": ("foreground", "boundary", "distance"),
     "foreground_border": ("foreground", "border"),
+    "foreground": ("foreground",),
     "three_class": ("background", "interior", "boundary"),
     "boundary": ("boundary",),
     "boundary_gaussian": ("boundary",),

@@ -100,7 +100,7 @@ def measure_duration(config: TrainingConfig, root: Path) -> Duration:
     cores = min(max(config.workers, 1) * config.devices, cores_allowed())
     patches_s = config.batch_size * patch_s / cores
     sample = [row for rows in validation_sample(config, root) for row in rows]
-    model = TorchModel(network, config.targets.activation, card_for_training(config))
+    model = TorchModel(network, config, card_for_training(config))
     # A random network finds no sizes of objects.
     options = Options(scale=1.0)
     image_s = _seconds(lambda: score_images(model, sample[:1], options))

@@ -16,6 +16,8 @@ LEVELS = (None, *(round(0.2 + 0.05 * step, 2) for step in range(9)))
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 # Below 0.25, a marker fills nearly all of its object, and clumps of a kind that was not trained on stay merged.
 MARKER_THRESHOLDS = (0.25, 0.3, 0.4, 0.5, 0.6)
+# A plain mask says nothing of borders, so that only a high threshold parts objects that touch.
+MARKER_THRESHOLDS_OF_MASK = (*MARKER_THRESHOLDS, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 BOUNDARY_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 DILATIONS_PX = (0, 1, 2, 3, 4, 5)
 # Areas, as shares of that of a disc of the trained diameter: what is smaller is texture, or noise.
@@ -81,11 +83,12 @@ def candidates(card: ModelCard) -> Candidates:
             "min_size_px": objects,
             "outline_level": LEVELS,
         }
+    alone = set(card.output.roles) == {"foreground"}
     return {
         **first,
         "foreground_threshold": THRESHOLDS,
         "outline_level": LEVELS,
-        "marker_threshold": MARKER_THRESHOLDS,
+        "marker_threshold": MARKER_THRESHOLDS_OF_MASK if alone else MARKER_THRESHOLDS,
         "marker_min_size_px": markers,
         "min_size_px": objects,
     }

@@ -6,11 +6,12 @@ import argparse
 import functools
 import sys
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence, Set
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from cpunet.commands.model_arguments import VIEWS, add_averaging, add_model_arguments
 from cpunet.errors import OptionError, said_with_way_out
 from cpunet.files.find import find_images, identity
+from cpunet.files.formats.time_stack import is_time_stack
 from cpunet.files.mark import is_result
 from cpunet.files.segment_file import Batch, results_of, segment_file
 from cpunet.interruption import stop_if_requested
@@ -35,6 +36,7 @@ from cpunet.onnx_reader.model_file import read_model_file
 from cpunet.options import Options, check_options
 from cpunet.steps.scale import scale_of_options
 from cpunet.terminal import printable, report, show_progress
+from cpunet.time_lapse.segment_time_lapse import segment_time_lapse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +49,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="image files, folders of images, or patterns such as 'images/*.tif'",
     )
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="folder for the results")
+    add_segmentation_arguments(parser)
+    parser.add_argument(
+        "--labels",
+        choices=LABEL_FORMATS,
+        default=TIFF_LABELS,
+        help="the format of the labels; ome-zarr is written by tile (default: tiff)",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files in DIR that cpunet did not write, or that were changed"
+    )
+
+
+def add_segmentation_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what decides how images are segmented."""
     add_model_arguments(parser)
     add_averaging(parser)
     parser.add_argument(
@@ -58,7 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "job was given cores",
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace files in DIR that cpunet did not write, or that were changed"
+        "--channel",
+        metavar="NAME|N",
+        help="of a time-lapse stack with several channels: the one that shows the objects, by name or number from 1 on",
     )
     parser.add_argument("--foreground-threshold", type=float, metavar="P", help="0 to 1; lower makes objects larger")
     parser.add_argument(
@@ -78,17 +96,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep the work on the disk instead of in the memory, without an overlay; by default for slides, OME-Zarr "
         "and TIFF files of more than 67 million pixels",
     )
-    parser.add_argument(
-        "--labels",
-        choices=LABEL_FORMATS,
-        default=TIFF_LABELS,
-        help="the format of the labels; ome-zarr is written by tile (default: tiff)",
-    )
     parser.add_argument("--discard-border", action="store_true", help="discard objects that touch the image's frame")
+
+
+class Segmented(NamedTuple):
+    """The labels of the images that were segmented, by image, and how many images failed."""
+
+    labels: Dict[Path, Path]
+    failed: int
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment each image, and return 1 if any failed."""
+    done = segment_images(arguments)
+    print(f"\n{len(done.labels)} images done, {done.failed} failed; results in {arguments.output}")
+    return 1 if done.failed else 0
+
+
+def segment_images(arguments: argparse.Namespace) -> Segmented:
+    """Segment each image into the folder of the results."""
     options = Options(
         diameter_px=arguments.diameter,
         foreground_threshold=arguments.foreground_threshold,
@@ -149,7 +175,7 @@ def run(arguments: argparse.Namespace) -> int:
         discard_border=arguments.discard_border,
     )
     by_tile = arguments.by_tile or arguments.labels != TIFF_LABELS
-    failed = _segment_all(list(images.values()), batch, by_tile, arguments.labels)
+    done = _segment_all(list(images.values()), batch, by_tile, arguments.labels, arguments.channel)
     for each in models:
         if each.file_has_changed():
             report(
@@ -157,9 +183,7 @@ def run(arguments: argparse.Namespace) -> int:
                 f"with the network that was read at the beginning, SHA-256 {each.sha256}.",
                 sys.stderr,
             )
-    done, failed = len(images) - failed, failed + len(found.problems)
-    print(f"\n{done} images done, {failed} failed; results in {arguments.output}")
-    return 1 if failed else 0
+    return Segmented(done.labels, done.failed + len(found.problems))
 
 
 def _warn_once() -> Callable[[str], None]:
@@ -181,14 +205,17 @@ def _gpu_memory_bytes() -> Optional[int]:
     return None if processes is None or total is None else gpu_memory_for_worker(total, processes)
 
 
-def _segment_all(paths: Sequence[Path], batch: Batch, by_tile: bool, label_format: str) -> int:
-    """Segment each image file by itself, and return how many failed; `by_tile`: also those that are not large."""
+def _segment_all(
+    paths: Sequence[Path], batch: Batch, by_tile: bool, label_format: str, channel: Optional[str]
+) -> Segmented:
+    """Segment each image file by itself; `by_tile`: also those that are not large."""
     failed = 0
     written: Dict[Path, Path] = {}
     for done, path in enumerate(paths):
         show_progress(done, len(paths), path.name)
         try:
-            in_parts = by_tile or goes_by_tile(path)
+            over_time = is_time_stack(path)
+            in_parts = not over_time and (by_tile or goes_by_tile(path))
             labels = (
                 labels_of_mosaic(path, batch.output, label_format)
                 if in_parts
@@ -199,7 +226,15 @@ def _segment_all(paths: Sequence[Path], batch: Batch, by_tile: bool, label_forma
                     f"{path}: its results would replace those of {written[labels]}, which has the same name. Run the "
                     "two into different folders."
                 )
-            count = segment_mosaic_file(path, batch, label_format) if in_parts else segment_file(path, batch)
+            if over_time and by_tile:
+                raise OptionError(
+                    f"{path}: a time-lapse is segmented frame by frame, into TIFF. Leave out --by-tile and --labels "
+                    "ome-zarr."
+                )
+            if over_time:
+                count = segment_time_lapse(path, batch, channel)
+            else:
+                count = segment_mosaic_file(path, batch, label_format) if in_parts else segment_file(path, batch)
         except Exception as error:  # a bad file must not keep the others from being done
             stop_if_requested()
             failed += 1
@@ -210,6 +245,6 @@ def _segment_all(paths: Sequence[Path], batch: Batch, by_tile: bool, label_forma
             continue
         written[labels] = path
         # Printing is no part of the work: where it fails, the image has been done all the same.
-        report(f"{printable(path)}: {count} objects")
+        report(f"{printable(path)}: {count} objects{' in all frames' if over_time else ''}")
     show_progress(len(paths), len(paths), "done")
-    return failed
+    return Segmented({path: labels for labels, path in written.items()}, failed)

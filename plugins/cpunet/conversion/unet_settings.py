@@ -9,8 +9,8 @@ from cpunet.conversion.saved import SavedModule, Setting
 from cpunet.errors import PipelineError
 from cpunet.model.find import DEFAULT_MODEL
 
-NEWEST = 5
-COUNTS = {1: 16, 2: 16, 3: 36, 4: 38, NEWEST: 38}
+NEWEST = 6
+COUNTS = {1: 16, 2: 16, 3: 36, 4: 38, 5: 38, NEWEST: 39}
 MODEL_FROM_FILE = "A model file of your own"
 DECLUMP_PROBABILITY, DECLUMP_NONE = "Probability", "None"
 FILL_BY_MODEL = "By the model"
@@ -54,6 +54,7 @@ NEWEST_SETTINGS: Tuple[Tuple[str, str, str, str], ...] = (
     ("", "What does each channel of its output mean?", "foreground", kinds.TEXT),
     ("", "How must the image's brightness be prepared?", "percentile 1 to 99.8", kinds.CHOICE),
     ("", "Typical diameter of the objects it was trained on, in pixel units", "30.0", kinds.FLOAT),
+    ("", "Images of further channels", "0", kinds.COUNT),
     ("", "Further probability images", "0", kinds.COUNT),
 )
 TEXTS = {name: text for name, text, _, _ in NEWEST_SETTINGS if name}
@@ -97,5 +98,8 @@ def probability_images(module: SavedModule) -> Tuple[str, ...]:
     settings = named_settings(module)
     if settings["advanced"].value != "Yes" or settings["save_probability"].value != "Yes":
         return ()
-    further = module.settings[COUNTS[module.revision] :]  # a kind and a name, again and again
+    place = COUNTS[module.revision]
+    count = module.settings[place - 1].value if module.revision > 2 else "0"
+    end = place + 2 * int(count) if count.isdigit() else place
+    further = module.settings[place:end]  # a kind and a name, again and again; images of channels may follow
     return (settings["probability_image"].value, *(setting.value for setting in further[1::2]))

@@ -73,7 +73,12 @@ def read_numbers_as_said(path: Path, series: Optional[int] = None) -> npt.NDArra
     return _read(path, lambda found: gray_of_equal_colors(stored_numbers(read_stored(found, series=series))))
 
 
-def read_stored(path: Path, take_planes_as_channels: bool = False, series: Optional[int] = None) -> StoredImage:
+def read_stored(
+    path: Path,
+    take_planes_as_channels: bool = False,
+    series: Optional[int] = None,
+    depths_as_channels: bool = False,
+) -> StoredImage:
     """Read an image file as it is stored, and what it says on how to show it.
 
     Parameters
@@ -83,6 +88,9 @@ def read_stored(path: Path, take_planes_as_channels: bool = False, series: Optio
         Whether two to four planes of a TIFF file that does not say what they are become channels, with a note.
     series : int, optional
         As in `read_image`.
+    depths_as_channels : bool
+        Whether the depths (Z) of a TIFF file, and any number of planes of which it does not say what they are, become
+        channels.
 
     Raises
     ------
@@ -93,7 +101,7 @@ def read_stored(path: Path, take_planes_as_channels: bool = False, series: Optio
     def read(found: Path) -> StoredImage:
         content = content_of(found)
         if content == TIFF:
-            return read_tiff(found, take_planes_as_channels, series)
+            return read_tiff(found, take_planes_as_channels, series, depths_as_channels)
         return read_npy(found) if content == NPY else read_picture(found)
 
     return _read(path, read)

@@ -85,14 +85,34 @@ def read_labeled_image(files: LabeledFiles) -> LabeledImage:
     image, labels = gray_of_equal_colors(read_image(files.image)), read_label_numbers(files.labels)
     if labels.shape != image.shape[:2]:
         raise DataError(f"{files.labels} has the shape {labels.shape}, and its image {image.shape}; they must agree.")
+    return LabeledImage(image, numbered_labels(files.labels, labels))
+
+
+def numbered_labels(path: Path, labels: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
+    """Return the labels of a label image, numbered 1..n without gaps.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for the message.
+    labels : ndarray of shape (Y, X)
+        As they are stored; 0 is background.
+
+    Raises
+    ------
+    DataError
+        If the labels are not one plane of whole numbers from 0 on.
+    """
+    if labels.ndim != 2:
+        raise DataError(f"{path} has the shape {labels.shape}; labels have one number a pixel. Save them in gray.")
     if not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
         raise DataError(
-            f"{files.labels} holds {labels.dtype} values from {labels.min()} on; labels are whole numbers, 0 for "
+            f"{path} holds {labels.dtype} values from {labels.min()} on; labels are whole numbers, 0 for "
             "background and one number an object."
         )
     present = np.unique(labels[labels > 0])
     numbered = np.searchsorted(present, labels).astype(np.int32) + 1
-    return LabeledImage(image, np.where(labels > 0, numbered, np.int32(0)))
+    return np.where(labels > 0, numbered, np.int32(0))
 
 
 def _kept_back(index: Path) -> Set[str]:

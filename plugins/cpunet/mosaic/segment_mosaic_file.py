@@ -76,11 +76,11 @@ def segment_mosaic_file(path: Path, batch: Batch, label_format: str = TIFF_LABEL
         check_zarr_output(result, batch.overwrite, source)
     result = Path(os.path.realpath(result))
     folder = folder_of(result)
-    with _named_in_errors(path), open_mosaic(path) as image:
+    with named_in_errors(path), open_mosaic(path) as image:
         height, width = image.shape[:2]
         report(f"{printable(path)}: {height} x {width} pixels, by tile", sys.stderr)
         views, roles = len(AUGMENTATIONS[batch.options.augmentation]), len(batch.model.card.output.roles)
-        begin_or_resume(folder, _about(path, source, batch), bytes_on_disk(image.shape, roles, views))
+        begin_or_resume(folder, about_run(path, source, batch), bytes_on_disk(image.shape, roles, views))
         stages = Stages(printable(path.name))
         try:
             found = segment_within_memory(
@@ -125,7 +125,7 @@ def _segment_in(
     return segment_mosaic(image, model, options, folder, stages.report, batch.diameter_range_px, batch.discard_border)
 
 
-def _about(path: Path, source: Source, batch: Batch) -> Dict[str, Any]:
+def about_run(path: Path, source: Source, batch: Batch) -> Dict[str, Any]:
     """Return all that the probabilities of an image depend on, beside the scale, the views and the tiles."""
     models = getattr(batch.model, "models", (batch.model,))
     return {
@@ -144,7 +144,8 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def _named_in_errors(path: Path) -> Iterator[None]:
+def named_in_errors(path: Path) -> Iterator[None]:
+    """Put the file's name before the message of an ImageError that does not hold it."""
     try:
         yield
     except ImageError as error:

@@ -51,8 +51,8 @@ def begin_or_resume(folder: Path, about: Dict[str, Any], needed_bytes: int) -> b
     free = shutil.disk_usage(folder.parent).free
     if free < needed_bytes:
         raise OutputError(
-            f"{folder.parent}: to segment this image by tile, {needed_bytes / 1e9:.1f} GB of the disk are needed for a "
-            f"while, and {free / 1e9:.1f} GB are free. Free some space, or write to another disk with -o."
+            f"{folder.parent}: to segment this image, {needed_bytes / 1e9:.1f} GB of the disk are needed for a while, "
+            f"and {free / 1e9:.1f} GB are free. Free some space, or write to another disk with -o."
         )
     folder.mkdir()
     beside = folder / f"{ABOUT}.new"

@@ -22,7 +22,10 @@ def create_basic_settings(module: Any) -> None:
         Has the image and the objects already, from CellProfiler's own class.
     """
     module.x_name.text = "Select the input image"
-    module.x_name.doc = "Select the image in which objects are to be found, such as the DNA stain."
+    module.x_name.doc = (
+        "Select the image in which objects are to be found, such as the DNA stain. A model of several gray channels, "
+        "such as a focus stack, asks for the image of each further channel below."
+    )
 
     module.y_name.text = "Name the objects to be identified"
     module.y_name.value = "Nuclei"

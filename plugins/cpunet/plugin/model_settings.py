@@ -138,6 +138,14 @@ CellProfiler before you analyze images with a model from a new folder.""",
         cards = [self.card(), *[card_of_further(name) for name in further]]
         return average_cards(cards) if further else cards[0]
 
+    def channels(self) -> Tuple[str, ...]:
+        """Return the channels that the model's card names; none without a card, or if it cannot be used."""
+        try:
+            card = card_in_file(self.path())
+        except (ModelError, OSError):
+            return ()
+        return () if card is None else card.input.channels
+
     def lacks_card(self) -> bool:
         """Return True if the file is a model without a card, so that the user must answer for it."""
         try:

@@ -8,13 +8,16 @@ from cpunet.model.find import DEFAULT_MODEL, FLOAT32_NAMES
 from cpunet.plugin.advanced_settings import DECLUMP_NONE, DECLUMP_PROBABILITY, OUTLINES_BY_MODEL
 from cpunet.plugin.progress import warn_once
 
-# How many settings each revision saves, without those of further probability images, which are two for each image.
-NEWEST = 5
-COUNTS = {1: 16, 2: 16, 3: 36, 4: 38, NEWEST: 38}
+# How many settings each revision saves, without those of further probability images, which are two for each image, and
+# without those of further channels, which are one for each.
+NEWEST = 6
+COUNTS = {1: 16, 2: 16, 3: 36, 4: 38, 5: 38, NEWEST: 39}
 # Places among the settings of a saved pipeline.
 NAMES_END = 2
 MODEL_INDEX = 2
-RESCALE_INDEX, DECLUMP_INDEX, OUTLINES_INDEX, PROBABILITIES_INDEX = 8, 12, 31, 37
+RESCALE_INDEX, DECLUMP_INDEX, OUTLINES_INDEX, CHANNELS_INDEX, PROBABILITIES_INDEX = 8, 12, 31, 37, 38
+# The revision that added the images of further channels.
+WITH_CHANNELS = 6
 # The settings that revision 3 added, with the values that give what revision 2 did.
 ADDED_BY_REVISION_3 = (
     "1.0",  # factor to rescale by
@@ -53,10 +56,14 @@ def fault_of_saved(setting_values: Sequence[Any], revision: int) -> Optional[str
             return f"Setting {place} of this module in the pipeline file is {value!r}. {way_out}"
     found, expected = len(setting_values), COUNTS[revision]
     if revision > 2 and found >= expected:
-        count = str(setting_values[expected - 1])
-        if not (count.isascii() and count.isdigit()):
-            return f"The number of further probability images in the pipeline file is {count!r}. {way_out}"
-        expected += 2 * int(count)
+        counts = {"further probability images": (expected - 1, 2)}
+        if revision >= WITH_CHANNELS:
+            counts["images of further channels"] = (CHANNELS_INDEX, 1)
+        for what, (place, each) in counts.items():
+            count = str(setting_values[place])
+            if not (count.isascii() and count.isdigit()):
+                return f"The number of {what} in the pipeline file is {count!r}. {way_out}"
+            expected += each * int(count)
     if found != expected:
         what = f"The pipeline file has {found} settings for this module, and revision {revision} saves {expected}."
         return f"{what} {way_out}"
@@ -92,4 +99,8 @@ def upgrade(setting_values: Sequence[str], revision: int) -> Tuple[List[str], in
         if setting_values[MODEL_INDEX] == DEFAULT_MODEL:
             (setting_values[MODEL_INDEX],) = (name for name, model in FLOAT32_NAMES.items() if model == DEFAULT_MODEL)
         revision = 5
+    if revision == 5:
+        # Until revision 5, all channels of a model were in the input image.
+        setting_values.insert(CHANNELS_INDEX, "0")
+        revision = 6
     return setting_values, revision

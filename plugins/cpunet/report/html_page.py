@@ -7,7 +7,7 @@ import importlib.util
 import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Mapping
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 import numpy as np
 import PIL.Image
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # page.html, which brings the style, and the packages with the templates that extend it.
 BASE, TEMPLATES = "cpunet.report", "templates"
 JPEG_QUALITY = 80
+FOR_CHARTS = ("jinja2", "matplotlib")
 
 
 def picture_uri(picture: NDArray[np.uint8]) -> str:
@@ -57,9 +58,9 @@ def figure_uri(figure: Figure) -> str:
     return _data_uri("image/svg+xml", stream.getvalue())
 
 
-def check_packages() -> None:
-    """Raise ReportError if a package is missing that a page with charts needs."""
-    missing = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
+def check_packages(names: Sequence[str] = FOR_CHARTS) -> None:
+    """Raise ReportError if a package is missing that a page needs; by default one with charts."""
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
     if missing:
         raise ReportError(
             f"A page needs {' and '.join(missing)}, which this Python does not have. Install it: "

@@ -52,3 +52,12 @@ def test_a_model_of_boundaries_alone_has_no_foreground_threshold_to_try():
 def test_always_rescaled_images_come_near_the_trained_diameter():
     ((low, high),) = candidates(TINY)["diameter_range_px"]
     assert 0.85 * 20 < low < 20 < high < 1.15 * 20
+
+
+def test_only_a_plain_mask_is_tried_with_high_marker_thresholds():
+    alone, beside = (
+        candidates(card_from_content(changed_card(output={"roles": roles})))["marker_threshold"]
+        for roles in (["foreground"], ["foreground", "border"])
+    )
+    assert max(alone) == 0.99 > max(beside)
+    assert set(beside) < set(alone)

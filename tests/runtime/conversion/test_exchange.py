@@ -3,6 +3,7 @@ import pytest
 from cpunet.conversion import primary_settings, unet_settings
 from cpunet.conversion.convert import Request, choices_of_model, choices_of_probability, convert
 from cpunet.conversion.saved import PRIMARY, UNET
+from cpunet.conversion.text_format import read_text
 from cpunet.errors import ModelError
 from tests.primary_pipelines import CHOSEN, SETTINGS, pipeline_text, primary_text
 from tests.tiny_onnx import tiny_onnx
@@ -116,7 +117,7 @@ def test_a_model_may_be_named_or_be_a_file(tmp_path, monkeypatch):
         choices_of_model("nuclei_flourescence")
 
 
-def unet_text(revision=5, **values):
+def unet_text(revision=6, **values):
     """A pipeline with IdentifyObjectsUNet of a revision."""
     lines = []
     for name, text, default, _ in unet_settings.NEWEST_SETTINGS[: unet_settings.COUNTS[revision]]:
@@ -166,3 +167,14 @@ def test_pipelines_of_early_versions_of_cellprofiler_2_are_read_too(revision):
     assert done.after.name == UNET
     assert (values["declump"], values["distance"], values["limit"]) == ("Shape", "6.5", "Continue")
     assert values["object_limit"] == ("500" if revision < 5 else "321")
+
+
+def test_the_images_of_channels_are_no_images_of_probabilities():
+    more = "    Select the kind of probability:border\n    Name the image:Rand\n"
+    more += "    Select the image of a further channel:Z2\n"
+    text = unet_text(advanced="Yes", save_probability="Yes").decode("utf-8")
+    counts = "Images of further channels:{}\n    Further probability images:{}\n"
+    assert text.count(counts.format(0, 0)) == 1
+    text = text.replace(counts.format(0, 0), counts.format(1, 1) + more)
+    (module,) = read_text(text.encode("utf-8")).modules
+    assert unet_settings.probability_images(module) == ("ProbabilityNuclei", "Rand")

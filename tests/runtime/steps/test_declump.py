@@ -220,3 +220,27 @@ def test_a_hole_where_nothing_is_usable_is_not_filled():
         )
         assert labels.max() == 1
         assert not labels[~usable].any()
+
+
+def dumbbell():
+    """A plain mask of two discs that overlap, less probable at the waist, beside one that stands alone."""
+    y, x = np.mgrid[:60, :120]
+    inside = (np.hypot(y - 30, x - 25) < 13) | (np.hypot(y - 30, x - 46) < 13) | (np.hypot(y - 30, x - 95) < 13)
+    distance = ndimage.distance_transform_edt(inside)
+    return (inside * (0.6 + 0.39 * np.clip(distance / 11, 0, 1))).astype(np.float32)[np.newaxis]
+
+
+@pytest.mark.parametrize(
+    ("how", "marker", "count"),
+    [
+        (Declumping(), 0.5, 2),  # the connected components
+        (Declumping(), 0.95, 3),  # each peak of the probability is an object
+        (Declumping("shape", smoothing_px=5, min_distance_px=7), 0.5, 3),  # parted at the waist
+        (WHOLE, 0.95, 2),
+    ],
+)
+def test_a_plain_mask_gives_its_components_or_is_parted_by_probability_or_shape(how, marker, count):
+    mask = dumbbell()
+    labels = declump_with(mask, ("foreground",), Postprocessing(0.5, marker), how)
+    assert labels.max() == count
+    np.testing.assert_array_equal(labels > 0, mask[0] > 0.5)

@@ -1,6 +1,7 @@
 import json
+import shlex
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from cpunet.__main__ import main
 from cpunet.model.ensemble import average_models
 from cpunet.model.session import load_model
 from cpunet.options import Options
+from cpunet.overlap_scores import count_overlap, pool_overlap
+from cpunet.review.page import read_review
 from cpunet.scores import pool_scores, score_image
 from cpunet.segment import segment_image
 from cpunet.training.config import config_to_dict
@@ -131,6 +134,19 @@ def test_saved_labels_stand_beside_a_model_later(drawn, tiny_model, output, tmp_
     scores = scores_of(later)
     assert list(scores) == ["tiny", "Before", "B"]
     assert scores["Before"]["overall"] == scores["B"]["overall"] == scores["tiny"]["overall"]
+
+
+def test_the_command_for_experts_makes_a_page_of_the_scored_images(tmp_path, tiny_model, output, capsys):
+    sets = [tmp_path / name for name in ("first set", "second")]
+    for folder, splits in zip(sets, (["val"] * 2, ["val", "val", "train"]), strict=True):
+        write_data_set(folder, splits)
+    assert evaluate("--model", tiny_model, "--data", *sets, "-o", output) == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    _, words = said.split(": cpunet ", 1)
+    assert main(shlex.split(words)) == 0
+    shown = read_review(output / "review.html").predicted
+    assert list(shown) == [("first set", "f0"), ("first set", "f1"), ("second", "f0"), ("second", "f1")]
+    assert sum(shown.values()) == scores_of(output)["tiny"]["overall"]["prediction_count"]
 
 
 def test_several_sets_with_the_same_ids(tmp_path, tiny_model, output):
@@ -436,6 +452,39 @@ def test_the_size_of_the_gallery_can_be_chosen(drawn, tiny_model, output):
     for number, shown in ((0, 0), (2, 3)):
         assert evaluate("--model", tiny_model, "--data", drawn, "--worst", number, "-o", output) == 0
         assert (output / "report.html").read_text(encoding="utf-8").count("<figure>") == 2 * shown
+
+
+def test_noisy_labels_are_scored_by_pixels_and_by_any_overlap(drawn, beside, output, capsys):
+    for name in VAL:
+        path = beside / f"{name}.tif"
+        labels = tifffile.imread(str(path))
+        # One number for two objects, and all others shifted: each is hit, and none fits.
+        shifted = np.where(labels > 2, labels, 0)
+        tifffile.imwrite(str(path), np.where((labels > 0) & (labels < 3), 1, np.roll(shifted, 4, axis=0)))
+    assert evaluate("--data", drawn, "--beside", f"A={beside}", "-o", output, "--noisy-labels") == 0
+    counts = [
+        count_overlap(read_labeled_image(row).labels, tifffile.imread(str(beside / f"{row.id}.tif")))
+        for row in read_index(drawn)
+        if row.split == "val"
+    ]
+    expected = pool_overlap(counts)
+    assert 0 < expected.object_f1 > expected.iou
+    assert expected.merging > 0
+    overall = scores_of(output)["A"]["overall"]
+    assert overall["by_any_overlap"] == asdict(expected)
+    said = capsys.readouterr().out
+    page = (output / "report.html").read_text(encoding="utf-8")
+    for text in (said, page):
+        assert "This hides merges" in text
+    assert f"{expected.object_f1:.3f}" in said
+    assert f"<td>F1 of the objects</td><td>{expected.object_f1:.3f}</td>" in page
+    assert f"<td>Merges</td><td>{expected.merging}</td>" in page
+
+
+def test_without_noisy_labels_nothing_is_told_of_overlap(drawn, beside, output, capsys):
+    assert evaluate("--data", drawn, "--beside", f"A={beside}", "-o", output) == 0
+    assert "hides merges" not in capsys.readouterr().out + (output / "report.html").read_text(encoding="utf-8")
+    assert "by_any_overlap" not in scores_of(output)["A"]["overall"]
 
 
 def test_a_second_evaluation_replaces_its_own_results(drawn, tiny_model, output):

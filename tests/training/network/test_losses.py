@@ -183,3 +183,41 @@ def test_dice_of_a_part_is_that_of_the_part_alone(targets):
     alone = part(logits[..., :3], truth[..., :3], weights[..., :3]).item()
     weights[..., 3:] = 0
     assert part(logits, truth, weights).item() == pytest.approx(alone, abs=1e-6)
+
+
+def posterior(q, gamma):
+    """The probability in the data at which the focal loss is lowest for the prediction q, by the paper's formula."""
+
+    def h(v):
+        return v / ((1 - v) ** gamma - gamma * (1 - v) ** (gamma - 1) * v * np.log(v))
+
+    return h(q) / (h(q) + h(1 - q))
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0, 3.0])
+def test_sharpened_logits_give_the_probabilities_in_the_data(gamma):
+    loss = only("focal", focal_gamma=gamma)
+    q = np.linspace(0.02, 0.98, 200)
+    sharpened = 1 / (1 + np.exp(-loss.sharpening * np.log(q / (1 - q))))
+    np.testing.assert_allclose(sharpened, posterior(q, gamma), atol=0.01)
+
+
+def test_a_network_that_learned_by_the_focal_loss_is_less_sure_than_the_data():
+    share, logit = 0.9, torch.zeros(1, 1, 1, 1, requires_grad=True)
+    loss = only("focal")
+    focal = SegmentationLoss(loss, Targets("foreground"))
+    optimizer = torch.optim.Adam([logit], lr=0.05)
+    foreground, background, weights = torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 1), torch.ones(1, 1, 1, 1)
+    for _ in range(400):
+        optimizer.zero_grad()
+        (share * focal(logit, foreground, weights) + (1 - share) * focal(logit, background, weights)).backward()
+        optimizer.step()
+    assert torch.sigmoid(logit).item() == pytest.approx(0.69, abs=0.01)
+    assert torch.sigmoid(loss.sharpening * logit).item() == pytest.approx(share, abs=0.01)
+
+
+def test_other_losses_and_sums_are_not_sharpened():
+    assert Loss().sharpening == 1
+    assert Loss(focal=1).sharpening == 1
+    assert only("focal", focal_gamma=0).sharpening == 1
+    assert only("focal").sharpening == pytest.approx(2.676, abs=0.001)

@@ -179,6 +179,7 @@ def test_each_level_of_the_way_up_has_the_number_of_convolutions_asked_for(decod
         {"stem": "quarter"},
         {"dropout": 1.0},
         {"dropout": -0.1},
+        {"dropout_levels": "some"},
         {"dropout": math.nan},
         {"padding": "same"},
         {"initialization": "kaiming"},
@@ -234,7 +235,7 @@ def test_the_pyramid_is_the_sum_of_its_levels_each_enlarged_for_itself():
         for _ in range(SMALL.depth - i):
             merged = nn.functional.interpolate(merged, scale_factor=2, mode="bilinear")
         expected += merged
-    torch.testing.assert_close(decode_fpn(network.laterals, network.decoder, levels), expected)
+    torch.testing.assert_close(decode_fpn(network.laterals, network.decoder, levels, nn.Identity()), expected)
 
 
 def test_the_half_stem_works_at_half_resolution_and_loses_no_pixel():
@@ -282,6 +283,28 @@ def test_dropout_leaves_out_whole_features_of_the_two_deepest_levels_in_training
         torch.testing.assert_close(after[~dropped], 2 * before[~dropped])
     without.train()
     torch.testing.assert_close(without(image), without(image))
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_dropout_at_every_level_leaves_out_features_on_the_way_down_and_up(decoder):
+    architecture = Architecture(
+        base_channels=8, depth=3, max_channels=64, dropout=0.5, dropout_levels="all", decoder=decoder
+    )
+    network = network_of(architecture).train()
+    seen = []
+    network.dropout.register_forward_hook(lambda module, inputs, output: seen.append((inputs[0], output)))
+    network(torch.rand(1, 1, 32, 32))
+    down = [output.shape[-1] for _, output in seen[:4]]
+    assert down == [32, 16, 8, 4]
+    assert [output.shape[-1] for _, output in seen[4:]] == ([8, 16, 32] if decoder == "unet" else [4, 8, 16, 32])
+    for before, after in seen:
+        dropped = after.flatten(2).eq(0).all(dim=2) & before.flatten(2).any(dim=2)
+        assert dropped.any()
+        torch.testing.assert_close(after[~dropped], 2 * before[~dropped])
+    image = torch.rand(1, 1, 32, 32)
+    without = UNet(replace(architecture, dropout=0.0), 1, 3).eval()
+    without.load_state_dict(network.state_dict(), strict=True)
+    torch.testing.assert_close(network.eval()(image), without(image))
 
 
 @pytest.mark.parametrize(("encoder", "decoder"), list(itertools.product(ENCODERS, DECODERS)))

@@ -107,3 +107,11 @@ def test_an_image_of_half_the_size_shows_the_same_objects(rows, channels):
     assert set(np.unique(half.labels)) == set(np.unique(truth.labels))
     bright, plane = (each.image[..., 0] if channels else each.image for each in (truth, half))
     assert np.median(plane[half.labels > 0]) == pytest.approx(np.median(bright[truth.labels > 0]), rel=0.1)
+
+
+def test_only_a_plain_mask_is_tried_with_high_marker_thresholds():
+    alone, beside = (
+        candidates(Targets(kind).roles, 20.0)["marker_threshold"] for kind in ("foreground", "foreground_border")
+    )
+    assert max(alone) == 0.99 > max(beside)
+    assert set(beside) < set(alone)

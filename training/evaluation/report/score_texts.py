@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from cpunet.overlap_scores import OverlapScores
 from cpunet.scores import SetScores, ratio
 from cpunet.training.evaluation.scored_images import Evaluation, by_data_set, by_modality
 
@@ -32,6 +33,67 @@ class ScoreLine:
     good: str
     column: str = ""
     low_is_good: bool = False
+
+
+@dataclass(frozen=True)
+class OverlapLine:
+    """One score for labels that are not exact.
+
+    Attributes
+    ----------
+    name : str
+    field : str
+        Of OverlapScores.
+    meaning : str
+    column : str
+        Its head in the table of the terminal.
+    low_is_good : bool
+        Whether a smaller number is better.
+    """
+
+    name: str
+    field: str
+    meaning: str
+    column: str
+    low_is_good: bool = False
+
+    def text(self, scores: OverlapScores) -> str:
+        """Format the score."""
+        value = getattr(scores, self.field)
+        return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+HIDDEN_MERGES = (
+    "An object counts as found if any of its pixels is hit. This hides merges: one found object over two true ones "
+    "finds both. Look at the merges beside it."
+)
+OVERLAP_LINES = (
+    OverlapLine(
+        "Precision of the pixels", "pixel_precision", "Of the found pixels, the share that is labeled.", "P px"
+    ),
+    OverlapLine("Recall of the pixels", "pixel_recall", "Of the labeled pixels, the share that was found.", "R px"),
+    OverlapLine(
+        "Accuracy of the pixels",
+        "pixel_accuracy",
+        "Of all pixels, the share that is right; high for any method if most of the image is background.",
+        "acc px",
+    ),
+    OverlapLine("Dice of the pixels", "dice", "Twice the common area over the sum of both areas.", "Dice"),
+    OverlapLine("IoU of the pixels", "iou", "The common area over the area that either covers.", "IoU"),
+    OverlapLine(
+        "Precision of the objects", "object_precision", "Of the found objects, the share that hits a true one.", "P obj"
+    ),
+    OverlapLine("Recall of the objects", "object_recall", "Of the true objects, the share that is hit.", "R obj"),
+    OverlapLine("F1 of the objects", "object_f1", "Harmonic mean of both.", "F1 obj"),
+    OverlapLine(
+        "Merges",
+        "merging",
+        "Found objects that hold more than half of each of two or more true ones.",
+        "merges",
+        low_is_good=True,
+    ),
+    OverlapLine("Merged objects", "merged", "True objects in these.", "merged", low_is_good=True),
+)
 
 
 def _value(field: str, spec: str = ".3f") -> Callable[[SetScores], str]:
@@ -197,6 +259,22 @@ def terminal_table(evaluation: Evaluation) -> list[str]:
             for groups in grouped:
                 scores = groups[name].pooled
                 rows.append([name, groups[name].name, *(text(scores) for text in SHORT_COLUMNS.values())])
+    return _aligned(rows)
+
+
+def overlap_table(evaluation: Evaluation) -> list[str]:
+    """Return the scores for labels that are not exact as lines of text: of all images, then by data set."""
+    rows = [["noisy labels", "method", *(line.column for line in OVERLAP_LINES)]]
+    for method in evaluation.methods:
+        rows.append(["all", method.name, *(line.text(method.overlap) for line in OVERLAP_LINES)])
+    grouped = [by_data_set(method) for method in evaluation.methods]
+    for name in grouped[0] if len(grouped[0]) > 1 else ():
+        for groups in grouped:
+            rows.append([name, groups[name].name, *(line.text(groups[name].overlap) for line in OVERLAP_LINES)])
+    return [*_aligned(rows), HIDDEN_MERGES]
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(_padded(row, widths)) for row in rows]
 

@@ -18,7 +18,14 @@ from cpunet.training.evaluation.object_scores import RECALL_THRESHOLDS, Binning
 from cpunet.training.evaluation.report.advice import advice
 from cpunet.training.evaluation.report.charts import count_figure, f1_figure, recall_figure
 from cpunet.training.evaluation.report.gallery import gallery
-from cpunet.training.evaluation.report.score_texts import LOW_IS_GOOD, SCORE_LINES, SHORT_COLUMNS, best_texts
+from cpunet.training.evaluation.report.score_texts import (
+    HIDDEN_MERGES,
+    LOW_IS_GOOD,
+    OVERLAP_LINES,
+    SCORE_LINES,
+    SHORT_COLUMNS,
+    best_texts,
+)
 from cpunet.training.evaluation.scored_images import Evaluation, ScoredImage, ScoredMethod, by_data_set, by_modality
 
 FACT_TITLES = {"area_px": "area in pixels", "eccentricity": "eccentricity", "clump_size": "objects in the clump"}
@@ -35,9 +42,15 @@ def scores_as_json(evaluation: Evaluation) -> dict[str, Any]:
             {
                 "name": method.name,
                 "source": method.source,
-                "overall": _group_as_json(method, bins),
-                "by_data_set": {name: _group_as_json(group, bins) for name, group in by_data_set(method).items()},
-                "by_modality": {name: _group_as_json(group, bins) for name, group in by_modality(method).items()},
+                "overall": _group_as_json(method, bins, evaluation.noisy_labels),
+                "by_data_set": {
+                    name: _group_as_json(group, bins, evaluation.noisy_labels)
+                    for name, group in by_data_set(method).items()
+                },
+                "by_modality": {
+                    name: _group_as_json(group, bins, evaluation.noisy_labels)
+                    for name, group in by_modality(method).items()
+                },
                 "images": [_image_as_json(image) for image in method.images],
             }
             for method in evaluation.methods
@@ -77,6 +90,9 @@ def write_report(path: Path, evaluation: Evaluation, worst: int) -> None:
         "image_texts": lambda shown, number: [f"{method.images[number].pooled.mean_f1:.3f}" for method in shown],
         "low_is_good": LOW_IS_GOOD,
         "lines": SCORE_LINES,
+        "overlap_lines": OVERLAP_LINES if evaluation.noisy_labels else (),
+        "overlap_texts": lambda line, shown: [line.text(method.overlap) for method in shown],
+        "hidden_merges": HIDDEN_MERGES,
         "columns": SHORT_COLUMNS,
         "groupings": {
             title: {name: [groups[name] for groups in of_methods] for name in of_methods[0]}
@@ -97,7 +113,7 @@ def _by_score(method: ScoredMethod) -> list[int]:
     return sorted(range(len(method.images)), key=lambda number: method.images[number].pooled.mean_f1)
 
 
-def _group_as_json(group: ScoredMethod, bins: Iterable[Binning]) -> dict[str, Any]:
+def _group_as_json(group: ScoredMethod, bins: Iterable[Binning], noisy_labels: bool) -> dict[str, Any]:
     recall_by = {
         binning.fact: [
             {"bin": each.name, "objects": each.objects, "recall": _by_threshold(each.recall)}
@@ -105,7 +121,13 @@ def _group_as_json(group: ScoredMethod, bins: Iterable[Binning]) -> dict[str, An
         ]
         for binning in bins
     }
-    return {**_set_as_json(group.pooled), "objects_by_fate": _counts_as_json(group.counts), "recall_by": recall_by}
+    by_overlap = {"by_any_overlap": asdict(group.overlap)} if noisy_labels else {}
+    return {
+        **_set_as_json(group.pooled),
+        "objects_by_fate": _counts_as_json(group.counts),
+        "recall_by": recall_by,
+        **by_overlap,
+    }
 
 
 def _image_as_json(image: ScoredImage) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from cpunet.files.formats.tiff_pixels import (
     bits_of,
     decoded,
     palette_of_page,
+    refuse_broken_chain,
     refuse_cut_short,
     refuse_other_numbers,
 )
@@ -60,7 +61,12 @@ class ChosenImage(NamedTuple):
     note: str = ""
 
 
-def read_tiff(path: Path, take_planes_as_channels: bool = False, series: Optional[int] = None) -> StoredImage:
+def read_tiff(
+    path: Path,
+    take_planes_as_channels: bool = False,
+    series: Optional[int] = None,
+    depths_as_channels: bool = False,
+) -> StoredImage:
     """Read the image of a TIFF file.
 
     Parameters
@@ -70,6 +76,8 @@ def read_tiff(path: Path, take_planes_as_channels: bool = False, series: Optiona
         Whether two to four planes of which the file does not say what they are become channels, with a note.
     series : int, optional
         Which image to take, from 1 on, of a file with several of similar size.
+    depths_as_channels : bool
+        Whether depths (Z), and any number of planes of which the file does not say what they are, become channels.
 
     Raises
     ------
@@ -86,7 +94,7 @@ def read_tiff(path: Path, take_planes_as_channels: bool = False, series: Optiona
         chosen = chosen_image(file, path, series)
         page = chosen.pages[0].keyframe
         refuse_other_numbers(page)
-        axes, shape, note = plane_axes(chosen, take_planes_as_channels)
+        axes, shape, note = plane_axes(chosen, take_planes_as_channels, depths_as_channels)
         height, width = shape[axes.index("Y")], shape[axes.index("X")]
         channels = int(np.prod(shape, dtype=object)) // max(1, height * width)
         refuse_more_than_memory(height, width, channels * page.dtype.itemsize)
@@ -106,6 +114,7 @@ def read_tiff(path: Path, take_planes_as_channels: bool = False, series: Optiona
 
 def chosen_image(file: Any, path: Path, wanted: Optional[int]) -> ChosenImage:
     """Choose the image of an open TIFF file; see `read_tiff`."""
+    refuse_broken_chain(file)
     own = _own_axes_of_ome(file, path)
     if own:
         return _pages_as_image(list(file.pages), own)
@@ -167,8 +176,8 @@ def _own_axes_of_ome(file: Any, path: Path) -> str:
     except ElementTree.ParseError:
         return ""
     own_uuid, positions, names = root.get("UUID"), [], set()
-    for data in (each for each in root.iter() if _tag(each) == "TiffData"):
-        uuid = next((child for child in data if _tag(child) == "UUID"), None)
+    for data in (each for each in root.iter() if tag_name(each) == "TiffData"):
+        uuid = next((child for child in data if tag_name(child) == "UUID"), None)
         name = "" if uuid is None else uuid.get("FileName") or ""
         names.add(name)
         if uuid is None or name == path.name or (own_uuid and (uuid.text or "").strip() == own_uuid):
@@ -179,11 +188,14 @@ def _own_axes_of_ome(file: Any, path: Path) -> str:
     return varying[0] if len(varying) == 1 else "Q"
 
 
-def _tag(element: ElementTree.Element) -> str:
+def tag_name(element: ElementTree.Element) -> str:
+    """Return the name of an element of OME metadata without its namespace."""
     return element.tag.rpartition("}")[2]
 
 
-def plane_axes(chosen: ChosenImage, take_planes_as_channels: bool) -> Tuple[str, Tuple[int, ...], str]:
+def plane_axes(
+    chosen: ChosenImage, take_planes_as_channels: bool, depths_as_channels: bool = False
+) -> Tuple[str, Tuple[int, ...], str]:
     """Return the axes and shape of one plane, with a channel axis or without, and a note; refuse all else."""
     axes, shape = chosen.axes, chosen.shape
     if "Y" not in axes or "X" not in axes:
@@ -201,6 +213,8 @@ def plane_axes(chosen: ChosenImage, take_planes_as_channels: bool) -> Tuple[str,
             return ("YX", shape[:2], "") if shape[2] == 1 else ("YXC", shape, "")
         if take_planes_as_channels and shape[0] <= MOST_CHANNELS:
             return "CYX", shape, f"its {shape[0]} planes, of which the file does not say what they are, are channels"
+    if depths_as_channels and len(more) == 1 and more[0][0] in "ZQI" and axes[1:] == "YX":
+        return "CYX", shape, f"its {shape[0]} {'depths' if axes[0] == 'Z' else 'planes'} are channels"
     held = " and ".join(f"{length} {AXES.get(axis, f'planes along {axis}')}" for axis, length in more)
     stack = STACK_WAY_OUT if "Z" in axes or "Q" in axes or "I" in axes else ""
     raise ImageError(

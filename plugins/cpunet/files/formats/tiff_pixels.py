@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple
 
@@ -46,6 +48,25 @@ def refuse_other_numbers(page: Any) -> None:
         raise ImageError(
             f"this holds numbers of {page.bitspersample} bits of the kind {name_of(page.sampleformat)}, which are not "
             "read. Save it with 8, 16 or 32 bits."
+        )
+
+
+def refuse_broken_chain(file: Any) -> None:
+    """Raise ImageError if the last page of an open TIFF file says that another one lies beyond the end of the file.
+
+    Of a stack that was cut short, the first pages can be whole, and would be taken for all of it.
+    """
+    if not len(file.pages):  # which others refuse
+        return
+    handle, tiff = file.filehandle, file.tiff
+    handle.seek(file.pages[-1].offset)
+    (tags,) = struct.unpack(tiff.tagnoformat, handle.read(tiff.tagnosize))
+    handle.seek(tags * tiff.tagsize, os.SEEK_CUR)
+    stored = handle.read(tiff.offsetsize)
+    following = struct.unpack(tiff.offsetformat, stored)[0] if len(stored) == tiff.offsetsize else 0
+    if following >= handle.size:
+        raise ImageError(
+            f"this is cut short: its next plane is at byte {following}, and it has {handle.size}. Copy it again."
         )
 
 

@@ -13,6 +13,15 @@ from cpunet.model.card import Normalization
 Mask = npt.NDArray[np.bool_]
 # A model with input channels of these names takes color images, and gray ones as three equal colors.
 COLORS = ("red", "green", "blue")
+JOIN = (
+    "Give it all channels in this order: in CellProfiler select an image for each of them in IdentifyObjectsUNet; in a "
+    "file, save them as the channels of one TIFF."
+)
+CHOOSE_OTHER = (
+    "For a color image choose a model for color, such as nuclei_generalist, or one channel of the image first (in "
+    "CellProfiler: ColorToGray). A 3-D stack must be loaded as one (in CellProfiler: 'Process as 3D?' in "
+    "NamesAndTypes; in Python: cpunet.segment.segment_stack)."
+)
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
@@ -57,12 +66,10 @@ def channels_of(
     wanted = len(channel_names)
     found = 1 if image.ndim == 2 else image.shape[2]
     if found != wanted:
+        joined = wanted > 1 and tuple(channel_names) != COLORS
         raise ImageError(
             f"The image has the shape {stored.shape}, that is {found} channels, and the model takes {wanted} "
-            f"channel{'s' if wanted > 1 else ''} ({', '.join(channel_names)}). "
-            "For a color image choose a model for color, such as nuclei_generalist, or one channel of the image "
-            "first (in CellProfiler: ColorToGray). A 3-D stack must be loaded as one (in CellProfiler: 'Process as "
-            "3D?' in NamesAndTypes; in Python: cpunet.segment.segment_stack)."
+            f"channel{'s' if wanted > 1 else ''} ({', '.join(channel_names)}). {JOIN if joined else CHOOSE_OTHER}"
         )
     if mask is not None and mask.shape != image.shape[:2]:
         raise ImageError(f"The mask has the shape {mask.shape} and the image {image.shape[:2]}; they must agree.")

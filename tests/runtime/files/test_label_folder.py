@@ -1,7 +1,6 @@
 import pytest
 
-from cpunet.training.data.labeled_images import IndexRow
-from cpunet.training.evaluation.label_folder import find_label_files
+from cpunet.files.label_folder import find_label_files
 
 
 @pytest.mark.parametrize(
@@ -11,5 +10,4 @@ from cpunet.training.evaluation.label_folder import find_label_files
 def test_names_of_label_files(tmp_path, ending, suffix):
     for name in (f"a{ending}{suffix}", f"ab{ending}{suffix}", "a_notes.txt", f"a{ending}.npy"):
         (tmp_path / name).touch()
-    row = IndexRow(tmp_path / "set", "a", "", "val", "")
-    assert find_label_files("A", tmp_path, [row]) == {("set", "a"): tmp_path / f"a{ending}{suffix}"}
+    assert find_label_files("A", tmp_path, [("set", "a")]) == {("set", "a"): tmp_path / f"a{ending}{suffix}"}

@@ -1,0 +1,1 @@
+"""Counts of objects: by objects and by area, flagged where the two disagree, and as curves over time."""

@@ -1,0 +1,53 @@
+"""``cpunet train-cross``: train on each data set alone and on all, and score each model on each set."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from cpunet.terminal import report
+from cpunet.training.cross.cross import PAGE, train_cross
+from cpunet.training.cross.table import as_text
+from cpunet.training.data.data_sets import HELP
+from cpunet.training.planning.machine import stay_within_cores
+from cpunet.training.planning.recipe import find_config, read_completed, recipe_names
+from cpunet.training.quiet import quiet_libraries
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "config",
+        type=Path,
+        metavar="CONFIG.yaml",
+        help=f"what to train, and on what; or the name of a recipe: {', '.join(recipe_names())}",
+    )
+    parser.add_argument("--data", nargs="+", type=Path, default=[Path("data")], metavar="FOLDER", help=f"{HELP} (data)")
+    parser.add_argument("--sets", nargs="+", default=[], metavar="SET", help="only these of the data sets")
+    parser.add_argument(
+        "--channels", nargs="+", default=[], metavar="NAME", help="names of the image's channels, for the model's card"
+    )
+    parser.add_argument("--steps", type=int, metavar="N", help="steps of each training")
+    parser.add_argument("--split", default="val", help="which images are scored (val)")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="folder for the trainings and tables (runs/NAME_cross)"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace tables in DIR that cpunet did not write, or that were changed"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, score, and print the tables."""
+    with quiet_libraries():
+        stay_within_cores()
+        path = find_config(arguments.config)
+        config, root = read_completed(path, arguments.data, arguments.sets, arguments.channels)
+        if arguments.steps is not None:
+            config = replace(config, steps=arguments.steps)
+        folder = arguments.output or Path("runs") / f"{config.name}_cross"
+        cells = train_cross(config, root, folder, arguments.split, arguments.overwrite)
+    report(as_text(cells))
+    print(f"tables: {folder / PAGE}")
+    return 0
