@@ -46,7 +46,10 @@ LIMIT = [
     ("Handling of objects if excessive number of objects identified", "limit"),
     ("Maximum number of objects", "object_limit"),
 ]
-OUTLINES_NAME, OUTLINES = ("Name the outline image", "=PrimaryOutlines"), ("Retain outlines?", "=No")
+OUTLINES_NAME, OUTLINES = (
+    ("Name the outline image", "=PrimaryOutlines"),
+    ("Retain outlines of the identified objects?", "=No"),
+)
 ADVANCED = ("Use advanced settings?", "advanced")
 CLASSES = ("Two-class or three-class thresholding?", "=Three classes")
 MIDDLE = ("Assign pixels in the middle intensity class to the foreground or the background?", "=Background")

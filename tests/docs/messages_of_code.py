@@ -15,10 +15,11 @@ RUNTIME = PLUGINS / "cpunet"
 # the benchmarks, calibration/ and write_metadata.py the command `cpunet calibrate`, mosaic/ the command
 # `cpunet segment`, batch/ the command `cpunet batch`, comparison/ and report/ `cpunet compare`, review/
 # `cpunet review`, counting/ and time_lapse/ `cpunet count` and `cpunet align`, conversion/ `cpunet convert`:
-# the button of the module takes over from modules that CellProfiler has read.
+# the button of the module takes over from modules that CellProfiler has read. cellprofiler_program/ serves
+# `cpunet batch` and `cpunet compare`.
 NOT_IN_THE_MODULE = {
     *("commands", "files", "checks", "calibration", "mosaic", "batch", "comparison", "report", "review", "conversion"),
-    *("counting", "time_lapse", "__main__.py", "scores.py", "overlap_scores.py"),
+    *("cellprofiler_program", "counting", "time_lapse", "__main__.py", "scores.py", "overlap_scores.py"),
 }
 SOURCES = [
     PLUGINS / "identifyobjectsunet.py",

@@ -1,47 +1,28 @@
 """Pieces of a batch, merged, are what one run of CellProfiler writes; what its exit codes say."""
 
-import csv
 import os
 import sqlite3
-import sys
 from contextlib import closing
 
 import numpy as np
 import pytest
 import tifffile
 
-from cpunet.batch.folder import BatchFolder, Request, failures_of, read_json, write_json
+from cpunet.batch.folder import BatchFolder, failures_of, read_json
 from cpunet.batch.merging.merge import merge
-from cpunet.batch.plan import plan_batch
 from cpunet.batch.report import write_report
-from cpunet.batch.run_cellprofiler import SERVER_VARIABLE, loaded_once
-from cpunet.batch.run_piece import run_piece
-from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import BatchError
-from tests.plugin.headless import PLUGINS, input_modules, make_module, rows_of, run_headless, write_pipeline
-from tests.tiny_onnx import tiny_onnx
-
-COLUMNS_OF_NUCLEI = (4, 1, 0, 2, 3)  # the third image has no nucleus
-# Times, which no two runs share.
-TIMES = ("ExecutionTime_", "Segmentation_Seconds_", "Run_Timestamp", "Modification_Timestamp")
-
-
-def write_images(folder):
-    folder.mkdir(parents=True)
-    full = synthetic_field((50, 200), columns=4, diameter_px=22).image
-    for number, columns in enumerate(COLUMNS_OF_NUCLEI):
-        image = full.copy()
-        image[:, columns * 50 :] = 0.04
-        tifffile.imwrite(folder / f"field_{number}.tif", np.round(image * 65535).astype(np.uint16))
-
-
-def unet_of(folder):
-    folder.mkdir(exist_ok=True)
-    (folder / "mine.onnx").write_bytes(tiny_onnx())
-    module = make_module("IdentifyObjectsUNet", x_name="DNA", y_name="Nuclei", model_file="mine.onnx")
-    module.model_name.value = "A model file of your own"
-    module.model_directory.value = f"Elsewhere...|{folder}"
-    return module
+from tests.plugin.headless import input_modules, make_module, rows_of, run_headless, write_pipeline
+from tests.plugin.pieces import (
+    TIMES,
+    check_same_table,
+    comparable,
+    request_for,
+    run_all_pieces,
+    table,
+    unet_of,
+    write_images,
+)
 
 
 def modules_with_all_tables(folder):
@@ -72,22 +53,6 @@ def modules_with_all_tables(folder):
     ]
 
 
-def request_for(pipeline, images, size):
-    return Request(str(pipeline), "0" * 64, str(images), size, sys.executable, str(PLUGINS))
-
-
-def run_all_pieces(folder, request, threads=1):
-    folder.path.mkdir(parents=True)
-    write_json(folder.request, vars(request))
-    with pytest.MonkeyPatch.context() as patch, loaded_once(request.python, request.plugins, dict(os.environ)) as found:
-        assert sys.platform != "linux" or SERVER_VARIABLE in found
-        patch.setenv(SERVER_VARIABLE, found.get(SERVER_VARIABLE, ""))
-        plan = plan_batch(folder, request, found)
-        for piece in reversed(plan.pieces):  # the order in which they are done does not matter
-            run_piece(folder, piece.name, threads)
-    return plan
-
-
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """The folders of one run and of a batch of three pieces, of the same five images."""
@@ -110,11 +75,6 @@ def both(tmp_path_factory):
     return base / "one", folder
 
 
-def table(path):
-    with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.reader(stream))
-
-
 def files_below(path, without=()):
     found = [each.relative_to(path) for each in path.rglob("*") if each.is_file()]
     return {each for each in found if each.parts[0] not in without}
@@ -126,21 +86,10 @@ def test_the_same_files_are_written(both):
     assert len(files_below(one)) >= 5 + 7
 
 
-def comparable(text, folder):
-    """A cell of a table, with the folder of the results taken out."""
-    return text.replace(str(folder), "OUT") if isinstance(text, str) else text
-
-
 @pytest.mark.parametrize("name", ["Image", "Nuclei", "Cells"])
 def test_csv_tables_are_those_of_one_run(both, name):
     one, folder = both
-    expected, found = (table(place / f"{name}.csv") for place in (one, folder.output))
-    head = expected[0]
-    assert found[0] == head
-    kept = [place for place, column in enumerate(head) if not column.startswith(TIMES)]
-    assert [[comparable(row[place], folder.output) for place in kept] for row in found] == [
-        [comparable(row[place], one) for place in kept] for row in expected
-    ]
+    head = check_same_table(one, folder.output, name)
     if name == "Image":
         assert [float(row["Count_Nuclei"]) for row in rows_of(folder.output / "Image.csv")] == [4, 1, 0, 2, 3]
         assert {"Group_Number", "Group_Index", "Group_Length", "PathName_DNA"} <= set(head)

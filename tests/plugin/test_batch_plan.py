@@ -56,10 +56,10 @@ def test_tables_in_the_default_output_folder_are_fine():
 
 
 def grouped_modules():
-    """Image files named plate_field are grouped by their plate, and objects tracked in it."""
+    """Image files named field_plate, among which plates alternate, are grouped by plate, and objects tracked in it."""
     images, metadata, names, groups = input_modules()
     metadata.wants_metadata.value = True
-    metadata.extraction_methods[0].file_regexp.value = r"^(?P<Plate>[A-Z])_(?P<Field>[0-9])"
+    metadata.extraction_methods[0].file_regexp.value = r"^(?P<Field>[0-9])_(?P<Plate>[A-Z])"
     groups.wants_groups.value = True
     groups.grouping_metadata[0].metadata_choice.value = "Plate"
     found = make_module("IdentifyPrimaryObjects", x_name="DNA", y_name="Spots", exclude_size=False)
@@ -72,7 +72,7 @@ def grouped(tmp_path_factory):
     """The plan of a batch of two plates of two fields, and one of one field; with its batch file."""
     base = tmp_path_factory.mktemp("grouped")
     base.joinpath("images").mkdir()
-    for name in ("B_1", "A_1", "A_2", "C_1", "B_2"):
+    for name in ("1_B", "1_A", "2_A", "1_C", "2_B"):
         image = np.zeros((40, 40), np.uint16)
         image[10:20, 10:20] = 40000
         tifffile.imwrite(base / "images" / f"{name}.tif", image)

@@ -9,15 +9,17 @@ import cellprofiler
 import cellprofiler_core
 import pytest
 from cellprofiler.modules.identifyprimaryobjects import IdentifyPrimaryObjects
+from cellprofiler_core.constants.modules import all_modules, renamed_modules
 from cellprofiler_core.image import ImageSetList
 from cellprofiler_core.pipeline import Pipeline
 from cellprofiler_core.pipeline.io._v6 import dump as dump_json
+from cellprofiler_core.utilities.core.modules import instantiate_module
 from cellprofiler_core.workspace import Workspace
 from identifyobjectsunet import IdentifyObjectsUNet
 
 from benchmarks.pipeline_text import PRIMARY, UNET, example_folder, make_module, read_pipeline, text_of
 from cpunet.__main__ import main
-from cpunet.conversion import primary_settings, unet_settings
+from cpunet.conversion import primary_settings, removed_modules, unet_settings
 from cpunet.conversion.convert import Request, convert
 from cpunet.plugin import revisions
 from cpunet.plugin.model_settings import MODEL_FROM_FILE
@@ -181,6 +183,19 @@ def test_the_settings_that_are_written_are_those_of_the_modules():
         assert [row[1:] for row in known.NEWEST_SETTINGS] == table_of(module)
     assert (unet_settings.NEWEST, unet_settings.COUNTS) == (revisions.NEWEST, revisions.COUNTS)
     assert unet_settings.MODEL_FROM_FILE == MODEL_FROM_FILE
+
+
+def test_the_modules_that_are_known_are_those_of_cellprofiler():
+    own = {name for name, kind in all_modules.items() if kind.__module__.startswith("cellprofiler")}
+    assert {*removed_modules.OF_CELLPROFILER.split()} == {*own, *renamed_modules}
+
+
+@pytest.mark.parametrize("name", removed_modules.OLDEST_REVISIONS)
+def test_settings_older_than_those_that_are_known_are_refused_by_cellprofiler(name):
+    module = instantiate_module(name)
+    values = [setting.unicode_value for setting in module.settings()]
+    with pytest.raises(NotImplementedError):
+        module.upgrade_settings(values, removed_modules.OLDEST_REVISIONS[name] - 1, name)
 
 
 @pytest.mark.parametrize("revision", [1, 2, 3, 4, 5, 6])

@@ -162,6 +162,16 @@ def test_two_modules_with_one_name_for_their_objects_are_refused(whole, module):
     assert prepare(whole)
 
 
+def test_a_later_module_that_cannot_show_its_settings_is_its_own_matter(whole, module):
+    saved = make_module("SaveImages")
+    saved.file_name_method.value = "of CellProfiler 2"
+    saved.set_module_num(4)
+    whole.add_module(saved)
+    with pytest.raises(NotImplementedError):
+        saved.visible_settings()
+    module.validate_module(whole)
+
+
 def test_a_later_module_may_replace_an_image(whole, module):
     smooth = make_module("Smooth", image_name="DNA", filtered_image_name="ProbabilityNuclei")
     smooth.set_module_num(4)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
 from cpunet.batch.folder import BatchFolder
-from cpunet.batch.run_cellprofiler import SECONDS_TO_END, end
 from cpunet.batch.run_piece import environment_of_piece
+from cpunet.cellprofiler_program.ending import SECONDS_TO_END, end
 from cpunet.errors import BatchError
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -173,35 +173,3 @@ def locked(folder: BatchFolder) -> Iterator[Optional[int]]:
                 f"{folder.output}: this batch is being run by another process. Wait for it, or end it first."
             ) from error
         yield stream.fileno()
-
-
-def python_of_cellprofiler(chosen: Optional[str]) -> str:
-    """Return the Python that has CellProfiler: the one chosen, this one, or that of the command ``cellprofiler``.
-
-    Raises
-    ------
-    BatchError
-        If there is none.
-    """
-    if chosen is not None:
-        found = shutil.which(chosen)
-        if found is None:
-            raise BatchError(
-                f"--cellprofiler {chosen}: there is no such program. Give the Python that has CellProfiler."
-            )
-        return os.path.abspath(found)
-    if find_spec("cellprofiler") is not None:
-        return sys.executable
-    script = shutil.which("cellprofiler")
-    for python in _pythons_beside(script):
-        if python.is_file():
-            return str(python)
-    raise BatchError(
-        "CellProfiler is neither in this Python nor on PATH. Give the Python that has it: --cellprofiler PYTHON"
-    )
-
-
-def _pythons_beside(script: Any) -> Iterator[Path]:
-    if script is not None:
-        folder = Path(script).resolve().parent
-        yield from (folder / name for name in ("python", "python3", "python.exe"))

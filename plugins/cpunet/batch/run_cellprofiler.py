@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from cpunet.batch import fork_server
+from cpunet.cellprofiler_program.ending import SECONDS_TO_END, end
 from cpunet.errors import BatchError
 
 SCRIPT = Path(fork_server.__file__)
 # Names the socket of the server for the steps that Snakemake starts on this computer.
 SERVER_VARIABLE = "CPUNET_BATCH_SERVER"
-SECONDS_TO_END = 20.0
 
 
 @dataclass(frozen=True)
@@ -115,16 +115,6 @@ def _start(command: List[str], environment: Dict[str, str], log: Path) -> Tuple[
             end(process)
             raise
     return code, _cpu_seconds_of_children() - cpu_before
-
-
-def end(process: subprocess.Popen[Any]) -> None:
-    """End a process, by force if it does not end when asked."""
-    process.terminate()
-    try:
-        process.wait(SECONDS_TO_END)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _cpu_seconds_of_children() -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import shutil
 import tempfile
 import time
@@ -13,18 +12,13 @@ from typing import Any, Dict, List
 
 from cpunet.batch.folder import BatchFolder, Piece, Request, write_json
 from cpunet.batch.run_cellprofiler import run_cellprofiler
+from cpunet.cellprofiler_program.log import failures_in, models_in, reason_in
 from cpunet.cores import THREADS_VARIABLE
 from cpunet.errors import BatchError
 
 # Libraries below CellProfiler that start threads of their own.
 LIBRARY_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 COMPLETE = "Complete"
-# What CellProfiler logs of an image set that failed, also where it goes on and ends with the exit code 0.
-FAILED_IMAGE_SET = re.compile(r"^(?:Error detected during run of module|Failed to complete post_run).*$", re.M)
-MODEL = re.compile(
-    r"IdentifyObjectsUNet \(module (\d+)\), image set \d+: model (.*), SHA-256 ([0-9a-f]{64}), on (\w+)$", re.M
-)
-LAST_LINES = 12
 
 
 def run_piece(folder: BatchFolder, name: str, threads: int) -> None:
@@ -110,28 +104,11 @@ def fault_of(exit_code: int, done: str, log: str) -> str:
     CellProfiler 4 returns 0 where a module failed at the end of the run, unless it is asked for a done-file; and where
     it is told to go on after errors, it returns 0 and writes ``Complete``, with the failed image sets missing.
     """
-    failed = FAILED_IMAGE_SET.findall(log)
+    failed = failures_in(log)
     if exit_code == 0 and done == COMPLETE and not failed:
         return ""
     if failed:
-        return f"{failed[0].strip().rstrip('.')}: {_reason_in(log)}"
+        return f"{failed[0].rstrip('.')}: {reason_in(log)}"
     if exit_code < 0:
         return f"CellProfiler was ended by signal {-exit_code}; 9 is most often a lack of memory."
-    return f"CellProfiler ended with exit code {exit_code}, done-file {done or 'missing'}: {_reason_in(log)}"
-
-
-def _reason_in(log: str) -> str:
-    """Return the last line of the last traceback in a log, or else its last lines."""
-    lines = [line for line in log.splitlines() if line.strip()]
-    for place in range(len(lines) - 1, -1, -1):
-        if lines[place].startswith("Traceback (most recent call last)"):
-            after = [line for line in lines[place + 1 :] if not line.startswith(" ")]
-            if after:
-                return after[0]
-    return " / ".join(lines[-LAST_LINES:])
-
-
-def models_in(log: str) -> List[Dict[str, str]]:
-    """Return the models that a log names, each once: module, model, SHA-256 and the device."""
-    found = sorted(set(MODEL.findall(log)))
-    return [dict(zip(("module", "model", "sha256", "provider"), each)) for each in found]
+    return f"CellProfiler ended with exit code {exit_code}, done-file {done or 'missing'}: {reason_in(log)}"

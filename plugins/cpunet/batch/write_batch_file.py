@@ -82,6 +82,7 @@ def write_batch_file(pipeline_path: str, images: str, image_list: str, folder: s
             groups = _sort_by_groups(measurements)
         finally:
             measurements.close()
+        _store_in_order(path)
         whole = [each.module_name for each in pipeline.modules() if each.is_aggregation_module()]
         return {"groups": groups, "whole_groups_for": whole, "pipeline_text": text}
     finally:
@@ -118,6 +119,30 @@ def _sort_by_groups(measurements: Any) -> List[int]:
         measurements.reorder_image_measurements(renumbered)
         measurements.flush()
     return [int(each) for each in groups[order]]
+
+
+def _store_in_order(path: str) -> None:
+    """Store what a batch file has of its image sets in the order of the image sets, one behind the other.
+
+    Where the values of a range lie scattered, as they do after their order was changed, CellProfiler 4.2.8 copies the
+    bytes of texts, such as the address of an image, as texts that begin with ``b'``.
+    """
+    import h5py
+    import numpy
+
+    with h5py.File(path, "r+") as file:
+        for run in file["Measurements"].values():
+            for feature in run["Image"].values():
+                if "index" not in feature or "data" not in feature or not len(feature["index"]):
+                    continue
+                index = feature["index"][:]  # an image number, and where its values begin and end
+                numbers, starts, stops = index[numpy.argsort(index[:, 0], kind="stable")].T
+                lengths = stops - starts
+                ends = numpy.cumsum(lengths)
+                values = feature["data"][:][numpy.arange(ends[-1]) + numpy.repeat(starts - (ends - lengths), lengths)]
+                feature["data"].resize(values.shape)
+                feature["data"][:] = values
+                feature["index"][:] = numpy.stack([numbers, ends - lengths, ends], axis=1)
 
 
 def _load(path: str) -> Any:

@@ -15,7 +15,6 @@ from cpunet.batch.engine import (
     Engine,
     environment_of,
     locked,
-    python_of_cellprofiler,
     run_engine,
     snakemake,
 )
@@ -23,6 +22,7 @@ from cpunet.batch.folder import BATCH_FOLDER, REPORT_NAME, BatchFolder, Request,
 from cpunet.batch.plan import plan_batch
 from cpunet.batch.report import write_report
 from cpunet.batch.run_cellprofiler import loaded_once
+from cpunet.cellprofiler_program.find import find_python
 from cpunet.cores import cores_allowed
 from cpunet.errors import BatchError, OptionError
 from cpunet.terminal import report
@@ -133,7 +133,7 @@ def request_of(arguments: argparse.Namespace) -> Request:
             f"{plugins}: there is no {MODULE_FILE} in this folder. Give the folder plugins of the repository: "
             "--plugins-directory DIR"
         )
-    python = python_of_cellprofiler(arguments.cellprofiler)
+    python = find_python(arguments.cellprofiler)
     return Request(
         str(pipeline),
         hashlib.sha256(pipeline.read_bytes()).hexdigest(),

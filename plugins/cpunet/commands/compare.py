@@ -6,9 +6,9 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from cpunet.cellprofiler_program.find import find_cellprofiler
 from cpunet.commands.convert import KEPT, PROBABILITY
 from cpunet.comparison.compared_fields import compare_run
-from cpunet.comparison.find_cellprofiler import find_cellprofiler
 from cpunet.comparison.in_short import in_short
 from cpunet.comparison.page import MOST_FIELDS_IN_PICTURES, write_comparison
 from cpunet.comparison.pipeline_of_both import pipeline_of_both

@@ -100,10 +100,12 @@ def _convert_file(source: Path, place: Optional[Path], request: Request, argumen
         report(f"{printable(source)}: {_said_of_module(exchange)}")
         for line in ["", *table_of(exchange), ""] if arguments.dry_run else said_of(exchange):
             report(printable(line))
-    for reader in converted.readers_of_outlines:
-        report(
-            f"NOTE {printable(reader)}, an image of outlines, which CellProfiler makes until version 2.2", sys.stderr
-        )
+    outlines = [
+        f"{reader}, an image of outlines, which CellProfiler makes until version 2.2"
+        for reader in converted.readers_of_outlines
+    ]
+    for note in [*converted.notes, *outlines]:
+        report(f"NOTE {printable(source)}: {printable(note)}", sys.stderr)
     for reader in converted.readers:
         report(f"READS {printable(reader)}, which {PRIMARY if request.back else UNET} does not make", sys.stderr)
     if converted.readers and not arguments.force:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
-from cpunet.comparison.cellprofiler_log import RunLog
+from cpunet.cellprofiler_program.ending import end
+from cpunet.cellprofiler_program.log import RunLog
 from cpunet.comparison.pipeline_of_both import RECORD, PipelineOfBoth
 from cpunet.comparison.plugins_folder import write_plugins_folder
 from cpunet.comparison.records import read_fields
@@ -145,6 +146,6 @@ def _run(command: Sequence[str], records: Path, first: Optional[int]) -> RunLog:
                     total = len(read_fields(records))
                     show_progress(len(done), min(total, first or total), f"field {number}")
         except BaseException:
-            process.terminate()  # the end of the block waits for it
+            end(process)
             raise
     return log

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from typing import Dict, List, Mapping, Sequence, Tuple
 
@@ -10,12 +11,15 @@ from cpunet.conversion.downstream import Reader, readers_of, readers_of_outlines
 from cpunet.conversion.exchange import Exchange, primary_for, unet_for
 from cpunet.conversion.json_format import read_json
 from cpunet.conversion.project_format import is_project, read_project
+from cpunet.conversion.removed_modules import said_of_removed
 from cpunet.conversion.saved import NAMES_OF_PRIMARY, UNET, SavedModule, SavedPipeline
 from cpunet.conversion.text_format import is_text, read_text
 from cpunet.conversion.unet_settings import DECLUMP_PROBABILITY, MODEL_FROM_FILE
+from cpunet.conversion.upstream import said_of_input
 from cpunet.errors import PipelineError
 from cpunet.model.find import DEFAULT_MODEL, FLOAT32_NAMES, find_model, list_models
 
+NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*\Z")
 MATLAB = b"MATLAB 5.0 MAT-file"
 
 
@@ -50,12 +54,16 @@ class Converted:
         The modules that were exchanged; empty if the pipeline has none.
     readers, readers_of_outlines : tuple of Reader
         The settings that read what is made no more. CellProfiler 3 and 4 make no outlines in the old module either.
+    notes : tuple of str
+        What else a user should know: modules that need another model, names that CellProfiler refuses, input images in
+        which a network sees nothing, modules that CellProfiler does not read any more.
     """
 
     content: bytes
     exchanges: Tuple[Exchange, ...]
     readers: Tuple[Reader, ...] = ()
     readers_of_outlines: Tuple[Reader, ...] = ()
+    notes: Tuple[str, ...] = ()
 
 
 def read_pipeline(content: bytes) -> SavedPipeline:
@@ -119,6 +127,12 @@ def convert(content: bytes, request: Request) -> Converted:
         tuple(exchanges),
         tuple(reader for exchange in exchanges for reader in readers_of(after, exchange)),
         tuple(reader for exchange in exchanges for reader in readers_of_outlines(after, exchange)),
+        (
+            *_said_of_models(exchanges, request),
+            *_said_of_names(exchanges),
+            *(said for exchange in exchanges for said in said_of_input(after, exchange)),
+            *said_of_removed(after),
+        ),
     )
 
 
@@ -146,6 +160,28 @@ def choices_of_model(name_or_path: str) -> Dict[str, str]:
 def choices_of_probability() -> Dict[str, str]:
     """Return the settings that split touching objects by the network's output, without smoothing it."""
     return {"declump": DECLUMP_PROBABILITY, "smoothing_automatic": "Yes", "distance_automatic": "Yes"}
+
+
+def _said_of_models(exchanges: Sequence[Exchange], request: Request) -> List[str]:
+    """Say that several modules now use one model, which may know only some of their objects."""
+    if request.back or request.modules or "model" in request.chosen or len(exchanges) < 2:
+        return []
+    names = ", ".join(_objects_of(exchange.before) for exchange in exchanges)
+    return [
+        f"all modules ({names}) use the model {DEFAULT_MODEL} now, and it knows one kind of objects. Leave other kinds "
+        "to IdentifyPrimaryObjects, or give them another model: --modules and --model"
+    ]
+
+
+def _said_of_names(exchanges: Sequence[Exchange]) -> List[str]:
+    """Say which names of objects CellProfiler 2 allowed, and version 4 does not."""
+    return [
+        f"module {exchange.after.number}, {exchange.after.name}: CellProfiler 4.2 takes only names of the letters A to "
+        f"Z, digits and _ that do not begin with a digit, and not {name}. Rename the objects here and in later modules"
+        for exchange in exchanges
+        for name in [_objects_of(exchange.after)]
+        if not NAME.match(name)
+    ]
 
 
 def _modules_asked_for(modules: Sequence[SavedModule], request: Request) -> List[SavedModule]:

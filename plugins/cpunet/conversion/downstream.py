@@ -8,13 +8,54 @@ from typing import Iterator, List, Pattern, Sequence
 
 from cpunet.conversion import primary_settings, unet_settings
 from cpunet.conversion.exchange import Exchange
-from cpunet.conversion.saved import NAMES_OF_PRIMARY, SavedModule
+from cpunet.conversion.saved import NAMES_OF_PRIMARY, SavedModule, Setting
 
 OF_THRESHOLDS = ("FinalThreshold", "OrigThreshold", "GuideThreshold", "WeightedVariance", "SumOfEntropies")
 OF_SEGMENTATION = ("ForegroundArea", "CountFromArea", "Seconds", "Model", "ModelSHA256")
 OF_CONFIDENCE = ("Foreground", "Boundary")
-# Exports keep a list of measurements also where all are exported: whether it counts is the answer to a question.
-LISTS_OF_EXPORTS = {"Press button to select measurements": "Select the measurements to export"}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An earlier answer of the same module that puts a setting out of use, which keeps its value all the same.
+
+    Attributes
+    ----------
+    setting, question : pattern
+        Of the texts of both, as CellProfiler 2.0 to 4.2 have them.
+    answers : pattern
+        Of the answers with which the setting is in use.
+    questions : int
+        How many of the last questions count; one of them suffices.
+    """
+
+    setting: Pattern[str]
+    question: Pattern[str]
+    answers: Pattern[str]
+    questions: int = 1
+
+
+CONDITIONS = (
+    # ExportToSpreadsheet; CellProfiler 3 has no text for the list.
+    Condition(
+        re.compile(r"\A(?:Press button to select measurements.*)?\Z"),
+        re.compile(r"Select the (?:columns of )?measurements to export"),
+        re.compile(r"(?!No\Z)"),
+    ),
+    # All modules with thresholds.
+    Condition(
+        re.compile(r"Select the measurement to threshold with"),
+        re.compile(r"Threshold strategy|(?:Select the t|T)hresholding method"),
+        re.compile(r"Measurement\Z"),
+        questions=2,
+    ),
+    # ImageMath.
+    Condition(re.compile(r"Measurement\Z"), re.compile(r"Image or measurement"), re.compile(r"Measurement\Z")),
+    # FlagImage.
+    Condition(re.compile(r"Which measurement"), re.compile(r"Flag is based on"), re.compile(r"(?!Rules|Classifier)")),
+)
+# Objects may have the name of the image of their outlines, and a later module may make an image of the same name.
+NAMES_SOMETHING_ELSE = re.compile(r"Name |(?!.*outline).*object", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -65,7 +106,7 @@ def readers_of_outlines(modules: Sequence[SavedModule], exchange: Exchange) -> L
         for module in modules
         if module.enabled and module.number > exchange.before.number
         for setting in module.settings
-        if setting.value == image
+        if setting.value == image and not NAMES_SOMETHING_ELSE.match(setting.text)
     ]
 
 
@@ -87,10 +128,18 @@ def made_no_more(exchange: Exchange) -> Pattern[str]:
 
 
 def _readers_in(module: SavedModule, wanted: Pattern[str]) -> Iterator[Reader]:
-    answers = {setting.text: setting.value for setting in module.settings}
-    for setting in module.settings:
-        question = LISTS_OF_EXPORTS.get(setting.text)
-        if question is not None and answers.get(question) == "No":
-            continue
-        for what in sorted({found[0] for found in wanted.finditer(setting.value)}):
-            yield Reader(module.number, module.name, setting.text, what)
+    for place, setting in enumerate(module.settings):
+        found = sorted({found[0] for found in wanted.finditer(setting.value)})
+        if found and _counts(setting.text, module.settings[:place]):
+            for what in found:
+                yield Reader(module.number, module.name, setting.text, what)
+
+
+def _counts(text: str, earlier: Sequence[Setting]) -> bool:
+    """Return whether the answers that stand before a setting leave it in use."""
+    for condition in CONDITIONS:
+        if condition.setting.match(text):
+            said = [each.value for each in earlier if condition.question.match(each.text)][-condition.questions :]
+            if said and not any(condition.answers.match(value) for value in said):
+                return False
+    return True

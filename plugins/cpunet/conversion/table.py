@@ -18,6 +18,25 @@ OF_NO_WEIGHT = {
     "Display accepted local maxima?",
     "Select maxima color",
     "Select maxima size",
+    # Until CellProfiler 2.2: of outlines, which the command names where they are used, and of a way to separate objects
+    # that became Intensity.
+    "Name the outline image",
+    "Automatically calculate the threshold using the Otsu method?",
+    "Enter Laplacian of Gaussian threshold",
+    "Automatically calculate the size of objects for the Laplacian of Gaussian filter?",
+    "Enter LoG filter diameter",
+}
+# Of settings that only CellProfiler 2 has.
+OLD_DEFAULTS = {
+    "Try to merge too small objects with nearby larger objects?": ("No",),
+    "Approximate fraction of image covered by objects?": ("0.01",),
+    "Select binary image": ("None",),
+    "Masking objects": ("None", "From image"),
+    "Retain outlines of the identified objects?": ("No",),
+    "Minimize the weighted variance or the entropy?": ("Weighted variance",),
+    "Select the smoothing method for thresholding": ("Automatic",),
+    "Method to calculate adaptive window size": ("Image size",),
+    "Use default parameters?": ("Default",),
 }
 NONE = "-"
 ADVANCED = unet_settings.TEXTS["advanced"]
@@ -72,7 +91,7 @@ def _at_default(change: Change, module: str) -> bool:
     """Return whether a setting of the old module is as its newest revision has it before anyone changes it."""
     newest = primary_settings.NEWEST_SETTINGS if module != UNET else unet_settings.NEWEST_SETTINGS
     defaults = {text: default for _, text, default, _ in newest}
-    if change.before in OF_NO_WEIGHT:
+    if change.before in OF_NO_WEIGHT or change.value_before in OLD_DEFAULTS.get(change.before, ()):
         return True
     if change.before not in defaults:
         return False

@@ -93,7 +93,11 @@ def _names_of_others(module: Any, pipeline: Any, group: str) -> Iterator[Tuple[s
             if group == "imagegroup":
                 return  # a later module may replace an image
             continue
-        for name in [*other.other_providers(group), *[setting.value for setting in _names_given(other, group)]]:
+        try:
+            names = [*other.other_providers(group), *[setting.value for setting in _names_given(other, group)]]
+        except Exception:  # a module that cannot show its settings says itself what is wrong with them
+            continue
+        for name in names:
             yield name, f"{other.module_name} (module {other.module_num})"
 
 

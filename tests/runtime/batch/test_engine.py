@@ -1,10 +1,9 @@
 import os
-import sys
 
 import pytest
 
 from cpunet.batch import engine
-from cpunet.batch.engine import Engine, command_of, locked, python_of_cellprofiler, workflow_folder
+from cpunet.batch.engine import Engine, command_of, locked, workflow_folder
 from cpunet.batch.folder import BatchFolder
 from cpunet.errors import BatchError
 
@@ -52,18 +51,3 @@ def test_a_batch_is_run_by_one_process_at_a_time(tmp_path):
         pass
     with locked(folder) as lock:
         assert lock is not None
-
-
-def test_the_python_of_cellprofiler_is_the_one_chosen_or_found(tmp_path, monkeypatch):
-    assert python_of_cellprofiler(sys.executable) == os.path.abspath(sys.executable)
-    with pytest.raises(BatchError, match="no such program"):
-        python_of_cellprofiler(str(tmp_path / "nothing"))
-    monkeypatch.setattr(engine, "find_spec", lambda name: None)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(BatchError, match="--cellprofiler PYTHON"):
-        python_of_cellprofiler(None)
-    for name in ("cellprofiler", "python"):
-        (tmp_path / name).write_text("#!/bin/sh\n")
-        (tmp_path / name).chmod(0o755)
-    if os.name != "nt":
-        assert python_of_cellprofiler(None) == str(tmp_path.resolve() / "python")

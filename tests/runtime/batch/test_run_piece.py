@@ -1,7 +1,7 @@
 import pytest
 
 from cpunet.batch.folder import BatchFolder, Piece, Request
-from cpunet.batch.run_piece import command_of_piece, environment_of_piece, fault_of, models_in
+from cpunet.batch.run_piece import command_of_piece, environment_of_piece, fault_of
 
 DONE = {"exit_code": 0, "done": "Complete", "log": "Image # 1\n"}
 TRACEBACK = """Error detected during run of module IdentifyObjectsUNet
@@ -30,15 +30,6 @@ def test_a_run_that_is_complete_has_no_fault():
 )
 def test_whatever_is_not_complete_is_a_fault(change, said):
     assert said in fault_of(**{**DONE, **change})
-
-
-def test_the_models_of_a_log_are_named_once():
-    line = "IdentifyObjectsUNet (module {}), image set {}: model Dr. O'Grün, 2, SHA-256 {}, on CPUExecutionProvider\n"
-    log = line.format(5, 1, "a" * 64) + "between\n" + line.format(5, 2, "a" * 64) + line.format(7, 1, "b" * 64)
-    assert models_in(log) == [
-        {"module": "5", "model": "Dr. O'Grün, 2", "sha256": "a" * 64, "provider": "CPUExecutionProvider"},
-        {"module": "7", "model": "Dr. O'Grün, 2", "sha256": "b" * 64, "provider": "CPUExecutionProvider"},
-    ]
 
 
 def test_the_command_is_that_of_a_headless_run(tmp_path):

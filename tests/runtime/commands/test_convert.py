@@ -69,6 +69,13 @@ def test_what_reads_thresholds_is_named_and_nothing_is_written_without_force(wri
     assert convert(path, "--dry-run", "--force") == 0
 
 
+def test_notes_name_the_pipeline_and_do_not_keep_it_from_being_written(write, tmp_path, capsys):
+    path = write("in.cppipe", pipeline_text(15, [reader_text(1, "LoadImages"), primary_text(15, 2)]))
+    assert convert(path, tmp_path / "out.cppipe") == 0
+    assert f"NOTE {path}: module 1, LoadImages: CellProfiler 4.2 has no such module" in capsys.readouterr().err
+    assert (tmp_path / "out.cppipe").is_file()
+
+
 def test_modules_are_chosen_by_number_or_name(write, tmp_path, capsys):
     path = write("in.cppipe", pipeline_text(15, [primary_text(15, 1), primary_text(15, 2, objects="Spots")]))
     assert convert(path, tmp_path / "out.cppipe", "--modules", "Spots") == 0

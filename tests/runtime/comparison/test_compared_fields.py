@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cpunet.comparison.cellprofiler_log import RunLog
+from cpunet.cellprofiler_program.log import RunLog
 from cpunet.comparison.compared_fields import compare_record, compare_run, field_names, mean_intensities
 from cpunet.comparison.pipeline_of_both import Pair
 from cpunet.comparison.records import Record, read_fields, read_record, record_path, write_fields, write_record

@@ -1,7 +1,10 @@
+import os
 import sys
 
 import pytest
 
+from cpunet.cellprofiler_program import ending
+from cpunet.cellprofiler_program.log import RunLog
 from cpunet.comparison.pipeline_of_both import PipelineOfBoth
 from cpunet.comparison.run_both import run_both
 from cpunet.errors import ComparisonError
@@ -82,3 +85,19 @@ def test_if_nothing_runs_the_log_is_shown(run, tmp_path, capsys):
 def test_without_an_error_the_images_did_not_fit(run, tmp_path):
     with pytest.raises(ComparisonError, match="the pipeline made no image sets of these images"):
         run([tmp_path], code="")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_a_cellprofiler_that_does_not_end_when_asked_is_ended_by_force(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(ending, "SECONDS_TO_END", 0.5)
+
+    def interrupt(log, line):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunLog, "add", interrupt)
+    code = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    code += f"open({str(tmp_path / 'id')!r}, 'w').write(str(os.getpid()))\nprint('ready', flush=True); time.sleep(60)"
+    with pytest.raises(KeyboardInterrupt):
+        run([tmp_path], code=code)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "id").read_text()), 0)

@@ -45,3 +45,18 @@ def test_a_pipeline_without_the_module_is_returned_as_it_is():
 def test_other_files_are_refused_with_a_reason(content, said):
     with pytest.raises(PipelineError, match=said):
         convert(content, Request())
+
+
+def test_several_modules_with_one_model_are_said_unless_the_user_chose():
+    content = pipeline_text(15, [primary_text(15, 1), primary_text(15, 2, objects="Spots")]).encode("utf-8")
+    (note,) = convert(content, Request()).notes
+    assert "all modules (Nuclei, Spots) use the model nuclei_fluorescence now" in note
+    assert convert(content, Request(modules=("1",))).notes == ()
+    assert convert(content, Request(chosen={"model": "phase_cells"})).notes == ()
+    assert convert(convert(content, Request()).content, Request(back=True)).notes == ()
+
+
+@pytest.mark.parametrize(("name", "count"), [("Tissue.blue", 1), ("1st", 1), ("Kerne größer", 1), ("_Nuclei_2", 0)])
+def test_names_that_cellprofiler_4_refuses_are_said(name, count):
+    content = pipeline_text(15, [primary_text(15, 1, objects=name)]).encode("utf-8")
+    assert len([note for note in convert(content, Request()).notes if f"and not {name}." in note]) == count

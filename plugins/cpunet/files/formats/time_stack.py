@@ -14,6 +14,7 @@ import tifffile
 from cpunet.errors import ImageError, OptionError
 from cpunet.files.formats.content import TIFF, content_of
 from cpunet.files.formats.memory_at_hand import refuse_more_than_memory
+from cpunet.files.formats.opened_tiff import opened_tiff
 from cpunet.files.formats.stored_image import StoredImage, as_shown
 from cpunet.files.formats.tiff import AXES, chosen_image, plane_axes, tag_name
 from cpunet.files.formats.tiff_pixels import (
@@ -119,17 +120,8 @@ def opened_time_stack(path: Path) -> Iterator[TimeStack]:
     ImageError
         If the file is cut short or damaged, or holds depths (Z) or planes of which it does not say what they are.
     """
-    with without_log("tifffile"):
-        try:
-            file = tifffile.TiffFile(str(path))
-        except tifffile.TiffFileError as error:
-            raise ImageError(f"{path}: this cannot be read as an image: {error}. Copy or save it again.") from error
-        with file:
-            try:
-                stack = TimeStack(path, file)
-            except ImageError as error:
-                raise error if str(path) in str(error) else ImageError(f"{path}: {error}") from error
-            yield stack
+    with opened_tiff(path, TimeStack) as stack:
+        yield stack
 
 
 def is_time_stack(path: Path) -> bool:

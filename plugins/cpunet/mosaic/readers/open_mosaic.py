@@ -72,9 +72,10 @@ def open_mosaic(path: Path) -> Iterator[MosaicImage]:
         with opened_slide(path) as slide:
             yield slide
     elif content_of(path) == TIFF:
-        from cpunet.mosaic.readers.tiff_parts import opened_tiff
+        from cpunet.files.formats.opened_tiff import opened_tiff
+        from cpunet.mosaic.readers.tiff_parts import TiffParts
 
-        with opened_tiff(path) as tiff:
+        with opened_tiff(path, TiffParts) as tiff:
             yield tiff
     else:
         image = read_image(path)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
-import tifffile
 
 from cpunet.errors import ImageError
 from cpunet.files.formats.stored_image import StoredImage, as_shown
@@ -27,7 +25,6 @@ from cpunet.files.formats.tiff_pixels import (
     refuse_other_numbers,
     without_alpha,
 )
-from cpunet.files.formats.without_log import without_log
 from cpunet.mosaic.readers.open_mosaic import EXTRA
 
 SEPARATE = 2  # of the tag PlanarConfiguration: samples lie plane by plane
@@ -140,22 +137,6 @@ class TiffParts:
                 f"{self._path}: this is compressed in pieces of {size / 2**20:.0f} MiB, so that it cannot be read in "
                 "parts. Save it in tiles (a pyramidal OME-TIFF), or without compression."
             )
-
-
-@contextmanager
-def opened_tiff(path: Path) -> Iterator[TiffParts]:
-    """Open a TIFF file whose parts can be read, and close it at the end; ImageError as `read_tiff`."""
-    with without_log("tifffile"):
-        try:
-            file = tifffile.TiffFile(str(path))
-        except tifffile.TiffFileError as error:
-            raise ImageError(f"{path}: this cannot be read as an image: {error}. Copy or save it again.") from error
-        with file:
-            try:
-                tiff = TiffParts(path, file)
-            except ImageError as error:
-                raise error if str(path) in str(error) else ImageError(f"{path}: {error}") from error
-            yield tiff
 
 
 def _grid(page: Any) -> Tuple[int, int, int]:

@@ -1,4 +1,4 @@
-from cpunet.comparison.cellprofiler_log import RunLog
+from cpunet.cellprofiler_program.log import RunLog, models_in
 
 DONE = "Sat Nov 28 00:17:26 2026: Image # {}, module {} # {}: CPU_time = 0.16 secs, Wall_time = {} secs"
 FAILED = """\
@@ -38,3 +38,12 @@ def test_an_earlier_error_is_not_taken_for_the_reason():
     log, _ = read("ModuleNotFoundError: No module named 'MySQLdb'", "Error detected during run of module Crop")
     log.add(DONE.format(1, "Crop", 2, "0.1"))
     assert log.failures == {1: "Crop: CellProfiler does not say why"}
+
+
+def test_the_models_of_a_log_are_named_once():
+    line = "IdentifyObjectsUNet (module {}), image set {}: model Dr. O'Grün, 2, SHA-256 {}, on CPUExecutionProvider\n"
+    log = line.format(5, 1, "a" * 64) + "between\n" + line.format(5, 2, "a" * 64) + line.format(7, 1, "b" * 64)
+    assert models_in(log) == [
+        {"module": "5", "model": "Dr. O'Grün, 2", "sha256": "a" * 64, "provider": "CPUExecutionProvider"},
+        {"module": "7", "model": "Dr. O'Grün, 2", "sha256": "b" * 64, "provider": "CPUExecutionProvider"},
+    ]
