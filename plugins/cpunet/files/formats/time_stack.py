@@ -138,13 +138,13 @@ def is_time_stack(path: Path) -> bool:
 
 def check_one_plane(path: Path) -> None:
     """Raise ImageError for what is no image of one time and depth, without reading its pixels."""
-    if content_of(path) != TIFF:
-        return
-    try:
-        with without_log("tifffile"), tifffile.TiffFile(str(path)) as file:
-            plane_axes(chosen_image(file, path, None), take_planes_as_channels=False)
-    except (ImageError, tifffile.TiffFileError) as error:
-        raise error if str(path) in str(error) else ImageError(f"{path}: {error}") from error
+
+    def axes_of(path: Path, file: tifffile.TiffFile) -> str:
+        return plane_axes(chosen_image(file, path, None), take_planes_as_channels=False)[0]
+
+    if content_of(path) == TIFF:
+        with opened_tiff(path, axes_of):
+            pass
 
 
 def channel_number(channels: Tuple[str, ...], wanted: Optional[str]) -> int:
