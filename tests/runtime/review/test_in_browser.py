@@ -1,5 +1,7 @@
 """The page in a real Chromium: clicks, typed counts, progress and the saved file."""
 
+import time
+
 import pytest
 
 from cpunet.__main__ import main
@@ -49,6 +51,16 @@ def begin(browser, expert=EXPERT):
     browser.type(expert)
     browser.key("Enter")
     browser.until("!document.getElementById('review').hidden")
+
+
+def open_again(browser, page):
+    """Open the page in which something was stored: a busy browser writes it a moment later."""
+    for _ in range(20):
+        browser.open(page)
+        if browser.js("document.querySelectorAll('#known button').length"):
+            return
+        time.sleep(0.1)
+    raise AssertionError("nothing was kept")
 
 
 def click_image(browser, x, y, panel="outlined", shift=False):
@@ -132,7 +144,7 @@ def test_progress_is_kept_for_each_expert(browser, page):
     click_image(browser, 26, 8)
     browser.key("Enter")
     click_image(browser, 50, 30)
-    browser.open(page)
+    open_again(browser, page)
     assert browser.text("#known button") == f"Go on as {EXPERT} (1 of 3 done)"
     browser.click("#known button")
     assert browser.text("#title").startswith("Image 2 of 3")
