@@ -47,3 +47,10 @@ def test_no_library_gets_more_threads_than_the_piece(monkeypatch):
     monkeypatch.setenv("MKL_NUM_THREADS", "1")
     found = environment_of_piece(3)
     assert (found["CPUNET_THREADS"], found["OMP_NUM_THREADS"], found["MKL_NUM_THREADS"]) == ("3", "3", "1")
+
+
+def test_java_compiles_no_more_than_it_needs_unless_the_user_says_otherwise(monkeypatch):
+    monkeypatch.delenv("JAVA_TOOL_OPTIONS", raising=False)
+    assert environment_of_piece(1)["JAVA_TOOL_OPTIONS"] == "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-XX:+UseG1GC")
+    assert environment_of_piece(1)["JAVA_TOOL_OPTIONS"] == "-XX:+UseG1GC"
