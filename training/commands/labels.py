@@ -142,6 +142,8 @@ def _options(arguments: argparse.Namespace) -> FromStainOptions:
         table = MODEL_OPTIONS if arguments.recipe == "thesis" else THESIS_OPTIONS
         option = next(option for option, name in table.items() if name == unused[0]).replace("_", "-")
         raise OptionError(f"--{option} goes with --recipe {other}.")
+    if arguments.recipe == "thesis" and arguments.device != "automatic":
+        raise OptionError("--device goes with --recipe model: the thesis' recipe has no network.")
     if arguments.recipe == "thesis":
         recipe: ModelRecipe | ThesisRecipe = ThesisRecipe(**thesis)
         crop = THESIS_CROP_PX if arguments.crop is None else arguments.crop

@@ -136,6 +136,7 @@ def test_a_pair_that_differs_in_size_is_left_out_by_name(folder, tmp_path):
     [
         (["--clahe-slope", "2"], "--clahe-slope goes with --recipe thesis"),
         (["--recipe", "thesis", "--diameter", "9"], "--diameter goes with --recipe model"),
+        (["--recipe", "thesis", "--device", "cpu"], "--device goes with --recipe model"),
         (["--crop", "5"], "--crop 5"),
         (["--largest-shift", "0"], "--largest-shift 0"),
         (["--drop-fewest", "2"], "--drop-fewest 2"),
