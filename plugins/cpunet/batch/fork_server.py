@@ -93,12 +93,15 @@ def serve(path: str) -> Optional[Dict[str, Any]]:
         elif ready:
             client, _ = listener.accept()
             task = _task_of(client)
-            pid = os.fork()
+            pid = -1 if task is None else os.fork()
             if pid == 0:
                 for stream in (listener, client, *(run.client for run in runs)):
                     stream.close()
                 return task
-            runs.append(Run(pid, client))
+            if task is None:
+                client.close()
+            else:
+                runs.append(Run(pid, client))
         runs = [run for run in runs if run.goes_on()]
         for run in runs:
             if not (batch_goes_on and run.is_wanted()):
@@ -106,9 +109,13 @@ def serve(path: str) -> Optional[Dict[str, Any]]:
     return None
 
 
-def _task_of(client: socket.socket) -> Dict[str, Any]:
+def _task_of(client: socket.socket) -> Optional[Dict[str, Any]]:
+    """Return what a client asks for; None if it ended before it asked."""
     with client.makefile("rb") as stream:
-        task: Dict[str, Any] = json.loads(stream.readline())
+        line = stream.readline()
+    if not line.endswith(b"\n"):
+        return None
+    task: Dict[str, Any] = json.loads(line)
     return task
 
 

@@ -158,6 +158,16 @@ def test_the_end_of_the_batch_ends_the_server_and_its_runs(environment, tmp_path
 
 
 @LINUX
+def test_a_client_that_ends_before_it_asks_disturbs_no_other(environment, tmp_path):
+    with loaded_once(sys.executable, "plugins", environment) as found:
+        for asked in (b"", b'{"command": ["python"'):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+                client.connect(found[SERVER_VARIABLE])
+                client.sendall(asked)
+        assert run_cellprofiler(cellprofiler("exit", "7"), found, tmp_path / "log.txt").exit_code == 7
+
+
+@LINUX
 def test_a_python_without_cellprofiler_gets_no_server(environment, tmp_path):
     environment["PYTHONPATH"] = ""
     with loaded_once(sys.executable, "plugins", {**environment, "PYTHONNOUSERSITE": "1"}) as found:
