@@ -187,7 +187,7 @@ def test_decoding_gives_the_objects_back(targets, least):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"kind": "foreground"}, "kind: must be one of"),
+        ({"kind": "mask"}, "kind: must be one of"),
         ({"kind": "boundary", "boundary_width_px": 3}, "even"),
         ({"boundary_width_px": 0}, "even"),
         ({"border_reach_px": 0}, "border_reach_px"),
