@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.few_images.sets import START, images_of, scored, teaching, write_data_set
+from benchmarks.data_set_with_labels import write_data_set
+from benchmarks.few_images.sets import START, images_of, scored, teaching
 from cpunet.calibration.calibrate import calibrate
 from cpunet.calibration.settings import card_with
 from cpunet.calibration.trials import RememberingModel

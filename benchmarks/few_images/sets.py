@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpunet.files.images import read_image
-from cpunet.training.data.index import INDEX_FIELDS, write_table
-from cpunet.training.data.labeled_images import MOST_WITHOUT_VALIDATION, IndexRow, read_index
-from cpunet.training.data.splits import inseparable, split_at_random
-from cpunet.training.importing.data_set import IMPORT_FRACTIONS, IMPORT_SEED
+from cpunet.training.data.labeled_images import IndexRow, read_index
 
 # The model that saw bbbc039 and the fluorescence images of dsb2018 alone.
 START = "nuclei_fluorescence_1"
@@ -83,19 +79,3 @@ def teaching(rows: list[IndexRow], number: int) -> list[IndexRow]:
 def scored(rows: list[IndexRow]) -> list[IndexRow]:
     """Return the images that are scored, and used for nothing else."""
     return rows[max(TEACHING) :][:MOST_SCORED]
-
-
-def write_data_set(rows: list[IndexRow], folder: Path) -> None:
-    """Write a data set of some images, with the splits that `cpunet data import` would draw."""
-    if (folder / "index.csv").exists():
-        return
-    for sub in ("images", "labels"):
-        shutil.rmtree(folder / sub, ignore_errors=True)
-        (folder / sub).mkdir(parents=True)
-    cells = [dict(zip(INDEX_FIELDS, (row.id, row.modality, "train", ""), strict=True)) for row in rows]
-    for row in rows:
-        shutil.copyfile(row.image_path, folder / "images" / row.image_path.name)
-        shutil.copyfile(row.labels_path, folder / "labels" / row.labels_path.name)
-    if len(rows) > MOST_WITHOUT_VALIDATION:
-        cells = split_at_random(cells, inseparable(folder, cells), IMPORT_FRACTIONS, IMPORT_SEED)
-    write_table(folder, INDEX_FIELDS, cells)

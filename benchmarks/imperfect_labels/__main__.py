@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.data_set_with_labels import Labels, by_hand, write_data_set
 from benchmarks.imperfect_labels.corrupt import corrupt
-from benchmarks.imperfect_labels.sets import FIELDS_LABELED_BY_HAND, Labels, by_hand, rows_of, write_data_set
 from benchmarks.markdown import header, row
 from cpunet.export.export_model import export_model
 from cpunet.files.images import read_image, read_label_numbers
@@ -29,13 +29,14 @@ from cpunet.files.written_beside import written_beside
 from cpunet.model.session import load_model
 from cpunet.scores import pool_scores, score_image
 from cpunet.segment import segment_image
-from cpunet.training.data.labeled_images import IndexRow
+from cpunet.training.data.labeled_images import IndexRow, read_index
 from cpunet.training.planning.machine import this_machine
 from cpunet.training.planning.plan import make_plan
 from cpunet.training.quiet import quiet_libraries
 from cpunet.training.train import train
 
 SEED = 1
+FIELDS_LABELED_BY_HAND = 5
 THRESHOLDS = (0.5, 0.7, 0.9)
 
 
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--fine-tuning-steps", type=int, default=600, help="on images labeled by hand (600)")
     parser.add_argument("--folder", type=Path, default=Path("runs/imperfect_labels"), help="what is made")
     options = parser.parse_args(arguments)
-    taught, scored = rows_of(options.data, "train"), rows_of(options.data, "val")
+    taught, scored = ([row for row in read_index(options.data) if row.split == split] for split in ("train", "val"))
     few = taught[:: len(taught) // FIELDS_LABELED_BY_HAND][:FIELDS_LABELED_BY_HAND]
     found = Results(options.folder, scored)
     with quiet_libraries():
@@ -94,7 +95,7 @@ class Results:
     def model(self, name: str, rows: list[IndexRow], labels: Labels, start: str, steps: int) -> Path:
         """Train, export and score a model; return its weights."""
         folder = self.folder / f"{name.replace(' ', '_')}_{steps}"
-        write_data_set(rows, labels, folder / "data" / "fields")
+        write_data_set(rows, folder / "data" / "fields", labels)
         config = make_plan("imperfect", [folder / "data" / "fields"], this_machine(), start, {"steps": steps}).config
         weights = train(config, folder / "data", folder / "run")
         file = folder / "model.onnx"

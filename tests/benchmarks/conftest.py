@@ -19,9 +19,9 @@ if find_spec("lightning") is None:
     collect_ignore += [
         "few_images",
         "generalization/test_configs.py",
-        "imperfect_labels/test_sets.py",
         "speed/test_limit.py",
         "speed/test_torch_networks.py",
+        "test_data_set_with_labels.py",
         "test_gpu_visit.py",
         "test_start_shares.py",
     ]

@@ -10,8 +10,9 @@ import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from cpunet.errors import ConfigError
+from cpunet.training.commands.config_arguments import add_channels, add_config_and_data
 from cpunet.training.config import TrainingConfig
-from cpunet.training.data.data_sets import HELP, check_names, find_data_sets, the_only
+from cpunet.training.data.data_sets import check_names, find_data_sets, the_only
 from cpunet.training.licence import plan_with_licence
 from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import summarize
@@ -19,7 +20,7 @@ from cpunet.training.planning.duration import measure_duration
 from cpunet.training.planning.machine import stay_within_cores, this_machine
 from cpunet.training.planning.plan import make_plan
 from cpunet.training.planning.plan_file import check_plan_is_new, plan_as_text, write_plan
-from cpunet.training.planning.recipe import find_config, read_completed, recipe_names
+from cpunet.training.planning.recipe import find_config, read_completed
 from cpunet.training.planning.sanity_check import PATCHES_FILE, check_training
 from cpunet.training.quiet import quiet_libraries
 from cpunet.training.train import train, tuned_at_the_end
@@ -27,13 +28,7 @@ from cpunet.training.train import train, tuned_at_the_end
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "config",
-        type=Path,
-        metavar="CONFIG.yaml",
-        help=f"what to train, and on what; or the name of a recipe: {', '.join(recipe_names())}",
-    )
-    parser.add_argument("--data", nargs="+", type=Path, default=[Path("data")], metavar="FOLDER", help=f"{HELP} (data)")
+    add_config_and_data(parser)
     parser.add_argument("--run", type=Path, metavar="DIR", help="folder for checkpoints and logs (runs/NAME)")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
@@ -47,9 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sets", nargs="+", default=[], metavar="SET", help="plan for, or train on, only these of the data sets"
     )
-    parser.add_argument(
-        "--channels", nargs="+", default=[], metavar="NAME", help="names of the image's channels, for the model's card"
-    )
+    add_channels(parser)
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="train, or plan, so many steps")
     length.add_argument(

@@ -7,27 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from cpunet.terminal import report
+from cpunet.training.commands.config_arguments import add_channels, add_config_and_data
 from cpunet.training.cross.cross import PAGE, train_cross
 from cpunet.training.cross.table import as_text
-from cpunet.training.data.data_sets import HELP
 from cpunet.training.planning.machine import stay_within_cores
-from cpunet.training.planning.recipe import find_config, read_completed, recipe_names
+from cpunet.training.planning.recipe import find_config, read_completed
 from cpunet.training.quiet import quiet_libraries
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "config",
-        type=Path,
-        metavar="CONFIG.yaml",
-        help=f"what to train, and on what; or the name of a recipe: {', '.join(recipe_names())}",
-    )
-    parser.add_argument("--data", nargs="+", type=Path, default=[Path("data")], metavar="FOLDER", help=f"{HELP} (data)")
+    add_config_and_data(parser)
     parser.add_argument("--sets", nargs="+", default=[], metavar="SET", help="only these of the data sets")
-    parser.add_argument(
-        "--channels", nargs="+", default=[], metavar="NAME", help="names of the image's channels, for the model's card"
-    )
+    add_channels(parser)
     parser.add_argument("--steps", type=int, metavar="N", help="steps of each training")
     parser.add_argument("--split", default="val", help="which images are scored (val)")
     parser.add_argument(

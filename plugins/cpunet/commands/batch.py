@@ -10,14 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import ContextManager, Dict
 
-from cpunet.batch.engine import (
-    PLUGINS,
-    Engine,
-    environment_of,
-    locked,
-    run_engine,
-    snakemake,
-)
+from cpunet.batch.engine import PLUGINS, Engine, environment_of, locked, run_engine, snakemake
 from cpunet.batch.folder import BATCH_FOLDER, REPORT_NAME, BatchFolder, Request, pieces_left, write_json
 from cpunet.batch.plan import plan_batch
 from cpunet.batch.report import write_report

@@ -1,11 +1,8 @@
 import numpy as np
 import pytest
-from skimage.io import imsave
 
 from benchmarks.few_images import sets
 from benchmarks.few_images.sets import TEACHING, FewImagesSet, background_is_blue, images_of, scored, teaching
-from cpunet.training.data.labeled_images import read_index
-from tests.synthetic_data_set import write_data_set
 from tests.written_sets import write_index
 
 
@@ -36,16 +33,3 @@ def test_a_blue_ground_is_told_from_a_white_one():
     assert not background_is_blue(image)
     image[10:] = (170, 160, 205)
     assert background_is_blue(image)
-
-
-def test_splits_are_those_of_an_import(tmp_path):
-    write_data_set(tmp_path / "drawn", ["train"] * 12)
-    rows = read_index(tmp_path / "drawn")
-    for number, splits in ((6, {"train": 6}), (12, {"train": 10, "val": 2})):
-        folder = tmp_path / f"new{number}"
-        sets.write_data_set(rows[:number], folder)
-        found = [row.split for row in read_index(folder)]
-        assert {split: found.count(split) for split in set(found)} == splits
-    imsave(str(folder / "images" / "f0.png"), np.zeros((96, 96), np.uint8), check_contrast=False)
-    sets.write_data_set(rows, folder)  # one that is there stays
-    assert len(read_index(folder)) == 12
