@@ -9,6 +9,7 @@ In the training environment, first on the idle machine, then whenever there is t
 A budget is at most so many minutes of two idle cores: it becomes a number of steps by the measured rates, so that a run
 can be repeated on a busy machine. A training that is planned shorter takes less. The measured minutes of the table
 include tuning and export, and other work that ran.
+Rates and results lie beside this file, so that a table that takes a day can be made in several parts.
 Images are chosen by their names alone. Those that are scored are used for nothing else.
 """
 
@@ -39,6 +40,7 @@ from cpunet.files.written_beside import written_beside
 from cpunet.training.quiet import quiet_libraries
 
 BUDGETS = (5, 15, 45)
+RESULTS = Path(__file__).parent / "results"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -46,23 +48,24 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.few_images", description=__doc__.splitlines()[0])
     parser.add_argument("action", choices=("rates", "measure", "table"))
     parser.add_argument("--data", type=Path, metavar="ROOT", help="folder that holds the data sets")
-    parser.add_argument("--folder", type=Path, default=Path("runs/few_images"), metavar="DIR", help="what is made")
+    parser.add_argument("--folder", type=Path, default=Path("runs/few_images"), metavar="DIR", help="trained models")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="rates, scores and pictures")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--images", nargs="+", type=int, choices=TEACHING, default=list(TEACHING))
     parser.add_argument("--minutes", nargs="+", type=int, choices=BUDGETS, default=list(BUDGETS))
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     options = parser.parse_args(arguments)
     if options.action == "table":
-        found = results(options.folder)
+        found = results(options.results)
         print(table(found))
         for minutes in sorted({each["minutes"] for each in found} - {0}):
-            learning_curves(found, minutes, options.folder / f"few_images_{minutes}.png")
+            learning_curves(found, minutes, options.results / f"few_images_{minutes}.png")
         return 0
     if options.data is None:
         parser.error("--data is needed to measure")
-    rates_file = options.folder / "rates.json"
+    rates_file = options.results / "rates.json"
     if options.action == "rates":
-        options.folder.mkdir(parents=True, exist_ok=True)
+        options.results.mkdir(parents=True, exist_ok=True)
         rates = _rates(rates_file) if rates_file.exists() else {}
         for name, method in product(options.sets, [each for each in (TUNED, SCRATCH) if each in options.methods]):
             with quiet_libraries():
@@ -74,11 +77,12 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     failed = 0
     for cell in cells(options.sets, options.images, options.minutes, options.methods):
-        if cell.path(options.folder).exists():
+        if cell.path(options.results).exists():
             continue
         try:
             with quiet_libraries():
                 found = measure(cell, options.data, options.folder, _steps(cell, rates_file))
+            cell.write(options.results, found)
         except CpunetError as error:
             failed += 1
             print(f"FAILED {cell}: {error}", file=sys.stderr)

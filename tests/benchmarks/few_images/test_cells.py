@@ -21,7 +21,8 @@ def root(tmp_path, monkeypatch):
 
 
 def run(root, action, *more):
-    return main([action, "--data", str(root / "data"), "--folder", str(root / "few"), *more])
+    made = ["--folder", str(root / "made"), "--results", str(root / "few")]
+    return main([action, "--data", str(root / "data"), *made, *more])
 
 
 def test_a_run_goes_on_where_it_was_and_lays_out_what_is_there(root, capsys):
@@ -39,7 +40,7 @@ def test_a_run_goes_on_where_it_was_and_lays_out_what_is_there(root, capsys):
     assert run(root, "measure", *wanted, "--methods", SHIPPED, CALIBRATED, TUNED, AVERAGED) == 0
     assert {path: path.stat().st_mtime_ns for path in (root / "few" / "cells").iterdir()} == before
     capsys.readouterr()
-    assert main(["table", "--folder", str(root / "few")]) == 0
+    assert main(["table", "--results", str(root / "few")]) == 0
     assert capsys.readouterr().out.count("| drawn |") == 4
     assert (root / "few" / "few_images_5.png").stat().st_size > 1000
 
