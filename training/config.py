@@ -204,8 +204,8 @@ class TrainingConfig:
         self._check_pretrained()
         if self.frozen != "nothing" and not self.start_from and not self.pretrained:
             raise ConfigError(
-                "frozen: an encoder with random weights cannot be kept; give start_from a model, or pretrained weights, "
-                "as well."
+                "frozen: an encoder with random weights cannot be kept; give start_from a model, or pretrained a file "
+                "of weights, as well."
             )
         if self.judged_by == "loss" and not self.validation_loss:
             raise ConfigError("judged_by: the loss of validation images is not computed; set validation_loss to true.")
@@ -255,7 +255,8 @@ class TrainingConfig:
             raise ConfigError("pretrained: these weights need batch_normalization, which architecture switches off.")
         if self.start_from:
             raise ConfigError(
-                f"pretrained: start_from {self.start_from} brings the weights of the encoder too. Leave one of them out."
+                f"pretrained: start_from {self.start_from} brings the weights of the encoder too. Leave one of the two "
+                "out."
             )
 
 

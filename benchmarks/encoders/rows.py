@@ -36,7 +36,8 @@ def config_of(name: str, seed: int, steps: int | None = None) -> TrainingConfig:
     """Return the configuration of a row of `ROWS`, of other steps if they are given."""
     architecture, pretrained = ROWS[name]
     content = read_content(COMMON)
-    content.update(name=name, seed=seed, pretrained=pretrained, architecture={**content["architecture"], **architecture})
+    content["architecture"].update(architecture)
+    content.update(name=name, seed=seed, pretrained=pretrained)
     config = config_from_dict(content)
     return config if steps is None else replace(config, steps=steps, validate_every=min(config.validate_every, steps))
 

@@ -44,7 +44,10 @@ def test_a_configuration_survives_json():
         ({"frozen": "decoder", "start_from": "x"}, "frozen: must be one of"),
         ({"pretrained": "imagenet"}, "pretrained: there are no such weights for the encoder 'plain'.*resnet50"),
         (
-            {"pretrained": "imagenet", "architecture": {"encoder": "resnet18", "depth": 2, "batch_normalization": False}},
+            {
+                "pretrained": "imagenet",
+                "architecture": {"encoder": "resnet18", "depth": 2, "batch_normalization": False},
+            },
             "pretrained: these weights need batch_normalization",
         ),
         (

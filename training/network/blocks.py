@@ -182,7 +182,9 @@ class PreactivationBlock(nn.Module):
             nn.ReLU(inplace=True),
             plain_convolution(out_channels, out_channels, 3, style),
         )
-        self.projection = plain_convolution(in_channels, out_channels, 1, style) if in_channels != out_channels else None
+        self.projection = (
+            plain_convolution(in_channels, out_channels, 1, style) if in_channels != out_channels else None
+        )
 
     def forward(self, features: Tensor) -> Tensor:
         """Turn (N, in_channels, Y, X) into (N, out_channels, Y, X)."""

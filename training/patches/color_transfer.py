@@ -48,9 +48,7 @@ def color_statistics(image: NDArray[np.float32]) -> ColorStatistics:
     return ColorStatistics(along.mean(axis=1), along.std(axis=1))
 
 
-def with_colors_of(
-    image: NDArray[np.float32], own: ColorStatistics, other: ColorStatistics
-) -> NDArray[np.float32]:
+def with_colors_of(image: NDArray[np.float32], own: ColorStatistics, other: ColorStatistics) -> NDArray[np.float32]:
     """Move and stretch the colors of an image so that it has the statistics of another.
 
     Parameters
@@ -71,9 +69,7 @@ def with_colors_of(
     Reinhard et al.: Color transfer between images, IEEE CG&A 2001, doi:10.1109/38.946629; there along axes in the
     logarithm of what the cones of an eye see, here in that of the light that stains let through.
     """
-    stretch = np.clip(
-        other.spreads / np.maximum(own.spreads, SMALLEST_SPREAD), 1 / LARGEST_STRETCH, LARGEST_STRETCH
-    )
+    stretch = np.clip(other.spreads / np.maximum(own.spreads, SMALLEST_SPREAD), 1 / LARGEST_STRETCH, LARGEST_STRETCH)
     along = np.tensordot(AXES, density_of(image), axes=1) - own.means[:, np.newaxis, np.newaxis]
     along = along * stretch[:, np.newaxis, np.newaxis] + other.means[:, np.newaxis, np.newaxis]
     return through_density(np.maximum(np.tensordot(AXES.T, along, axes=1), 0))

@@ -147,9 +147,7 @@ class PatchData(lightning.LightningDataModule):
         steps = max(1, min(self.config.validate_every, self.config.steps - done))
         # More workers than cores would wait for each other; the patches are the same with any number of them.
         batch_size, workers = self.config.batch_size, min(self.config.workers, cores_allowed())
-        stream = PatchStream(
-            self.sources, self.config, done * batch_size, steps * batch_size, self.nuclei, self.colors
-        )
+        stream = PatchStream(self.sources, self.config, done * batch_size, steps * batch_size, self.nuclei, self.colors)
         return DataLoader(
             stream,
             sampler=range(self.trainer.global_rank, len(stream), self.trainer.world_size),

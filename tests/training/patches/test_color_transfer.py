@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cpunet.checks.synthetic import synthetic_field
+from cpunet.training.config import DataSource
 from cpunet.training.patches.augmentation import PRESETS, augment
 from cpunet.training.patches.color_transfer import (
     AXES,
@@ -19,6 +20,7 @@ from cpunet.training.patches.stream import PatchData, first_patches
 DRAWN = synthetic_field((96, 96), columns=3, diameter_px=20, touching=False, seed=3)
 FLUORESCENT = np.repeat(DRAWN.image[np.newaxis].astype(np.float32), 3, axis=0)
 STAINED = [recolor_as_stain(FLUORESCENT, np.random.default_rng(seed)) for seed in range(4)]
+PINK = (STAINED[1] * np.array((1, 0.7, 0.85), np.float32)[:, np.newaxis, np.newaxis]).astype(np.float32)
 # Nothing but flips and turns, and no warp that mixes pixels.
 PLAIN = replace(PRESETS["gentle"], scale_low=1, scale_high=1, shear=0, shift_px=0)
 
@@ -79,8 +81,12 @@ def drawn(augmentation, image, seed, colors):
     return augment(Patch(image, DRAWN.labels), augmentation, 96, np.random.default_rng(seed), (), colors).image
 
 
+def distance(image, color):
+    return np.abs(color_statistics(image).means - color.means).max()
+
+
 def test_a_share_of_the_stained_patches_gets_the_colors_of_another_image():
-    colors = [color_statistics(STAINED[1])]
+    colors = [color_statistics(PINK)]
     changed = []
     for seed in range(60):
         with_it, without = (
@@ -89,8 +95,7 @@ def test_a_share_of_the_stained_patches_gets_the_colors_of_another_image():
         changed.append(np.abs(with_it - without).max() > 1e-3)
     assert 0.3 < np.mean(changed) < 0.7
     found = drawn(replace(PLAIN, color_transfer_fraction=1), STAINED[0], 1, colors)
-    assert np.abs(color_statistics(found).means - colors[0].means).max() < 0.05
-    assert np.abs(color_statistics(STAINED[0]).means - colors[0].means).max() > 0.05
+    assert distance(found, colors[0]) < 0.3 * distance(STAINED[0], colors[0])
 
 
 @pytest.mark.parametrize("name", ["color_transfer_fraction", "stain_inverted_fraction"])
@@ -117,16 +122,17 @@ def test_a_run_takes_the_colors_of_all_its_stained_images(small_config):
     config = replace(
         small_config,
         channels=("red", "green", "blue"),
+        data=(DataSource("a"), DataSource("b")),
         augmentation=replace(PLAIN, color_transfer_fraction=1),
         patch_size=96,
     )
-    sources = [[Patch(STAINED[0], DRAWN.labels)], [Patch(STAINED[3], DRAWN.labels)]]
+    sources = [[Patch(STAINED[0], DRAWN.labels)], [Patch(PINK, DRAWN.labels)]]
     assert len(PatchData(config, sources[:1]).colors) == 1
     data, stream = PatchData(config, sources), first_patches(sources, config, 40)
     assert len(data.colors) == len(stream.colors) == 2
     stream.sources = [sources[0], sources[0]]
     means = np.array([color_statistics(stream.patch(index).image).means for index in range(40)])
-    near = [np.abs(means - color.means).max(axis=1) < 0.06 for color in data.colors]
+    near = [np.abs(means - color.means).max(axis=1) < 0.1 for color in data.colors]
     assert near[0].any()
     assert near[1].any()
     still = replace(config, augmentation=replace(PLAIN, color_transfer_fraction=0))

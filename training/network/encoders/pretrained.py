@@ -164,9 +164,7 @@ def _check(path: Path, weights: Mapping[str, Tensor], own: Mapping[str, Tensor],
     missing = [name for name in own if name not in weights and not name.endswith("num_batches_tracked")]
     layers = {name for names in published.names() for name in names}
     unknown = [
-        name
-        for name in weights
-        if name.rpartition(".")[0] not in layers and not name.startswith(published.left_out)
+        name for name in weights if name.rpartition(".")[0] not in layers and not name.startswith(published.left_out)
     ]
     first = f"{published.names()[0][0]}.weight"
     wanted: dict[str, Any] = {name: tuple(tensor.shape) for name, tensor in own.items()}
