@@ -21,6 +21,7 @@ from benchmarks.encoders.rows import ROWS, config_of, cost_of, costs
 from benchmarks.generalization.left_out import new_images, some_of
 from benchmarks.labeled_images import labeled_image
 from benchmarks.markdown import header, row
+from cpunet.errors import ExportError
 from cpunet.export.export_model import export_model
 from cpunet.export.set_scores import scores_for_card
 from cpunet.files.written_beside import written_beside
@@ -82,31 +83,27 @@ def experiment(name: str, seed: int, folder: Path, options: argparse.Namespace) 
     -------
     dict
         ``row``, ``seed`` and ``steps``; ``cpu_minutes`` of the training, of all its processes and without what a
-        stopped run did before; the numbers of `benchmarks.encoders.rows.cost_of`; ``scores`` by data set.
+        stopped run did before; the numbers of `benchmarks.encoders.rows.cost_of`; ``scores`` by data set. If the
+        export refuses the network, ``refused`` says why, and there are no scores.
     """
     config = config_of(name, seed, options.steps)
     before_s = cpu_time_s()
     weights = train(config, options.data, folder)
     cpu_minutes = (cpu_time_s() - before_s) / 60
+    found = {"row": name, "seed": seed, "steps": config.steps, "cpu_minutes": round(cpu_minutes, 1), **cost_of(config)}
     model_file = folder / "model.onnx"
-    export_model(weights, model_file)
+    try:
+        export_model(weights, model_file)
+    except ExportError as error:  # such as tiles that differ from the whole, since the network sees too far
+        return {**found, "refused": str(error), "scores": {}}
     model = load_model(model_file, device="cpu")
     scores = {}
     for scored in SCORED:
-        truths = (
-            labeled_image(options.data / scored, image)
-            for image in some_of(new_images(options.data, scored), options.images)
-        )
+        images = some_of(new_images(options.data, scored), options.images)
+        truths = (labeled_image(options.data / scored, image) for image in images)
         each = [score_image(truth.labels, segment_image(truth.image, model).labels) for truth in truths]
         scores[scored] = scores_for_card(pool_scores(each))
-    return {
-        "row": name,
-        "seed": seed,
-        "steps": config.steps,
-        "cpu_minutes": round(cpu_minutes, 1),
-        **cost_of(config),
-        "scores": scores,
-    }
+    return {**found, "scores": scores}
 
 
 def cpu_time_s() -> float:
@@ -127,12 +124,14 @@ def cost_cells(cost: dict[str, Any]) -> list[str]:
 
 def score_table(found: Sequence[dict[str, Any]]) -> str:
     """Return results as Markdown."""
-    columns = [f"{scored} {score.replace('_', ' ')}" for scored in SCORED for score in SCORE_NAMES]
+    shown = [(scored, score) for scored in SCORED for score in SCORE_NAMES]
+    columns = [f"{scored} {score.replace('_', ' ')}" for scored, score in shown]
     lines = [header([COST_HEADER[0], "seed", *COST_HEADER[1:], "CPU minutes", *columns])]
     for each in found:
-        scores = [f"{each['scores'][scored][score]:.3f}" for scored in SCORED for score in SCORE_NAMES]
+        scores = [f"{each['scores'][scored][score]:.3f}" if each["scores"] else "-" for scored, score in shown]
         lines.append(row([f"`{each['row']}`", each["seed"], *cost_cells(each), f"{each['cpu_minutes']:.0f}", *scores]))
-    return "\n".join(lines)
+    refused = [f"{each['row']}: {each['refused']}" for each in found if "refused" in each]
+    return "\n".join([*lines, *refused])
 
 
 def _write(path: Path, content: object) -> None:

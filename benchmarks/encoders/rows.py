@@ -17,7 +17,7 @@ ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "bottleneck": ({"encoder": "bottleneck"}, ""),
     "preactivation": ({"encoder": "preactivation"}, ""),
     "concatenating": ({"decoder": "concatenating", "decoder_convolutions": 2}, ""),
-    "efficientnet_lite0_random": (LITE, ""),
+    "efficientnet_lite0": (LITE, ""),
     "efficientnet_lite0_pretrained": (LITE, "imagenet"),
 }
 # Networks that are not trained here, whose cost is of interest.
@@ -45,7 +45,7 @@ def config_of(name: str, seed: int, steps: int | None = None) -> TrainingConfig:
 def costs() -> dict[str, dict[str, int]]:
     """Count ``parameters``, ``macs_per_pixel`` and ``receptive_field_px`` of all networks; nothing is computed."""
     common = read_content(COMMON)
-    networks = {**{name: changes for name, (changes, _) in ROWS.items()}, **ALSO_COST}
+    networks = {**{name: changes for name, (changes, pretrained) in ROWS.items() if not pretrained}, **ALSO_COST}
     return {
         name: cost_of(config_from_dict({**common, "architecture": {**common["architecture"], **changes}}))
         for name, changes in networks.items()

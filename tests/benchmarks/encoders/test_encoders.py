@@ -9,6 +9,7 @@ import pytest
 from benchmarks.encoders import __main__ as encoders
 from benchmarks.encoders import rows
 from benchmarks.encoders.rows import ROWS, config_of
+from cpunet.errors import ExportError
 from cpunet.training.config import config_from_dict
 from tests.synthetic_data_set import SMALL, write_data_set
 
@@ -49,6 +50,18 @@ def test_a_row_is_trained_scored_on_other_sets_and_then_only_printed(tiny, capsy
     monkeypatch.setattr(encoders, "train", None)
     assert encoders.main(command) == 0
     assert capsys.readouterr().out.splitlines()[-1] == table
+
+
+def test_a_network_that_cannot_be_exported_stops_no_other(tiny, monkeypatch, capsys):
+    def refusing(weights, model_file):
+        raise ExportError("tiles and the whole disagree")
+
+    monkeypatch.setattr(encoders, "train", lambda config, data, folder: folder / "weights.safetensors")
+    monkeypatch.setattr(encoders, "export_model", refusing)
+    assert encoders.main(["plain", "residual", "--data", str(tiny / "data"), "--runs", str(tiny / "runs")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.count("| - ") for line in lines[2:4]] == [4, 4]
+    assert lines[4:] == [f"{name}: tiles and the whole disagree" for name in ("plain", "residual")]
 
 
 def test_costs_are_those_of_the_network(monkeypatch, capsys):
