@@ -6,7 +6,6 @@ import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import torch
 from safetensors.torch import load_file
@@ -69,12 +68,16 @@ def find_pretrained(encoder: str, pretrained: str) -> Path:
 
 
 def _downloaded(url: str) -> Path:
-    """Download a file into torch's folder of such files, unless it is there, by the function that torchvision calls."""
+    """Download a file into torch's folder of such files, unless it is there, as torchvision does."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if path.is_file():
+        return path
+    digits = path.stem.rpartition("-")[2]
     try:
-        # It writes the file under another name first, and renames it if its sum is that of its name.
-        torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
-    except (URLError, OSError, RuntimeError) as error:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written under another name first, and renamed if its sum begins with these digits.
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=digits)
+    except (OSError, RuntimeError) as error:  # no network is an OSError, a wrong sum a RuntimeError
         raise WeightsError(
             f"pretrained: {url} cannot be downloaded ({error}). Download it elsewhere, and give the path of the file."
         ) from None
