@@ -42,6 +42,9 @@ def test_a_network_is_exported_verified_and_reduced(architecture, tmp_path):
     assert expected.std() > 0.02
     assert 0 < np.abs(found - expected).mean() < 0.05
     reduced = onnx.load(small_file)
+    read = {name for node in reduced.graph.node for name in node.input} | {each.name for each in reduced.graph.output}
+    given = [name for node in reduced.graph.node for name in node.output]
+    assert not [name for name in (*given, *(each.name for each in reduced.graph.initializer)) if name not in read]
     rounded = {tensor.name for tensor in reduced.graph.initializer if tensor.data_type == onnx.TensorProto.INT8}
     convolutions = [node for node in exported.graph.node if node.op_type in ("Conv", "ConvTranspose")]
     assert len([name for name in rounded if "weight" in name or "Conv" in name]) >= len(convolutions) - 1
