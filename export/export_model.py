@@ -108,6 +108,9 @@ def export_model(
     for path in (output, beside):
         print(f"{path}  {path.stat().st_size / 1e6:.2f} MB  sha256 {sums[path.name]}")
     print(f"onnxruntime and torch agree ({Tolerance()}); halo measured: {card.output.halo} pixels")
+    if encoder := card.provenance.get("pretrained"):
+        licence = encoder["licence"] or "which is not known: ask who made them"
+        print(f"the encoder began with weights of others ({encoder['source']}); their license: {licence}")
     if not write_readme(output.parent, card, sums):
         print(
             f"{output.parent / 'README.md'} was written or changed by hand and is left as it is; check the sums in it"

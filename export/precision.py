@@ -17,6 +17,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.onnx_model import ONNXModel
 
 from cpunet.checks.halo import measure_halo
 from cpunet.errors import ModelError
@@ -107,6 +108,8 @@ def to_int8(
         }
         quantize_static(model, str(result), _Reader(model.graph.input[0].name, shown), **settings)
         quantized = onnx.load(result)
+    # The limits of a ReLU6 stay behind when it becomes part of a range; onnxruntime warns of each in each session.
+    ONNXModel(quantized).remove_unused_constant()
     return _finished(quantized, card, "int8")
 
 

@@ -20,7 +20,7 @@ def _before(start: Mapping[str, Any]) -> str:
 def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
     """Write what a user must know of a model in Markdown; `sums` are SHA-256 by file name."""
     given = card.input
-    start, averaged = (card.provenance.get(name) for name in ("start_from", "average_with"))
+    pretrained, start, averaged = (card.provenance.get(name) for name in ("pretrained", "start_from", "average_with"))
     lines = [
         f"# {card.name} {card.version}",
         "",
@@ -38,6 +38,7 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         f"- **Decoding:** {decoding(card)}.",
         f"- **License of the weights:** {card.licence or 'not given'}. **Authors:** "
         f"{', '.join(card.authors) or 'not given'}.",
+        *([pretrained_line(pretrained)] if pretrained else []),
         *([f"- **Fine-tuned from:** {start['name']}, SHA-256 `{start['sha256']}`{_before(start)}"] if start else []),
         *([f"- **Averaged with:** {averaged['name']}, SHA-256 `{averaged['sha256']}`"] if averaged else []),
         *([f"- **Cite:** {card.citation}"] if card.citation else []),
@@ -85,6 +86,15 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def pretrained_line(pretrained: Mapping[str, Any]) -> str:
+    """Say where the weights that the encoder began with come from."""
+    licence = pretrained["licence"] or "not known: ask who made the file"
+    return (
+        f"- **Encoder:** {pretrained['encoder']}, which began with weights of others: {pretrained['source']}. Their "
+        f"license: {licence}. SHA-256 `{pretrained['sha256']}`"
+    )
 
 
 def decoding(card: ModelCard) -> str:

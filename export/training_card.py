@@ -36,7 +36,7 @@ def card_from_training(trained: TrainedNetwork, command: str, halo: int) -> Mode
             "steps": facts.get("steps", config.steps),
             "commit": facts.get("commit", ""),
             "command": command,
-            **{name: facts[name] for name in ("start_from", "average_with", "teachers") if name in facts},
+            **{name: facts[name] for name in ("pretrained", "start_from", "average_with", "teachers") if name in facts},
         },
     )
 

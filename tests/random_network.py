@@ -15,8 +15,11 @@ FACTS = {
 }
 
 
-def random_network():
-    """A network of random weights, batch normalization in use, with the facts of a made-up training."""
+def random_network(**architecture):
+    """A network of random weights, batch normalization in use, with the facts of a made-up training.
+
+    Fields of the architecture can be given.
+    """
     torch.manual_seed(0)
     config = config_from_dict(
         {
@@ -24,7 +27,7 @@ def random_network():
             "description": "Drawn nuclei.",
             "licence": "CC0-1.0",
             "data": [{"folder": "drawn", "licence": "CC0-1.0", "source": "drawn by the tests"}],
-            "architecture": {"base_channels": 8, "depth": 2, "max_channels": 16},
+            "architecture": {"base_channels": 8, "depth": 2, "max_channels": 16, **architecture},
         }
     )
     network = build_network(config)

@@ -14,6 +14,7 @@ from cpunet.errors import ConfigError
 from cpunet.model.card import Normalization, Postprocessing
 from cpunet.plain_content import dataclass_from
 from cpunet.training.data.stained_images import STAINS
+from cpunet.training.network.encoders.choose import PUBLISHED
 from cpunet.training.network.losses import Loss
 from cpunet.training.network.unet import Architecture
 from cpunet.training.patches.augmentation import PRESETS, Augmentation
@@ -108,6 +109,9 @@ class TrainingConfig:
     early_stopping_patience : int
         Number of validations that are not better than the best one, by `judged_by`, after which training stops and
         restores the best weights. 0: train all steps and keep the last weights.
+    pretrained : str
+        Where the weights of a published encoder come from: ``imagenet``, those that are published for it, or the path
+        of a file. Empty: random weights.
     start_from : str
         The model to fine-tune: its name, its folder or a file of weights. Empty: random weights.
     frozen : str
@@ -162,6 +166,7 @@ class TrainingConfig:
     validation_loss: bool = False
     judged_by: str = "mean_f1"
     early_stopping_patience: int = 0
+    pretrained: str = ""
     start_from: str = ""
     frozen: str = "nothing"
     start_share: float = 0.0
@@ -196,8 +201,12 @@ class TrainingConfig:
         ):
             if getattr(self, name) not in choices:
                 raise ConfigError(f"{name}: must be one of {', '.join(choices)}; it is {getattr(self, name)!r}.")
-        if self.frozen != "nothing" and not self.start_from:
-            raise ConfigError("frozen: an encoder with random weights cannot be kept; give start_from a model as well.")
+        self._check_pretrained()
+        if self.frozen != "nothing" and not self.start_from and not self.pretrained:
+            raise ConfigError(
+                "frozen: an encoder with random weights cannot be kept; give start_from a model, or pretrained a file "
+                "of weights, as well."
+            )
         if self.judged_by == "loss" and not self.validation_loss:
             raise ConfigError("judged_by: the loss of validation images is not computed; set validation_loss to true.")
         names = source_names(self.data)
@@ -232,6 +241,23 @@ class TrainingConfig:
         if self.batch_size % self.devices:
             raise ConfigError(f"batch_size: {self.batch_size} cannot be divided among {self.devices} devices.")
         self.loss.check(self.targets)
+
+    def _check_pretrained(self) -> None:
+        """Raise ConfigError if there can be no pretrained weights."""
+        if not self.pretrained:
+            return
+        if self.architecture.encoder not in PUBLISHED:
+            raise ConfigError(
+                f"pretrained: there are no such weights for the encoder {self.architecture.encoder!r}. Choose one of "
+                f"{', '.join(PUBLISHED)} under architecture, or leave pretrained out."
+            )
+        if not self.architecture.batch_normalization:
+            raise ConfigError("pretrained: these weights need batch_normalization, which architecture switches off.")
+        if self.start_from:
+            raise ConfigError(
+                f"pretrained: start_from {self.start_from} brings the weights of the encoder too. Leave one of the two "
+                "out."
+            )
 
 
 # Fields of the augmentation as version 1 spelled them, in YAML files and in weights.

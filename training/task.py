@@ -20,6 +20,7 @@ from cpunet.training.fine_tune import (
     transfer_weights,
 )
 from cpunet.training.network.build import build_network
+from cpunet.training.network.encoders.pretrained import find_pretrained, load_pretrained
 from cpunet.training.network.losses import SegmentationLoss
 from cpunet.training.optimizers import build_optimizer, build_schedule
 from cpunet.training.patches.stream import Item
@@ -57,6 +58,9 @@ class SegmentationTask(lightning.LightningModule):
             if config.start_share:
                 network_to_average(config)  # if there is none, that is said before the training
             print(f"starting from {config.start_from}: {transfer}")
+        if config.pretrained:
+            path = find_pretrained(config.architecture.encoder, config.pretrained)
+            print(f"pretrained encoder: {load_pretrained(self.network, path)} tensors from {path}")
         if config.frozen == "encoder":
             freeze_encoder(self.network)
         self.network = self.network.to(memory_format=torch.channels_last)

@@ -26,6 +26,7 @@ from cpunet.training.config import TrainingConfig, without_description
 from cpunet.training.data.labeled_images import validation_sample
 from cpunet.training.facts import current_commit, set_diameters, training_facts
 from cpunet.training.fine_tune import averaged_with_start, find_weights
+from cpunet.training.network.encoders.pretrained import find_pretrained, origin_of
 from cpunet.training.optimizers import judging_metric
 from cpunet.training.patches.sources import read_sources
 from cpunet.training.patches.stream import PatchData
@@ -81,6 +82,8 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
             f"{last} was trained on other images or labels than {root} holds now. To train on these, give another "
             "--run folder or move that one away."
         )
+    if encoder := pretrained_encoder(config):
+        facts["pretrained"] = encoder
     facts["commit"] = (begun.facts.get("commit") if begun else None) or current_commit(Path(__file__).parent)
     if config.start_from:
         known = begun.facts.get("start_from", {}) if begun else {}
@@ -119,6 +122,22 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
             f"{waiting.waiting_s:.0f} of {waiting.waiting_s + waiting.working_s:.0f} s)"
         )
     return weights
+
+
+def pretrained_encoder(config: TrainingConfig) -> dict[str, str]:
+    """Return what the card says of pretrained weights: of this run's, or of a model's that it takes weights from.
+
+    Empty if there are none.
+    """
+    if config.pretrained:
+        encoder = config.architecture.encoder
+        return origin_of(encoder, find_pretrained(encoder, config.pretrained))
+    for field in ("start_from", "average_with"):
+        if name := getattr(config, field):
+            found: dict[str, str] = load_trained(find_weights(name, field)).facts.get("pretrained", {})
+            if found:
+                return found
+    return {}
 
 
 def tuned_at_the_end(config: TrainingConfig) -> str:

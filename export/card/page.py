@@ -72,6 +72,7 @@ def card_page(card: ModelCard, place: str, size_bytes: int, sha256: str) -> str:
         "",
         "Training data",
         *_data_lines(made.get("data")),
+        *_pretrained_lines(made.get("pretrained")),
         *_start_lines(made.get("start_from")),
         *_section("Rebuild", [(name, str(value)) for name, value in rebuild if value not in (None, "")]),
         *[f"  {step}" for step in str(made.get("command") or "no command given").split(" && ")],
@@ -189,6 +190,16 @@ def _start_lines(start: Any) -> list[str]:
     if not isinstance(start, Mapping):
         return []
     return [f"  fine-tuned from {start.get('name')}", *_indented(f"SHA-256 {start.get('sha256')}")]
+
+
+def _pretrained_lines(pretrained: Any) -> list[str]:
+    if not isinstance(pretrained, Mapping):
+        return []
+    texts = f"{pretrained.get('source')}; license {pretrained.get('licence') or 'not known'}"
+    return [
+        f"  pretrained encoder {pretrained.get('encoder')}",
+        *_indented(texts, f"SHA-256 {pretrained.get('sha256')}"),
+    ]
 
 
 def _indented(*texts: str) -> list[str]:

@@ -110,6 +110,12 @@ START = {
     **AVERAGED,
     "val_mean_f1": ("Its mean F1 on the validation images, before fine-tuning.", {"type": "number", **SHARE}),
 }
+PRETRAINED = {
+    "encoder": ("Its name among the architecture's encoders.", {"type": "string"}),
+    "source": ("Origin of the weights.", {"type": "string"}),
+    "licence": ("Their license; empty if not known.", {"type": "string"}),
+    "sha256": ("Sum of their file.", SHA256),
+}
 SCORES = {
     "images": ("Images that were scored.", COUNT),
     "objects": ("True objects in them.", COUNT),
@@ -135,6 +141,7 @@ PROVENANCE = {
     "steps": ("Optimizer steps.", COUNT),
     "commit": ("Commit of the code that trained; empty if not known.", {"type": "string"}),
     "command": ("Command that rebuilds the model.", {"type": "string"}),
+    "pretrained": ("The weights of others that the encoder began with.", _holding(PRETRAINED)),
     "start_from": ("The model that was fine-tuned.", _holding(START)),
     "average_with": ("The model whose weights these are averaged with.", _holding(AVERAGED)),
     "calibrated": ("What `cpunet calibrate` began with, and on what images.", _holding(CALIBRATED)),

@@ -42,6 +42,19 @@ def test_a_configuration_survives_json():
         ({"devices": 3}, "batch_size: 4 cannot be divided among 3"),
         ({"frozen": "encoder"}, "start_from"),
         ({"frozen": "decoder", "start_from": "x"}, "frozen: must be one of"),
+        ({"pretrained": "imagenet"}, "pretrained: there are no such weights for the encoder 'plain'.*resnet50"),
+        (
+            {
+                "pretrained": "imagenet",
+                "architecture": {"encoder": "resnet18", "depth": 2, "batch_normalization": False},
+            },
+            "pretrained: these weights need batch_normalization",
+        ),
+        (
+            {"pretrained": "imagenet", "architecture": {"encoder": "resnet18", "depth": 2}, "start_from": "x"},
+            "pretrained: start_from x brings the weights of the encoder too",
+        ),
+        ({"architecture": {"encoder": "resnet18", "depth": 5}}, "depth: must be 1 to 4 with encoder 'resnet18'"),
         ({"early_stopping_patience": -1}, "early_stopping_patience"),
         ({"judged_by": "dice"}, "judged_by: must be one of mean_f1, loss"),
         ({"judged_by": "loss"}, "judged_by: the loss of validation images is not computed; set validation_loss"),

@@ -1,9 +1,10 @@
-"""The ways up, from features at all resolutions to features at the finest: U-Net and feature pyramid."""
+"""The ways up, from features at all resolutions to features at the finest: U-Nets and feature pyramid."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -67,13 +68,82 @@ def decode_unet(
     return features
 
 
-def fpn_decoder(channels: Sequence[int], convolutions: int, style: BlockStyle) -> tuple[nn.ModuleList, nn.ModuleList]:
-    """Make a feature pyramid, all of whose levels have as many features as the encoder's finest.
+def lateral_convolutions(encoder_channels: Sequence[int], channels: Sequence[int]) -> nn.ModuleList:
+    """Make the 1x1 convolutions that bring an encoder's levels to as many features as the decoder has.
 
     Parameters
     ----------
-    channels : sequence of int
+    encoder_channels, channels : sequence of int
+        Features of the encoder's and of the decoder's levels, finest first.
+
+    Returns
+    -------
+    ModuleList
+        One a level but the deepest, which goes up by a 1x1 convolution anyway; finest first.
+    """
+    pairs = zip(encoder_channels[:-1], channels[:-1], strict=True)
+    return nn.ModuleList(nn.Conv2d(found, wanted, kernel_size=1) for found, wanted in pairs)
+
+
+def concatenating_decoder(
+    encoder_channels: Sequence[int], channels: Sequence[int], convolutions: int, style: BlockStyle
+) -> tuple[nn.ModuleList, nn.ModuleList]:
+    """Make the upward path of the U-Net as published: features of each level are put beside those from below.
+
+    Parameters
+    ----------
+    encoder_channels, channels : sequence of int
+        Features of the encoder's and of the decoder's levels, finest first.
+    convolutions : int
+        3x3 convolutions a level; 2 in the paper.
+    style : BlockStyle
+
+    Returns
+    -------
+    upsampling, blocks : ModuleList
+        The transposed 2x2 convolutions that bring features to the next finer level, and the convolutions there;
+        deepest first.
+
+    Notes
+    -----
+    Ronneberger, Fischer, Brox: U-Net, MICCAI 2015, doi:10.1007/978-3-319-24574-4_28. The paper cuts off what borders
+    reach; here they are padded, so that the output has the size of the image.
+    """
+    below = (*channels[:-1], encoder_channels[-1])
+    upward = list(zip(below[:0:-1], encoder_channels[-2::-1], channels[-2::-1], strict=True))
+    upsampling = nn.ModuleList(
+        nn.ConvTranspose2d(deep, shallow, kernel_size=2, stride=2) for deep, _, shallow in upward
+    )
+    blocks = nn.ModuleList(
+        convolution_block(skip + shallow, shallow, convolutions, style) for _, skip, shallow in upward
+    )
+    return upsampling, blocks
+
+
+def decode_concatenating(
+    upsampling: nn.ModuleList, blocks: nn.ModuleList, levels: Sequence[Tensor], dropout: nn.Module
+) -> Tensor:
+    """Go up from the deepest level, putting each finer one beside what comes from below.
+
+    The parameters are those of `decode_unet`, with the modules of `concatenating_decoder`.
+    """
+    features = levels[-1]
+    for upsample, block, skip in zip(upsampling, blocks, levels[-2::-1], strict=True):
+        features = dropout(block(torch.cat([skip, upsample(features)], dim=1)))
+    return features
+
+
+def fpn_decoder(
+    encoder_channels: Sequence[int], width: int, convolutions: int, style: BlockStyle
+) -> tuple[nn.ModuleList, nn.ModuleList]:
+    """Make a feature pyramid, all of whose levels have the same number of features.
+
+    Parameters
+    ----------
+    encoder_channels : sequence of int
         Features of the encoder's levels, finest first.
+    width : int
+        Features of each level of the pyramid.
     convolutions : int
         3x3 convolutions a level.
     style : BlockStyle
@@ -89,9 +159,8 @@ def fpn_decoder(channels: Sequence[int], convolutions: int, style: BlockStyle) -
     Lin et al.: Feature pyramid networks, CVPR 2017, doi:10.1109/CVPR.2017.106; merged for one output as in Kirillov
     et al.: Panoptic feature pyramid networks, CVPR 2019, doi:10.1109/CVPR.2019.00656.
     """
-    width = channels[0]
-    laterals = nn.ModuleList(nn.Conv2d(deep, width, kernel_size=1) for deep in channels[::-1])
-    blocks = nn.ModuleList(convolution_block(width, width, convolutions, style) for _ in channels)
+    laterals = nn.ModuleList(nn.Conv2d(found, width, kernel_size=1) for found in encoder_channels[::-1])
+    blocks = nn.ModuleList(convolution_block(width, width, convolutions, style) for _ in encoder_channels)
     return laterals, blocks
 
 

@@ -10,7 +10,11 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
+from cpunet.training.network.encoders.choose import PUBLISHED
 from cpunet.training.network.unet import UNet
+
+# Sums of shortcuts grow up to a million times as large.
+SMALL_VALUE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,16 @@ def measure_receptive_field(network: UNet) -> int:
 
     1. all weights are equal, so that no path cancels another;
     2. mean pooling replaces maximum pooling, so that no path is hidden;
-    3. each level has one feature, since their number does not matter.
+    3. each level has one feature, or as few as its blocks can have, since their number does not matter;
+    4. values are so small that no ReLU6 is at its upper end.
     """
     lean = replace(network.architecture, base_channels=1, max_channels=1, batch_normalization=False, dropout=0.0)
-    probe = UNet(lean, 1, 1).double().eval()
-    probe.pool = nn.AvgPool2d(2)
+    thin = PUBLISHED[lean.encoder].with_one_feature() if lean.encoder in PUBLISHED else None
+    probe = UNet(lean, 1, 1, thin).double().eval()
+    for module in list(probe.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.MaxPool2d):
+                setattr(module, name, nn.AvgPool2d(child.kernel_size, child.stride, child.padding))
     with torch.no_grad():
         for weight in probe.parameters():
             weight.fill_(1 / weight[0].numel() if weight.ndim > 1 else 0.0)
@@ -101,7 +110,8 @@ def measure_receptive_field(network: UNet) -> int:
 
 def _widest_gradient(probe: UNet, length: int) -> int | None:
     """Return the longest column of pixels that one output pixel depends on, or None if an image cuts it off."""
-    image = torch.ones(1, 1, length, probe.architecture.min_size, dtype=torch.double, requires_grad=True)
+    shape = (1, 1, length, probe.architecture.min_size)
+    image = torch.full(shape, SMALL_VALUE, dtype=torch.double, requires_grad=True)
     output = probe(image)
     widest = 0
     for row in range(length // 2, length // 2 + probe.architecture.divisible_by):

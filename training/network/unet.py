@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from cpunet.training.network.blocks import BlockStyle, ResidualBlock, convolution_block
-from cpunet.training.network.decoders import decode_fpn, decode_unet, fpn_decoder, unet_decoder
+from cpunet.training.network.blocks import BlockStyle
+from cpunet.training.network.decoders import (
+    concatenating_decoder,
+    decode_concatenating,
+    decode_fpn,
+    decode_unet,
+    fpn_decoder,
+    lateral_convolutions,
+    unet_decoder,
+)
+from cpunet.training.network.encoders.choose import ENCODERS, PUBLISHED, own_levels
+from cpunet.training.network.encoders.published import PublishedEncoder
 
-ENCODERS = ("plain", "residual")
-DECODERS = ("unet", "fpn")
+DECODERS = ("unet", "concatenating", "fpn")
 STEMS = ("full", "half")
 PADDINGS = ("zeros", "reflect")
 INITIALIZATIONS = ("he", "xavier")
@@ -29,9 +39,10 @@ class Architecture:
     Attributes
     ----------
     base_channels : int
-        Features at the finest resolution; they double at each level.
+        Features at the finest resolution; they double at each level. A published encoder has its own; these are then
+        those of the way up.
     depth : int
-        How often the resolution is halved, 1 to 6; the stem's halving does not count.
+        How often the resolution is halved, 1 to 6, or to 4 in a published encoder; the stem's halving does not count.
     max_channels : int
         Where the doubling stops. Most weights of a U-Net lie in its deepest level, where round
         objects such as nuclei need few.
@@ -39,12 +50,16 @@ class Architecture:
         3x3 convolutions a level on the way up; on the way down there are always two. One is a quarter
         faster than two.
     encoder : str
-        ``plain``: convolutions one after the other; ``residual``: each pair is added to its input.
+        ``plain``: convolutions one after the other; ``residual``: each pair is added to its input; ``bottleneck``:
+        so is each 3x3 convolution between two 1x1 ones; ``preactivation``: as residual, with normalization and ReLU
+        before the convolutions. Or a published one: ``efficientnet_lite0``, ``resnet18``, ``resnet50``.
     decoder : str
-        ``unet``: from level to level, each with its own number of features; ``fpn``: a feature pyramid, with
+        ``unet``: from level to level, each with its own number of features, which the encoder's are added to;
+        ``concatenating``: the encoder's are put beside them, as published; ``fpn``: a feature pyramid, with
         ``base_channels`` features at all levels, whose levels are added up.
     stem : str
-        ``full``: the finest level has the image's resolution; ``half``: half of it.
+        ``full``: the finest level has the image's resolution; ``half``: half of it. Of a published encoder it is the
+        stride of the first convolution: 1, or 2 as published.
     batch_normalization : bool
     dropout : float
         Share of the features that a training step leaves out, 0 to below 1.
@@ -97,10 +112,14 @@ class Architecture:
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name}: must be one of {', '.join(choices)}; it is {getattr(self, name)!r}.")
+        published = PUBLISHED.get(self.encoder)
+        if published is not None and self.depth >= len(published.channels):
+            deepest = len(published.channels) - 1
+            raise ValueError(f"depth: must be 1 to {deepest} with encoder {self.encoder!r}; it is {self.depth}.")
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """Features at each level, the finest resolution first."""
+        """Features at each level of the way up, the finest resolution first; and of the way down, but if published."""
         return tuple(min(self.base_channels * 2**level, self.max_channels) for level in range(self.depth + 1))
 
     @property
@@ -110,8 +129,10 @@ class Architecture:
 
     @property
     def min_size(self) -> int:
-        """Smallest height and width, pixels: a mirror needs two pixels, also at the deepest level."""
-        return self.divisible_by * (2 if self.padding == "reflect" else 1)
+        """Smallest height and width, pixels: a mirror of one pixel needs two at the deepest level, of two three."""
+        if self.padding != "reflect":
+            return self.divisible_by
+        return self.divisible_by * (3 if self.encoder in PUBLISHED else 2)
 
 
 class UNet(nn.Module):
@@ -122,6 +143,8 @@ class UNet(nn.Module):
     architecture : Architecture
     in_channels, out_channels : int
         Channels of the image, and of the output.
+    published : PublishedEncoder, optional
+        Another form of the architecture's published encoder, such as one with few features.
 
     Notes
     -----
@@ -135,7 +158,9 @@ class UNet(nn.Module):
     predictions are undecided.
     """
 
-    def __init__(self, architecture: Architecture, in_channels: int, out_channels: int) -> None:
+    def __init__(
+        self, architecture: Architecture, in_channels: int, out_channels: int, published: PublishedEncoder | None = None
+    ) -> None:
         super().__init__()
         self.architecture = architecture
         self.in_channels = in_channels
@@ -143,22 +168,31 @@ class UNet(nn.Module):
         channels = architecture.channels
         style = BlockStyle(architecture.batch_normalization, architecture.padding)
         half = architecture.stem == "half"
-        self.stem = nn.PixelUnshuffle(2) if half else nn.Identity()
-        self.encoder = nn.ModuleList(
-            ResidualBlock(before, after, style)
-            if architecture.encoder == "residual"
-            else convolution_block(before, after, 2, style)
-            for before, after in zip((in_channels * (4 if half else 1), *channels), channels, strict=False)
-        )
-        self.pool = nn.MaxPool2d(2)
+        published = published or PUBLISHED.get(architecture.encoder)
+        if published is None:
+            # Its levels keep the size.
+            self.stem, self.pool = nn.PixelUnshuffle(2) if half else nn.Identity(), nn.MaxPool2d(2)
+            levels = own_levels(architecture.encoder, in_channels * (4 if half else 1), channels, style)
+            encoder_channels = channels
+        else:
+            self.stem, self.pool = nn.Identity(), nn.Identity()
+            levels = published.levels(in_channels, 2 if half else 1, style)[: len(channels)]
+            encoder_channels = published.channels[: len(channels)]
+        self.encoder = nn.ModuleList(levels)
         self.dropout = nn.Dropout2d(architecture.dropout)
         everywhere = architecture.dropout_levels == "all"
         self.dropout_from_level = 0 if everywhere else max(1, architecture.depth - 1)
         self.dropout_on_the_way_up = self.dropout if everywhere else nn.Identity()
+        convolutions = architecture.decoder_convolutions
         if architecture.decoder == "fpn":
-            self.laterals, self.decoder = fpn_decoder(channels, architecture.decoder_convolutions, style)
+            self.laterals, self.decoder = fpn_decoder(encoder_channels, channels[0], convolutions, style)
+        elif architecture.decoder == "concatenating":
+            self.upsampling, self.decoder = concatenating_decoder(encoder_channels, channels, convolutions, style)
         else:
-            self.upsampling, self.decoder = unet_decoder(channels, architecture.decoder_convolutions, style)
+            below = (*channels[:-1], encoder_channels[-1])
+            self.upsampling, self.decoder = unet_decoder(below, convolutions, style)
+            if published is not None:
+                self.laterals = lateral_convolutions(encoder_channels, channels)
         self.head = nn.Conv2d(channels[0], out_channels * (4 if half else 1), kernel_size=1)
         self.to_image_size = nn.PixelShuffle(2) if half else nn.Identity()
         self.initialize()
@@ -171,8 +205,13 @@ class UNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 spread(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.ConvTranspose2d):
+                # Each output pixel has one weight of each input feature, which the first axis counts.
+                with torch.no_grad():
+                    for row, column in itertools.product(range(2), range(2)):
+                        spread(module.weight[:, :, row : row + 1, column : column + 1].transpose(0, 1))
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and module.bias is not None:
+                nn.init.zeros_(module.bias)
         nn.init.normal_(self.head.weight, std=HEAD_STD)
         if self.architecture.stem == "half":
             # The four pixels that one output becomes start alike: there is no checkerboard to unlearn
@@ -201,12 +240,20 @@ class UNet(nn.Module):
             if level >= self.dropout_from_level:
                 features = self.dropout(features)
             levels.append(features)
-        if self.architecture.decoder == "fpn":
-            features = decode_fpn(self.laterals, self.decoder, levels, self.dropout_on_the_way_up)
-        else:
-            features = decode_unet(self.upsampling, self.decoder, levels, self.dropout_on_the_way_up)
+        features = self._decode(levels)
         logits: Tensor = self.to_image_size(self.head(features))
         return logits
+
+    def _decode(self, levels: list[Tensor]) -> Tensor:
+        """Go up from the encoder's features, finest first, to those of the output."""
+        dropout = self.dropout_on_the_way_up
+        if self.architecture.decoder == "fpn":
+            return decode_fpn(self.laterals, self.decoder, levels, dropout)
+        if self.architecture.decoder == "concatenating":
+            return decode_concatenating(self.upsampling, self.decoder, levels, dropout)
+        if self.architecture.encoder in PUBLISHED:
+            levels = [*(lateral(level) for lateral, level in zip(self.laterals, levels, strict=False)), levels[-1]]
+        return decode_unet(self.upsampling, self.decoder, levels, dropout)
 
 
 def he_normal(weight: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from scipy.interpolate import BSpline
 
 from cpunet.training.data.ignored_pixels import without_ignored
 from cpunet.training.patches.clumps import paste_touching
+from cpunet.training.patches.color_transfer import ColorStatistics, color_statistics, with_colors_of
 from cpunet.training.patches.disturbances import (
     beside_black,
     overexposed,
@@ -37,7 +38,7 @@ from cpunet.training.patches.disturbances import (
 )
 from cpunet.training.patches.focus import out_of_focus
 from cpunet.training.patches.patch import Patch, crop_at_random, empty_patch, label_pieces
-from cpunet.training.patches.stain import is_stained, jitter_stain, recolor_as_stain
+from cpunet.training.patches.stain import as_fluorescence, is_stained, jitter_stain, recolor_as_stain
 from cpunet.training.patches.tissue import Nucleus, packed_tissue
 
 # monai would record each change in each patch's metadata, which takes longer than the changes themselves.
@@ -86,6 +87,8 @@ LIMITS: dict[str, tuple[float, float]] = {
     "haze": (0, 10),
     "stain_fraction": (0, 1),
     "stain_jitter": (0, 0.9),
+    "color_transfer_fraction": (0, 1),
+    "stain_inverted_fraction": (0, 1),
 }
 
 
@@ -152,6 +155,11 @@ class Augmentation:
     stain_jitter : float
         Largest relative change of each channel's optical density, and of what it takes of the others, in half of the
         patches.
+    color_transfer_fraction : float
+        Share of the stained patches that get the colors of another stained image of the training data.
+    stain_inverted_fraction : float
+        Share of the stained patches that become gray, with dark and bright exchanged, so that they look like
+        fluorescence.
 
     Raises
     ------
@@ -195,6 +203,8 @@ class Augmentation:
     haze: float = 0.0
     stain_fraction: float = 0.0
     stain_jitter: float = 0.0
+    color_transfer_fraction: float = 0.0
+    stain_inverted_fraction: float = 0.0
 
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(self)):
@@ -259,6 +269,7 @@ def augment(
     patch_size: int,
     rng: np.random.Generator,
     nuclei: Sequence[Nucleus] = (),
+    colors: Sequence[ColorStatistics] = (),
 ) -> Patch:
     """Cut and change one random patch of an image.
 
@@ -273,6 +284,8 @@ def augment(
         Decides everything.
     nuclei : sequence of Nucleus
         What synthetic tissue is built of; without them there is none.
+    colors : sequence of ColorStatistics
+        Of the stained images of the training data; without them none is recolored.
 
     Returns
     -------
@@ -295,6 +308,9 @@ def augment(
         moved = _move(patch, how, patch_size, rng, state)  # nothing could be learned from what nobody labeled
     if rng.random() < how.clump_fraction:
         moved = paste_touching(moved, rng, count=int(rng.integers(1, MOST_PASTED + 1)))
+    if colors and is_stained(patch.image) and rng.random() < augmentation.color_transfer_fraction:
+        other = colors[rng.integers(len(colors))]
+        moved = Patch(with_colors_of(moved.image, color_statistics(patch.image), other), moved.labels)
     filled = Patch(_with_other_matter(moved, augmentation, rng), moved.labels)
     if augmentation.defocus_fraction and rng.random() < augmentation.defocus_fraction:
         filled = Patch(out_of_focus(filled, rng), filled.labels)
@@ -320,9 +336,13 @@ def _with_other_matter(patch: Patch, augmentation: Augmentation, rng: np.random.
     if augmentation.debris_fraction and rng.random() < augmentation.debris_fraction:
         patch = Patch(with_debris(patch, rng), patch.labels)
     if is_stained(patch.image):
+        image = patch.image
         if augmentation.stain_jitter and rng.random() < 0.5:
-            return jitter_stain(patch.image, augmentation.stain_jitter, rng)
-    elif len(patch.image) == 3 and augmentation.stain_fraction and rng.random() < augmentation.stain_fraction:
+            image = jitter_stain(image, augmentation.stain_jitter, rng)
+        if augmentation.stain_inverted_fraction and rng.random() < augmentation.stain_inverted_fraction:
+            image = as_fluorescence(image)
+        return image
+    if len(patch.image) == 3 and augmentation.stain_fraction and rng.random() < augmentation.stain_fraction:
         return recolor_as_stain(patch.image, rng)
     return patch.image
 

@@ -1,4 +1,4 @@
-"""Colors of stained tissue: other strengths and mixtures of the stains, and fluorescence recolored as stain."""
+"""Colors of stained tissue: other strengths and mixtures, fluorescence as stain, and stain as fluorescence."""
 
 from __future__ import annotations
 
@@ -39,12 +39,39 @@ def jitter_stain(image: NDArray[np.float32], strength: float, rng: np.random.Gen
     Stains add up in optical density, the logarithm of what light they let through. Changing colors there: Tellez et
     al. 2018, doi:10.1109/TMI.2018.2820199.
     """
-    density = -np.log(np.clip(image, DARKEST, None))
+    density = density_of(image)
     mixture = np.diag(1 + rng.uniform(-strength, strength, 3))
     mixture += MIXING * rng.uniform(-strength, strength, (3, 3)) * (1 - np.eye(3))
     mixed = np.tensordot(mixture.astype(np.float32), density, axes=1)
-    jittered: NDArray[np.float32] = np.exp(-mixed).astype(np.float32)
-    return jittered
+    return through_density(mixed)
+
+
+def density_of(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the optical density of each pixel of a normalized image on a bright background."""
+    density: NDArray[np.float32] = -np.log(np.clip(image, DARKEST, None))
+    return density
+
+
+def through_density(density: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the light that an optical density lets through, float32; the inverse of `density_of`."""
+    image: NDArray[np.float32] = np.exp(-density).astype(np.float32)
+    return image
+
+
+def as_fluorescence(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Make a stained image gray, and exchange dark and bright.
+
+    Parameters
+    ----------
+    image : ndarray of shape (3, Y, X), float32
+        Normalized, on a bright background.
+
+    Returns
+    -------
+    ndarray of shape (3, Y, X), float32
+        Three equal channels, in which stained nuclei are bright on a dark background.
+    """
+    return np.repeat(1 - image.mean(axis=0, keepdims=True), len(image), axis=0)
 
 
 def recolor_as_stain(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ from cpunet.cores import cores_allowed
 from cpunet.training.config import TrainingConfig
 from cpunet.training.data.ignored_pixels import continued
 from cpunet.training.patches.augmentation import augment
+from cpunet.training.patches.color_transfer import ColorStatistics, colors_of_stained
 from cpunet.training.patches.patch import Patch
 from cpunet.training.patches.targets import make_targets
 from cpunet.training.patches.tissue import Nucleus, cut_nuclei
@@ -40,6 +41,8 @@ class PatchStream(Dataset[Item]):
         How many patches this stream holds.
     nuclei : sequence of Nucleus
         From `nuclei_for_tissue`.
+    colors : sequence of ColorStatistics
+        From `colors_to_transfer`.
 
     Notes
     -----
@@ -54,6 +57,7 @@ class PatchStream(Dataset[Item]):
         first: int,
         length: int,
         nuclei: Sequence[Nucleus] = (),
+        colors: Sequence[ColorStatistics] = (),
     ) -> None:
         self.sources = sources
         self.config = config
@@ -62,6 +66,7 @@ class PatchStream(Dataset[Item]):
         shares = np.array([source.share for source in config.data])
         self.shares = shares / shares.sum()
         self.nuclei = nuclei
+        self.colors = colors
 
     def __len__(self) -> int:
         return self.length
@@ -71,7 +76,7 @@ class PatchStream(Dataset[Item]):
         rng = np.random.default_rng((self.config.seed, self.first + index))
         images = self.sources[rng.choice(len(self.sources), p=self.shares)]
         image = images[rng.integers(len(images))]
-        return augment(image, self.config.augmentation, self.config.patch_size, rng, self.nuclei)
+        return augment(image, self.config.augmentation, self.config.patch_size, rng, self.nuclei, self.colors)
 
     def __getitem__(self, index: int) -> Item:
         """Return image (C, Y, X), targets (roles, Y, X) and pixel weights (1, Y, X), float32."""
@@ -100,6 +105,19 @@ def nuclei_for_tissue(sources: Sequence[Sequence[Patch]], config: TrainingConfig
     return cut_nuclei([image for images in sources for image in images], config.seed)
 
 
+def colors_to_transfer(sources: Sequence[Sequence[Patch]], config: TrainingConfig) -> list[ColorStatistics]:
+    """Measure the colors that stained patches are given; nothing if the configuration asks for none."""
+    if not config.augmentation.color_transfer_fraction:
+        return []
+    return colors_of_stained(image for images in sources for image in images)
+
+
+def first_patches(sources: Sequence[Sequence[Patch]], config: TrainingConfig, length: int) -> PatchStream:
+    """Return the first `length` patches of a run."""
+    nuclei, colors = nuclei_for_tissue(sources, config), colors_to_transfer(sources, config)
+    return PatchStream(sources, config, 0, length, nuclei, colors)
+
+
 class PatchData(lightning.LightningDataModule):
     """Training patches, cut from images that are held in memory.
 
@@ -115,6 +133,7 @@ class PatchData(lightning.LightningDataModule):
         self.config = config
         self.sources = sources
         self.nuclei = nuclei_for_tissue(sources, config)
+        self.colors = colors_to_transfer(sources, config)
 
     def train_dataloader(self) -> DataLoader[Item]:
         """Return the patches from the trainer's present step to its next validation.
@@ -128,7 +147,7 @@ class PatchData(lightning.LightningDataModule):
         steps = max(1, min(self.config.validate_every, self.config.steps - done))
         # More workers than cores would wait for each other; the patches are the same with any number of them.
         batch_size, workers = self.config.batch_size, min(self.config.workers, cores_allowed())
-        stream = PatchStream(self.sources, self.config, done * batch_size, steps * batch_size, self.nuclei)
+        stream = PatchStream(self.sources, self.config, done * batch_size, steps * batch_size, self.nuclei, self.colors)
         return DataLoader(
             stream,
             sampler=range(self.trainer.global_rank, len(stream), self.trainer.world_size),

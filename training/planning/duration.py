@@ -22,7 +22,7 @@ from cpunet.training.network.losses import SegmentationLoss
 from cpunet.training.network.unet import UNet
 from cpunet.training.optimizers import build_optimizer
 from cpunet.training.patches.sources import read_sources
-from cpunet.training.patches.stream import PatchStream, nuclei_for_tissue
+from cpunet.training.patches.stream import first_patches
 
 FEWEST_REPEATS, MEASURED_SECONDS = 2, 1.0
 
@@ -94,7 +94,7 @@ def measure_duration(config: TrainingConfig, root: Path) -> Duration:
         freeze_encoder(network)
     network = network.to(memory_format=torch.channels_last)
     _, sources, _ = read_sources(config, root)
-    stream = PatchStream(sources, config, 0, 2**30, nuclei_for_tissue(sources, config))
+    stream = first_patches(sources, config, 2**30)
     items = iter(range(2**30))
     patch_s = _seconds(lambda: stream[next(items)])
     cores = min(max(config.workers, 1) * config.devices, cores_allowed())

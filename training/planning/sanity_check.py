@@ -24,7 +24,7 @@ from cpunet.training.network.losses import SegmentationLoss
 from cpunet.training.optimizers import build_optimizer
 from cpunet.training.patches.patch import Patch
 from cpunet.training.patches.sources import read_sources
-from cpunet.training.patches.stream import Item, PatchStream, nuclei_for_tissue, targets_and_weights
+from cpunet.training.patches.stream import Item, first_patches, targets_and_weights
 from cpunet.training.task import SegmentationTask
 
 PATCHES_FILE = "patches.png"
@@ -60,7 +60,7 @@ def check_training(config: TrainingConfig, root: Path, folder: Path) -> list[San
     torch.manual_seed(config.seed)
     _, sources, _ = read_sources(config, root)
     validation_sample(config, root)  # raises if there is none
-    stream = PatchStream(sources, config, 0, max(PATCHES_SHOWN, config.batch_size), nuclei_for_tissue(sources, config))
+    stream = first_patches(sources, config, max(PATCHES_SHOWN, config.batch_size))
     patches = [stream.patch(index) for index in range(PATCHES_SHOWN)]
     folder.mkdir(parents=True, exist_ok=True)
     write_picture(folder / PATCHES_FILE, picture_of_patches(patches, config))

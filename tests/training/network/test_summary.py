@@ -34,6 +34,10 @@ def test_macs_are_those_of_each_convolution(encoder, decoder, stem):
             module.register_forward_hook(
                 lambda convolution, _, output: counted.append(output.numel() * convolution.weight[0].numel())
             )
+        elif isinstance(module, nn.ConvTranspose2d):
+            module.register_forward_hook(
+                lambda convolution, given, _: counted.append(given[0].numel() * convolution.weight[0].numel())
+            )
     with torch.inference_mode():
         network(torch.zeros(1, 2, 32, 32))
     by_hand = sum(counted)
@@ -57,6 +61,10 @@ def reach_by_brute_force(architecture):
     network = UNet(replace(architecture, base_channels=2, max_channels=4), 1, 2).double().eval()
     for weight in network.parameters():
         nn.init.uniform_(weight, 0.1, 1.0)  # above 0: no path cancels another, and no ReLU closes one
+    for chain in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
+        for place, layer in enumerate(chain):
+            if isinstance(layer, nn.ReLU6):  # at its upper end it would close all paths
+                chain[place] = nn.ReLU()
     unit, length = architecture.divisible_by, 24 * architecture.divisible_by
     image = torch.rand(1, 1, length, architecture.min_size, dtype=torch.double)
     reach = torch.zeros(length, length, dtype=torch.bool)
@@ -85,8 +93,15 @@ def reach_by_brute_force(architecture):
         replace(SMALL, decoder="fpn", depth=2),
         replace(SMALL, stem="half"),
         replace(SMALL, stem="half", decoder="fpn", padding="reflect"),
+        replace(SMALL, decoder="concatenating", encoder="preactivation"),
+        replace(SMALL, encoder="bottleneck", depth=2),
+        replace(SMALL, encoder="efficientnet_lite0"),
+        replace(SMALL, encoder="resnet18", stem="half"),
     ],
-    ids=["depth 1", "depth 2", "two up", "residual", "fpn", "fpn of depth 2", "half", "half fpn reflect"],
+    ids=[
+        *("depth 1", "depth 2", "two up", "residual", "fpn", "fpn of depth 2", "half", "half fpn reflect"),
+        *("concatenating preactivation", "bottleneck of depth 2", "EfficientNet-Lite0", "ResNet-18"),
+    ],
 )
 def test_receptive_field_against_brute_force(architecture):
     assert measure_receptive_field(UNet(architecture, 1, 3)) == reach_by_brute_force(architecture)

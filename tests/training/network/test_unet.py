@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from cpunet.checks.synthetic import synthetic_field
-from cpunet.training.network.decoders import decode_fpn
+from cpunet.training.network.decoders import decode_concatenating, decode_fpn
+from cpunet.training.network.encoders.choose import PUBLISHED
 from cpunet.training.network.unet import (
     DECODERS,
     ENCODERS,
@@ -28,13 +29,28 @@ from tests.places import REPOSITORY
 
 SHIPPED = REPOSITORY / "models" / "nuclei_fluorescence_1"
 SMALL = Architecture(base_channels=4, depth=2, max_channels=8)
-COMBINATIONS = [
-    replace(SMALL, encoder=encoder, decoder=decoder, stem=stem, padding=padding)
-    for encoder, decoder, stem, padding in itertools.product(ENCODERS, DECODERS, STEMS, PADDINGS)
-] + [
-    replace(SMALL, encoder="residual", batch_normalization=False, dropout=0.5, initialization="xavier"),
-    replace(SMALL, decoder="fpn", stem="half", decoder_convolutions=2, batch_normalization=False),
-]
+OWN_ENCODERS = tuple(name for name in ENCODERS if name not in PUBLISHED)
+COMBINATIONS = (
+    [
+        replace(SMALL, encoder=encoder, decoder=decoder, stem=stem, padding=padding)
+        for encoder, decoder, stem, padding in itertools.product(
+            ("plain", "residual"), ("unet", "fpn"), STEMS, PADDINGS
+        )
+    ]
+    + [
+        replace(SMALL, encoder=encoder, decoder=decoder)
+        for encoder, decoder in itertools.product(("bottleneck", "preactivation", "efficientnet_lite0"), DECODERS)
+    ]
+    + [
+        replace(SMALL, encoder="residual", batch_normalization=False, dropout=0.5, initialization="xavier"),
+        replace(SMALL, decoder="fpn", stem="half", decoder_convolutions=2, batch_normalization=False),
+        replace(SMALL, decoder="concatenating", stem="half", padding="reflect", decoder_convolutions=2),
+        replace(SMALL, encoder="preactivation", batch_normalization=False),
+        replace(SMALL, encoder="efficientnet_lite0", stem="half", padding="reflect", batch_normalization=False),
+        replace(SMALL, encoder="resnet18", decoder="concatenating", stem="half", padding="reflect", depth=1),
+        replace(SMALL, encoder="resnet50", decoder="fpn", stem="half"),
+    ]
+)
 
 
 def name_of(architecture):
@@ -174,7 +190,7 @@ def test_each_level_of_the_way_up_has_the_number_of_convolutions_asked_for(decod
         {"depth": 7},
         {"max_channels": 8},
         {"decoder_convolutions": 0},
-        {"encoder": "resnet50"},
+        {"encoder": "resnet101"},
         {"decoder": "segnet"},
         {"stem": "quarter"},
         {"dropout": 1.0},
@@ -205,6 +221,121 @@ def test_residual_blocks_pass_their_input_on():
     projected = nn.functional.conv2d(features, wider.shortcut[0].weight)
     assert projected.shape == (1, 8, 8, 8)
     torch.testing.assert_close(wider.eval()(features), projected.relu(), rtol=1e-3, atol=1e-3)
+
+
+def test_bottlenecks_convolve_a_quarter_of_the_features_and_pass_their_input_on():
+    torch.manual_seed(3)
+    level = UNet(replace(SMALL, encoder="bottleneck"), 4, 3).encoder[1].eval()
+    shapes = [module.weight.shape for module in level.modules() if isinstance(module, nn.Conv2d)]
+    inside, outside = (2, 2, 3, 3), (8, 2, 1, 1)
+    assert shapes == [(2, 4, 1, 1), inside, outside, (8, 4, 1, 1), (2, 8, 1, 1), inside, outside]
+    features = torch.rand(1, 4, 8, 8)
+    for block in level:
+        nn.init.zeros_(block.convolutions[-1].weight)
+    projected = nn.functional.conv2d(features, level[0].shortcut[0].weight)
+    torch.testing.assert_close(level(features), projected.relu(), rtol=1e-3, atol=1e-3)
+
+
+def test_preactivation_changes_nothing_of_what_it_passes_on():
+    torch.manual_seed(3)
+    encoder = UNet(replace(SMALL, encoder="preactivation", max_channels=4), 4, 3).encoder
+    for block in encoder[:2]:
+        nn.init.zeros_(block.convolutions[-1].weight)
+        features = torch.randn(2, 4, 8, 8)  # below 0 too, which a ReLU behind the sum would take away
+        torch.testing.assert_close(block.eval()(features), features, rtol=0, atol=0)
+    order = [type(module) for module in (*encoder[1].preactivation, *encoder[1].convolutions)]
+    assert order == [nn.BatchNorm2d, nn.ReLU, nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.Conv2d]
+
+
+def test_preactivation_convolves_the_image_as_it_is():
+    block = UNet(replace(SMALL, encoder="preactivation"), 1, 3).encoder[0].eval()
+    image = -torch.ones(1, 1, 8, 8)  # a ReLU before the first convolution would see nothing of it
+    assert (block(image) - block(0 * image)).abs().max() > 1e-3
+
+
+def test_the_concatenating_decoder_is_that_of_the_paper():
+    architecture = Architecture(
+        base_channels=64, max_channels=1024, decoder_convolutions=2, decoder="concatenating", batch_normalization=False
+    )
+    with torch.device("meta"):
+        network = UNet(architecture, 1, 2)
+    found = {}
+    for name, module in network.named_modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+            found.setdefault(name.split(".")[0], []).append((*module.weight.shape[:2], module.kernel_size[0]))
+    # figure 1 of the paper; a transposed convolution gives what its second axis counts
+    assert found["upsampling"] == [(1024, 512, 2), (512, 256, 2), (256, 128, 2), (128, 64, 2)]
+    up = [(512, 1024), (512, 512), (256, 512), (256, 256), (128, 256), (128, 128), (64, 128), (64, 64)]
+    assert found["decoder"] == [(*pair, 3) for pair in up]
+    assert found["head"] == [(2, 64, 1)]
+
+
+@pytest.mark.parametrize("encoder", ["plain", "efficientnet_lite0"])
+def test_concatenated_features_come_first_from_the_encoder_then_from_below(encoder):
+    network = network_of(replace(SMALL, encoder=encoder, decoder="concatenating", depth=1))
+    skip, deep = (torch.rand(1, width, *size) for width, size in zip(widths_of(network), ((8, 8), (4, 4))))
+    (upsample,), (block,) = network.upsampling, network.decoder
+    below = torch.einsum("nixy,ioab->noxayb", deep, upsample.weight).reshape(1, -1, 8, 8) + upsample.bias[:, None, None]
+    found = decode_concatenating(network.upsampling, network.decoder, [skip, deep], nn.Identity())
+    torch.testing.assert_close(found, block(torch.cat([skip, below], dim=1)))
+
+
+def widths_of(network):
+    """How many features the encoder's levels give."""
+    size = 2 * network.architecture.min_size
+    seen = []
+    for level in network.encoder:
+        level.register_forward_hook(lambda module, inputs, output: seen.append(output.shape[1]))
+    network(torch.zeros(1, network.in_channels, size, size))
+    return seen
+
+
+@pytest.mark.parametrize("encoder", PUBLISHED)
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_published_encoder_has_the_features_of_its_paper_at_each_resolution(encoder, stem):
+    network = UNet(replace(SMALL, encoder=encoder, stem=stem, depth=4), 1, 3).eval()
+    sizes = []
+    for level in network.encoder:
+        level.register_forward_hook(lambda module, inputs, output: sizes.append(output.shape[1:]))
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 1, 64, 32)).shape == (1, 3, 64, 32)
+    widths = {
+        "efficientnet_lite0": (16, 24, 40, 112, 320),
+        "resnet18": (64, 64, 128, 256, 512),
+        "resnet50": (64, 256, 512, 1024, 2048),
+    }[encoder]
+    first = 2 if stem == "half" else 1
+    wanted = [(width, 64 // (first * 2**level), 32 // (first * 2**level)) for level, width in enumerate(widths)]
+    assert sizes == wanted
+
+
+def test_parameters_of_the_published_encoders():
+    # torchvision's figures, and that of TensorFlow's EfficientNet-Lite0, without their classifiers
+    wanted = {
+        "resnet18": 11_689_512 - 513 * 1000,
+        "resnet50": 25_557_032 - 2049 * 1000,
+        "efficientnet_lite0": 4_652_008 - 1281 * 1000 - 320 * 1280 - 2 * 1280,
+    }
+    for encoder, count in wanted.items():
+        with torch.device("meta"):
+            network = UNet(replace(SMALL, encoder=encoder, depth=4), 3, 1)
+        assert sum(parameter.numel() for parameter in network.encoder.parameters()) == count, encoder
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_each_level_of_a_published_encoder_reaches_the_output(decoder):
+    network = network_of(replace(SMALL, encoder="efficientnet_lite0", decoder=decoder, depth=4))
+    image = torch.rand(1, 1, 64, 64)
+    before = network(image)
+    for level in network.encoder:
+        handle = level.register_forward_hook(lambda module, inputs, output: 1.5 * output)
+        assert (network(image) - before).abs().max() > 1e-3
+        handle.remove()
+
+
+def test_a_published_encoder_is_no_deeper_than_its_paper():
+    with pytest.raises(ValueError, match=r"^depth: must be 1 to 4 with encoder 'resnet18'; it is 5\.$"):
+        Architecture(encoder="resnet18", depth=5)
 
 
 def test_plain_blocks_do_not_pass_their_input_on():
@@ -296,7 +427,7 @@ def test_dropout_at_every_level_leaves_out_features_on_the_way_down_and_up(decod
     network(torch.rand(1, 1, 32, 32))
     down = [output.shape[-1] for _, output in seen[:4]]
     assert down == [32, 16, 8, 4]
-    assert [output.shape[-1] for _, output in seen[4:]] == ([8, 16, 32] if decoder == "unet" else [4, 8, 16, 32])
+    assert [output.shape[-1] for _, output in seen[4:]] == ([4, 8, 16, 32] if decoder == "fpn" else [8, 16, 32])
     for before, after in seen:
         dropped = after.flatten(2).eq(0).all(dim=2) & before.flatten(2).any(dim=2)
         assert dropped.any()
@@ -307,7 +438,7 @@ def test_dropout_at_every_level_leaves_out_features_on_the_way_down_and_up(decod
     torch.testing.assert_close(network.eval()(image), without(image))
 
 
-@pytest.mark.parametrize(("encoder", "decoder"), list(itertools.product(ENCODERS, DECODERS)))
+@pytest.mark.parametrize(("encoder", "decoder"), list(itertools.product(OWN_ENCODERS, DECODERS)))
 def test_reflect_padding_differs_at_the_frame_alone(encoder, decoder):
     zeros = network_of(replace(SMALL, encoder=encoder, decoder=decoder))
     reflect = network_of(replace(SMALL, encoder=encoder, decoder=decoder, padding="reflect"))
@@ -327,8 +458,9 @@ def test_reflect_padding_sees_no_frame_in_an_even_image():
 
 @pytest.mark.parametrize("stem", STEMS)
 @pytest.mark.parametrize("padding", PADDINGS)
-def test_the_smallest_size_is_the_smallest_that_works(padding, stem):
-    architecture = replace(SMALL, padding=padding, stem=stem)
+@pytest.mark.parametrize("encoder", ["plain", "efficientnet_lite0"])
+def test_the_smallest_size_is_the_smallest_that_works(encoder, padding, stem):
+    architecture = replace(SMALL, encoder=encoder, padding=padding, stem=stem)
     network, size = network_of(architecture), architecture.min_size
     assert network(torch.zeros(1, 1, size, size)).shape == (1, 3, size, size)
     with pytest.raises(RuntimeError):
@@ -348,12 +480,16 @@ def test_without_batch_normalization_convolutions_have_a_bias_and_nothing_is_rem
     assert (with_it.train()(image)[:1] - with_it.train()(image[:1])).abs().max() > 1e-6
 
 
-@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize(("stem", "decoder"), [("full", "unet"), ("half", "unet"), ("full", "concatenating")])
 @pytest.mark.parametrize("initialization", ["he", "xavier"])
-def test_weights_start_with_the_variance_of_the_paper(initialization, stem):
+def test_weights_start_with_the_variance_of_the_paper(initialization, stem, decoder):
     torch.manual_seed(5)
-    network = UNet(Architecture(initialization=initialization, stem=stem), 1, 3)
+    network = UNet(Architecture(initialization=initialization, stem=stem, decoder=decoder), 1, 3)
     for name, module in network.named_modules():
+        if isinstance(module, nn.ConvTranspose2d) and module.weight.numel() > 2000:
+            before, after = module.weight.shape[:2]
+            variance = 2 / before if initialization == "he" else 2 / (before + after)
+            assert module.weight.std().item() == pytest.approx(math.sqrt(variance), rel=0.1), name
         if isinstance(module, nn.Conv2d) and module.weight.numel() > 2000:
             after, before = module.weight.shape[:2]
             area = module.weight[0, 0].numel()

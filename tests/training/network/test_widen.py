@@ -13,8 +13,12 @@ from cpunet.training.weights import TrainedNetwork, save_trained
 @pytest.fixture(params=["full", "half"])
 def narrow(small_config, request):
     """A network of random weights whose batch normalization has been used, base_channels 8 and max_channels 16."""
+    return used_network(small_config, stem=request.param)
+
+
+def used_network(small_config, **changes):
     torch.manual_seed(0)
-    architecture = replace(small_config.architecture, base_channels=8, max_channels=16, stem=request.param)
+    architecture = replace(small_config.architecture, base_channels=8, max_channels=16, **changes)
     config = replace(small_config, architecture=architecture)
     network = build_network(config)
     torch.nn.init.normal_(network.head.weight)
@@ -35,6 +39,36 @@ def test_a_wider_network_computes_the_same(narrow, widths):
     )
     image = torch.rand(2, 1, 64, 64)
     torch.testing.assert_close(wide.network(image), narrow.network(image), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"decoder": "concatenating", "decoder_convolutions": 2},
+        {"encoder": "residual", "decoder": "fpn"},
+        {"encoder": "bottleneck"},
+        {"encoder": "preactivation", "decoder": "concatenating"},
+        {"encoder": "efficientnet_lite0", "stem": "half"},
+        {"encoder": "efficientnet_lite0", "decoder": "concatenating"},
+        {"encoder": "resnet18", "decoder": "fpn", "stem": "half"},
+    ],
+    ids=lambda changes: " ".join(map(str, changes.values())),
+)
+def test_networks_of_other_blocks_are_widened_too(small_config, changes):
+    start = used_network(small_config, **changes)
+    wide = widened(start, replace(start.config.architecture, base_channels=12, max_channels=24))
+    before, after = (sum(value.numel() for value in each.network.parameters()) for each in (start, wide))
+    assert after > before
+    image = torch.rand(2, 1, 64, 64)
+    expected = start.network(image)
+    assert expected.std() > 0.01
+    torch.testing.assert_close(wide.network(image), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_level_that_would_need_another_block_is_refused(small_config):
+    start = used_network(small_config, encoder="residual")  # 8, 16, 16
+    with pytest.raises(ConfigError, match="levels of one width would get two"):
+        widened(start, replace(start.config.architecture, max_channels=24))
 
 
 def test_copies_of_a_feature_learn_different_things(narrow):

@@ -414,6 +414,7 @@ def test_presets_say_what_their_names_do():
     geometry = {"scale_low", "scale_high", "shear", "shift_px"}
     # No preset but broad, which is for bright nuclei, knows what the images show.
     of_color = {"color", "gray_fraction", "invert_fraction", "stain_fraction", "stain_jitter"}
+    of_color |= {"color_transfer_fraction", "stain_inverted_fraction"}
     of_nuclei = {
         field.name for field in fields(Augmentation) if getattr(broad, field.name) and not getattr(heavy, field.name)
     }

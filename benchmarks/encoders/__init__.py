@@ -1,0 +1,1 @@
+"""Encoders beside each other: the same data, steps and schedule, scored on data sets that none of them saw."""
