@@ -68,9 +68,7 @@ def segment_image(
 
 def _options_of_models(options: Options, count: int) -> List[Options]:
     """Return the options of each of several models, which count their tiles together."""
-    return [
-        replace(options, on_progress=progress_of_part(options.on_progress, place, count)) for place in range(count)
-    ]
+    return [replace(options, on_progress=progress_of_part(options.on_progress, place, count)) for place in range(count)]
 
 
 def segment_stack(

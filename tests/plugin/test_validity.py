@@ -76,7 +76,7 @@ TEXTS = {
     "Name of the model file": ["", "missing.onnx", "."],
     "Folder of the model file": ["Elsewhere...|", "Elsewhere...|/nowhere", "Nowhere|x", ""],
     "What does each channel of its output mean?": ["", "cells", "border", "foreground, foreground"],
-    "Further models to average with": ["missing", "/nowhere/missing.onnx", "tiny; tiny"],
+    "Further models": ["missing", "/nowhere/missing.onnx", "tiny; tiny"],
 }
 WRONG = [
     *[(text, value) for text, values in NUMBERS.items() for value in [*values, *NOT_NUMBERS]],

@@ -83,7 +83,11 @@ def choose_candidates(
 
 
 def _kept(
-    labels: Sequence[Labels], begins: npt.NDArray[np.intp], predicted: npt.NDArray[np.float32], least: float, most: float
+    labels: Sequence[Labels],
+    begins: npt.NDArray[np.intp],
+    predicted: npt.NDArray[np.float32],
+    least: float,
+    most: float,
 ) -> List[int]:
     """Return the numbers of the candidates that are kept, the best first."""
     area = np.concatenate([areas_of(each) for each in labels])

@@ -40,7 +40,8 @@ class Chooser:
         if not len(features):
             return np.zeros(0, np.float32)
         predicted = np.asarray(self._session.run(None, {self._session.get_inputs()[0].name: features})[0])
-        return np.clip(predicted.reshape(-1), 0, 1).astype(np.float32)
+        within: npt.NDArray[np.float32] = np.clip(predicted.reshape(-1), 0, 1).astype(np.float32)
+        return within
 
     def choose(self, found: Sequence[FoundByModel]) -> Chosen:
         """Choose among the objects that the models found in one image, given in the order of the card."""

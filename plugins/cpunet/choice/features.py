@@ -108,22 +108,25 @@ def features_of_candidates(found: Sequence[FoundByModel]) -> npt.NDArray[np.floa
         rows[:, 2] = boundary_confidence(each.labels, each.foreground)
         for other, beside in enumerate(found):
             at = of_shape + 2 * other
-            rows[:, at : at + 2] = 1.0 if other == number else _agreement(each.labels, beside.labels)
+            rows[:, at : at + 2] = 1.0 if other == number else agreement(each.labels, beside.labels, count)
         begin += count
     return table.astype(np.float32)
 
 
-def shared_pixels(one: Labels, other: Labels) -> csr_matrix:
-    """Count the pixels that the objects of two label images (Y, X) of numbers 1..n share, a sparse (n, m) matrix."""
+def shared_pixels(one: Labels, other: Labels, count: Optional[int] = None) -> csr_matrix:
+    """Count the pixels that the objects of two label images (Y, X) of numbers 1..n share, a sparse (n, m) matrix.
+
+    `count` is n, where the last objects of the first image may have no pixel.
+    """
     both = (one > 0) & (other > 0)
-    shape = int(one.max(initial=0)), int(other.max(initial=0))
+    shape = int(one.max(initial=0)) if count is None else count, int(other.max(initial=0))
     counted = coo_matrix((np.ones(np.count_nonzero(both)), (one[both] - 1, other[both] - 1)), shape=shape)
     return counted.tocsr()  # adds up the pixels of each pair
 
 
-def areas_of(labels: Labels) -> Floats:
-    """Return the areas of the objects 1..n of a label image, pixels."""
-    return np.bincount(labels.reshape(-1), minlength=1)[1:].astype(np.float64)
+def areas_of(labels: Labels, count: int = 0) -> Floats:
+    """Return the areas of the objects 1..n of a label image, pixels; of at least `count` numbers."""
+    return np.bincount(labels.reshape(-1), minlength=count + 1)[1:].astype(np.float64)
 
 
 def _confidence(found: FoundByModel) -> Floats:
@@ -132,16 +135,28 @@ def _confidence(found: FoundByModel) -> Floats:
     return foreground_confidence(found.labels, found.foreground)
 
 
-def _agreement(labels: Labels, others: Labels) -> Floats:
-    """Return the largest IoU with another model's object, and how many of them lie inside: (n, 2)."""
-    shared = shared_pixels(labels, others).tocoo()
-    own, other = areas_of(labels), areas_of(others)
-    agreement = np.zeros((len(own), 2))
-    iou = shared.data / (own[shared.row] + other[shared.col] - shared.data)
-    np.maximum.at(agreement[:, 0], shared.row, iou)
+def agreement(labels: Labels, others: Labels, count: int) -> Floats:
+    """Return how well objects agree with those of another label image of the same field.
+
+    Parameters
+    ----------
+    labels, others : ndarray of shape (Y, X), int32
+        0 is background; numbers from 1 on, which may have gaps.
+    count : int
+        The largest number in `labels`, or more.
+
+    Returns
+    -------
+    ndarray of shape (count, 2), float64
+        The largest IoU with any other object, 0..1, and how many of these have more than half of their area inside.
+    """
+    shared = shared_pixels(labels, others, count).tocoo()
+    own, other = areas_of(labels, count), areas_of(others)
+    agrees = np.zeros((count, 2))
+    np.maximum.at(agrees[:, 0], shared.row, shared.data / (own[shared.row] + other[shared.col] - shared.data))
     inside = shared.data > SHARE_INSIDE * other[shared.col]
-    agreement[:, 1] = np.bincount(shared.row[inside], minlength=len(own))
-    return agreement
+    agrees[:, 1] = np.bincount(shared.row[inside], minlength=count)
+    return agrees
 
 
 def _shapes(labels: Labels) -> Floats:

@@ -21,6 +21,8 @@ from cpunet.steps.pixels.channels import COLORS
 from cpunet.steps.planes import link_planes
 
 ROLE = "foreground"
+# Ends the name of models that are chosen among, also in the measurements.
+CHOSEN = ", chosen per object"
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def choice_card(cards: Sequence[ModelCard]) -> ModelCard:
             )
     inputs = [card.input for card in cards]
     return ModelCard(
-        name=" + ".join(card.name for card in cards) + ", chosen per object",
+        name=" + ".join(card.name for card in cards) + CHOSEN,
         version=" + ".join(card.version for card in cards),
         description="Of the objects that " + ", ".join(card.name for card in cards) + " find, the best are chosen.",
         licence=", ".join(dict.fromkeys(card.licence for card in cards)),
@@ -183,8 +185,11 @@ def _segmentation(
     labels: npt.NDArray[np.int32],
     predicted_iou: npt.NDArray[np.float32],
 ) -> Segmentation:
-    mean = np.mean([each.foreground for each in parts], axis=0, dtype=np.float32)[np.newaxis]
+    total = np.zeros((1, *labels.shape), np.float32)
+    for each in parts:
+        total += each.foreground
+    total /= np.float32(len(parts))
     masks = [each.usable for each in found if each.usable is not None]
     usable = np.logical_and.reduce(masks) if masks else None
     notes = tuple(dict.fromkeys(note for each in found for note in each.notes))
-    return Segmentation(labels, mean, found[0].scale, usable, notes, predicted_iou)
+    return Segmentation(labels, total, found[0].scale, usable, notes, predicted_iou)

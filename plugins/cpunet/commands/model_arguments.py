@@ -81,5 +81,7 @@ def opened_chooser(arguments: argparse.Namespace) -> Optional[Chooser]:
             raise OptionError("--chooser is for --combine choose, and the models are to be averaged. Leave out one.")
         return None
     if arguments.chooser is None:
-        raise OptionError("--combine choose needs the file that chooses: --chooser FILE, as `cpunet combine` writes it.")
+        raise OptionError(
+            "--combine choose needs the file that chooses: --chooser FILE, as `cpunet combine` writes it."
+        )
     return load_chooser(find_model(arguments.chooser))

@@ -164,7 +164,7 @@ def _check_nodes(found: Dict[str, Any], features: int) -> None:
     is_leaf = modes == LEAF
     _need((is_leaf | (modes == BRANCH)).all(), f"a node is neither {BRANCH} nor {LEAF}")
     asked = found["nodes_featureids"]
-    _need(((0 <= asked) & (asked < features)).all(), "a node asks for a feature that is not there")
+    _need(((asked >= 0) & (asked < features)).all(), "a node asks for a feature that is not there")
     for name in ("nodes_truenodeids", "nodes_falsenodeids"):
         to = found[name]
         sound = np.where(is_leaf, to == 0, (to > own) & (to < size))
