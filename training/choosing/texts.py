@@ -17,6 +17,8 @@ COLUMNS = {
     "over": "over_segmented",
     "under": "under_segmented",
 }
+# Of Dice, that is said; less is a pixel here and there.
+LARGEST_LOSS = 0.01
 MEANING = "over, under: true objects that were cut into pieces, or merged; precision and recall at an IoU of 0.7"
 
 
@@ -57,6 +59,13 @@ def advice(learned: Learned) -> list[str]:
         lines.append(
             f"The gain over {gain.over} alone is no larger than chance may give on {len(learned.images)} images. Label "
             "more images, or use that model alone, which takes less time."
+        )
+    scores = learned.pooled()
+    before, after = scores[gain.over], scores["choice"]
+    if after.dice < before.dice - LARGEST_LOSS:
+        lines.append(
+            f"The choice leaves out objects that no model drew well: the Dice of all pixels falls from {before.dice:.3f} "
+            f"to {after.dice:.3f}. Do not measure areas with it."
         )
     if over_average is not None and over_average.mean_f1 <= 0:
         lines.append("The average of the models is as good or better: --combine average, which needs no file.")

@@ -3,8 +3,9 @@
 import pytest
 
 from cpunet.errors import ModelError
+from cpunet.onnx_reader import trees
 from cpunet.onnx_reader.model_file import read_model_file
-from cpunet.onnx_reader.trees import MOST_TREE_NODES, check_trees
+from cpunet.onnx_reader.trees import check_trees
 from tests.tiny_onnx import field, tensor, tiny_onnx
 from tests.tiny_trees import stump_attributes, trees_onnx
 
@@ -78,10 +79,13 @@ def test_what_is_no_file_of_trees_is_refused(tmp_path, content, why):
         check(tmp_path, content)
 
 
-def test_too_many_nodes_are_refused_before_they_are_all_read(tmp_path):
-    many = {**SOUND, "nodes_treeids": [0] * (17 * MOST_TREE_NODES)}
-    with pytest.raises(ModelError, match=r"more than|can be"):
-        check(tmp_path, trees_onnx(many, COLUMNS))
+def test_too_many_nodes_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(trees, "MOST_TREE_NODES", 2)
+    with pytest.raises(ModelError, match="it has 3 nodes; 1 to 2 can be"):
+        check(tmp_path, trees_onnx(SOUND, COLUMNS))
+    monkeypatch.setattr(trees, "MOST_FIELDS", 100)
+    with pytest.raises(ModelError, match="more than 100 fields"):
+        check(tmp_path, trees_onnx(SOUND, COLUMNS))
 
 
 def test_any_cut_or_changed_byte_is_an_error_or_sound_trees(tmp_path):
