@@ -73,7 +73,16 @@ def test_the_file_is_within_what_the_plugin_opens(written):
 
 def test_segment_chooses_by_it(place, written, tmp_path):
     image = place / "mine" / "images" / "f0.png"
-    words = ["segment", image, "-o", tmp_path, "--model", place / "wide.onnx", "--further-models", place / "narrow.onnx"]
+    words = [
+        "segment",
+        image,
+        "-o",
+        tmp_path,
+        "--model",
+        place / "wide.onnx",
+        "--further-models",
+        place / "narrow.onnx",
+    ]
     assert main([str(word) for word in [*words, "--combine", "choose", "--chooser", written]]) == 0
     choice = choice_of([load_model(place / f"{name}.onnx") for name in ("narrow", "wide")], load_chooser(written))
     expected = segment_image(imread(str(image)), choice).labels
