@@ -64,8 +64,8 @@ def advice(learned: Learned) -> list[str]:
     before, after = scores[gain.over], scores["choice"]
     if after.dice < before.dice - LARGEST_LOSS:
         lines.append(
-            f"The choice leaves out objects that no model drew well: the Dice of all pixels falls from {before.dice:.3f} "
-            f"to {after.dice:.3f}. Do not measure areas with it."
+            "The choice leaves out objects that no model drew well: the Dice of all pixels falls from "
+            f"{before.dice:.3f} to {after.dice:.3f}. Do not measure areas with it."
         )
     if over_average is not None and over_average.mean_f1 <= 0:
         lines.append("The average of the models is as good or better: --combine average, which needs no file.")
