@@ -105,6 +105,12 @@ def test_a_file_that_does_not_fit_is_refused_before_the_first_image(chooses, tmp
     assert caught.value.get_setting() is chooses.advanced_settings.chooser
 
 
+def test_another_way_to_combine_is_refused(chooses):
+    chooses.advanced_settings.combine.value = "choose"
+    with pytest.raises(ValidationError):
+        chooses.advanced_settings.combine.test_valid(Pipeline())
+
+
 def test_models_of_other_kinds_may_be_chosen_among_and_not_averaged(chooses, tiny_model, tmp_path):
     other = tiny_onnx(changed_card(name="wide", output={"roles": ["foreground", "border"]}), out_channels=2)
     (tmp_path / "wide.onnx").write_bytes(other)

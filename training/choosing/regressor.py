@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-TREES, LEAVES, LEARNING_RATE = 150, 16, 0.06
+TREES, LEAVES, LEARNING_RATE = 150, 8, 0.06
 # A leaf of fewer candidates repeats their noise; of few candidates in all, a leaf holds a tenth at least.
-LEAST_IN_LEAF = 20
+LEAST_IN_LEAF = 50
 
 
 def fitted(features: NDArray[np.float32], iou: NDArray[np.float64], seed: int = 0) -> Any:
