@@ -182,7 +182,7 @@ def _shapes(labels: Labels) -> Floats:
 def convex_areas(labels: Labels) -> Floats:
     """Return the area of the convex hull of each object 1..n of a label image (Y, X), pixels.
 
-    >>> convex_areas(np.array([[1, 0, 2], [1, 1, 0]], np.int32)).tolist()
+    >>> convex_areas(np.array([[1, 0, 2], [1, 1, 0]], np.int32)).round(3).tolist()
     [3.5, 1.0]
     """
     runs = runs_of(labels)
