@@ -35,6 +35,7 @@ TRAINING = [
     "tqdm",
     "pooch",
     "requests",
+    "scikit-learn",  # learns the trees of `cpunet combine`
     *EXPORT,
 ]
 

@@ -39,12 +39,13 @@ from cpunet.plugin.host import (
 )
 from cpunet.plugin.measurements import (
     CONFIDENCE,
-    FEATURES_OF_OBJECTS,
     NUMBERS_OF_IMAGE,
     SEGMENTATION,
     add_experiment_measurements,
     add_measurements,
+    features_of_objects,
     measurement_columns,
+    of_kept_objects,
     sums_at_the_beginning,
 )
 from cpunet.plugin.model_settings import ModelSettings
@@ -164,6 +165,10 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         """Return the advanced settings, or their defaults if they are not shown."""
         return self.advanced_settings if self.advanced.value else self.default_settings
 
+    def chooses(self):
+        """Return True if objects are chosen among those of several models."""
+        return self.settings_in_effect().chooser_name() is not None
+
     def upgrade_settings(self, setting_values, variable_revision_number, module_name):
         """Bring the settings of an older pipeline to this revision; return them and the revision.
 
@@ -190,9 +195,9 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             check_range_to_rescale_by(self.size_range, self.typical_diameter_px(), known)
         chosen = self.settings_in_effect()
         try:
-            card = self.model_settings.average_card(chosen.further_model_names())
+            card = self.model_settings.combined_card(chosen.further_model_names(), chosen.chooser_name())
         except (ModelError, OSError) as error:
-            raise ValidationError(str(error), chosen.further_models) from error
+            raise ValidationError(str(error), chosen.at_fault_of_models()) from error
         chosen.check_tile(card)
         if self.advanced.value:
             self.probability_settings.check_roles(card.output.roles)
@@ -230,7 +235,9 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         refuse_wrong_settings(self, workspace.pipeline)
         log_warning(self, workspace.pipeline)
         chosen = self.settings_in_effect()
-        used = self.model_settings.begin_run(chosen.further_model_names(), DEVICE_CHOICES[chosen.device.value])
+        used = self.model_settings.begin_run(
+            chosen.further_model_names(), DEVICE_CHOICES[chosen.device.value], chosen.chooser_name()
+        )
         add_experiment_measurements(workspace.measurements, self.y_name.value, used)
         return True
 
@@ -246,7 +253,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         return self.settings_in_effect().options(basis, diameter_px)
 
     def open_model(self, workspace, device=None):
-        """Open the model, or the mean of several; on the device of the settings by default.
+        """Open the model, or several together; on the device of the settings by default.
 
         In test mode, which has a frame, the user may change the model and its file at any time. A run keeps the model
         that it began with.
@@ -258,6 +265,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             device or asked,
             threads_for_this_process(),
             gpu_memory_for_this_process(chosen.gpu_memory_bytes()),
+            chosen.chooser_name(),
         )
         began_with = sums_at_the_beginning(workspace.measurements, self.y_name.value)
         if began_with and workspace.frame is None:
@@ -310,8 +318,9 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         if self.advanced.value:
             self.probability_settings.save_images(workspace.image_set, image, planes, foreground)
         seconds = time.monotonic() - begun
+        predicted_iou = of_kept_objects(found.confidence, found.labels, kept.labels) if self.chooses() else None
         of_measurements = add_measurements(
-            workspace.measurements, self.y_name.value, kept.labels, foreground, seconds, used
+            workspace.measurements, self.y_name.value, kept.labels, foreground, seconds, used, predicted_iou
         )
         for note in (*found.notes, *of_measurements):
             logging.warning("%s: %s", what, note)
@@ -337,7 +346,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
     def get_measurement_columns(self, pipeline, object_name=None):
         """Return all columns, as the exports need them."""
         name = object_name or self.y_name.value
-        return [*super().get_measurement_columns(pipeline, name), *measurement_columns(name)]
+        return [*super().get_measurement_columns(pipeline, name), *measurement_columns(name, self.chooses())]
 
     def get_categories(self, pipeline, object_name):
         """Return the categories of measurements of an object, or of the image."""
@@ -349,7 +358,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         if (object_name, category) == (IMAGE, SEGMENTATION):
             return list(NUMBERS_OF_IMAGE)
         if (object_name, category) == (self.y_name.value, CONFIDENCE):
-            return list(FEATURES_OF_OBJECTS)
+            return list(features_of_objects(self.chooses()))
         return super().get_measurements(pipeline, object_name, category)
 
     def get_measurement_objects(self, pipeline, object_name, category, measurement):

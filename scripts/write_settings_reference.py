@@ -36,7 +36,7 @@ HEADINGS = {
     "Rescale the image for the model?": "Rescaling",
     "Use advanced settings?": "Advanced: outlines, and objects that touch",
     "Fill holes in identified objects?": "Advanced: holes, and too many objects",
-    "Further models to average with": "Advanced: the network",
+    "Further models": "Advanced: the network",
     "Select the device": "Advanced: the device",
     "Save the probability image?": "Advanced: probability images",
     "Replace a module of this pipeline": "The button for replacing IdentifyPrimaryObjects",
@@ -52,7 +52,7 @@ def module_showing_everything() -> Any:
     """
     from identifyobjectsunet import IdentifyObjectsUNet
 
-    from cpunet.plugin.advanced_settings import DECLUMP_PROBABILITY, LIMIT_ERASE, OUTLINES_AT_LEVEL
+    from cpunet.plugin.advanced_settings import COMBINE_CHOOSE, DECLUMP_PROBABILITY, LIMIT_ERASE, OUTLINES_AT_LEVEL
     from cpunet.plugin.basic_settings import RESCALE_BY_FACTOR
     from cpunet.plugin.model_settings import MODEL_FROM_FILE
 
@@ -65,6 +65,7 @@ def module_showing_everything() -> Any:
     more = module.advanced_settings
     more.use_model_threshold.value = False
     more.outlines.value = OUTLINES_AT_LEVEL
+    more.further_models.value, more.combine.value = "OTHER", COMBINE_CHOOSE
     more.declump_method.value = DECLUMP_PROBABILITY
     more.limit_choice.value = LIMIT_ERASE
     for automatic in (more.smoothing_automatic, more.distance_automatic, more.tiles_automatic, more.memory_automatic):

@@ -56,6 +56,10 @@ COMMANDS = {
         "cpunet.training.commands.train_cross",
         "train on each data set alone and on all, and score each model on each set (needs cpunet[training])",
     ),
+    "combine": (
+        "cpunet.training.commands.combine",
+        "learn which of several models finds each object best (needs cpunet[training])",
+    ),
     "evaluate": (
         "cpunet.training.commands.evaluate",
         "score a model, and label images of other programs, on labeled images (needs cpunet[training])",

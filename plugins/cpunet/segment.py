@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Optional
+from typing import Any, List, Optional, Union
 
 import numpy.typing as npt
 
+from cpunet.choice.model_choice import ModelChoice, choose_in_image, choose_in_stack
 from cpunet.model.protocol import Model
 from cpunet.options import Options, check_options, progress_of_part
 from cpunet.segmentation import Segmentation, empty_segmentation
@@ -21,15 +22,17 @@ from cpunet.steps.scale import choose_scale
 LEAST_SIDE_PX = 2
 
 
-def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Options] = None) -> Segmentation:
+def segment_image(
+    image: npt.NDArray[Any], model: Union[Model, ModelChoice], options: Optional[Options] = None
+) -> Segmentation:
     """Find the objects in an image.
 
     Parameters
     ----------
     image : ndarray of shape (Y, X) or (Y, X, C), any real dtype
         Not changed. NaN and infinite pixels count as masked out.
-    model : Model
-        For example from `cpunet.model.session.load_model`.
+    model : Model or ModelChoice
+        For example from `cpunet.model.session.load_model`. Of a choice, each model segments the image by itself.
     options : Options, optional
 
     Returns
@@ -45,6 +48,9 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
     """
     options = options or Options()
     check_options(options)
+    if isinstance(model, ModelChoice):
+        of_models = zip(model.models, _options_of_models(options, len(model.models)))
+        return choose_in_image([segment_image(image, each, own) for each, own in of_models], model)
     channels, usable, notes = prepare(image, model.card.input, options.mask)
     if min(image.shape[:2]) < LEAST_SIDE_PX or not has_contrast(channels, usable):
         return empty_segmentation(image.shape[:2], model.card, usable, notes)
@@ -60,14 +66,21 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
     return Segmentation(labels, probabilities, scale, usable, notes + of_scale)
 
 
-def segment_stack(stack: npt.NDArray[Any], model: Model, options: Optional[Options] = None) -> Segmentation:
+def _options_of_models(options: Options, count: int) -> List[Options]:
+    """Return the options of each of several models, which count their tiles together."""
+    return [replace(options, on_progress=progress_of_part(options.on_progress, place, count)) for place in range(count)]
+
+
+def segment_stack(
+    stack: npt.NDArray[Any], model: Union[Model, ModelChoice], options: Optional[Options] = None
+) -> Segmentation:
     """Find the objects in a 3-D stack, plane by plane.
 
     Parameters
     ----------
     stack : ndarray of shape (Z, Y, X) or (Z, Y, X, C), any real dtype
         Not changed. NaN and infinite voxels count as masked out.
-    model : Model
+    model : Model or ModelChoice
         Of 2-D images.
     options : Options, optional
         The mask may be one for all planes, (Y, X), or (Z, Y, X). Progress counts the tiles of all planes.
@@ -88,9 +101,13 @@ def segment_stack(stack: npt.NDArray[Any], model: Model, options: Optional[Optio
     2. All planes share one scale, chosen on the plane with the most contrast.
     3. Each plane is predicted and decoded, and its outlines are drawn, by itself.
     4. `link_planes` joins the objects of neighboring planes.
+    5. Of several models, the objects are chosen in each plane, and the planes are linked anew.
     """
     options = options or Options()
     check_options(options)
+    if isinstance(model, ModelChoice):
+        of_models = zip(model.models, _options_of_models(options, len(model.models)))
+        return choose_in_stack([segment_stack(stack, each, own) for each, own in of_models], model)
     shape = stack.shape[:3]
     channels, usable, notes = prepare(in_one_plane(stack), model.card.input, mask_in_one_plane(options.mask, shape))
     something = min(shape[1:]) >= LEAST_SIDE_PX and has_contrast(channels, usable)

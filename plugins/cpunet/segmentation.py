@@ -25,6 +25,8 @@ class Segmentation(NamedTuple):
         The pixels that were measured and are in the mask; None if every pixel counts.
     notes : tuple of str
         Sentences that a user should read: what was left out, or had to be assumed.
+    confidence : ndarray of shape (n,), float32, or None
+        0..1, how certain each object is, in the order of the labels; None where the probabilities alone say it.
     """
 
     labels: npt.NDArray[np.int32]
@@ -32,6 +34,7 @@ class Segmentation(NamedTuple):
     scale: float
     usable: Optional[npt.NDArray[np.bool_]] = None
     notes: Tuple[str, ...] = ()
+    confidence: Optional[npt.NDArray[np.float32]] = None
 
 
 def empty_segmentation(

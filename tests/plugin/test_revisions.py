@@ -44,7 +44,7 @@ def test_the_ways_to_rescale_give_different_objects():
 
 def test_a_pipeline_saved_by_revision_1_loads(pipelines):
     module = load((pipelines / "revision_1.cppipe").read_text(encoding="utf-8")).modules()[0]
-    assert module.variable_revision_number == 6
+    assert module.variable_revision_number == 7
     assert (module.x_name.value, module.y_name.value) == ("OrigBlue", "Kerne")
     assert module.model_name.value == "nuclei_fluorescence_float32"
     assert module.size_range.value == (12, 34)
@@ -106,7 +106,7 @@ def test_a_pipeline_saved_by_revision_3_loads(pipelines):
     ]
     assert [settings.augmentation.value, settings.tile_px.value, settings.batch_size.value] == ["Flips", 512, 2]
     assert [settings.outlines.value, settings.outline_level.value] == ["As the model learned", 0.5]
-    assert values(module)[33:37] == ["Grayscale", "foreground", "percentile 1 to 99.8", "30.0"]
+    assert values(module)[35:39] == ["Grayscale", "foreground", "percentile 1 to 99.8", "30.0"]
     assert [group.image_name.value for group in module.probability_settings.further] == ["KerneTiefe"]
     assert module.channel_settings.images == []
 
@@ -134,12 +134,23 @@ def test_a_pipeline_saved_by_revision_5_loads(pipelines):
     assert [group.image_name.value for group in module.probability_settings.further] == ["KerneTiefe"]
 
 
-def test_a_pipeline_saved_by_revision_6_is_saved_again_as_it_is(pipelines):
-    text = (pipelines / "revision_6.cppipe").read_text(encoding="utf-8")
+def test_a_pipeline_saved_by_revision_6_loads(pipelines):
+    module = load((pipelines / "revision_6.cppipe").read_text(encoding="utf-8")).modules()[0]
+    assert [setting.value for setting in module.channel_settings.images] == ["OrigGreen"]
+    assert [group.image_name.value for group in module.probability_settings.further] == ["KerneTiefe"]
+    settings = module.advanced_settings
+    assert [settings.combine.value, settings.chooser.value, settings.outline_level.value] == ["Average", "", 0.35]
+    assert values(module)[35:39] == ["Grayscale", "foreground", "percentile 1 to 99.8", "30.0"]
+
+
+def test_a_pipeline_saved_by_revision_7_is_saved_again_as_it_is(pipelines):
+    text = (pipelines / "revision_7.cppipe").read_text(encoding="utf-8")
     pipeline = load(text)
     module = pipeline.modules()[0]
     assert [setting.value for setting in module.channel_settings.images] == ["OrigGreen"]
     assert [group.image_name.value for group in module.probability_settings.further] == ["KerneTiefe"]
+    assert module.advanced_settings.further_model_names() == ["phase_cells", "other, newer.onnx"]
+    assert module.advanced_settings.chooser_name() == "mine/chooser.onnx"
     again = io.StringIO()
     pipeline.dump(again)
     assert again.getvalue().split("\n\n")[1] == text.split("\n\n")[1]

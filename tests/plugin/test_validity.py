@@ -76,7 +76,7 @@ TEXTS = {
     "Name of the model file": ["", "missing.onnx", "."],
     "Folder of the model file": ["Elsewhere...|", "Elsewhere...|/nowhere", "Nowhere|x", ""],
     "What does each channel of its output mean?": ["", "cells", "border", "foreground, foreground"],
-    "Further models to average with": ["missing", "/nowhere/missing.onnx", "tiny; tiny"],
+    "Further models": ["missing", "/nowhere/missing.onnx", "tiny; tiny"],
 }
 WRONG = [
     *[(text, value) for text, values in NUMBERS.items() for value in [*values, *NOT_NUMBERS]],
@@ -188,9 +188,10 @@ def test_an_image_that_only_a_table_on_the_command_line_lists_is_not_refused(mod
 
 
 def saved_values(module):
-    """The settings as revisions 4 and 5 saved them: without images of further channels."""
+    """The settings as revisions 4 and 5 saved them: without how models are combined, and images of further channels."""
     values = [setting.unicode_value for setting in module.settings()]
-    assert values.pop(37) == "0"
+    assert values.pop(39) == "0"
+    assert [values.pop(33), values.pop(33)] == ["Average", ""]
     return values
 
 
@@ -214,7 +215,7 @@ def with_values(values, revision=4):
         ),
         (lambda values: values[:15], 1, "15 settings for this module, and revision 1 saves 16"),
         (lambda values: values[:17], 2, "17 settings for this module, and revision 2 saves 16"),
-        (lambda values: values, 7, "saved with revision 7 of this module, and this plugin knows the revisions 1 to 6"),
+        (lambda values: values, 8, "saved with revision 8 of this module, and this plugin knows the revisions 1 to 7"),
         (lambda values: values, 6, "further probability images in the pipeline file is"),
         (
             lambda values: [*values[:37], "x", *values[37:]],
@@ -222,6 +223,11 @@ def with_values(values, revision=4):
             "number of images of further channels in the pipeline file is 'x'",
         ),
         (lambda values: [*values[:37], "2", *values[37:]], 6, "41 settings for this module, and revision 6 saves 43"),
+        (
+            lambda values: [*values[:33], "Average", "", *values[33:37], "2", *values[37:]],
+            7,
+            "43 settings for this module, and revision 7 saves 45",
+        ),
         (lambda values: values, 0, "saved with revision 0"),
         (
             lambda values: [*values[:37], "-1", *values[38:]],

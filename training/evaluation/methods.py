@@ -12,12 +12,13 @@ from typing import Union
 import numpy as np
 from numpy.typing import NDArray
 
+from cpunet.choice.chooser import Chooser
+from cpunet.choice.model_choice import ModelChoice, combined_model
 from cpunet.errors import OptionError, WeightsError
 from cpunet.files.images import read_label_numbers, write_labels
 from cpunet.files.label_folder import find_label_files
 from cpunet.files.mark import source_of
 from cpunet.model.card import ModelCard
-from cpunet.model.ensemble import mean_model
 from cpunet.model.find import find_model, list_models
 from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
@@ -72,7 +73,7 @@ class ModelMethod:
     Attributes
     ----------
     name, source : str
-    model : Model
+    model : Model or ModelChoice
     options : Options
     folder : Path
         The labels are written below it.
@@ -82,7 +83,7 @@ class ModelMethod:
 
     name: str
     source: str
-    model: Model
+    model: Union[Model, ModelChoice]
     options: Options
     folder: Path
     files: Mapping[Key, Path]
@@ -119,7 +120,12 @@ def read_predicted(path: Path) -> ReadLabels:
 
 
 def chosen_methods(
-    models: Sequence[str], beside: Sequence[str], rows: Sequence[IndexRow], options: Options, output: Path
+    models: Sequence[str],
+    beside: Sequence[str],
+    rows: Sequence[IndexRow],
+    options: Options,
+    output: Path,
+    chooser: Chooser | None = None,
 ) -> list[Method]:
     """Open the model, and find the label images of the other methods.
 
@@ -134,6 +140,8 @@ def chosen_methods(
         For the model.
     output : Path
         The model's labels are written below it.
+    chooser : Chooser, optional
+        What chooses among the models; by default they are averaged.
 
     Returns
     -------
@@ -147,7 +155,7 @@ def chosen_methods(
     """
     methods: list[Method] = []
     if models:
-        methods.append(model_method(models, rows, options, output / LABELS_FOLDER))
+        methods.append(model_method(models, rows, options, output / LABELS_FOLDER, chooser))
     for text in beside:
         name, _, folder = text.partition("=")
         if not name.strip() or not folder:
@@ -163,21 +171,26 @@ def chosen_methods(
 
 
 def model_method(
-    names_or_paths: Sequence[str], rows: Sequence[IndexRow], options: Options, folder: Path
+    names_or_paths: Sequence[str],
+    rows: Sequence[IndexRow],
+    options: Options,
+    folder: Path,
+    chooser: Chooser | None = None,
 ) -> ModelMethod:
-    """Open a model, or several that are averaged: see `open_any`.
+    """Open a model, or several that are averaged, or chosen among: see `open_any`.
 
     The labels are written below `folder`, into a folder with the model's name. ValueError if a model or an option
     cannot be used.
     """
     check_options(options)
     opened = [open_any(each, options.diameter_px is not None) for each in names_or_paths]
-    model = mean_model([each for each, _ in opened])
+    model = combined_model([each for each, _ in opened], chooser)
     name = model.card.name
     folder = folder / (re.sub(r"[^\w.-]+", "_", name).strip(".") or "model")
     several = len({row.folder for row in rows}) > 1
     files = {row.key: (folder / row.folder.name if several else folder) / f"{row.id}.tif" for row in rows}
-    said = "; ".join(source for _, source in opened)
+    of_chooser = [] if chooser is None else [f"chosen by {chooser.path}, SHA-256 {chooser.sha256}"]
+    said = "; ".join([*(source for _, source in opened), *of_chooser])
     return ModelMethod(name, f"{said}{_fine_tuned_from(model.card)}", model, options, folder, files)
 
 

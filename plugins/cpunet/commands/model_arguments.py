@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from typing import Optional
 
-from cpunet.model.find import DEFAULT_MODEL
+from cpunet.choice.chooser import Chooser, load_chooser
+from cpunet.errors import OptionError
+from cpunet.model.find import DEFAULT_MODEL, find_model
 from cpunet.model.session import DEVICES
 from cpunet.options import AUGMENTATIONS
 
+AVERAGE, CHOOSE = "average", "choose"
 # How many views of an image each augmentation shows to the network.
 VIEWS = {len(views): name for name, views in AUGMENTATIONS.items()}
 
@@ -35,14 +39,27 @@ def add_device_and_diameter(parser: argparse.ArgumentParser) -> None:
 
 
 def add_averaging(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--average-with`` and ``--views``."""
+    """Declare ``--average-with``, ``--combine``, ``--chooser`` and ``--views``."""
     parser.add_argument(
         "--average-with",
+        "--further-models",
         nargs="+",
         action="extend",
         default=[],
         metavar="NAME|FILE",
-        help="further models, whose probabilities are averaged with those of --model",
+        help="further models to combine with --model; their probabilities are averaged by default",
+    )
+    parser.add_argument(
+        "--combine",
+        choices=(AVERAGE, CHOOSE),
+        default=AVERAGE,
+        help="how several models are combined: average their probabilities, or choose object by object the model that "
+        "found it best, by --chooser (average)",
+    )
+    parser.add_argument(
+        "--chooser",
+        metavar="FILE",
+        help="the file that chooses among --model and the further models, as `cpunet combine` writes it",
     )
     parser.add_argument(
         "--views",
@@ -52,3 +69,19 @@ def add_averaging(parser: argparse.ArgumentParser) -> None:
         help="average the probabilities of so many views of each image: 1, the image itself; 4, flipped; 8, flipped "
         "and rotated; it takes so many times as long (1)",
     )
+
+
+def opened_chooser(arguments: argparse.Namespace) -> Optional[Chooser]:
+    """Open the file that chooses among the models of a command; None where they are averaged.
+
+    Raises OptionError if --combine and --chooser do not fit together, and ModelError if the file cannot be used.
+    """
+    if arguments.combine == AVERAGE:
+        if arguments.chooser is not None:
+            raise OptionError("--chooser is for --combine choose, and the models are to be averaged. Leave out one.")
+        return None
+    if arguments.chooser is None:
+        raise OptionError(
+            "--combine choose needs the file that chooses: --chooser FILE, as `cpunet combine` writes it."
+        )
+    return load_chooser(find_model(arguments.chooser))

@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set
 
-from cpunet.commands.model_arguments import VIEWS, add_averaging, add_model_arguments
+from cpunet.choice.model_choice import combined_model
+from cpunet.commands.model_arguments import VIEWS, add_averaging, add_model_arguments, opened_chooser
 from cpunet.errors import OptionError, said_with_way_out
 from cpunet.files.find import find_images, identity
 from cpunet.files.formats.time_stack import is_time_stack
 from cpunet.files.mark import is_result
 from cpunet.files.segment_file import Batch, results_of, segment_file
 from cpunet.interruption import stop_if_requested
-from cpunet.model.ensemble import mean_model
-from cpunet.model.forms import fastest_form, forms_of, said_of_form
+from cpunet.model.forms import chosen_form, forms_of, said_of_form
 from cpunet.model.memory import (
     gpu_memory_for_worker,
     open_within_memory,
@@ -132,9 +132,11 @@ def segment_images(arguments: argparse.Namespace) -> Segmented:
             f"--diameter-range {diameter_range[0]:g} {diameter_range[1]:g}: the minimum is larger than the "
             "maximum, or not above 0."
         )
+    chooser = opened_chooser(arguments)
     # Read once: the networks that the run begins with are those that it ends with.
     forms = [forms_of(name) for name in (arguments.model, *arguments.average_with)]
-    chosen = [fastest_form(each, arguments.device) for each in forms]
+    known = None if chooser is None else [each.sha256 for each in chooser.card.models]
+    chosen = [chosen_form(each, arguments.device, known) for each in forms]
     for said in filter(None, map(said_of_form, forms, chosen)):
         report(said, sys.stderr)
     model_files = [read_model_file(path) for path in chosen]
@@ -148,8 +150,9 @@ def segment_images(arguments: argparse.Namespace) -> Segmented:
         models = on_cpu()
     else:
         models = open_within_memory(functools.partial(open_all, arguments.device), on_cpu, warn)
-    model = mean_model(models)
-    scale_of_options(model.card.input, options)  # raises where the model cannot see objects of that diameter
+    model = combined_model(models, chooser)
+    for each in models if chooser else (model,):
+        scale_of_options(each.card.input, options)  # raises where the model cannot see objects of that diameter
     if arguments.output.exists() and not arguments.output.is_dir():
         raise OptionError(f"{arguments.output}: this is a file; -o needs a folder.")
     found = find_images(arguments.images)
@@ -167,7 +170,7 @@ def segment_images(arguments: argparse.Namespace) -> Segmented:
         model,
         options,
         arguments.output,
-        open_on_cpu=lambda: mean_model(on_cpu()),
+        open_on_cpu=lambda: combined_model(on_cpu(), chooser),
         warn=warn,
         inputs=frozenset(images),
         overwrite=arguments.overwrite,

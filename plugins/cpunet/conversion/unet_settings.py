@@ -9,8 +9,8 @@ from cpunet.conversion.saved import SavedModule, Setting
 from cpunet.errors import PipelineError
 from cpunet.model.find import DEFAULT_MODEL
 
-NEWEST = 6
-COUNTS = {1: 16, 2: 16, 3: 36, 4: 38, 5: 38, NEWEST: 39}
+NEWEST = 7
+COUNTS = {1: 16, 2: 16, 3: 36, 4: 38, 5: 38, 6: 39, NEWEST: 41}
 MODEL_FROM_FILE = "A model file of your own"
 DECLUMP_PROBABILITY, DECLUMP_NONE = "Probability", "None"
 FILL_BY_MODEL = "By the model"
@@ -47,9 +47,11 @@ NEWEST_SETTINGS: Tuple[Tuple[str, str, str, str], ...] = (
     ("", "Tiles at a time", "1", kinds.INTEGER),
     ("", "Automatically limit the GPU's memory?", "Yes", kinds.YES_NO),
     ("", "GPU memory for each copy of CellProfiler, in GB", "4.0", kinds.FLOAT),
-    ("", "Further models to average with", "", kinds.TEXT),
+    ("", "Further models", "", kinds.TEXT),
     ("", "Outlines", "As the model learned", kinds.CHOICE),
     ("", "Level of the edge, from background (0) to inside (1)", "0.5", kinds.FLOAT),
+    ("", "Combine models", "Average", kinds.CHOICE),
+    ("", "File that chooses", "", kinds.TEXT),
     ("", "Which images does this model take?", "Grayscale", kinds.CHOICE),
     ("", "What does each channel of its output mean?", "foreground", kinds.TEXT),
     ("", "How must the image's brightness be prepared?", "percentile 1 to 99.8", kinds.CHOICE),

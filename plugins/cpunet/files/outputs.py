@@ -20,7 +20,7 @@ from cpunet.files.mark import (
     text_is_as_written,
 )
 from cpunet.model.card import METADATA_KEY
-from cpunet.onnx_reader.metadata import read_metadata
+from cpunet.onnx_reader.metadata import CHOOSER_KEY, read_metadata
 
 WAYS_OUT = "Move it away, write elsewhere with -o, or give --overwrite."
 # The metadata of weights that `cpunet train` wrote, as `cpunet.training.weights` names it.
@@ -102,7 +102,7 @@ def _written_here(path: Path) -> Optional[bool]:
     suffix = path.suffix.lower()
     try:
         if suffix == ".onnx":
-            return True if METADATA_KEY in read_metadata(path) else None
+            return True if {METADATA_KEY, CHOOSER_KEY} & read_metadata(path).keys() else None
         if suffix == ".zip":
             with zipfile.ZipFile(path) as archive:
                 return True if archive.comment == PROGRAM.encode("ascii") else None

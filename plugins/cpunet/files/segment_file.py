@@ -6,8 +6,9 @@ import functools
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, FrozenSet, NamedTuple, Optional, Tuple
+from typing import Callable, FrozenSet, NamedTuple, Optional, Tuple, Union
 
+from cpunet.choice.model_choice import ModelChoice
 from cpunet.files.images import read_image, write_labels, write_picture
 from cpunet.files.mark import source_of
 from cpunet.files.outputs import check_output
@@ -26,7 +27,7 @@ class Batch:
 
     Attributes
     ----------
-    model : Model
+    model : Model or ModelChoice
     options : Options
     output : Path
         The folder for the results.
@@ -40,10 +41,10 @@ class Batch:
         See `cpunet.steps.filters.filter_objects`.
     """
 
-    model: Model
+    model: Union[Model, ModelChoice]
     options: Options
     output: Path
-    open_on_cpu: Callable[[], Model]
+    open_on_cpu: Callable[[], Union[Model, ModelChoice]]
     warn: Callable[[str], None]
     inputs: FrozenSet[str] = frozenset()
     overwrite: bool = False

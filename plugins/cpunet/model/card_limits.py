@@ -48,7 +48,7 @@ def card_from_json(text: str) -> ModelCard:
         for sizes that would fill the memory.
     """
     try:
-        content = _read_content(text)
+        content = read_content(text)
         card = card_from_content(content)
         _check_sizes(card)
     except ModelError as error:
@@ -57,7 +57,8 @@ def card_from_json(text: str) -> ModelCard:
     return card
 
 
-def _read_content(text: str) -> object:
+def read_content(text: str) -> object:
+    """Return the content of a card, JSON of an untrusted file; ModelError where `card_from_json` raises it for this."""
     if len(text) > LARGEST_CARD_CHARACTERS:
         raise ModelError(
             f"The model card has {len(text)} characters; {LARGEST_CARD_CHARACTERS} at most are read. Export the model "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 from cpunet.model.find import DEFAULT_MODEL, FLOAT32_NAMES, MODEL_FILE, find_model, list_models
 from cpunet.model.first_opening.shipped import SHIPPED_SUMS
@@ -41,6 +41,14 @@ def forms_of(name: str) -> Tuple[Path, ...]:
         return (path,)
 
 
+def sum_of_file(path: Path) -> str:
+    """Return the SHA-256 of a file, which is read again only after it has changed; '' if it cannot be read."""
+    try:
+        return _sum_of(path, state_of(path))
+    except OSError:  # opening the file says what is wrong
+        return ""
+
+
 @functools.lru_cache(maxsize=16)
 def _sum_of(path: Path, state: FileState) -> str:
     """Return the SHA-256 of a file; in CellProfiler's test mode it is asked for with each image set."""
@@ -68,6 +76,22 @@ def fastest_form(forms: Sequence[Path], device: str) -> Path:
         If onnxruntime, which knows whether there is a GPU, cannot be loaded.
     """
     return forms[-1] if len(forms) > 1 and multiplies_8_bits_fast() and runs_on_cpu(device) else forms[0]
+
+
+def chosen_form(forms: Sequence[Path], device: str, known: Optional[Sequence[str]] = None) -> Path:
+    """Return the form of a model that is run: the fastest, or the one with a sum that is known.
+
+    Parameters
+    ----------
+    forms, device
+        See `fastest_form`.
+    known : sequence of str, optional
+        SHA-256 of the files that something was learned for, such as a file that chooses among models. If no form is
+        among them, the first is returned, so that the user is told of it by its name.
+    """
+    if known is None:
+        return fastest_form(forms, device)
+    return next((path for path in forms if sum_of_file(path) in known), forms[0])
 
 
 def runs_on_cpu(device: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Callable, Optional, Tuple, TypeVar
 from cpunet.environment import number_in_environment
 from cpunet.errors import OutOfMemoryError
 from cpunet.model.card import ModelCard
-from cpunet.model.protocol import Model
+from cpunet.model.protocol import Described
 from cpunet.options import TILE_PX, Options
 
 # The side of a tile without its halo is at least so many units of `divisible_by`; below, most of the work is the halo.
@@ -21,13 +21,14 @@ SHARE_OF_GPU = 0.8
 NVIDIA_SMI_SECONDS = 5
 PROCESSES_VARIABLE = "CPUNET_PROCESSES_PER_GPU"
 Result = TypeVar("Result")
+AnyModel = TypeVar("AnyModel", bound=Described)
 
 
 def segment_within_memory(
-    segment: Callable[[Model, Options], Result],
-    model: Model,
+    segment: Callable[[AnyModel, Options], Result],
+    model: AnyModel,
     options: Options,
-    open_on_cpu: Callable[[], Model],
+    open_on_cpu: Callable[[], AnyModel],
     warn: Callable[[str], None],
 ) -> Result:
     """Segment an image; when the memory is too small, try smaller tiles, and then the CPU.
@@ -97,7 +98,7 @@ def open_within_memory(
 
 
 def _with_smaller_tiles(
-    segment: Callable[[Model, Options], Result], model: Model, options: Options, warn: Callable[[str], None]
+    segment: Callable[[AnyModel, Options], Result], model: AnyModel, options: Options, warn: Callable[[str], None]
 ) -> Tuple[Optional[Result], str, Tuple[int, int]]:
     """Return the result or None, the reason of the last failure, and the last size of tiles."""
     while True:
@@ -123,7 +124,7 @@ def _with_smaller_tiles(
         options = replace(options, tile_shape=smaller, batch_size=1)
 
 
-def _start_anew(model: Model) -> None:
+def _start_anew(model: Described) -> None:
     """Let a model give back all memory that it holds; a model without a session has none."""
     for each in getattr(model, "models", (model,)):  # of an ensemble
         if hasattr(each, "start_anew"):

@@ -10,6 +10,14 @@ import numpy.typing as npt
 from cpunet.model.card import ModelCard
 
 
+class Described(Protocol):
+    """A model, or what acts as one, of which only the card is asked."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The description of the input, and of the output."""
+
+
 class Model(Protocol):
     """A model that is ready to predict; `cpunet.model.session.OnnxModel` is one."""
 

@@ -8,7 +8,7 @@ from typing import Dict, Sequence
 
 from cpunet.errors import ModelError
 from cpunet.model.card import METADATA_KEY, ROLES, InputCard, ModelCard, Normalization, OutputCard, Postprocessing
-from cpunet.onnx_reader.metadata import read_metadata
+from cpunet.onnx_reader.metadata import CHOOSER_KEY, read_metadata
 
 # The choices of the user by name; the first is that of the models that cpunet trains.
 NORMALIZATIONS_BY_NAME: Dict[str, Normalization] = {
@@ -26,8 +26,9 @@ SMALLER, LARGER = 1.8, 2.0
 
 
 def has_card(path: Path) -> bool:
-    """Return True if an ONNX file carries a model card, valid or not; ModelError if the file cannot be read."""
-    return METADATA_KEY in read_metadata(path)
+    """Return True if an ONNX file carries a card, valid or not; ModelError if the file cannot be read."""
+    metadata = read_metadata(path)
+    return METADATA_KEY in metadata or CHOOSER_KEY in metadata  # the latter is no model, as reading its card says
 
 
 def card_of_answers(

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Dict, Iterator
 
 from cpunet import __version__
-from cpunet.errors import CpunetError, ImageError, OutputError
+from cpunet.choice.model_choice import ModelChoice
+from cpunet.errors import CpunetError, ImageError, OptionError, OutputError
 from cpunet.files.find import is_slide, is_zarr
 from cpunet.files.formats.content import TIFF, content_of
 from cpunet.files.mark import Source, source_of
@@ -61,6 +62,8 @@ def segment_mosaic_file(path: Path, batch: Batch, label_format: str = TIFF_LABEL
         If the labels would replace something that this program did not write, or the disk is too small.
     ImageError
         If the image cannot be read in parts.
+    OptionError
+        If objects are to be chosen among several models, which takes the whole image.
 
     Notes
     -----
@@ -68,6 +71,12 @@ def segment_mosaic_file(path: Path, batch: Batch, label_format: str = TIFF_LABEL
     same image and model, takes the tiles that are done from there.
     """
     check_options_of_mosaic(batch.options)
+    model = batch.model
+    if isinstance(model, ModelChoice):
+        raise OptionError(
+            f"{path}: this image is segmented by tile, and objects are chosen among several models in whole images "
+            "alone. Crop it, leave out --by-tile and --labels, or use one model, or --combine average."
+        )
     source = source_of(path)
     result = labels_of_mosaic(path, batch.output, label_format)
     if label_format == TIFF_LABELS:
@@ -79,15 +88,15 @@ def segment_mosaic_file(path: Path, batch: Batch, label_format: str = TIFF_LABEL
     with named_in_errors(path), open_mosaic(path) as image:
         height, width = image.shape[:2]
         report(f"{printable(path)}: {height} x {width} pixels, by tile", sys.stderr)
-        views, roles = len(AUGMENTATIONS[batch.options.augmentation]), len(batch.model.card.output.roles)
+        views, roles = len(AUGMENTATIONS[batch.options.augmentation]), len(model.card.output.roles)
         begin_or_resume(folder, about_run(path, source, batch), bytes_on_disk(image.shape, roles, views))
         stages = Stages(printable(path.name))
         try:
             found = segment_within_memory(
                 functools.partial(_segment_in, image, folder=folder, stages=stages, batch=batch),
-                batch.model,
+                model,
                 batch.options,
-                batch.open_on_cpu,
+                batch.open_on_cpu,  # type: ignore[arg-type]  # opens the same kind of model
                 batch.warn,
             )
             for note in found.notes:
@@ -128,11 +137,13 @@ def _segment_in(
 def about_run(path: Path, source: Source, batch: Batch) -> Dict[str, Any]:
     """Return all that the probabilities of an image depend on, beside the scale, the views and the tiles."""
     models = getattr(batch.model, "models", (batch.model,))
+    chooser = getattr(batch.model, "chooser", None)
     return {
         "version": __version__,
         "image": list(source),
         "changed": path.stat().st_mtime_ns,
-        "models": [str(getattr(model, "sha256", model.card.name)) for model in models],
+        "models": [str(getattr(model, "sha256", model.card.name)) for model in models]
+        + ([] if chooser is None else [chooser.sha256]),
     }
 
 

@@ -20,6 +20,8 @@ ENTRY_KEY, ENTRY_VALUE = 1, 2
 # So many fields are read in a tenth of a second; a model has some dozens besides its network.
 MOST_FIELDS = 50_000
 LARGEST_METADATA_BYTES = 32 * 2**20
+# The card of a file that chooses among models: `cpunet.choice.card`.
+CHOOSER_KEY = "cpunet.chooser_card"
 STANDARD_DOMAINS = ("", "ai.onnx")
 
 Found = TypeVar("Found")
@@ -42,6 +44,11 @@ def read_card(path: Path) -> ModelCard:
 
 def card_in(path: Path, metadata: Dict[str, str]) -> ModelCard:
     """Return the model card in the metadata of an ONNX file; ModelError if it is missing or invalid."""
+    if CHOOSER_KEY in metadata:
+        raise ModelError(
+            f"{path}: this is no model but a file that chooses among models. Name the models, and give it as the file "
+            "that chooses (in CellProfiler: Combine models; on the command line: --combine choose --chooser FILE)."
+        )
     if METADATA_KEY not in metadata:
         raise ModelError(
             f"{path}: this ONNX file carries no cpunet model card, so it does not say what its channels mean or how "

@@ -9,7 +9,7 @@ from cpunet.errors import ModelError
 from cpunet.onnx_reader.bounds import WAY_OUT, check_needs
 from cpunet.onnx_reader.model_file import ModelFile, check_size
 from cpunet.onnx_reader.operators.table import RULES
-from cpunet.onnx_reader.protobuf import LENGTH_DELIMITED, ProtobufError, Reader, many, one
+from cpunet.onnx_reader.protobuf import LENGTH_DELIMITED, Field, ProtobufError, Reader, many, one
 from cpunet.onnx_reader.structure import Declared, GraphInNodeError, Network, Node, read_network, shown
 from cpunet.onnx_reader.tensor import BITS, FLOAT, FLOAT16, TYPE_NAMES, Tensor
 
@@ -83,7 +83,7 @@ def check_contents(stream: BinaryIO) -> Network:
     check_size(size)
     reader = Reader(stream, MOST_FIELDS, MOST_TEXT_BYTES)
     try:
-        network = _read_model(reader, size)
+        network = read_network(reader, checked_graph(reader, size))
     except GraphInNodeError as error:
         raise ModelError(
             f"the network has the operator {shown(str(error))}, which holds a network of its own to run on a condition "
@@ -116,7 +116,8 @@ def usual_shape(network: Network, channels: Optional[int], side: int) -> Tuple[i
     return tuple(shape)
 
 
-def _read_model(reader: Reader, size: int) -> Network:
+def checked_graph(reader: Reader, size: int) -> Field:
+    """Return where the graph of a model lies; ModelError if the model brings functions, training or options along."""
     model = reader.message(0, size)
     graph = one(model, 7, LENGTH_DELIMITED)
     if graph is None:
@@ -135,7 +136,7 @@ def _read_model(reader: Reader, size: int) -> Network:
                 f"the model's metadata holds options for onnxruntime ({SESSION_OPTIONS_KEY!r}), which a file must not "
                 "choose. Remove that entry, or export the model again."
             )
-    return read_network(reader, graph)
+    return graph
 
 
 def _check_nodes(nodes: List[Node]) -> None:

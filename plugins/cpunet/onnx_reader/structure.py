@@ -98,8 +98,8 @@ def read_network(reader: Reader, graph: Field) -> Network:
     return Network(
         [_read_node(reader, node) for node in many(message, NODE)],
         [read_tensor(reader, tensor) for tensor in many(message, INITIALIZER)],
-        [_read_declared(reader, value) for value in many(message, INPUT)],
-        [_read_declared(reader, value) for value in many(message, OUTPUT)],
+        [read_declared(reader, value) for value in many(message, INPUT)],
+        [read_declared(reader, value) for value in many(message, OUTPUT)],
     )
 
 
@@ -156,7 +156,8 @@ def _read_attribute(reader: Reader, part: Field, attribute: Message, kind: int) 
     raise ProtobufError(f"the attribute at byte {part.start} is of the type {kind}, which no image network needs")
 
 
-def _read_declared(reader: Reader, value: Field) -> Declared:
+def read_declared(reader: Reader, value: Field) -> Declared:
+    """Read a ValueInfoProto; ProtobufError if it is malformed."""
     message = reader.message(value.start, value.stop)
     name = reader.text(one(message, 1, LENGTH_DELIMITED))
     kind = one(message, 2, LENGTH_DELIMITED)

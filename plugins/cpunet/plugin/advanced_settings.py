@@ -25,6 +25,7 @@ FILL_CHOICES = {
 }
 OUTLINES_BY_MODEL, OUTLINES_AT_LEVEL = "As the model learned", "At a level of the edge"
 LIMIT_CONTINUE, LIMIT_ERASE = "Continue", "Erase"
+COMBINE_AVERAGE, COMBINE_CHOOSE = "Average", "Choose per object"
 AUGMENTATION_CHOICES = ("None", "Flips", "Flips and rotations")
 BYTES_PER_GB = 10**9
 ADVANCED = "*(Used only with advanced settings)*\n\n"
@@ -201,13 +202,12 @@ Select "*No*" to give each copy a fixed amount.""",
 The most memory that the network may use. Multiplied by the number of workers, it must fit the GPU.""",
         )
         self.further_models = Text(
-            "Further models to average with",
+            "Further models",
             "",
             doc=ADVANCED
             + """\
 Enter names of models from the list above, or paths of .onnx files, separated by commas. Put a path that has a comma
-in double quotes. All models must take the same channels and compute the same kinds of probability. Their probabilities
-are averaged. Leave this empty to use one model.""",
+in double quotes. The next setting says how the models are combined. Leave this empty to use one model.""",
         )
         self.outlines = Choice(
             "Outlines",
@@ -237,6 +237,29 @@ lie where you would draw them. If you have a few images with outlines drawn by h
 model file that draws them so: choose it, and leave "*Outlines*" at "*{OUTLINES_BY_MODEL}*".""",
         )
 
+        self.combine = Choice(
+            "Combine models",
+            [COMBINE_AVERAGE, COMBINE_CHOOSE],
+            doc=f"""\
+*(Used only with further models)*
+
+-  *{COMBINE_AVERAGE}:* the probabilities of the models are averaged, and objects are found in the mean. All models must
+   take the same channels and compute the same kinds of probability.
+-  *{COMBINE_CHOOSE}:* each model finds objects by itself. Where their objects overlap, the one that most likely fits is
+   kept. A file decides, which you make with ``cpunet combine`` from your models and labeled images. The models may be
+   of different kinds. Each object has the measurement Confidence_PredictedIoU.""",
+        )
+        self.chooser = Text(
+            "File that chooses",
+            "",
+            doc=f"""\
+*(Used only with "{COMBINE_CHOOSE}")*
+
+Enter the path of the .onnx file that ``cpunet combine`` wrote, or its name if it lies in your models folder. It knows
+the models by their content: the selected model and the further models must be those that it was made for. Their order
+does not matter.""",
+        )
+
     def all(self) -> List[Any]:
         """Return the settings in the order of their creation, which is that of the pipeline file: append only."""
         return list(vars(self).values())
@@ -254,7 +277,12 @@ model file that draws them so: choose it, and leave "*Outlines*" at "*{OUTLINES_
         visible += [self.fill_holes, self.limit_choice]
         if self.limit_choice.value == LIMIT_ERASE:
             visible += [self.object_limit]
-        visible += [self.further_models, self.augmentation]
+        visible += [self.further_models]
+        if self.further_model_names():
+            visible += [self.combine]
+            if self.combine.value == COMBINE_CHOOSE:
+                visible += [self.chooser]
+        visible += [self.augmentation]
         visible += [self.tiles_automatic, *_unless(self.tiles_automatic, self.tile_px, self.batch_size)]
         visible += [self.memory_automatic, *_unless(self.memory_automatic, self.memory_gb)]
         return [*visible, self.device]
@@ -300,12 +328,23 @@ model file that draws them so: choose it, and leave "*Outlines*" at "*{OUTLINES_
         return None if self.memory_automatic.value else int(float(self.memory_gb.value) * BYTES_PER_GB)
 
     def further_model_names(self) -> List[str]:
-        """Return the names or paths of the models to average with."""
+        """Return the names or paths of the models to combine with."""
         return split_names(self.further_models.value)
 
+    def chooser_name(self) -> Optional[str]:
+        """Return the name or path of the file that chooses among the models; None if they are averaged."""
+        chooses = self.combine.value == COMBINE_CHOOSE and self.further_model_names()
+        return self.chooser.value.strip() if chooses else None
+
+    def at_fault_of_models(self) -> Any:
+        """Return the setting to mark if the models cannot be combined."""
+        return self.further_models if self.chooser_name() is None else self.chooser
+
     def map_paths(self, alter_path: AlterPath) -> None:
-        """Rewrite the paths of models to average with for the computers of a cluster."""
+        """Rewrite the paths of further models, and of what chooses, for the computers of a cluster."""
         self.further_models.value = join_names(map_models(self.further_model_names(), alter_path))
+        if self.chooser.value.strip():
+            (self.chooser.value,) = map_models([self.chooser.value.strip()], alter_path)
 
 
 def _unless(automatic: Binary, *settings: Any) -> List[Any]:

@@ -83,6 +83,8 @@ Measurements made by this module
 -  *Confidence_Foreground:* The mean foreground probability of the object's pixels, 0 to 1.
 -  *Confidence_Boundary:* How sharply the probability falls at the object's outline, 0 to 1. If the value is low,
    do not trust the outline.
+-  *Confidence_PredictedIoU:* How well the object is expected to fit a true one, 0 to 1: the area that both cover,
+   divided by the area that either covers. Only with *Combine models: Choose per object*.
 -  *Number\\_Object\\_Number:* The number of each object, 1 to the count.
 
 **IdentifyPrimaryObjects** also writes measurements named *Threshold*. This module

@@ -27,6 +27,7 @@ SEGMENTATION, CONFIDENCE = "Segmentation", "Confidence"
 FOREGROUND_AREA, COUNT_FROM_AREA, SECONDS = "ForegroundArea", "CountFromArea", "Seconds"
 MODEL, MODEL_SHA256 = "Model", "ModelSHA256"
 FOREGROUND, BOUNDARY = "Foreground", "Boundary"
+PREDICTED_IOU = "PredictedIoU"  # only where objects are chosen among those of several models
 NUMBERS_OF_IMAGE = (FOREGROUND_AREA, COUNT_FROM_AREA, SECONDS)
 FEATURES_OF_OBJECTS = (FOREGROUND, BOUNDARY)
 LONGEST_MODEL_NAME = 256
@@ -58,7 +59,12 @@ def feature_of_object(feature: str) -> str:
     return f"{CONFIDENCE}_{feature}"
 
 
-def measurement_columns(object_name: str) -> List[Tuple[str, str, str]]:
+def features_of_objects(chosen: bool) -> Tuple[str, ...]:
+    """Return the features of objects; `chosen`: whether they are chosen among those of several models."""
+    return (*FEATURES_OF_OBJECTS, PREDICTED_IOU) if chosen else FEATURES_OF_OBJECTS
+
+
+def measurement_columns(object_name: str, chosen: bool = False) -> List[Tuple[str, str, str]]:
     """Return the columns besides the standard ones, as CellProfiler's exports need them.
 
     Returns
@@ -77,7 +83,7 @@ def measurement_columns(object_name: str) -> List[Tuple[str, str, str]]:
     return [
         *[(IMAGE, feature_of_image(feature, object_name), kind) for feature, kind in kinds.items()],
         *texts,
-        *[(object_name, feature_of_object(feature), COLTYPE_FLOAT) for feature in FEATURES_OF_OBJECTS],
+        *[(object_name, feature_of_object(feature), COLTYPE_FLOAT) for feature in features_of_objects(chosen)],
     ]
 
 
@@ -128,7 +134,13 @@ def centers_of_objects(runs: Runs, shape: Tuple[int, ...]) -> List[Any]:
 
 
 def add_measurements(
-    measurements: Any, object_name: str, labels: Any, foreground: Any, seconds: float, model: ModelUsed
+    measurements: Any,
+    object_name: str,
+    labels: Any,
+    foreground: Any,
+    seconds: float,
+    model: ModelUsed,
+    predicted_iou: Any = None,
 ) -> List[str]:
     """Write all measurements of one image set.
 
@@ -143,6 +155,9 @@ def add_measurements(
     seconds : float
         The time that the module took for the image set.
     model : ModelUsed
+    predicted_iou : ndarray of shape (n,), float, optional
+        Of objects that were chosen among those of several models, in the order of the labels; see
+        `of_kept_objects`.
 
     Returns
     -------
@@ -153,6 +168,8 @@ def add_measurements(
     of_objects = measure_objects(labels, runs)
     of_objects[feature_of_object(FOREGROUND)] = foreground_confidence(labels, foreground, runs)
     of_objects[feature_of_object(BOUNDARY)] = boundary_confidence(labels, foreground)
+    if predicted_iou is not None:
+        of_objects[feature_of_object(PREDICTED_IOU)] = numpy.asarray(predicted_iou, float)
     add_measurements_of_objects(measurements, object_name, of_objects)
     count = len(of_objects[M_NUMBER_OBJECT_NUMBER])
     from_area = count_from_area(labels, runs)
@@ -171,6 +188,28 @@ def add_measurements(
         f"{feature_of_image(COUNT_FROM_AREA, object_name)} is not a number (nan), because too few of the {count} "
         f"objects lie apart from the others to say how large one object is. {FF_COUNT % object_name} holds."
     ]
+
+
+def of_kept_objects(values: Any, found: Any, kept: Any) -> Any:
+    """Return the values of the objects that the filters kept, in the order of their new numbers.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Of all objects that were found, in the order of their labels.
+    found, kept : ndarray of shape (Y, X) or (Z, Y, X), int32
+        Labels 1..n of all objects, and 1..m of those that were kept; a kept one covers the one that was found, and may
+        have had its holes filled.
+
+    Examples
+    --------
+    >>> of_kept_objects(numpy.array([0.5, 0.7]), numpy.array([[1, 1, 0, 2]]), numpy.array([[0, 0, 1, 1]])).tolist()
+    [0.7]
+    """
+    number = numpy.zeros(int(kept.max(initial=0)) + 1, numpy.intp)
+    both = (kept > 0) & (found > 0)
+    number[kept[both]] = found[both]
+    return values[number[1:] - 1]
 
 
 def add_measurements_of_objects(measurements: Any, object_name: str, of_objects: Dict[str, Any]) -> None:

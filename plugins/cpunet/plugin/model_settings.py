@@ -15,12 +15,15 @@ from cellprofiler_core.setting.choice import Choice
 from cellprofiler_core.setting.do_something import DoSomething
 from cellprofiler_core.setting.text import Directory, Filename
 
+from cpunet.choice.card import ChooserCard, chooser_card_of, read_chooser_card
+from cpunet.choice.chooser import check_features, in_order_of_card, open_chooser
+from cpunet.choice.model_choice import CHOSEN, choice_card, combined_model
 from cpunet.errors import ModelError
 from cpunet.model.card import METADATA_KEY, ModelCard
 from cpunet.model.describe import describe
-from cpunet.model.ensemble import average_cards, mean_model
+from cpunet.model.ensemble import average_cards
 from cpunet.model.find import DEFAULT_MODEL, FLOAT32_NAMES, find_model, list_models
-from cpunet.model.forms import fastest_form, forms_of, said_of_form
+from cpunet.model.forms import chosen_form, forms_of, said_of_form, sum_of_file
 from cpunet.model.session import OnnxModel, load_model, open_model
 from cpunet.model.without_card import has_card
 from cpunet.onnx_reader.metadata import card_in, metadata_of, read_card
@@ -138,6 +141,24 @@ CellProfiler before you analyze images with a model from a new folder.""",
         cards = [self.card(), *[card_of_further(name) for name in further]]
         return average_cards(cards) if further else cards[0]
 
+    def combined_card(self, further: Sequence[str], chooser: Optional[str]) -> ModelCard:
+        """Return the card of all models together, averaged or chosen among; ModelError where that is not possible."""
+        return self.average_card(further) if chooser is None else self.choice_card(further, chooser)
+
+    def choice_card(self, further: Sequence[str], chooser: str) -> ModelCard:
+        """Return the card of the model and the further models among which a file chooses.
+
+        Raises ModelError if a model or the file cannot be used, or they are not made for each other.
+        """
+        path = chooser_path(chooser)
+        chooser_card = read_chooser_card(path)
+        check_features(path, chooser_card)
+        forms = [chosen_form(each, "cpu", known_sums(chooser_card)) for each in self.forms(further)]
+        cards = [self.card(), *[card_of_further(name) for name in further]]
+        names, sums = [card.name for card in cards], [sum_of_file(form) for form in forms]
+        order = in_order_of_card(path, chooser_card, sums, names)
+        return choice_card([cards[place] for place in order])
+
     def channels(self) -> Tuple[str, ...]:
         """Return the channels that the model's card names; none without a card, or if it cannot be used."""
         try:
@@ -179,19 +200,23 @@ CellProfiler before you analyze images with a model from a new folder.""",
             return [str(error)]
         return describe(card.name if self.name.value == MODEL_FROM_FILE else self.name.value, path, card)
 
-    def begin_run(self, further: Sequence[str], device: str) -> ModelUsed:
-        """Read the files of the model and the further models once; return their names and sums.
+    def begin_run(self, further: Sequence[str], device: str, chooser: Optional[str] = None) -> ModelUsed:
+        """Read the files of the model and the further models once, and of what chooses; return their names and sums.
 
-        The files are the forms that run fastest on the device, ``automatic``, ``cpu`` or ``cuda``; the log says which.
+        The files are the forms that run fastest on the device, ``automatic``, ``cpu`` or ``cuda``, or those that the
+        file that chooses knows; the log says which.
         Without a window, this process runs the image sets too, and uses the very bytes that it has read here.
         """
         forms = self.forms(further)
-        paths = [fastest_form(each, device) for each in forms]
+        of_chooser = [] if chooser is None else [read_model_file(chooser_path(chooser))]
+        known = known_sums(chooser_card_of(of_chooser[0])) if of_chooser else None
+        paths = [chosen_form(each, device, known) for each in forms]
         for said in filter(None, map(said_of_form, forms, paths)):
             logging.info(said)
         files = [read_model_file(path) for path in paths]
-        self.of_run = ModelsOfRun(sums_of(files), files if get_headless() else ())
-        return ModelUsed(" + ".join(self.card_of(file).name for file in files), "+".join(file.sha256 for file in files))
+        everything = [*files, *of_chooser]
+        self.of_run = ModelsOfRun(sums_of(everything), everything if get_headless() else ())
+        return used_together([self.card_of(file).name for file in files], [file.sha256 for file in everything], chooser)
 
     def forms(self, further: Sequence[str]) -> List[Sequence[Path]]:
         """Return the files that may stand for the model and for each further model."""
@@ -204,7 +229,13 @@ CellProfiler before you analyze images with a model from a new folder.""",
         return card_in(file.path, metadata) if METADATA_KEY in metadata else self.cardless.card(file.path)
 
     def open_for_run(
-        self, began_with: str, further: Sequence[str], device: str, threads: int, gpu_memory_bytes: Optional[int]
+        self,
+        began_with: str,
+        further: Sequence[str],
+        device: str,
+        threads: int,
+        gpu_memory_bytes: Optional[int],
+        chooser: Optional[str] = None,
     ) -> Tuple[Any, ModelUsed]:
         """Open the models with which a run began, or return those that are open; log if a file has changed since.
 
@@ -216,18 +247,26 @@ CellProfiler before you analyze images with a model from a new folder.""",
         held, where = self.of_run, (device, threads, gpu_memory_bytes)
         if where not in held.opened:
             if not held.files:
-                held.keep([form_of_run(forms, began_with) for forms in self.forms(further)])
-            memory = None if gpu_memory_bytes is None else gpu_memory_bytes // len(held.files)
-            models = [open_model(file, device, threads, self.card_of(file), memory) for file in held.files]
-            held.opened[where] = (*together(models), models)
+                of_chooser = [] if chooser is None else [read_model_file(chooser_path(chooser))]
+                held.keep([*(form_of_run(forms, began_with) for forms in self.forms(further)), *of_chooser])
+            files = held.files if chooser is None else held.files[:-1]
+            memory = None if gpu_memory_bytes is None else gpu_memory_bytes // len(files)
+            models = [open_model(file, device, threads, self.card_of(file), memory) for file in files]
+            held.opened[where] = (*together(models, None if chooser is None else held.files[-1]), models)
         model, used, each = held.opened[where]
         warn_of_changes(each)
         return model, used
 
     def open(
-        self, asked: str, further: Sequence[str], device: str, threads: int, gpu_memory_bytes: Optional[int]
+        self,
+        asked: str,
+        further: Sequence[str],
+        device: str,
+        threads: int,
+        gpu_memory_bytes: Optional[int],
+        chooser: Optional[str] = None,
     ) -> Tuple[Any, ModelUsed]:
-        """Open the model, or the mean of several, as the files are now; see `cpunet.model.session.open_model`.
+        """Open the model, or several together, as the files are now; see `cpunet.model.session.open_model`.
 
         Parameters
         ----------
@@ -241,19 +280,42 @@ CellProfiler before you analyze images with a model from a new folder.""",
             On the CPU; 0 uses all cores.
         gpu_memory_bytes : int or None
             The most that all models together may take.
+        chooser : str, optional
+            Name or path of the file that chooses among the models; by default they are averaged.
         """
         memory = None if gpu_memory_bytes is None else gpu_memory_bytes // (1 + len(further))
         answers = self.card() if self.lacks_card() else None  # a card in the file is read with the network
-        first, *others = [fastest_form(forms, asked) for forms in self.forms(further)]
+        file = None if chooser is None else read_model_file(chooser_path(chooser))
+        known = None if file is None else known_sums(chooser_card_of(file))
+        first, *others = [chosen_form(forms, asked, known) for forms in self.forms(further)]
         models = [load_model(first, device, threads, answers, memory)]
         models += [load_model(path, device, threads, None, memory) for path in others]
-        return together(models)
+        return together(models, file)
 
 
-def together(models: Sequence[OnnxModel]) -> Tuple[Any, ModelUsed]:
-    """Return the only model or the mean of several, and their names and sums."""
-    used = ModelUsed(" + ".join(model.card.name for model in models), "+".join(model.sha256 for model in models))
-    return mean_model(models), used
+def together(models: Sequence[OnnxModel], chooser: Optional[ModelFile] = None) -> Tuple[Any, ModelUsed]:
+    """Return the only model, the mean of several, or the choice among them by a file, and their names and sums."""
+    of_chooser = None if chooser is None else open_chooser(chooser)
+    sums = [model.sha256 for model in models] + ([] if chooser is None else [chooser.sha256])
+    used = used_together([model.card.name for model in models], sums, None if chooser is None else chooser.path.name)
+    return combined_model(models, of_chooser), used
+
+
+def used_together(names: Sequence[str], sums: Sequence[str], chooser: Optional[str]) -> ModelUsed:
+    """Return what the measurements say of models that run together, and of what chooses among them."""
+    return ModelUsed(" + ".join(names) + (CHOSEN if chooser is not None else ""), "+".join(sums))
+
+
+def chooser_path(name: str) -> Path:
+    """Return the path of the file that chooses, by its name or path; raise ModelError if there is none."""
+    if not name:
+        raise ModelError("No file that chooses is given. Enter the path of the file that `cpunet combine` wrote.")
+    return find_model(name)
+
+
+def known_sums(card: ChooserCard) -> List[str]:
+    """Return the sums of the models that a file chooses among."""
+    return [each.sha256 for each in card.models]
 
 
 def model_choices() -> List[str]:

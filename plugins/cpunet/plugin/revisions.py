@@ -5,19 +5,28 @@ from __future__ import annotations
 from typing import Any, List, Optional, Sequence, Tuple
 
 from cpunet.model.find import DEFAULT_MODEL, FLOAT32_NAMES
-from cpunet.plugin.advanced_settings import DECLUMP_NONE, DECLUMP_PROBABILITY, OUTLINES_BY_MODEL
+from cpunet.plugin.advanced_settings import (
+    COMBINE_AVERAGE,
+    DECLUMP_NONE,
+    DECLUMP_PROBABILITY,
+    OUTLINES_BY_MODEL,
+)
 from cpunet.plugin.progress import warn_once
 
 # How many settings each revision saves, without those of further probability images, which are two for each image, and
 # without those of further channels, which are one for each.
-NEWEST = 6
-COUNTS = {1: 16, 2: 16, 3: 36, 4: 38, 5: 38, NEWEST: 39}
+NEWEST = 7
+COUNTS = {1: 16, 2: 16, 3: 36, 4: 38, 5: 38, 6: 39, NEWEST: 41}
 # Places among the settings of a saved pipeline.
 NAMES_END = 2
 MODEL_INDEX = 2
-RESCALE_INDEX, DECLUMP_INDEX, OUTLINES_INDEX, CHANNELS_INDEX, PROBABILITIES_INDEX = 8, 12, 31, 37, 38
+RESCALE_INDEX, DECLUMP_INDEX, OUTLINES_INDEX, COMBINE_INDEX, CHANNELS_INDEX, PROBABILITIES_INDEX = 8, 12, 31, 33, 39, 40
+# Of revision 6, before COMBINE_INDEX had settings of its own.
+FORMER_CHANNELS_INDEX = 37
 # The revision that added the images of further channels.
 WITH_CHANNELS = 6
+# The revision that added the settings of how models are combined.
+WITH_COMBINING = 7
 # The settings that revision 3 added, with the values that give what revision 2 did.
 ADDED_BY_REVISION_3 = (
     "1.0",  # factor to rescale by
@@ -32,6 +41,8 @@ ADDED_BY_REVISION_3 = (
 )
 # The settings that revision 4 inserted, with the values that give what revision 3 did.
 ADDED_BY_REVISION_4 = (OUTLINES_BY_MODEL, "0.5")
+# The settings that revision 7 inserted, with the values that give what revision 6 did.
+ADDED_BY_REVISION_7 = (COMBINE_AVERAGE, "")
 # The models that were trained anew when revision 4 came, and how to repeat what the former ones measured.
 TRAINED_ANEW = {
     "nuclei_fluorescence": "select the model nuclei_fluorescence_1.",
@@ -58,7 +69,8 @@ def fault_of_saved(setting_values: Sequence[Any], revision: int) -> Optional[str
     if revision > 2 and found >= expected:
         counts = {"further probability images": (expected - 1, 2)}
         if revision >= WITH_CHANNELS:
-            counts["images of further channels"] = (CHANNELS_INDEX, 1)
+            place = CHANNELS_INDEX if revision >= WITH_COMBINING else FORMER_CHANNELS_INDEX
+            counts["images of further channels"] = (place, 1)
         for what, (place, each) in counts.items():
             count = str(setting_values[place])
             if not (count.isascii() and count.isdigit()):
@@ -101,6 +113,10 @@ def upgrade(setting_values: Sequence[str], revision: int) -> Tuple[List[str], in
         revision = 5
     if revision == 5:
         # Until revision 5, all channels of a model were in the input image.
-        setting_values.insert(CHANNELS_INDEX, "0")
+        setting_values.insert(FORMER_CHANNELS_INDEX, "0")
         revision = 6
+    if revision == 6:
+        # Until revision 6, several models could only be averaged.
+        setting_values[COMBINE_INDEX:COMBINE_INDEX] = ADDED_BY_REVISION_7
+        revision = 7
     return setting_values, revision

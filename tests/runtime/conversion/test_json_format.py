@@ -74,7 +74,7 @@ def test_names_notes_order_and_window_are_kept(revision):
     assert [ours[key] for key in sorted(changed)] == [
         "IdentifyObjectsUNet",
         "identifyobjectsunet.IdentifyObjectsUNet",
-        6,
+        7,
     ]
     assert [setting["value"] for setting in after["modules"][1]["settings"][:2]] == ["DNA", "Nuclei"]
 

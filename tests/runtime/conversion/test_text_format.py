@@ -43,7 +43,7 @@ def test_of_the_header_only_the_name_and_the_revision_change(revision):
     content = convert(text(revision).encode("utf-8"), Request()).content.decode("utf-8")
     (after,) = [line for line in content.splitlines() if line.startswith(UNET)]
     expected = before.replace("IdentifyPrimaryObjects:", "IdentifyObjectsUNet:", 1)
-    assert after == expected.replace(f"variable_revision_number:{revision}", "variable_revision_number:6", 1)
+    assert after == expected.replace(f"variable_revision_number:{revision}", "variable_revision_number:7", 1)
 
 
 def test_a_revision_behind_the_notes_is_found_and_notes_may_speak_of_one():
@@ -55,7 +55,7 @@ def test_a_revision_behind_the_notes_is_found_and_notes_may_speak_of_one():
     converted = convert(content.encode("utf-8"), Request())
     assert (converted.exchanges[0].before.revision, converted.exchanges[0].before.enabled) == (15, True)
     after = header.replace("IdentifyPrimaryObjects", "IdentifyObjectsUNet")
-    after = after.replace("revision_number:15", "revision_number:6")
+    after = after.replace("revision_number:15", "revision_number:7")
     assert after.encode("utf-8") in converted.content
 
 

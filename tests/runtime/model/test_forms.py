@@ -5,7 +5,7 @@ import pytest
 from cpunet.errors import ModelError
 from cpunet.model import forms as forms_module
 from cpunet.model.find import find_model, list_models
-from cpunet.model.forms import fastest_form, forms_of, said_of_form
+from cpunet.model.forms import chosen_form, fastest_form, forms_of, said_of_form, sum_of_file
 from cpunet.onnx_reader.metadata import read_card
 
 NAME, INT8, FLOAT32 = "nuclei_fluorescence", "nuclei_fluorescence_int8", "nuclei_fluorescence_float32"
@@ -84,3 +84,17 @@ def test_without_the_other_file_there_is_one_form(machine, monkeypatch):
 def test_an_unknown_name_is_refused():
     with pytest.raises(ModelError, match="There is no model"):
         forms_of("lion")
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_form_that_something_was_learned_for_runs_on_every_computer(machine, fast):
+    machine(fast, False)
+    forms = forms_of(NAME)
+    for form in forms:
+        assert chosen_form(forms, "cpu", ["of another file", sum_of_file(form)]) == form
+    assert chosen_form(forms, "cpu", ["of another file"]) == forms[0]
+    assert chosen_form(forms, "cpu") == fastest_form(forms, "cpu")
+
+
+def test_a_file_that_is_not_there_has_no_sum(tmp_path):
+    assert sum_of_file(tmp_path / "absent.onnx") == ""

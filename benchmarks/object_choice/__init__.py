@@ -1,0 +1,1 @@
+"""What choosing per object among several models gains."""

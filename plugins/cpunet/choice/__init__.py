@@ -1,0 +1,1 @@
+"""Choose, object by object, among the objects that several models find in one image."""

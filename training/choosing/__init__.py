@@ -1,0 +1,1 @@
+"""Learn which of several models found an object best, from labeled images."""
