@@ -71,8 +71,8 @@ def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
     Raises
     ------
     ValueError
-        If there is no model, one gives objects, or two differ in channels, normalization, roles or their only tile size, or share no
-        diameter.
+        If there is no model, one of several gives objects, or two differ in channels, normalization, roles or their
+        only tile size, or share no diameter.
     """
     if not cards:
         raise ModelError("There is no model to average; choose one at least.")

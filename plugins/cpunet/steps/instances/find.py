@@ -94,6 +94,11 @@ def note_of_full(tiles: Sequence[SeenByTile], card: ModelCard) -> Tuple[str, ...
     )
 
 
+def mask_threshold(card: ModelCard, options: Options) -> float:
+    """Return the probability above which a pixel of a mask belongs to its object."""
+    return options.foreground_threshold or card.postprocessing.mask_threshold
+
+
 def draw_instances(
     found: FoundInstances,
     shape: Tuple[int, ...],
@@ -124,8 +129,7 @@ def draw_instances(
         foreground is that of the masks times the scores.
     """
     settings = postprocessing_at_scale(card.postprocessing, scale)
-    threshold = options.foreground_threshold or settings.mask_threshold
-    labels, foreground = paste_instances(found.instances, found.numbers, shape, threshold)
+    labels, foreground = paste_instances(found.instances, found.numbers, shape, mask_threshold(card, options))
     if settings.fill_holes if options.fill_holes is None else options.fill_holes != "never":
         labels = fill_holes(labels)
     if usable is not None:

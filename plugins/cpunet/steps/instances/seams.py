@@ -73,7 +73,7 @@ def objects_across_seams(
     sides = np.array([*shape, *shape], np.float32)
     cut = ((boxes - edges)[:, :2] <= AT_EDGE_PX) & (edges[:, :2] > 0)
     cut |= ((edges - boxes)[:, 2:] <= AT_EDGE_PX) & (edges[:, 2:] < sides[2:])
-    is_cut: npt.NDArray[np.bool_] = cut.any(axis=1)
+    is_cut = np.asarray(cut.any(axis=1))
     rank = np.empty(len(boxes), np.intp)
     rank[np.lexsort((boxes[:, 1], boxes[:, 0], -scores, is_cut))] = np.arange(len(boxes))
     same, pieces = _same_and_pieces(boxes, rank, is_cut, tiles, windows, overlap_threshold)
