@@ -102,7 +102,7 @@ def with_answers(file: ModelFile, answers: Mapping[str, Any]) -> tuple[bytes, di
 def with_objects(answers: Mapping[str, Any]) -> dict[str, Any]:
     """Return a card's content for a network that gives objects: its kind and role, and sizes that nobody answered for.
 
-    Nothing is measured. Networks of this kind pad their input themselves, so that any size from 64 pixels on is taken to
+    Nothing is measured. Networks of this kind pad their input themselves, so any size from 64 pixels on is taken to
     fit. The halo is 1.5 times the radius of the largest objects, so that each is whole in a tile.
     """
     content = with_field(dict(answers), "output.kind", INSTANCES)

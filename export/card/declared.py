@@ -36,8 +36,8 @@ def declared_channels(model: onnx.ModelProto) -> Declared:
     Raises
     ------
     ModelError
-        If it is too new, its input is not one float32 tensor (N, C, Y, X), or its output neither that nor objects. N must be free or 1, Y and X
-        both free or both fixed, the same at both ends.
+        If it is too new, its input is not one float32 tensor (N, C, Y, X), or its output neither that nor objects. N
+        must be free or 1, Y and X both free or both fixed, the same at both ends.
     """
     graph = model.graph
     opset = max([entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")], default=0)

@@ -78,8 +78,8 @@ def with_card_and_test(
         Without a card.
     card : ModelCard
     predict : callable
-        Computes the test's output from its input: probabilities, or objects if the card says so. In double precision its
-        last digit depends on no machine.
+        Computes the test's output from its input: probabilities, or objects if the card says so. In double precision
+        its last digit depends on no machine.
     """
     image = synthetic_input(card.input)
     output = predict(image)

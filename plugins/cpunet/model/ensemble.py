@@ -71,14 +71,14 @@ def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
     Raises
     ------
     ValueError
-        If there is no model, one of several gives objects, or two differ in channels, normalization, roles or their
+        If there is no model, one gives objects, or two differ in channels, normalization, roles or their
         only tile size, or share no diameter.
     """
     if not cards:
         raise ModelError("There is no model to average; choose one at least.")
     first = cards[0]
     of_objects = [card.name for card in cards if card.output.kind == INSTANCES]
-    if of_objects and len(cards) > 1:
+    if of_objects:
         raise ModelError(
             f"The model {of_objects[0]} gives objects and no probabilities, so it cannot be averaged with others. "
             "Choose it alone, or average models that give probabilities."

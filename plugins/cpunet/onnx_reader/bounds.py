@@ -22,8 +22,8 @@ MOST_FIXED_BYTES, FIXED_BYTES_A_WEIGHT, MOST_FIXED_WORK = 2**27, 8, 2**32
 MOST_BYTES, MOST_BYTES_A_PIXEL = 3 * 2**30, 1536
 MOST_WORK, MOST_WORK_A_PIXEL = 2**32, 2**22
 # A Mask R-CNN looks again at a thousand places, and draws a mask for each of some hundred objects, in any image:
-# 6.5e10 operations for 100 objects, 1.7e11 for 300.
-MOST_WORK_FOR_OBJECTS = 2**38
+# 2.6e11 operations for a thousand places and 300 objects.
+MOST_WORK_FOR_OBJECTS = 2**39
 WAY_OUT = (
     "Export the network with the usual operators of a segmentation network (torch.onnx.export, opset 17, evaluation "
     "mode), or ask its author."

@@ -247,7 +247,7 @@ model file that draws them so: choose it, and leave "*Outlines*" at "*{OUTLINES_
     def visible(self, gives_objects: bool = False) -> List[Any]:
         """Return the settings that are shown, as far as the device.
 
-        A model that gives objects has none that touch to be separated, and no probabilities of several views to average.
+        For a model that gives objects there are no clumps to be separated, and no probabilities to be averaged.
         """
         visible = [self.use_model_threshold, *_unless(self.use_model_threshold, self.foreground_threshold)]
         visible += [self.outlines]

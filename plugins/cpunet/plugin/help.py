@@ -80,8 +80,8 @@ Measurements made by this module
 
 -  *Location\\_Center\\_X, Location\\_Center\\_Y, Location\\_Center\\_Z:* The pixel
    coordinates of the center of each object. Z is 0 in a 2D image.
--  *Confidence_Foreground:* The mean foreground probability of the object's pixels, 0 to 1. For a model that gives objects
-   itself, such as a Mask R-CNN, its score of the object.
+-  *Confidence_Foreground:* The mean foreground probability of the object's pixels, 0 to 1. For a model that
+   gives objects itself, such as a Mask R-CNN, its score of the object.
 -  *Confidence_Boundary:* How sharply the probability falls at the object's outline, 0 to 1. If the value is low,
    do not trust the outline.
 -  *Number\\_Object\\_Number:* The number of each object, 1 to the count.

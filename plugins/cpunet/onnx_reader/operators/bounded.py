@@ -247,8 +247,10 @@ def cut(step: Step) -> Result:
             continue
         everything = start == 0 and stride == 1 and end is not None and not of_end and end >= LARGEST_NUMBER
         if start is not None and start >= 0 and stride > 0:
-            last = size if end is None or end < 0 else min(end, size)
+            last = size if end is None else max(0, size + end) if end < 0 else min(end, size)
             shape[axis] = max(0, -(-(last - start) // stride))
+        elif start is not None and stride > 0:  # so many from the end, at most
+            shape[axis] = -(-min(size, -start) // stride)
         varies[axis] = of_size if everything else new_size()
     result = Value(tuple(shape), given.kind, varies=tuple(varies))
     if given.known is not None and not any(varies):

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, NamedTuple, Tuple
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cpunet.model.instances import Instances
-from cpunet.model.memory import smaller_tiles
+from cpunet.model.card import ModelCard
 from cpunet.model.protocol import InstanceModel
 from cpunet.steps.tiling import TilePlan, plan_tiles, read_tile
 
 ReadPlanes = Callable[[slice, slice], npt.NDArray[np.float32]]
 # Less of a box lies in the image where it shows the mirror image of an object beyond the border.
 LEAST_INSIDE = 0.25
+# The side of a tile into which a full one is cut, in halos, at least.
+LEAST_HALOS = 3
 
 
 class SeenByTile(NamedTuple):
@@ -74,11 +76,24 @@ def see_tile(
     (y, _, _), (x, _, _) = plan.tiles[place]
     top, left = y - plan.inner[0], x - plan.inner[1]
     window = top, left, top + plan.tile_shape[0], left + plan.tile_shape[1]
-    smaller = smaller_tiles(plan.tile_shape, card) if is_full else None
+    smaller = halved(plan.tile_shape, card) if is_full else None
     if smaller is not None:
         return _see_in_parts(read, shape, window, smaller, model)
     boxes = found.boxes + np.array((top, left) * 2, np.float32)
     return [SeenByTile(found._replace(boxes=boxes).chosen(certain & _is_inside(boxes, shape)), window, is_full)]
+
+
+def halved(tile_shape: Tuple[int, int], card: ModelCard) -> Optional[Tuple[int, int]]:
+    """Return the height and width of tiles of which two, side by side, cover a tile; None if it cannot be cut.
+
+    Of a tile at least a third is more than the overlap with its neighbors: otherwise there would be hundreds of them.
+    """
+    unit = card.input.divisible_by
+    halo = -(-card.output.halo // unit) * unit
+    least = max(LEAST_HALOS * halo, card.input.min_size)
+    lengths = [-(-(side + 2 * halo) // (2 * unit)) * unit for side in tile_shape]
+    height, width = (side if not least <= length < side else length for side, length in zip(tile_shape, lengths))
+    return None if card.input.tile_shape is not None or (height, width) == tuple(tile_shape) else (height, width)
 
 
 def _see_in_parts(
