@@ -7,7 +7,7 @@ import numpy as np
 from tests.tiny_onnx import FLOAT, attribute, changed_card, field, node, onnx_of, raw_tensor, tensor, tensor_attribute
 
 INT64 = 7
-RADIUS_PX, MASK_PX, MOST_OBJECTS, MOST_PEAKS = 10.0, 28, 20, 64
+RADIUS_PX, MASK_PX, MOST_OBJECTS, MOST_PEAKS = 10.0, 28, 20, 256
 
 
 def instances_card(output=None, postprocessing=None, **sections):
