@@ -160,7 +160,7 @@ def test_an_image_is_brought_to_the_diameter_that_the_model_knows(written, facto
     assert_found(found.labels, centers, within=max(1.0, factor))
     diameters = 2 * np.sqrt(np.bincount(found.labels.ravel())[1:] / np.pi)
     # torchvision rounds boxes outward, by about a pixel.
-    np.testing.assert_allclose(diameters, 2 * RADIUS_PX * factor + 0.7, atol=0.7)
+    np.testing.assert_allclose(diameters, 2 * RADIUS_PX * factor + 0.7, atol=0.7 + 0.04 * RADIUS_PX * factor)
 
 
 def test_a_lower_threshold_makes_objects_larger(written):
