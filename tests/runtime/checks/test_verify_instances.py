@@ -21,7 +21,7 @@ from cpunet.model.session import load_model
 from tests.tiny_instances import instances_card, instances_onnx
 from tests.tiny_onnx import field
 
-CHECKS = ["ONNX", "opset and IR", "card", "names", "shapes", "stored test", "tiles", "halo"]
+CHECKS = ["ONNX", "opset and IR", "card", "names", "shapes", "stored test", "halo", "tiles"]
 
 
 def with_test(path, **changes):
@@ -159,3 +159,26 @@ def test_an_object_at_the_threshold_may_be_missing():
 def test_what_differs_is_named(found, message):
     with pytest.raises(DisagreementError, match=message):
         compared(found)
+
+
+def test_tiles_that_show_other_objects_than_the_whole_are_told(written, monkeypatch):
+    path = written()
+    with_test(path)
+    monkeypatch.setattr("cpunet.steps.instances.find.objects_across_seams", lambda boxes, *others: numbers_of(boxes))
+    failed = last(path)
+    assert failed.check == "tiles"
+    assert "tiles of" in failed.text
+    assert "output.halo" in failed.text
+
+
+def numbers_of(boxes):
+    """As if nothing were seen twice: every other box is lost."""
+    return np.where(np.arange(len(boxes)) % 2, 0, np.arange(len(boxes)) + 1).astype(np.int32)
+
+
+def test_a_network_that_does_not_know_nuclei_is_not_judged_by_its_tiles(written):
+    path = written(card=instances_card(input={"diameter_px": 38.0}, output={"halo": 30}))
+    with_test(path)
+    *_, tiles = verify_model(path)
+    assert tiles.passed
+    assert tiles.text.startswith("not judged: the network finds")
