@@ -246,9 +246,11 @@ def squeeze(step: Step) -> Result:
 
 def unsqueeze(step: Step) -> Result:
     """Add axes of size 1."""
+    named = step.optional(1)
+    step.need(named is None or named.symbols is None, "the axes that it names")
     found = shapes.unsqueeze(step)
     result = found.outputs[0]
-    axes = _axes(step, len(result.shape)) or ()
+    axes = shapes._axes(step, len(result.shape)) or ()
     left = iter(varies_of(step.input(0)))
     varies = tuple(0 if axis in axes else next(left) for axis in range(len(result.shape)))
     return found._replace(outputs=[Value(result.shape, result.kind, varies=varies)])
