@@ -8,7 +8,7 @@ from typing import Any
 
 from cpunet.files.images import write_text
 from cpunet.files.mark import text_is_as_written
-from cpunet.model.card import ModelCard
+from cpunet.model.card import INSTANCES, ModelCard
 
 MARK = "<!-- written by `cpunet export` from the model card; remove this line to keep your own text -->"
 
@@ -98,9 +98,11 @@ def pretrained_line(pretrained: Mapping[str, Any]) -> str:
 
 
 def decoding(card: ModelCard) -> str:
-    """Say how a model's probabilities become objects."""
+    """Say how a model's output becomes objects."""
     settings = card.postprocessing
-    if set(card.output.roles) == {"boundary"}:
+    if card.output.kind == INSTANCES:
+        how = f"scores of {settings.score_threshold:g} and more, masks above {settings.mask_threshold:g}"
+    elif set(card.output.roles) == {"boundary"}:
         how = f"boundaries above {settings.boundary_threshold:g}, objects grown by {settings.dilation_px:g} pixels"
     else:
         how = (

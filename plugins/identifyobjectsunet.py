@@ -45,7 +45,6 @@ from cpunet.plugin.measurements import (
     add_measurements,
     features_of_objects,
     measurement_columns,
-    of_kept_objects,
     sums_at_the_beginning,
 )
 from cpunet.plugin.model_settings import ModelSettings
@@ -70,8 +69,10 @@ from cpunet.plugin.validity import (
     refuse_wrong_settings,
 )
 from cpunet.segment import LEAST_SIDE_PX, segment_image, segment_stack
+from cpunet.steps.confidence import confidence_of_kept
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.filters import filter_objects
+from cpunet.steps.look import options_for_kind
 
 COLOR_CHANNELS = (3, 4)  # without and with an alpha channel
 
@@ -149,7 +150,8 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             visible += [self.rescale_factor]
         visible += [self.advanced]
         if self.advanced.value:
-            visible += [*self.advanced_settings.visible(), self.device_button, *self.probability_settings.visible()]
+            shown = self.advanced_settings.visible(self.model_settings.gives_objects())
+            visible += [*shown, self.device_button, *self.probability_settings.visible()]
         # Last: CellProfiler names settings by their place, and checks a copy of the module that knows no pipeline.
         return [*visible, *self.take_over.visible()]
 
@@ -302,7 +304,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         further = self.channel_settings.names(model.card.input.channels)
         channels = [(self.x_name.value, image), *((name, workspace.image_set.get_image(name)) for name in further)]
         pixels, mask = join(channels, model.card.input.normalization)
-        options = self.options(mask)
+        options = options_for_kind(self.options(mask), model.card)
         found = segment_within_memory(
             functools.partial(segment_stack if stack else segment_image, pixels),
             model,
@@ -318,9 +320,16 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         if self.advanced.value:
             self.probability_settings.save_images(workspace.image_set, image, planes, foreground)
         seconds = time.monotonic() - begun
-        predicted_iou = of_kept_objects(found.confidence, found.labels, kept.labels) if self.chooses() else None
+        certainty = confidence_of_kept(kept.labels, found.labels, found.confidence)
         of_measurements = add_measurements(
-            workspace.measurements, self.y_name.value, kept.labels, foreground, seconds, used, predicted_iou
+            workspace.measurements,
+            self.y_name.value,
+            kept.labels,
+            foreground,
+            seconds,
+            used,
+            None if self.chooses() else certainty,
+            certainty if self.chooses() else None,
         )
         for note in (*found.notes, *of_measurements):
             logging.warning("%s: %s", what, note)

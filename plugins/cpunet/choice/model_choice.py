@@ -18,7 +18,7 @@ from cpunet.segmentation import Segmentation
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.filters import relabel
 from cpunet.steps.pixels.channels import COLORS
-from cpunet.steps.planes import link_planes
+from cpunet.steps.planes import confidence_of_linked, link_planes
 
 ROLE = "foreground"
 # Ends the name of models that are chosen among, also in the measurements.
@@ -141,7 +141,7 @@ def choose_in_image(found: Sequence[Segmentation], choice: ModelChoice) -> Segme
 def choose_in_stack(found: Sequence[Segmentation], choice: ModelChoice) -> Segmentation:
     """Choose among what the models found in a stack, plane by plane, and link the planes anew.
 
-    The confidence of an object is the mean predicted IoU of its regions in the planes.
+    The confidence of an object is the mean predicted IoU of its regions in the planes, weighted by their pixels.
     """
     parts = _found_by_models(found, choice)
     labels, of_planes = np.zeros(parts[0].labels.shape, np.int32), []
@@ -150,13 +150,7 @@ def choose_in_stack(found: Sequence[Segmentation], choice: ModelChoice) -> Segme
         labels[z] = chosen.labels
         of_planes.append(chosen.predicted_iou)
     linked = link_planes(labels)
-    sums, regions = np.zeros(int(linked.max(initial=0))), np.zeros(int(linked.max(initial=0)))
-    for own, joined, predicted in zip(labels, linked, of_planes):
-        number = np.zeros(len(predicted) + 1, np.intp)
-        number[own] = joined  # an object has one region in a plane
-        sums[number[1:] - 1] += predicted
-        regions[number[1:] - 1] += 1
-    return _segmentation(found, parts, linked, (sums / np.maximum(regions, 1)).astype(np.float32))
+    return _segmentation(found, parts, linked, confidence_of_linked(labels, linked, of_planes))
 
 
 def _plane(found: FoundByModel, z: int) -> FoundByModel:
@@ -183,7 +177,7 @@ def _segmentation(
     found: Sequence[Segmentation],
     parts: Sequence[FoundByModel],
     labels: npt.NDArray[np.int32],
-    predicted_iou: npt.NDArray[np.float32],
+    predicted_iou: Optional[npt.NDArray[np.float32]],
 ) -> Segmentation:
     total = np.zeros((1, *labels.shape), np.float32)
     for each in parts:

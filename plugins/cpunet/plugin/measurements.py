@@ -140,6 +140,7 @@ def add_measurements(
     foreground: Any,
     seconds: float,
     model: ModelUsed,
+    confidence: Any = None,
     predicted_iou: Any = None,
 ) -> List[str]:
     """Write all measurements of one image set.
@@ -155,9 +156,10 @@ def add_measurements(
     seconds : float
         The time that the module took for the image set.
     model : ModelUsed
-    predicted_iou : ndarray of shape (n,), float, optional
-        Of objects that were chosen among those of several models, in the order of the labels; see
-        `of_kept_objects`.
+    confidence : ndarray of shape (n,), float64, optional
+        How certain the model is of each object, 0..1, if it says so itself; by default, the mean of `foreground` in it.
+    predicted_iou : ndarray of shape (n,), float64, optional
+        Of objects that were chosen among those of several models, in the order of the labels.
 
     Returns
     -------
@@ -166,7 +168,8 @@ def add_measurements(
     """
     runs = runs_of(labels)
     of_objects = measure_objects(labels, runs)
-    of_objects[feature_of_object(FOREGROUND)] = foreground_confidence(labels, foreground, runs)
+    certainty = foreground_confidence(labels, foreground, runs) if confidence is None else confidence
+    of_objects[feature_of_object(FOREGROUND)] = certainty
     of_objects[feature_of_object(BOUNDARY)] = boundary_confidence(labels, foreground)
     if predicted_iou is not None:
         of_objects[feature_of_object(PREDICTED_IOU)] = numpy.asarray(predicted_iou, float)
@@ -188,28 +191,6 @@ def add_measurements(
         f"{feature_of_image(COUNT_FROM_AREA, object_name)} is not a number (nan), because too few of the {count} "
         f"objects lie apart from the others to say how large one object is. {FF_COUNT % object_name} holds."
     ]
-
-
-def of_kept_objects(values: Any, found: Any, kept: Any) -> Any:
-    """Return the values of the objects that the filters kept, in the order of their new numbers.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n,)
-        Of all objects that were found, in the order of their labels.
-    found, kept : ndarray of shape (Y, X) or (Z, Y, X), int32
-        Labels 1..n of all objects, and 1..m of those that were kept; a kept one covers the one that was found, and may
-        have had its holes filled.
-
-    Examples
-    --------
-    >>> of_kept_objects(numpy.array([0.5, 0.7]), numpy.array([[1, 1, 0, 2]]), numpy.array([[0, 0, 1, 1]])).tolist()
-    [0.7]
-    """
-    number = numpy.zeros(int(kept.max(initial=0)) + 1, numpy.intp)
-    both = (kept > 0) & (found > 0)
-    number[kept[both]] = found[both]
-    return values[number[1:] - 1]
 
 
 def add_measurements_of_objects(measurements: Any, object_name: str, of_objects: Dict[str, Any]) -> None:
