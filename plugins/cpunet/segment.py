@@ -10,6 +10,7 @@ import numpy.typing as npt
 from cpunet.model.protocol import Model
 from cpunet.options import Options, check_options, progress_of_part
 from cpunet.segmentation import Segmentation, empty_segmentation
+from cpunet.steps.declump import needs_image
 from cpunet.steps.decode import decode, decodes_by_card
 from cpunet.steps.outlines import outlines_as_asked
 from cpunet.steps.planes import choose_scale_of_stack, in_one_plane, link_planes, mask_in_one_plane
@@ -50,12 +51,12 @@ def segment_image(image: npt.NDArray[Any], model: Model, options: Optional[Optio
         return empty_segmentation(image.shape[:2], model.card, usable, notes)
     scale, seen, of_scale = choose_scale(channels, usable, model, options)
     probabilities = predict(channels, usable, model, options, scale) if seen is None else seen.probabilities
-    brightness_of = channels if options.declump_method == "intensity" else None
+    decoded_from = channels if needs_image(model.card.output.roles, options.declump_method) else None
     del channels  # of a slide, a gigabyte
     if seen is not None and decodes_by_card(options):
         labels = seen.labels
     else:
-        labels = decode(probabilities, brightness_of, usable, model.card, options, scale)
+        labels = decode(probabilities, decoded_from, usable, model.card, options, scale)
     labels = outlines_as_asked(labels, image, usable, model.card.postprocessing, options, scale)
     return Segmentation(labels, probabilities, scale, usable, notes + of_scale)
 
