@@ -45,7 +45,7 @@ def seen(labels, brightness=None, seed=0, background=0.1, noise=0.01):
     """Draw nuclei of these brightnesses on dark ground: blurred, with a faint valley between two that touch."""
     rng = np.random.default_rng(seed)
     count = int(labels.max())
-    levels = np.append(background, rng.uniform(0.4, 0.9, count) if brightness is None else brightness)
+    levels = np.append(background, rng.uniform(0.5, 0.9, count) if brightness is None else brightness)
     image = levels[labels]
     image[rims(labels) & (labels > 0)] *= 0.85
     return (ndimage.gaussian_filter(image, 0.7) + rng.normal(0, noise, labels.shape)).astype(np.float32)
@@ -71,7 +71,7 @@ def ring():
 
 def filled():
     """Nuclei that touch on all sides: only small pockets are left between them."""
-    return nuclei([(26 * row, 30 * number + 15 * (row % 2)) for row in range(6) for number in range(11)], 16)
+    return nuclei([(8 + 26 * row, 10 + 30 * number + 15 * (row % 2)) for row in range(5) for number in range(10)], 16.5)
 
 
 def single():
@@ -86,7 +86,7 @@ def at_the_edge():
 
 def large():
     """A nucleus that takes most of the field."""
-    return nuclei([(60, 150)], 100, (160, 300))
+    return nuclei([(80, 150)], 100, (160, 300))
 
 
 DRAWN = {
@@ -101,9 +101,9 @@ DRAWN = {
 
 
 def uneven(image):
-    """Light the left side five times as much as the right one, and add a glow from below."""
+    """Light the left side two and a half times as much as the right one, and add a glow from below."""
     y, x = np.mgrid[: image.shape[0], : image.shape[1]]
-    return (image * (1.0 - 0.8 * x / image.shape[1]) + 0.5 * y / image.shape[0]).astype(np.float32)
+    return (image * (1.0 - 0.6 * x / image.shape[1]) + 0.5 * y / image.shape[0]).astype(np.float32)
 
 
 LIT = {

@@ -1,1 +1,1 @@
-"""How wide should the boundaries be that a network learns, if it learns nothing else?"""
+"""The width of the boundaries that a network learns, if it learns nothing else."""

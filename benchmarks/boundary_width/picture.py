@@ -27,7 +27,9 @@ def draw_fields(
 ) -> None:
     """Draw the fullest image of each set, a row for each decoding of it, and a column for each model."""
     truths = {name: fullest(rows) for name, rows in sets.items()}
-    figure = Figure((CELL_INCHES * len(models), (CELL_INCHES + 0.6) * len(truths) * len(DECODERS)), layout="constrained")
+    figure = Figure(
+        (CELL_INCHES * len(models), (CELL_INCHES + 0.6) * len(truths) * len(DECODERS)), layout="constrained"
+    )
     axes = figure.subplots(len(truths) * len(DECODERS), len(models), squeeze=False)
     for column, (name, file) in enumerate(models.items()):
         model = load_model(file, device="cpu")

@@ -129,8 +129,9 @@ def objects_of_background(truth: NDArray[np.integer], labels: NDArray[np.integer
     return int((of_background[1:] > areas[1:] / 2).sum())
 
 
-def row_of(config: Path, data: Path, folder: Path, scored_sets: dict[str, Sequence[IndexRow]], tune_on: Any,
-           steps: int | None) -> dict[str, Any]:
+def row_of(
+    config: Path, data: Path, folder: Path, scored_sets: dict[str, Sequence[IndexRow]], tune_on: Any, steps: int | None
+) -> dict[str, Any]:
     """Train, tune and score one row.
 
     Returns

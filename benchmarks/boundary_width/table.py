@@ -14,7 +14,9 @@ def table(found: dict[str, dict[str, Any]]) -> str:
     """Lay out the results as Markdown; each cell holds the figure by contrast, and that of the largest region."""
     sets = list(next(iter(found.values()))["scores"])
     columns = ("mean F1", "F1 at 0.7", "split / merged", "background as objects")
-    lines = [header(["row", "CPU minutes", *(f"{TITLES.get(name, name)} {column}" for name in sets for column in columns)])]
+    lines = [
+        header(["row", "CPU minutes", *(f"{TITLES.get(name, name)} {column}" for name in sets for column in columns)])
+    ]
     for name, each in found.items():
         cells = [name, f"{each['cpu_minutes']:.1f}"]
         for scores in each["scores"].values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple, Optional, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ DEPTH_PX = 6
 PARTS = 4096
 # So many rows above and below a part of an image say all of the boundaries in it.
 MARGIN_PX = REACH_PX + DEPTH_PX + 1
+# Whether a boundary bulges is asked of so many places in circles of this radius around both middle pixels of a crossing.
+CIRCLE_PX, PLACES = 10, 32
 CROSSINGS_AT_A_TIME = 2**16
 Whole = npt.NDArray[np.int64]
 
@@ -24,7 +26,8 @@ Whole = npt.NDArray[np.int64]
 class Rims(NamedTuple):
     """The pairs of regions that only a boundary parts, each pair once.
 
-    A crossing is a place where a row or a column leaves one region, and enters another within `REACH_PX`.
+    A crossing is a place where a row or a column leaves one region, and enters another within `REACH_PX`. All sums are
+    whole numbers; those of brightness have the unit 1 / (`PARTS` `DEPTH_PX`).
 
     Attributes
     ----------
@@ -32,11 +35,15 @@ class Rims(NamedTuple):
         The numbers of the two regions; the first is the lower one.
     crossings : ndarray of shape (n,), int64
         How often rows and columns cross this boundary: about its length in pixels.
-    steps : ndarray of shape (n, C), int64
-        By channel, the sum over the crossings of the brightness of the first region less that of the second. The unit
-        is 1 / (`PARTS` `DEPTH_PX`).
-    ridges : ndarray of shape (n, C), int64
-        The sum of how far the brightness in the middle of the boundary is from the mean of both sides.
+    steps : ndarray of shape (n, 2 C), int64
+        Sums over the crossings: the brightness of the first region less that of the second, by channel; then its
+        roughness, which is the sum of the changes from pixel to pixel, less that of the second.
+    ridges : ndarray of shape (n, 2 C), int64
+        Sums of what a step must exceed to be one. For the brightness, how far that in the middle of the boundary is
+        from the mean of both sides; for the roughness, half of that of the smoother side.
+    bulges : ndarray of shape (n,), int64
+        The sum of how many of `PLACES` around a crossing lie in the second region, less those in the first: above 0 if
+        the first bulges into the second. Crossings within `CIRCLE_PX` of the frame do not count.
     """
 
     first: Whole
@@ -44,6 +51,7 @@ class Rims(NamedTuple):
     crossings: Whole
     steps: Whole
     ridges: Whole
+    bulges: Whole
 
 
 def rims_of(
@@ -82,14 +90,14 @@ def rims_of(
         for begin in range(0, len(before), CROSSINGS_AT_A_TIME):
             part = before[begin : begin + CROSSINGS_AT_A_TIME]
             left, right = chosen_runs(runs, part), chosen_runs(runs, part + 1)
-            found.append(_measured(left, right, channels, usable, down))
+            found.append(_measured(left, right, regions, channels, usable, down))
     return joined_rims(found)
 
 
 def none_of(channels: int) -> Rims:
     """Return no boundary of an image of so many channels."""
-    none = np.zeros(0, np.int64)
-    return Rims(none, none, none, np.zeros((0, channels), np.int64), np.zeros((0, channels), np.int64))
+    none, nothing = np.zeros(0, np.int64), np.zeros((0, 2 * channels), np.int64)
+    return Rims(none, none, none, nothing, nothing, none)
 
 
 def _before_crossings(runs: Runs, line: int) -> Places:
@@ -102,7 +110,12 @@ def _before_crossings(runs: Runs, line: int) -> Places:
 
 
 def _measured(
-    left: Runs, right: Runs, channels: npt.NDArray[np.float32], usable: Optional[npt.NDArray[np.bool_]], down: bool
+    left: Runs,
+    right: Runs,
+    regions: npt.NDArray[np.int32],
+    channels: npt.NDArray[np.float32],
+    usable: Optional[npt.NDArray[np.bool_]],
+    down: bool,
 ) -> Rims:
     """Measure crossings from a run of one region, along a row or `down` a column, to a run of another."""
     height, width = channels.shape[1:]
@@ -120,16 +133,35 @@ def _measured(
     inside = np.minimum(away, left.length[:, np.newaxis] - 1), np.minimum(away, right.length[:, np.newaxis] - 1)
     sides = in_image(end[:, np.newaxis] - 1 - inside[0]), in_image(right.first[:, np.newaxis] + inside[1])
     middle = in_image(end + gap // 2)
-    steps, ridges = np.zeros((2, len(gap), len(channels)), np.int64)
+    steps, ridges = np.zeros((2, len(gap), 2 * len(channels)), np.int64)
     for channel, plane in enumerate(channels):
         flat = plane.reshape(-1)
-        one, other = (_parts(flat[places]).sum(axis=1) for places in sides)
+        values = [_parts(flat[places]) for places in sides]
+        one, other = (each.sum(axis=1) for each in values)
         steps[:, channel] = one - other
         ridges[:, channel] = np.abs(DEPTH_PX * _parts(flat[middle]) - (one + other) // 2)
+        one, other = (np.abs(np.diff(each, axis=1)).sum(axis=1) for each in values)
+        steps[:, len(channels) + channel] = one - other
+        ridges[:, len(channels) + channel] = np.minimum(one, other) // 2
+    middles = middle, in_image(end + (gap - 1) // 2)
+    bulges = sum(_places_in(right.number, each, regions) - _places_in(left.number, each, regions) for each in middles)
     swapped = left.number > right.number
     first, second = np.where(swapped, (right.number, left.number), (left.number, right.number)).astype(np.int64)
     steps[swapped] *= -1
-    return Rims(first, second, np.ones(len(first), np.int64), steps, ridges)
+    bulges[swapped] *= -1
+    return Rims(first, second, np.ones(len(first), np.int64), steps, ridges, bulges)
+
+
+def _places_in(number: npt.NDArray[np.int32], middle: Places, regions: npt.NDArray[np.int32]) -> Whole:
+    """Count the places in a circle around each pixel, given by its place in the flat image, that are of a region."""
+    height, width = regions.shape
+    y, x = np.divmod(middle, width)
+    whole = np.flatnonzero((y >= CIRCLE_PX) & (y < height - CIRCLE_PX) & (x >= CIRCLE_PX) & (x < width - CIRCLE_PX))
+    found = np.zeros(len(middle), np.int64)
+    for turn in np.arange(PLACES // 2) * 4 * np.pi / PLACES:
+        step = int(np.rint(CIRCLE_PX * np.sin(turn))) * width + int(np.rint(CIRCLE_PX * np.cos(turn)))
+        found[whole] += regions.reshape(-1)[middle[whole] + step] == number[whole]
+    return found
 
 
 def _parts(values: npt.NDArray[np.float32]) -> Whole:
