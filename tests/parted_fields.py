@@ -25,19 +25,13 @@ def nuclei(centers, radius=15.0, shape=(HEIGHT, WIDTH)):
 
 
 def rims(labels, width_px=2):
-    """Mark a band along each rim, half of it on each side: the boundaries of a perfect model, by another way."""
+    """Mark the pixels within half a width of one with another label: the boundaries of a perfect model."""
+    reach = width_px // 2
+    padded = np.pad(labels, reach, mode="edge")
+    height, width = labels.shape
     band = np.zeros(labels.shape, bool)
-    for _ in range(width_px // 2):
-        around = np.where(band, -1, labels)
-        differs = np.zeros(labels.shape, bool)
-        for axis in (0, 1):
-            for shift in (1, -1):
-                beside = np.roll(around, shift, axis)
-                edge = [slice(None)] * 2
-                edge[axis] = 0 if shift == 1 else -1
-                beside[tuple(edge)] = around[tuple(edge)]
-                differs |= beside != around
-        band |= differs
+    for down, right in np.argwhere(np.hypot(*np.mgrid[-reach : reach + 1, -reach : reach + 1]) <= reach):
+        band |= padded[down : down + height, right : right + width] != labels
     return band
 
 
@@ -115,10 +109,16 @@ LIT = {
 
 
 def fields():
-    """Yield the name of each field in each light, and the field."""
+    """Yield the name of each field in each light, and the field.
+
+    The one that is almost filled is left out in uneven light: its pockets are far apart, and no background near one
+    says how dark background is there.
+    """
     for name, draw in DRAWN.items():
         labels = draw()
         for light, change in LIT.items():
+            if name == "almost filled" and "uneven" in light:
+                continue
             yield f"{name}, {light}", Field(change(seen(labels)), labels)
 
 

@@ -18,9 +18,9 @@ MOST_OF_RIM, SOME_OF_RIM, CLEARLY_BRIGHTER = 0.5, 0.1, 0.25
 # Background is darker than the objects around it by so much of the step from these objects to other background or, if
 # none is known, by so much of the usual step. A nucleus among brighter ones is not.
 NEAR_STEP, FAR_STEP = 0.5, 0.6
-# Each doubling of the area beyond the median takes so much off these; from the second threshold on, none is needed.
+# Each doubling of the area beyond the typical one takes so much off these. From so many on, no step is needed.
 STEP_OFF_A_DOUBLING, DOUBLINGS_ENOUGH = 0.125, 4.0
-# A region of so many times the median area may be background by its size alone.
+# A region of so many times the typical area may be background by its size alone.
 MUCH_LARGER = 4.0
 # A feature counts if its step from background to objects is larger than its ridges at the boundaries by so much.
 RIDGE_OF_STEP = 0.75
@@ -76,12 +76,18 @@ def background_regions(areas: Areas, rims: Rims) -> Chosen:
        background, and are brighter if nothing else decides: this tells bright nuclei from dark ones.
     3. If no brightness counts, as in phase contrast, the same is done with roughness, of which objects have more.
     4. If nothing counts, as for cells of which the membrane alone is stained, sizes decide: see `_by_size`.
+    5. What one object encloses, such as a nucleolus, is no object, but a hole of it.
 
     The sources' rule, that the largest region is the background and all others are objects (Caicedo et al. 2019,
     doi:10.1002/cyto.a.23863), makes an object of each further piece of background.
     """
     if len(areas) < 2:
         return np.zeros(len(areas), bool)
+    background = _best_background(areas, rims)
+    return background | _enclosed(areas, rims, background)
+
+
+def _best_background(areas: Areas, rims: Rims) -> Chosen:
     channels = rims.steps.shape[1] // 2
     bulges = np.where(_at_pockets(areas, rims), 0, rims.bulges)
     for features, signs in ((range(channels), (1, -1)), (range(channels, 2 * channels), (1,))):
@@ -115,6 +121,22 @@ def _at_pockets(areas: Areas, rims: Rims) -> Chosen:
     np.minimum.at(smallest, rims.second, areas[rims.first])
     pocket = (neighbors >= 3) & (areas < np.pi * CIRCLE_PX**2) & (2 * areas < smallest)
     return pocket[rims.first] | pocket[rims.second]
+
+
+def _enclosed(areas: Areas, rims: Rims, background: Chosen) -> Chosen:
+    """Find the regions that lie within one object: all around them is a boundary with this object alone.
+
+    Rows and columns enter and leave such a region, so that they cross its boundary at least four times the root of its
+    area. They cross that of one that the frame cuts less often.
+    """
+    count = len(areas)
+    region, other = np.concatenate([rims.first, rims.second]), np.concatenate([rims.second, rims.first])
+    around = np.zeros(count, np.int64)
+    around[region] = other
+    crossings = np.bincount(region, np.tile(rims.crossings, 2), minlength=count)
+    alone = (np.bincount(region, minlength=count) == 1) & ~background & ~background[around]
+    enclosed: Chosen = alone & (areas < areas[around]) & (crossings >= 4 * np.sqrt(areas))
+    return enclosed
 
 
 def _trial(areas: Areas, rims: Rims, bulges: npt.NDArray[np.int64], feature: int, sign: int) -> _Trial:
@@ -165,8 +187,8 @@ def _by_steps(areas: Areas, sides: _Sides) -> Chosen:
     """
     count = len(areas)
     length, total = _sums(sides, sides.crossings, count), _sums(sides, sides.rise, count)
-    median = np.median(areas[1:])
-    doublings = np.log2(np.maximum(1, areas / median))
+    typical_px = typical_area(areas)
+    doublings = np.log2(np.maximum(1, areas / typical_px))
     background = np.zeros(count, bool)
     # What the steps from each object to known background add up to, over so many crossings; and those of all objects.
     known_step, known_length = np.zeros(count), np.zeros(count)
@@ -191,7 +213,7 @@ def _by_steps(areas: Areas, sides: _Sides) -> Chosen:
         if all_length:
             accepted = rise.sum() > crossings.sum() * usual * (wanted - STEP_OFF_A_DOUBLING * doublings[number])
         else:
-            accepted = rise.sum() > ridge.sum() or areas[number] >= MUCH_LARGER * median
+            accepted = rise.sum() > ridge.sum() or areas[number] >= MUCH_LARGER * typical_px
         if accepted:
             background[number] = True
             known_step[other] += rise
@@ -200,11 +222,22 @@ def _by_steps(areas: Areas, sides: _Sides) -> Chosen:
     return background
 
 
+def typical_area(areas: Areas) -> int:
+    """Return the median area of regions, each weighted by the logarithm of its own, so that specks hardly count.
+
+    >>> typical_area(np.array([0, 1, 1, 1, 1, 200, 210, 90_000]))
+    210
+    """
+    found = np.sort(areas[1:])
+    weights = np.cumsum(np.log2(1.0 + found))
+    return int(found[np.searchsorted(weights, weights[-1] / 2)])
+
+
 def _by_size(areas: Areas, rims: Rims) -> Chosen:
-    """Take the largest region for background, and what is much larger than the median and does not face it."""
+    """Take the largest region for background, and what is much larger than is typical and does not face it."""
     sides = _sides(rims)
     length = _sums(sides, sides.crossings, len(areas))
-    enough = MUCH_LARGER * np.median(areas[1:])
+    enough = MUCH_LARGER * typical_area(areas)
     background = np.zeros(len(areas), bool)
     for number in np.argsort(-areas[1:], kind="stable") + 1:
         if background.any() and areas[number] < enough:

@@ -17,7 +17,7 @@ DEPTH_PX = 6
 PARTS = 4096
 # So many rows above and below a part of an image say all of the boundaries in it.
 MARGIN_PX = REACH_PX + DEPTH_PX + 1
-# Whether a boundary bulges is asked of so many places in circles of this radius around both middle pixels of a crossing.
+# A boundary bulges if fewer of so many places, in circles around both middle pixels of a crossing, lie on one side.
 CIRCLE_PX, PLACES = 10, 32
 CROSSINGS_AT_A_TIME = 2**16
 Whole = npt.NDArray[np.int64]
@@ -143,8 +143,9 @@ def _measured(
         one, other = (np.abs(np.diff(each, axis=1)).sum(axis=1) for each in values)
         steps[:, len(channels) + channel] = one - other
         ridges[:, len(channels) + channel] = np.minimum(one, other) // 2
-    middles = middle, in_image(end + (gap - 1) // 2)
-    bulges = sum(_places_in(right.number, each, regions) - _places_in(left.number, each, regions) for each in middles)
+    bulges = np.zeros(len(gap), np.int64)
+    for each in (middle, in_image(end + (gap - 1) // 2)):
+        bulges += _places_in(right.number, each, regions) - _places_in(left.number, each, regions)
     swapped = left.number > right.number
     first, second = np.where(swapped, (right.number, left.number), (left.number, right.number)).astype(np.int64)
     steps[swapped] *= -1
