@@ -35,13 +35,14 @@ def rims(labels, width_px=2):
     return band
 
 
-def seen(labels, brightness=None, seed=0, background=0.1, noise=0.01):
-    """Draw nuclei of these brightnesses on dark ground: blurred, with a faint valley between two that touch."""
+def seen(labels, brightness=None, seed=0, background=0.1, noise=0.01, valley=0.85):
+    """Draw nuclei of these brightnesses on dark ground: blurred, and darker by a factor where two touch."""
     rng = np.random.default_rng(seed)
     count = int(labels.max())
     levels = np.append(background, rng.uniform(0.5, 0.9, count) if brightness is None else brightness)
     image = levels[labels]
-    image[rims(labels) & (labels > 0)] *= 0.85
+    apart = np.where(labels > 0, labels, ndimage.maximum_filter(labels, 3))
+    image[rims(apart) & (labels > 0)] *= valley
     return (ndimage.gaussian_filter(image, 0.7) + rng.normal(0, noise, labels.shape)).astype(np.float32)
 
 
@@ -108,8 +109,8 @@ LIT = {
 }
 
 
-def fields():
-    """Yield the name of each field in each light, and the field.
+def fields(**drawn):
+    """Yield the name of each field in each light, and the field; see `seen` for how it may be drawn.
 
     The one that is almost filled is left out in uneven light: its pockets are far apart, and no background near one
     says how dark background is there.
@@ -119,19 +120,20 @@ def fields():
         for light, change in LIT.items():
             if name == "almost filled" and "uneven" in light:
                 continue
-            yield f"{name}, {light}", Field(change(seen(labels)), labels)
+            yield f"{name}, {light}", Field(change(seen(labels, **drawn)), labels)
 
 
-def edges_onnx(channels=1, gain=60.0, offset=-12.0, window=3, **sections):
+def edges_onnx(channels=1, gain=120.0, offset=-12.0, window=3, postprocessing=None, **of_input):
     """Return a model file of boundaries alone: where the brightness of near pixels differs, a boundary is probable.
 
-    The sigmoid of `gain` times the difference of the highest and the lowest value in a window, and `offset`.
+    The sigmoid of `offset` and `gain` times the difference of the highest and the lowest value in a window.
     """
+    names = [f"channel {number}" for number in range(channels)]
     card = changed_card(
         name="edges",
+        input={"channels": names, **of_input},
         output={"roles": ["boundary"], "halo": 8},
-        postprocessing={"dilation_px": 1.5, "fill_holes": True, "min_size_px": 30},
-        **{"input": {"channels": [f"channel {number}" for number in range(channels)]}, **sections},
+        postprocessing={"dilation_px": 1.5, "fill_holes": True, "min_size_px": 30, **(postprocessing or {})},
     )
     both = [float(sign * (row == column)) for sign in (1, -1) for row in range(channels) for column in range(channels)]
     pooling = attribute("kernel_shape", [window] * 2) + attribute("pads", [window // 2] * 4)
