@@ -74,7 +74,8 @@ def background_regions(areas: Areas, rims: Rims) -> Chosen:
     2. A brightness counts if it steps from background to objects, rather than only being higher or lower on the
        boundary itself. Of several, the one with the strongest and cleanest steps is taken. Objects bulge into the
        background, and are brighter if nothing else decides: this tells bright nuclei from dark ones.
-    3. If no brightness counts, as in phase contrast, the same is done with roughness, of which objects have more.
+    3. If no brightness counts, as in phase contrast, the same is done with roughness, of which objects have more. It
+       counts if what is rough also bulges into what is smooth.
     4. If nothing counts, as for cells of which the membrane alone is stained, sizes decide: see `_by_size`.
     5. What one object encloses, such as a nucleolus, is no object, but a hole of it.
 
@@ -90,7 +91,7 @@ def background_regions(areas: Areas, rims: Rims) -> Chosen:
 def _best_background(areas: Areas, rims: Rims) -> Chosen:
     channels = rims.steps.shape[1] // 2
     bulges = np.where(_at_pockets(areas, rims), 0, rims.bulges)
-    for features, signs in ((range(channels), (1, -1)), (range(channels, 2 * channels), (1,))):
+    for features, signs, least_bulge in ((range(channels), (1, -1), -1), (range(channels, 2 * channels), (1,), 0)):
         trials: List[Tuple[float, Chosen]] = []
         for feature in features:
             found = [_trial(areas, rims, bulges, feature, sign) for sign in signs]
@@ -98,7 +99,7 @@ def _best_background(areas: Areas, rims: Rims) -> Chosen:
             trials += [
                 (_quality(trial, strongest) + BRIGHTER_WEIGHT * sign, trial.background)
                 for sign, trial in zip(signs, found)
-                if RIDGE_OF_STEP * trial.step > trial.ridge
+                if RIDGE_OF_STEP * trial.step > trial.ridge and trial.bulge >= least_bulge
             ]
         if trials:
             return max(trials, key=lambda each: each[0])[1]

@@ -12,7 +12,7 @@ from cpunet.steps.runs import Places, Runs, chosen_runs, runs_of, stretches
 # What lies so far from a boundary says nothing of its other side: an outline is a few pixels wide.
 REACH_PX = 64
 # Brightness is that of so many pixels beside the boundary, so that uneven light does not count.
-DEPTH_PX = 6
+DEPTH_PX, LEAST_DEPTH_PX = 6, 3
 # Brightness is counted in whole numbers of these parts, so that sums are exact, and the same by tile as in one piece.
 PARTS = 4096
 # So many rows above and below a part of an image say all of the boundaries in it.
@@ -37,7 +37,8 @@ class Rims(NamedTuple):
         How often rows and columns cross this boundary: about its length in pixels.
     steps : ndarray of shape (n, 2 C), int64
         Sums over the crossings: the brightness of the first region less that of the second, by channel; then its
-        roughness, which is the sum of the changes from pixel to pixel, less that of the second.
+        roughness, which is the sum of the changes from pixel to pixel, less that of the second. Where a row or column
+        has fewer than `LEAST_DEPTH_PX` pixels of one of them, the roughness does not count.
     ridges : ndarray of shape (n, 2 C), int64
         Sums of what a step must exceed to be one. For the brightness, how far that in the middle of the boundary is
         from the mean of both sides; for the roughness, half of that of the smoother side.
@@ -133,6 +134,8 @@ def _measured(
     inside = np.minimum(away, left.length[:, np.newaxis] - 1), np.minimum(away, right.length[:, np.newaxis] - 1)
     sides = in_image(end[:, np.newaxis] - 1 - inside[0]), in_image(right.first[:, np.newaxis] + inside[1])
     middle = in_image(end + gap // 2)
+    deep = (left.length >= LEAST_DEPTH_PX) & (right.length >= LEAST_DEPTH_PX)
+    changes_of = [np.clip(each.length, LEAST_DEPTH_PX, DEPTH_PX) - 1 for each in (left, right)]
     steps, ridges = np.zeros((2, len(gap), 2 * len(channels)), np.int64)
     for channel, plane in enumerate(channels):
         flat = plane.reshape(-1)
@@ -140,7 +143,10 @@ def _measured(
         one, other = (each.sum(axis=1) for each in values)
         steps[:, channel] = one - other
         ridges[:, channel] = np.abs(DEPTH_PX * _parts(flat[middle]) - (one + other) // 2)
-        one, other = (np.abs(np.diff(each, axis=1)).sum(axis=1) for each in values)
+        one, other = (
+            deep * np.abs(np.diff(each, axis=1)).sum(axis=1) * (DEPTH_PX - 1) // changes
+            for each, changes in zip(values, changes_of)
+        )
         steps[:, len(channels) + channel] = one - other
         ridges[:, len(channels) + channel] = np.minimum(one, other) // 2
     bulges = np.zeros(len(gap), np.int64)

@@ -5,7 +5,18 @@ import pytest
 from scipy import ndimage
 
 from cpunet.steps import rims
-from cpunet.steps.rims import CIRCLE_PX, DEPTH_PX, MARGIN_PX, PARTS, PLACES, REACH_PX, joined_rims, none_of, rims_of
+from cpunet.steps.rims import (
+    CIRCLE_PX,
+    DEPTH_PX,
+    LEAST_DEPTH_PX,
+    MARGIN_PX,
+    PARTS,
+    PLACES,
+    REACH_PX,
+    joined_rims,
+    none_of,
+    rims_of,
+)
 
 
 def drawn(seed=0, shape=(90, 120), channels=2):
@@ -37,20 +48,25 @@ def brute_force(regions, image, usable=None):
                 continue
             if not all(usable[place] for place in gap):
                 continue
-            left, right = [line[last]], [line[at]]
+            left, right, depths = [line[last]], [line[at]], [1, 1]
             for step in range(1, DEPTH_PX):
                 inside = last - step >= 0 and all(n == numbers[last] for n in numbers[last - step : last])
                 left.append(line[last - step] if inside else left[-1])
+                depths[0] += inside
                 inside = at + step < len(line) and all(n == numbers[at] for n in numbers[at : at + step + 1])
                 right.append(line[at + step] if inside else right[-1])
-            add(found, numbers[last], numbers[at], left, right, gap, whole, regions)
+                depths[1] += inside
+            add(found, numbers[last], numbers[at], left, right, gap, whole, regions, depths)
     return found
 
 
-def add(found, one, other, left, right, gap, whole, regions):
+def add(found, one, other, left, right, gap, whole, regions, depths):
     values = [[[plane[place] for place in side] for plane in whole] for side in (left, right)]
     bright = [np.sum(side, axis=1) for side in values]
-    rough = [np.abs(np.diff(side, axis=1)).sum(axis=1) for side in values]
+    rough = [np.zeros(len(whole), int)] * 2
+    if min(depths) >= LEAST_DEPTH_PX:
+        changes = [np.abs(np.diff(side, axis=1)).sum(axis=1) for side in values]
+        rough = [each * (DEPTH_PX - 1) // (depth - 1) for each, depth in zip(changes, depths)]
     middle = np.array([plane[gap[len(gap) // 2]] for plane in whole])
     steps = np.concatenate([bright[0] - bright[1], rough[0] - rough[1]])
     ridges = np.concatenate([abs(DEPTH_PX * middle - (bright[0] + bright[1]) // 2), np.minimum(*rough) // 2])
