@@ -17,6 +17,7 @@ else:
     import tests.start_host  # noqa: F401
 if find_spec("lightning") is None:
     collect_ignore += [
+        "boundary_width",
         "few_images",
         "generalization/test_configs.py",
         "speed/test_limit.py",

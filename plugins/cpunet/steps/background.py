@@ -20,6 +20,8 @@ MOST_OF_RIM, SOME_OF_RIM, CLEARLY_BRIGHTER = 0.5, 0.1, 0.25
 NEAR_STEP, FAR_STEP = 0.5, 0.6
 # Each doubling of the area beyond the typical one takes so much off these. From so many on, no step is needed.
 STEP_OFF_A_DOUBLING, DOUBLINGS_ENOUGH = 0.125, 4.0
+# Where two nuclei and the background meet, wide boundaries leave specks of it, so many times smaller than is typical.
+SPECK_TIMES = 16
 # A region of so many times the typical area may be background by its size alone.
 MUCH_LARGER = 4.0
 # A feature counts if its step from background to objects is larger than its ridges at the boundaries by so much.
@@ -182,7 +184,8 @@ def _by_steps(areas: Areas, sides: _Sides) -> Chosen:
 
     From the region with the largest mean step to its neighbors down, each is background if
 
-    - it does not face background already, with most of its rim or as its clearly brighter neighbor;
+    - it does not face background already, with most of its rim or as its clearly brighter neighbor; with most of its
+      rim, only a speck beside an object may;
     - its step to its other neighbors is not much smaller than what is usual for these; it may be the smaller, the
       larger the region is. The first must have a step rather than a ridge at its boundaries, or be large.
     """
@@ -203,7 +206,8 @@ def _by_steps(areas: Areas, sides: _Sides) -> Chosen:
             facing = crossings[known].sum()
             clearly = max(ridge[known].sum(), CLEARLY_BRIGHTER * facing * all_steps / all_length)
             is_brighter = facing > SOME_OF_RIM * length[number] and -rise[known].sum() > clearly
-            if is_brighter or facing > MOST_OF_RIM * length[number]:
+            speck = SPECK_TIMES * areas[number] < typical_px and not known.all()
+            if is_brighter or (facing > MOST_OF_RIM * length[number] and not speck):
                 continue
         other, crossings, rise = other[~known], crossings[~known], rise[~known]
         near = known_length[other].sum()
