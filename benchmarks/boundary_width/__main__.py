@@ -35,7 +35,7 @@ SCORED_EVERY = {"bbbc039": 2, "dsb2018": 2}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Train and score what is not done yet; print the table and draw the picture."""
+    """Train and score what is not done yet; print the table and draw the pictures."""
     parser = argparse.ArgumentParser(prog="benchmarks.boundary_width", description=__doc__.splitlines()[0])
     parser.add_argument("configs", nargs="*", type=Path, metavar="CONFIG.yaml", help="rows; all by default")
     parser.add_argument("--data", required=True, type=Path, metavar="ROOT", help="holds bbbc039 and dsb2018")
@@ -59,8 +59,10 @@ def main(arguments: Sequence[str]) -> int:
                 beside.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     found = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in results.items()}
     print(table(found))
-    models = {name: options.folder / name / "model.onnx" for name in found}
-    draw_fields(models, found, scored, options.folder / "boundary_width.png")
+    # width_2_plain and so on: a picture of those without augmentation, and one of those with it.
+    for kind in sorted({name.split("_")[-1] for name in found}):
+        models = {name: options.folder / name / "model.onnx" for name in found if name.endswith(kind)}
+        draw_fields(models, found, scored, options.folder / f"boundary_width_{kind}.png")
     return 0
 
 

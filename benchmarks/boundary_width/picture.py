@@ -46,7 +46,7 @@ def draw_fields(
                     cell.set_title(name.replace("_", " "))
                 line += 1
     with written_beside(path) as beside:
-        figure.savefig(beside, dpi=90, format="png")
+        figure.savefig(beside, dpi=90, format="png", pil_kwargs={"optimize": True})
 
 
 def fullest(rows: Sequence[IndexRow]) -> LabeledImage:

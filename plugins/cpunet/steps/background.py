@@ -21,11 +21,14 @@ NEAR_STEP, FAR_STEP = 0.5, 0.6
 # Each doubling of the area beyond the typical one takes so much off these. From so many on, no step is needed.
 STEP_OFF_A_DOUBLING, DOUBLINGS_ENOUGH = 0.125, 4.0
 # Where two nuclei and the background meet, wide boundaries leave specks of it, so many times smaller than is typical.
-SPECK_TIMES = 16
+SPECK_TIMES = 40
 # A region of so many times the typical area may be background by its size alone.
 MUCH_LARGER = 4.0
 # A feature counts if its step from background to objects is larger than its ridges at the boundaries by so much.
 RIDGE_OF_STEP = 0.75
+# If the objects do not bulge into it, background must step to them by so many times what they differ among each other:
+# where all cells touch, the darkest of them are no background.
+LEAST_BULGE, TIMES_AMONG_OBJECTS = 0.1, 3.0
 # How much it counts that objects bulge into the background, all in all, and that they are brighter; beside 1 for steps
 # without ridges. A mean bulge of so many parts of a circle is full certainty.
 BULGE_WEIGHT, BRIGHTER_WEIGHT, CLEAR_BULGE = 0.25, 0.05, 0.04
@@ -45,12 +48,16 @@ class _Sides(NamedTuple):
 
 
 class _Trial(NamedTuple):
-    """The background that one feature finds: its mean step to the objects, and the ridge and bulge there."""
+    """The background that one feature finds: its mean step to the objects, and the ridge and bulge there.
+
+    `among_objects` is the mean step from object to object, up or down.
+    """
 
     background: Chosen
     step: float
     ridge: float
     bulge: float
+    among_objects: float
 
 
 def background_regions(areas: Areas, rims: Rims) -> Chosen:
@@ -74,8 +81,9 @@ def background_regions(areas: Areas, rims: Rims) -> Chosen:
        regions that are darker (brighter) than all that lies across their boundaries. Only what lies near the
        boundaries counts, so that uneven light does not. See `_by_steps`.
     2. A brightness counts if it steps from background to objects, rather than only being higher or lower on the
-       boundary itself. Of several, the one with the strongest and cleanest steps is taken. Objects bulge into the
-       background, and are brighter if nothing else decides: this tells bright nuclei from dark ones.
+       boundary itself, and if objects bulge into the background or differ far less among each other. Of several, the
+       one with the strongest and cleanest steps is taken. Objects bulge into the background, and are brighter if
+       nothing else decides: this tells bright nuclei from dark ones.
     3. If no brightness counts, as in phase contrast, the same is done with roughness, of which objects have more. It
        counts if what is rough also bulges into what is smooth.
     4. If nothing counts, as for cells of which the membrane alone is stained, sizes decide: see `_by_size`.
@@ -101,11 +109,17 @@ def _best_background(areas: Areas, rims: Rims) -> Chosen:
             trials += [
                 (_quality(trial, strongest) + BRIGHTER_WEIGHT * sign, trial.background)
                 for sign, trial in zip(signs, found)
-                if RIDGE_OF_STEP * trial.step > trial.ridge and trial.bulge >= least_bulge
+                if _counts(trial) and trial.bulge >= least_bulge
             ]
         if trials:
             return max(trials, key=lambda each: each[0])[1]
     return _by_size(areas, rims)
+
+
+def _counts(trial: _Trial) -> bool:
+    """Say whether there is background at all by this feature."""
+    clear = trial.bulge >= LEAST_BULGE or trial.step > TIMES_AMONG_OBJECTS * trial.among_objects
+    return RIDGE_OF_STEP * trial.step > trial.ridge and clear
 
 
 def _quality(trial: _Trial, strongest: float) -> float:
@@ -148,11 +162,13 @@ def _trial(areas: Areas, rims: Rims, bulges: npt.NDArray[np.int64], feature: int
     between = of_first != background[rims.second]
     crossings = int(rims.crossings[between].sum())
     if not crossings:
-        return _Trial(background, 0.0, 0.0, 0.0)
+        return _Trial(background, 0.0, 0.0, 0.0, 0.0)
     step = np.where(of_first, -sign, sign)[between] @ rims.steps[between, feature] / crossings
     bulge = np.where(of_first, -1, 1)[between] @ bulges[between] / (crossings * PLACES * CLEAR_BULGE)
     ridge = rims.ridges[between, feature].sum() / crossings
-    return _Trial(background, float(step), float(ridge), float(np.clip(bulge, -1, 1)))
+    objects = ~of_first & ~between
+    among = np.abs(rims.steps[objects, feature]).sum() / max(1, rims.crossings[objects].sum())
+    return _Trial(background, float(step), float(ridge), float(np.clip(bulge, -1, 1)), float(among))
 
 
 def _sides(rims: Rims, feature: Optional[int] = None, sign: int = 1) -> _Sides:

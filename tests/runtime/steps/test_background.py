@@ -84,6 +84,15 @@ def test_roughness_tells_cells_that_are_as_bright_as_their_surroundings():
     assert found_in(Field(image.astype(np.float32), labels)).max() == 10
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_without_any_background_one_object_is_lost_and_not_all_that_are_darker(seed):
+    """Cells that touch on all sides: no rule can know that there is no background."""
+    labels = nuclei([(8 + 26 * row, 10 + 30 * number + 15 * (row % 2)) for row in range(5) for number in range(10)], 60)
+    found = found_in(Field(seen(labels, seed=seed), labels))
+    assert (labels > 0).all()
+    assert found.max() == 49
+
+
 def test_a_dim_nucleus_beside_bright_ones_is_an_object():
     labels = nuclei([(60, 100), (60, 126), (60, 152), (36, 126)], 14)
     image = seen(labels, [0.9, 0.2, 0.9, 0.9])
