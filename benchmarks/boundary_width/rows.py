@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ def tuned(model: Model, sets: Sequence[Sequence[IndexRow]]) -> dict[str, Postpro
     tried = candidates(model.card.output.roles, model.card.input.diameter_px)
 
     def best(decoder: Decoder) -> Postprocessing:
+        @cache
         def quality(settings: Postprocessing) -> float:
             return mean_f1_of_sets(
                 [[score_image(each.truth, decoder(each, settings)) for each in of_set] for of_set in images]
