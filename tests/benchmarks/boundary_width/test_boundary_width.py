@@ -1,14 +1,16 @@
 """The study of widths: its rows, both decodings, the scores, the table and the pictures."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from skimage.io import imread
 
 from benchmarks.boundary_width import __main__ as study
 from benchmarks.boundary_width import truth
 from benchmarks.boundary_width.largest import objects_by_largest
+from benchmarks.boundary_width.picture import draw_fields
 from benchmarks.boundary_width.rows import BY_CONTRAST, BY_LARGEST, objects_of_background, scored, tuned, write_settings
 from benchmarks.boundary_width.table import table
 from cpunet.model.card import Postprocessing
@@ -99,3 +101,13 @@ def test_true_boundaries_lose_nothing(drawn):
     assert new == (0, 0)
     assert old.lost == 0
     assert truth.objects_lost(np.array([[1, 1, 2, 2]]), np.array([[0, 1, 0, 0]])) == 1
+
+
+def test_both_decodings_are_drawn_for_each_model(tmp_path, drawn):
+    file = tmp_path / "model.onnx"
+    file.write_bytes(edges_onnx())
+    settings = asdict(load_model(file).card.postprocessing)
+    found = {name: {"decoding": dict.fromkeys((BY_CONTRAST, BY_LARGEST), settings)} for name in ("one", "two")}
+    draw_fields(dict.fromkeys(found, file), found, {"drawn": drawn}, tmp_path / "fields.png")
+    height, width, _ = imread(tmp_path / "fields.png").shape
+    assert height > width > 500
