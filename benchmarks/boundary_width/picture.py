@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import ndimage
 
 from benchmarks.boundary_width.rows import DECODERS
-from benchmarks.gallery.crops import Crop, Scored, density, fullest_window, judge, objects_inside
+from benchmarks.gallery.crops import Crop, Scored, fullest_window, judge, objects_inside
 from benchmarks.gallery.draw import draw_crop
 from benchmarks.labeled_images import BenchmarkImage
 from cpunet.files.written_beside import written_beside
@@ -19,14 +22,14 @@ from cpunet.scores import pool_scores, score_image
 from cpunet.training.data.labeled_images import IndexRow, LabeledImage, read_labeled_image
 from cpunet.training.tuning.search import predict_image
 
-CELL_INCHES = 3.3
+CELL_INCHES = 3.8
 
 
 def draw_fields(
     models: dict[str, Path], found: dict[str, dict[str, Any]], sets: dict[str, Sequence[IndexRow]], path: Path
 ) -> None:
-    """Draw the fullest image of each set, a row for each decoding of it, and a column for each model."""
-    truths = {name: fullest(rows) for name, rows in sets.items()}
+    """Draw the image of each set with most parted background: a row for each decoding, a column for each model."""
+    truths = {name: most_parted(rows) for name, rows in sets.items()}
     figure = Figure(
         (CELL_INCHES * len(models), (CELL_INCHES + 0.6) * len(truths) * len(DECODERS)), layout="constrained"
     )
@@ -49,16 +52,29 @@ def draw_fields(
         figure.savefig(beside, dpi=90, format="png", pil_kwargs={"optimize": True})
 
 
-def fullest(rows: Sequence[IndexRow]) -> LabeledImage:
-    """Return the image of which objects cover most."""
-    return max((read_labeled_image(row) for row in rows), key=lambda each: float((each.labels > 0).mean()))
+def parted(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Mark the background (Y, X) that objects and frame part from its largest piece.
+
+    >>> parted(np.array([[0, 0, 1, 0]])).tolist()
+    [[False, False, False, True]]
+    """
+    pieces, _ = ndimage.label(labels == 0)
+    areas = np.bincount(pieces.ravel())
+    areas[0] = 0
+    marked: NDArray[np.bool_] = (pieces > 0) & (pieces != areas.argmax())
+    return marked
 
 
-def crop_of(name: str, truth: LabeledImage, labels: Any) -> Crop:
-    """Return the window with most true objects, and what was found there."""
+def most_parted(rows: Sequence[IndexRow]) -> LabeledImage:
+    """Return the image in which most background is parted from the rest."""
+    return max((read_labeled_image(row) for row in rows), key=lambda each: int(parted(each.labels).sum()))
+
+
+def crop_of(name: str, truth: LabeledImage, labels: NDArray[np.integer]) -> Crop:
+    """Return the window with most parted background, and what was found there."""
     score = pool_scores([score_image(truth.labels, labels)])
     image = BenchmarkImage(truth.id, truth.image, truth.labels)
     words, false = judge(truth.labels, labels)
-    window = fullest_window(density(truth.labels, dict.fromkeys(words, 1.0)))
+    window = fullest_window(parted(truth.labels).astype(float))
     objects = objects_inside(truth.labels, words, window) + objects_inside(labels, false, window)
     return Crop("typical", Scored(name, "fluorescence", image, labels, score.mean_f1, score.f1[0.7]), window, objects)

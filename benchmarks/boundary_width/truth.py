@@ -53,7 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.boundary_width.truth", description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, type=Path, metavar="ROOT")
     options = parser.parse_args(arguments)
-    columns = [f"{width} px: background as objects, objects lost" for width in WIDTHS_PX]
+    columns = [f"{width} px" for width in WIDTHS_PX]
+    columns[0] += ": background as objects, objects lost"
     print(header(["images", "true objects", *columns]))
     for title, name, modality in SETS:
         if not (options.data / name).exists():
