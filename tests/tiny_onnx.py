@@ -84,12 +84,12 @@ def graph_attribute(name, content):
     return field(5, field(1, name) + field(6, content) + field(20, 5))
 
 
-def graph_of(nodes, tensors=(), takes=("image",), gives="probabilities", channels=1):
-    """Encode a GraphProto of encoded nodes and tensors."""
+def graph_of(nodes, tensors=(), takes=("image",), gives="probabilities", channels=1, out_channels=None):
+    """Encode a GraphProto of encoded nodes and tensors; it gives as many channels as it takes, unless it is said."""
     parts = [field(1, content) for content in nodes] + [field(2, "drawn")]
     parts += [field(5, content) for content in tensors]
     parts += [field(11, value_info(name, channels, None)) for name in takes]
-    return b"".join([*parts, field(12, value_info(gives, channels, None))])
+    return b"".join([*parts, field(12, value_info(gives, out_channels or channels, None))])
 
 
 def onnx_of(graph, card=CARD, domains=("",), more=b""):

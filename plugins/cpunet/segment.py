@@ -11,6 +11,7 @@ from cpunet.choice.model_choice import ModelChoice, choose_in_image, choose_in_s
 from cpunet.model.protocol import Model
 from cpunet.options import Options, check_options, progress_of_part
 from cpunet.segmentation import Segmentation, empty_segmentation
+from cpunet.steps.declump import needs_image
 from cpunet.steps.decode import decodes_by_card
 from cpunet.steps.look import check_options_of_kind, look, objects_of, options_for_kind, seen_in
 from cpunet.steps.outlines import outlines_as_asked
@@ -64,12 +65,12 @@ def segment_image(
         return empty_segmentation(image.shape[:2], model.card, usable, notes)
     scale, seen, of_scale = choose_scale(channels, usable, model, options)
     of_network = look(channels, usable, model, options, scale) if seen is None else seen_in(seen)
-    brightness_of = channels if options.declump_method == "intensity" else None
+    decoded_from = channels if needs_image(model.card.output.roles, options.declump_method) else None
     del channels  # of a slide, a gigabyte
     if seen is not None and decodes_by_card(options):
         found = seen
     else:
-        found = objects_of(of_network, image.shape[:2], brightness_of, usable, model.card, options, scale)
+        found = objects_of(of_network, image.shape[:2], decoded_from, usable, model.card, options, scale)
     labels = outlines_as_asked(found.labels, image, usable, model.card.postprocessing, options, scale)
     return found._replace(labels=labels, usable=usable, notes=notes + of_scale + found.notes)
 

@@ -18,6 +18,7 @@ else:
 if find_spec("lightning") is None:
     collect_ignore += [
         "encoders",
+        "boundary_width",
         "few_images",
         "generalization/test_configs.py",
         "speed/test_limit.py",

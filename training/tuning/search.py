@@ -15,6 +15,8 @@ from cpunet.options import Options
 from cpunet.progress import Progress
 from cpunet.scores import ImageScores, pool_scores
 from cpunet.segment import segment_image
+from cpunet.steps.declump import needs_image
+from cpunet.steps.prepare import prepare
 from cpunet.steps.resize import resize_planes
 from cpunet.training.data.labeled_images import IndexRow, LabeledImage, read_labeled_image
 from cpunet.training.patches.sources import resize_labels
@@ -164,4 +166,6 @@ def _predict_all(model: Model, views: Sequence[Sequence[tuple[LabeledImage, floa
 def predict_image(model: Model, truth: LabeledImage, diameter_px: float | None) -> Predicted:
     """Predict one image, at the scale that the module would choose."""
     found = segment_image(truth.image, model, Options(diameter_px=diameter_px))
-    return Predicted(found.probabilities, truth.labels, found.scale)
+    needs = needs_image(model.card.output.roles, Options().declump_method)
+    image = prepare(truth.image, model.card.input).channels if needs else None
+    return Predicted(found.probabilities, truth.labels, found.scale, image)

@@ -28,16 +28,20 @@ class Predicted:
     truth : ndarray of shape (Y, X), int32
     scale : float
         By how much the image was enlarged for the network.
+    image : ndarray of shape (channels, Y, X), float32, or None
+        The prepared image, for models whose probabilities alone do not tell objects.
     """
 
     probabilities: NDArray[np.float32]
     truth: NDArray[np.int32]
     scale: float
+    image: NDArray[np.float32] | None = None
 
 
 def score_settings(predicted: Predicted, roles: Sequence[str], settings: Postprocessing) -> ImageScores:
     """Find objects with the settings, and compare them with the truth."""
-    labels = declump(predicted.probabilities, roles, postprocessing_at_scale(settings, predicted.scale))
+    at_scale = postprocessing_at_scale(settings, predicted.scale)
+    labels = declump(predicted.probabilities, roles, at_scale, image=predicted.image)
     return score_image(predicted.truth, labels)
 
 

@@ -6,13 +6,14 @@ from typing import Optional, Sequence, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 from skimage.segmentation import expand_labels
 
 from cpunet.model.card import Postprocessing
+from cpunet.steps.background import background_regions
 from cpunet.steps.clumps import split_regions
 from cpunet.steps.filters import fill_holes
-from cpunet.steps.runs import Runs, areas_of_runs, connected, numbered_anew, painted, runs_of
+from cpunet.steps.rims import rims_of
+from cpunet.steps.runs import Runs, areas_of_runs, chosen_runs, connected, numbered_anew, painted, runs_of
 from cpunet.steps.seeds import (
     ByRole,
     Declumping,
@@ -75,8 +76,9 @@ def declump(
         How touching objects are separated.
     usable : ndarray of shape (Y, X), bool, optional
         No object has a pixel outside.
-    image : ndarray of shape (Y, X), float32, optional
-        The brightness that separates objects; only for the method ``intensity``.
+    image : ndarray of shape (C, Y, X), float32, optional
+        The prepared image, for those that `needs_image` names: the mean of its channels is the brightness by which the
+        method ``intensity`` separates objects, and each channel tells objects from the background between boundaries.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def declump(
     Raises
     ------
     ValueError
-        If the method is ``intensity`` and there is no image.
+        If the image is needed and missing.
 
     Notes
     -----
@@ -98,13 +100,15 @@ def declump(
     5. Objects that are too small are dropped, and the others numbered.
 
     A model of boundaries alone separates its objects already: they are what the boundaries enclose, see
-    `regions_between_boundaries`. For another method, they are joined and split again after step 4.
+    `objects_between_boundaries`. For another method, they are joined and split again after step 4.
     """
     by_role = probabilities_by_role(probabilities, roles)
     shape = probabilities.shape[1:]
-    only_boundaries = "foreground" not in by_role and "interior" not in by_role
+    only_boundaries = has_only_boundaries(roles)
     if only_boundaries:
-        regions = runs_of(regions_between_boundaries(by_role["boundary"], settings.boundary_threshold, usable))
+        if image is None:
+            raise ValueError("To tell objects from background by boundaries alone, their image is needed.")
+        regions = objects_between_boundaries(by_role["boundary"], settings.boundary_threshold, image, usable)
     else:
         mask = _within(usable, foreground_probability(by_role) > settings.foreground_threshold)
         regions = connected(mask)
@@ -160,7 +164,7 @@ def split_by(
     else:
         if image is None:
             raise ValueError("To separate objects by their intensity, their image is needed.")
-        score = brightness_of_objects(image, painted(regions, shape), usable)
+        score = brightness_of_objects(image.mean(axis=0), painted(regions, shape), usable)
     smooth = smoothed(score, how.smoothing_px, usable)
     if how.method == "probability":
         above = smooth > settings.marker_threshold
@@ -175,10 +179,23 @@ def split_by(
     return split_regions(regions, markers, score)
 
 
-def regions_between_boundaries(
-    boundary: npt.NDArray[np.float32], threshold: float, usable: Optional[npt.NDArray[np.bool_]] = None
-) -> npt.NDArray[np.int32]:
-    """Find objects by their boundaries alone: all that they enclose, except for the largest region, the background.
+def has_only_boundaries(roles: Sequence[str]) -> bool:
+    """Return True if a model with these roles predicts boundaries, and neither foreground nor interior."""
+    return not {"foreground", "interior"} & set(roles)
+
+
+def needs_image(roles: Sequence[str], method: str) -> bool:
+    """Return True if `declump` needs the prepared image for a model with these roles and a method of declumping."""
+    return method == "intensity" or has_only_boundaries(roles)
+
+
+def objects_between_boundaries(
+    boundary: npt.NDArray[np.float32],
+    threshold: float,
+    image: npt.NDArray[np.float32],
+    usable: Optional[npt.NDArray[np.bool_]] = None,
+) -> Runs:
+    """Find objects by their boundaries alone: all regions between boundaries that are no background.
 
     Parameters
     ----------
@@ -186,20 +203,17 @@ def regions_between_boundaries(
         Probability of a boundary, 0..1.
     threshold : float
         0..1; pixels above it lie on a boundary.
+    image : ndarray of shape (C, Y, X), float32
+        The prepared image, which tells objects from background; see `cpunet.steps.background.background_regions`.
     usable : ndarray of shape (Y, X), bool, optional
         No region has a pixel outside.
 
     Returns
     -------
-    ndarray of shape (Y, X), int32
-        0 is background and boundary. A gap of one pixel in an outline joins its object to the background. In an image
-        without background, the largest object is lost: no other rule can recognize the background.
+    Runs
+        The numbers may have gaps. A gap of one pixel in an outline joins its object to the background.
     """
-    between = boundary <= threshold
-    if usable is not None:
-        between &= usable
-    regions: npt.NDArray[np.int32] = ndimage.label(between, output=np.int32)[0]
-    if regions.any():
-        background = 1 + int(np.argmax(np.bincount(regions.ravel())[1:]))
-        regions[regions == background] = 0
-    return regions
+    regions = connected(_within(usable, boundary <= threshold))
+    rims = rims_of(painted(regions, boundary.shape), image, usable)
+    background = background_regions(areas_of_runs(regions), rims)
+    return chosen_runs(regions, ~background[regions.number])

@@ -43,8 +43,7 @@ def decode(
     probabilities : ndarray of shape (roles, Y, X), float32
         0..1, on the image's own grid.
     channels : ndarray of shape (C, Y, X), float32, or None
-        The prepared image. The mean of its channels is its brightness, by which the method ``intensity`` separates
-        objects; the others need none.
+        The prepared image, for those that `cpunet.steps.declump.needs_image` names; the others need none.
     usable : ndarray of shape (Y, X), bool, or None
         No object has a pixel outside.
     card : ModelCard
@@ -72,11 +71,10 @@ def decode(
         settings = replace(settings, fill_holes=options.fill_holes != "never")
     diameter_px = options.diameter_px or 0.0
     if not diameter_px and _depends_on_diameter(options):
-        found = declump(probabilities, roles, settings, BY_PROBABILITY, usable)
+        found = declump(probabilities, roles, settings, BY_PROBABILITY, usable, channels)
         diameter_px = typical_diameter(found) if found.any() else card.input.diameter_px / scale
     how = _declumping(options, diameter_px)
-    brightness = channels.mean(axis=0) if how.method == "intensity" and channels is not None else None
-    return declump(probabilities, roles, settings, how, usable, brightness)
+    return declump(probabilities, roles, settings, how, usable, channels)
 
 
 def postprocessing_at_scale(settings: Postprocessing, scale: float) -> Postprocessing:

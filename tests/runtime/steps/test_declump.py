@@ -4,15 +4,17 @@ from scipy import ndimage
 
 from cpunet.checks.synthetic import synthetic_field
 from cpunet.model.card import Postprocessing
+from cpunet.steps.declump import BY_PROBABILITY, foreground_probability, needs_image, probabilities_by_role
 from cpunet.steps.declump import declump as declump_with
-from cpunet.steps.declump import (
-    foreground_probability,
-    probabilities_by_role,
-    regions_between_boundaries,
-)
 from cpunet.steps.seeds import Declumping, marker_score
 
 WHOLE = Declumping("none")
+
+
+def between(rim, settings, how=BY_PROBABILITY, usable=None):
+    """Decode boundaries alone, where what they enclose is bright."""
+    bright = ndimage.binary_fill_holes(rim).astype(np.float32)[np.newaxis]
+    return declump_with(rim[np.newaxis], ("boundary",), settings, how, usable, bright)
 
 
 def declump(probabilities, roles, foreground, marker, **sizes):
@@ -124,44 +126,13 @@ def rings(shape=(40, 60)):
     return truth, rim.astype(np.float32)
 
 
-def brute_force_between(boundary, threshold):
-    """Flood from each pixel that is no boundary; the largest flood is the background."""
-    found = np.zeros(boundary.shape, int)
-    for start in zip(*np.nonzero(boundary <= threshold)):
-        if found[start]:
-            continue
-        number, front = found.max() + 1, [start]
-        found[start] = number
-        while front:
-            y, x = front.pop()
-            for ny, nx in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
-                inside = 0 <= ny < boundary.shape[0] and 0 <= nx < boundary.shape[1]
-                if inside and boundary[ny, nx] <= threshold and not found[ny, nx]:
-                    found[ny, nx] = number
-                    front.append((ny, nx))
-    sizes = [(found == number).sum() for number in range(1, found.max() + 1)]
-    found[found == 1 + int(np.argmax(sizes))] = 0
-    return found
-
-
-def test_regions_between_boundaries_equal_brute_force():
-    rng = np.random.default_rng(1)
-    boundary = ndimage.gaussian_filter(rng.random((40, 50)), 1.5).astype(np.float32)
-    threshold = float(np.median(boundary))
-    found, expected = regions_between_boundaries(boundary, threshold), brute_force_between(boundary, threshold)
-    assert expected.max() > 3
-    np.testing.assert_array_equal(found > 0, expected > 0)
-    pairs = set(zip(found.ravel().tolist(), expected.ravel().tolist()))
-    assert len(pairs) == len(np.unique(expected))
-
-
 def test_boundaries_alone_give_objects_grown_back_by_half_the_width():
     truth, rim = rings()
     settings = Postprocessing(dilation_px=1)
-    labels = declump_with(rim[np.newaxis], ("boundary",), settings)
+    labels = between(rim, settings)
     assert labels.max() == 2
     np.testing.assert_array_equal(labels > 0, ndimage.binary_dilation(truth_without_rim(truth, rim)))
-    without = declump_with(rim[np.newaxis], ("boundary",), Postprocessing())
+    without = between(rim, Postprocessing())
     np.testing.assert_array_equal(without > 0, truth_without_rim(truth, rim))
 
 
@@ -173,29 +144,37 @@ def test_holes_are_filled_only_where_asked_for():
     _, rim = rings()
     speck = rim.copy()
     speck[15, 15] = 1  # as a bright nucleolus that the network takes for a boundary
-    filled = declump_with(speck[np.newaxis], ("boundary",), Postprocessing(fill_holes=True))
-    holed = declump_with(speck[np.newaxis], ("boundary",), Postprocessing())
+    filled = between(speck, Postprocessing(fill_holes=True))
+    holed = between(speck, Postprocessing())
     assert filled[15, 15] == filled[15, 14] > 0
     assert holed[15, 15] == 0
 
 
 def test_the_smallest_area_counts_after_growing():
     _, rim = rings()
-    area = np.bincount(declump_with(rim[np.newaxis], ("boundary",), Postprocessing(dilation_px=1)).ravel())[1]
+    area = np.bincount(between(rim, Postprocessing(dilation_px=1)).ravel())[1]
     kept = Postprocessing(dilation_px=1, min_size_px=int(area))
     dropped = Postprocessing(dilation_px=1, min_size_px=int(area) + 1)
-    assert declump_with(rim[np.newaxis], ("boundary",), kept).max() == 2
-    assert declump_with(rim[np.newaxis], ("boundary",), dropped).max() == 0
+    assert between(rim, kept).max() == 2
+    assert between(rim, dropped).max() == 0
 
 
 def test_boundaries_alone_without_declumping_are_one_object():
     _, rim = rings()
-    assert declump_with(rim[np.newaxis], ("boundary",), Postprocessing(dilation_px=1), WHOLE).max() == 1
+    assert between(rim, Postprocessing(dilation_px=1), WHOLE).max() == 1
 
 
 def test_a_field_without_a_boundary_holds_no_object():
-    assert not declump_with(np.zeros((1, 9, 9), np.float32), ("boundary",), Postprocessing()).any()
-    assert not declump_with(np.ones((1, 9, 9), np.float32), ("boundary",), Postprocessing()).any()
+    assert not between(np.zeros((9, 9), np.float32), Postprocessing()).any()
+    assert not between(np.ones((9, 9), np.float32), Postprocessing()).any()
+
+
+def test_boundaries_alone_need_the_image():
+    assert needs_image(("boundary",), "probability")
+    assert needs_image(("foreground", "boundary"), "intensity")
+    assert not needs_image(("foreground", "boundary"), "shape")
+    with pytest.raises(ValueError, match="boundaries alone, their image is needed"):
+        declump_with(np.zeros((1, 9, 9), np.float32), ("boundary",), Postprocessing())
 
 
 @pytest.mark.parametrize("roles", [("foreground",), ("boundary",)])
@@ -204,7 +183,8 @@ def test_no_object_reaches_where_nothing_is_usable(roles):
     usable = np.ones(rim.shape, bool)
     usable[:, 18:] = False
     plane = rim if roles == ("boundary",) else ndimage.binary_fill_holes(rim).astype(np.float32)
-    labels = declump_with(plane[np.newaxis], roles, Postprocessing(dilation_px=3), usable=usable)
+    bright = ndimage.binary_fill_holes(rim).astype(np.float32)[np.newaxis]
+    labels = declump_with(plane[np.newaxis], roles, Postprocessing(dilation_px=3), usable=usable, image=bright)
     assert labels[:, :18].any()
     assert not labels[:, 18:].any()
 

@@ -34,7 +34,8 @@ def discs(middles, radius, shape):
 
 
 def split(mask, how, image=None, settings=SETTINGS):
-    return declump(mask[np.newaxis].astype(np.float32), ("foreground",), settings, how, image=image)
+    channels = None if image is None else image[np.newaxis]
+    return declump(mask[np.newaxis].astype(np.float32), ("foreground",), settings, how, image=channels)
 
 
 def brute_force_peaks(score, regions):
@@ -200,11 +201,10 @@ def test_a_model_of_boundaries_alone_is_joined_then_split(method):
     pair = discs([(30, 30), (30, 48)], 12, (60, 80))
     image = np.where(pair, 1, 0) * distance_to_edge(pair.astype(np.int32))
     boundary = (ndimage.binary_dilation(pair) & ~pair).astype(np.float32)
-    labels = declump(
-        boundary[np.newaxis], ("boundary",), SETTINGS, Declumping(method, 4, 8), image=image.astype(np.float32)
-    )
+    bright = image.astype(np.float32)[np.newaxis]
+    labels = declump(boundary[np.newaxis], ("boundary",), SETTINGS, Declumping(method, 4, 8), image=bright)
     assert labels.max() == 2
-    assert declump(boundary[np.newaxis], ("boundary",), SETTINGS).max() == 1
+    assert declump(boundary[np.newaxis], ("boundary",), SETTINGS, image=bright).max() == 1
 
 
 @pytest.mark.parametrize("method", ["shape", "intensity", "none"])

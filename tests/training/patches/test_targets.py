@@ -175,9 +175,9 @@ def test_empty_full_and_thin(labels, kind):
     ids=lambda value: f"{value.kind}-{value.boundary_width_px}" if isinstance(value, Targets) else "",
 )
 def test_decoding_gives_the_objects_back(targets, least):
-    # A margin: boundaries alone cannot tell an object from background that objects enclose, or cut off by the frame.
-    truth = np.pad(synthetic_field((200, 220), columns=4, diameter_px=34, touching=True, seed=3).labels, 6)
-    found = declump(make_targets(truth, targets), targets.roles, targets.decoding)
+    drawn = synthetic_field((200, 220), columns=4, diameter_px=34, touching=True, seed=3)
+    truth = drawn.labels
+    found = declump(make_targets(truth, targets), targets.roles, targets.decoding, image=drawn.image[np.newaxis])
     scores = pool_scores([score_image(truth, found)])
     assert scores.prediction_count == truth.max()
     assert scores.iou > least

@@ -15,8 +15,11 @@ from cpunet.mosaic.network_pass import ProbabilitiesOnDisk
 from cpunet.mosaic.objects.components import Regions, RegionsByBand
 from cpunet.mosaic.objects.holes import fill_holes_of_mosaic
 from cpunet.mosaic.objects.renumber import keep_and_renumber, pixels_of_labels_on_disk
+from cpunet.mosaic.prepared import PreparedMosaic
+from cpunet.steps.background import background_regions
 from cpunet.steps.clumps import flood
-from cpunet.steps.declump import foreground_probability, probabilities_by_role
+from cpunet.steps.declump import foreground_probability, has_only_boundaries, probabilities_by_role
+from cpunet.steps.rims import MARGIN_PX, Rims, joined_rims, rims_of
 from cpunet.steps.seeds import ByRole, marker_score
 
 Labels = npt.NDArray[np.int32]
@@ -59,17 +62,17 @@ def declump_mosaic(probabilities: ProbabilitiesOnDisk, settings: Settings, folde
     """
     mosaic, card = probabilities.mosaic, settings.card
     labels = DiskArray.create(folder / "labels", mosaic.shape, np.int32)
-    if {"foreground", "interior"} & set(settings.roles):
-        labels = _split(probabilities, settings, labels, folder, report)
-    else:
+    if has_only_boundaries(settings.roles):
         _between_boundaries(probabilities, settings, labels, folder, report)
+    else:
+        labels = _split(probabilities, settings, labels, folder, report)
     if card.dilation_px:
         labels = _grown(labels, card.dilation_px, folder)
     if card.fill_holes:
         fill_holes_of_mosaic(labels, folder)
     if not mosaic.is_measured_everywhere and (card.dilation_px or card.fill_holes):
         erase_unmeasured(labels, mosaic.usable)
-    if not {"foreground", "interior"} & set(settings.roles) and not settings.splits:
+    if has_only_boundaries(settings.roles) and not settings.splits:
         _join_touching(labels, folder)
     keep_and_renumber(labels, pixels_of_labels_on_disk(labels) >= max(card.min_size_px, 1))
     return labels
@@ -194,7 +197,7 @@ def _by_role(probabilities: ProbabilitiesOnDisk, settings: Settings, window: Win
 def _between_boundaries(
     probabilities: ProbabilitiesOnDisk, settings: Settings, labels: DiskArray, folder: Path, report: Report
 ) -> None:
-    """See `cpunet.steps.declump.regions_between_boundaries`."""
+    """See `cpunet.steps.declump.objects_between_boundaries`."""
     by_band = RegionsByBand(DiskArray.create(folder / "regions", labels.shape, np.int32))
     bands = bands_of(labels.shape)
     for number, rows in enumerate(bands):
@@ -203,11 +206,20 @@ def _between_boundaries(
         between = by_role["boundary"] <= settings.card.boundary_threshold
         by_band.add(rows, between if usable is None else between & usable)
     regions = by_band.finish()
-    background = 1 + int(np.argmax(regions.pixels[1:])) if regions.highest else 0
+    background = background_regions(regions.pixels, _rims(regions, probabilities.mosaic))
     for rows in bands:
         numbers = regions.read(rows)
-        numbers[numbers == background] = 0
+        numbers[background[numbers]] = 0
         labels.write(numbers, rows)
+
+
+def _rims(regions: Regions, mosaic: PreparedMosaic) -> Rims:
+    """Measure the boundaries between regions band by band; see `cpunet.steps.rims.rims_of`."""
+    columns, found = slice(0, mosaic.shape[1]), []
+    for rows in bands_of(mosaic.shape):
+        around, own = with_margin(rows, MARGIN_PX, mosaic.shape[0])
+        found.append(rims_of(regions.read(around), mosaic.read(around, columns), mosaic.usable(around, columns), own))
+    return joined_rims(found)
 
 
 def _join_touching(labels: DiskArray, folder: Path) -> None:

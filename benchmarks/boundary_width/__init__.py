@@ -1,0 +1,1 @@
+"""The width of the boundaries that a network learns, if it learns nothing else."""
