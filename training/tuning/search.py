@@ -9,7 +9,7 @@ import numpy as np
 
 from cpunet.calibration.settings import BOUNDARY_THRESHOLDS, DILATIONS_PX, smallest_sizes
 from cpunet.interruption import held_back, stop_if_requested
-from cpunet.model.card import Postprocessing
+from cpunet.model.card import ModelCard, Postprocessing
 from cpunet.model.protocol import Model
 from cpunet.options import Options
 from cpunet.progress import Progress
@@ -78,9 +78,16 @@ def tune_postprocessing(
         for found, diameter in zip(images, diameters, strict=True)
         if diameter is None
     ]
-    predicted = _predict_all(model, views)
-    roles = model.card.output.roles
-    tried = candidates(roles, model.card.input.diameter_px)
+    return tune_on_predicted(_predict_all(model, views), model.card)
+
+
+def tune_on_predicted(predicted: Sequence[Sequence[Predicted]], card: ModelCard) -> Postprocessing:
+    """Find the settings with the best mean F1 on images that were predicted already, by set; see `tune_postprocessing`.
+
+    `card` gives the roles, the trained diameter, and the settings to begin with.
+    """
+    roles = card.output.roles
+    tried = candidates(roles, card.input.diameter_px)
     progress = Progress("tuning: trial", ROUNDS * sum(map(len, tried.values())))
     trials = 0
 
@@ -91,7 +98,7 @@ def tune_postprocessing(
 
     # A pool of processes, too, cannot bear an exception between any two of its lines.
     with held_back(), SettingsScorer(predicted, roles) as scorer:
-        best = search(tried, model.card.postprocessing, lambda trial: mean_f1_of_sets(scorer(trial)), show_trial)
+        best = search(tried, card.postprocessing, lambda trial: mean_f1_of_sets(scorer(trial)), show_trial)
     progress.end()
     return best
 

@@ -35,10 +35,14 @@ class Predicted:
     scale: float
 
 
+def labels_with(predicted: Predicted, roles: Sequence[str], settings: Postprocessing) -> NDArray[np.int32]:
+    """Find objects with the settings: labels (Y, X), 1..n without gaps."""
+    return declump(predicted.probabilities, roles, postprocessing_at_scale(settings, predicted.scale))
+
+
 def score_settings(predicted: Predicted, roles: Sequence[str], settings: Postprocessing) -> ImageScores:
     """Find objects with the settings, and compare them with the truth."""
-    labels = declump(predicted.probabilities, roles, postprocessing_at_scale(settings, predicted.scale))
-    return score_image(predicted.truth, labels)
+    return score_image(predicted.truth, labels_with(predicted, roles, settings))
 
 
 class SettingsScorer:
