@@ -14,8 +14,8 @@ MARK = "<!-- written by `cpunet export` from the model card; remove this line to
 
 
 OUT_OF_FOLD = (
-    "Out of fold: each image was scored by the one network that was not trained on it. Their mean is not in this table, "
-    "as no image is unseen by all."
+    "Out of fold: each image was scored by the one network that was not trained on it. Their mean is not in this "
+    "table, as no image is unseen by all."
 )
 
 

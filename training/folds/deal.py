@@ -151,7 +151,7 @@ def _refuse_empty_folds(
         if empty:
             raise DataError(
                 f"{name}: its {count.total()} images are too few, or too many of them copies of one another, for "
-                f"{folds} folds: fold {empty[0]} gets none. Give a lower number of --folds, or leave the set out with --sets."
+                f"{folds} folds: fold {empty[0]} gets none. Give fewer --folds, or leave the set out by --sets."
             )
 
 

@@ -54,8 +54,8 @@ def train_folds(config: TrainingConfig, root: Path, run_folder: Path, folds: int
 
     Notes
     -----
-    Cross-validation: Kohavi 1995, IJCAI 14, 1137. The mean of networks that were trained on different parts of the images
-    makes fewer errors than each alone where their errors differ (Krogh, Vedelsby 1995, NeurIPS 7, 231).
+    Cross-validation: Kohavi 1995, IJCAI 14, 1137. The mean of networks that were trained on different parts of the
+    images makes fewer errors than each alone where their errors differ (Krogh, Vedelsby 1995, NeurIPS 7, 231).
     """
     dealt = dealt_images(config, root, run_folder, folds)
     weights = []
