@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cpunet.errors import ConfigError
-from cpunet.training.commands.config_arguments import add_channels, add_config_and_data
+from cpunet.training.commands.config_arguments import add_config_and_data, add_sets_and_channels
 from cpunet.training.config import SEARCH, read_content
 from cpunet.training.optimizers import judging_metric
 from cpunet.training.planning.machine import stay_within_cores
@@ -23,8 +23,7 @@ TRIALS, STEPS = 20, 300
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_config_and_data(parser)
-    parser.add_argument("--sets", nargs="+", default=[], metavar="SET", help="only these of the data sets")
-    add_channels(parser)
+    add_sets_and_channels(parser)
     parser.add_argument(
         "--trials",
         type=int,
