@@ -115,9 +115,9 @@ def as_markdown(found: Sequence[AblationScore], name: str, split: str) -> str:
     parts = [
         f"# What each augmentation is worth: {name}",
         f"Each model is scored on the images of the split {split!r}, which no model was trained on; the objects of all "
-        "sets are pooled. All trainings have the same configuration and number of steps; only the augmentation differs, and "
-        "between repeats the seed. The thresholds are the usual ones. A loss that is smaller than the spread between "
-        "repeats may be chance.",
+        "sets are pooled. All trainings have the same configuration and number of steps; only the augmentation "
+        "differs, and between repeats the seed. The thresholds are the usual ones. What is lost may be chance if it is "
+        "less than the spread between repeats.",
         "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]),
     ]
     return "\n\n".join(parts) + "\n"
