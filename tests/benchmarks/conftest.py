@@ -18,6 +18,7 @@ else:
 if find_spec("lightning") is None:
     collect_ignore += [
         "few_images",
+        "folds",
         "generalization/test_configs.py",
         "speed/test_limit.py",
         "speed/test_torch_networks.py",

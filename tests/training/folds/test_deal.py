@@ -84,7 +84,7 @@ def test_the_exposure_does_not_change_a_contrast_histogram():
 
 def test_few_images_are_one_group():
     assert contrast_groups([np.eye(22)[number] for number in range(7)], 2, 0) == [1] * 7
-    assert contrast_groups([np.eye(22)[number // 4 * 9] for number in range(8)], 2, 0) == [2] * 4 + [1] * 4
+    assert contrast_groups([np.eye(22)[number // 4 * 9] for number in range(8)], 2, 0) == [1] * 4 + [2] * 4
 
 
 def test_copies_crops_duplicates_and_groups_stay_in_one_fold(tmp_path, short):

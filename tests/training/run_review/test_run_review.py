@@ -27,7 +27,7 @@ def reviewed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("review")
     write_data_set(folder / "data" / "drawn", ["train"] * 6 + ["val"] * 4)
     labels = folder / "data" / "drawn" / "labels"
-    imsave(str(labels / "f8.png"), np.roll(imread(str(labels / "f8.png")), 14, axis=(0, 1)), check_contrast=False)
+    imsave(str(labels / "f7.png"), np.roll(imread(str(labels / "f7.png")), 14, axis=(0, 1)), check_contrast=False)
     config = replace(config_from_dict(SMALL), patch_size=96, validate_every=40, validation_images=1)
     train(config, folder / "data", folder / "run")
     return folder
@@ -40,24 +40,24 @@ def test_the_loss_of_an_image_is_that_of_the_training(reviewed):
     assert losses == sorted(losses, reverse=True)
     assert {image.row.id for image in found} == {"f6", "f7", "f8", "f9"}
     loss = SegmentationLoss(trained.config.loss, trained.config.targets)
-    row = next(row for row in read_index(reviewed / "data" / "drawn") if row.id == "f7")
+    row = next(row for row in read_index(reviewed / "data" / "drawn") if row.id == "f6")
     patch = normalized_patch(read_labeled_image(row), trained.config)
     targets, weights = (torch.from_numpy(each) for each in targets_and_weights(patch.labels, trained.config))
     with torch.no_grad():
         logits = trained.network(torch.from_numpy(patch.image)[None])
         expected = float(loss(logits, targets[None], weights[None, None]))
-    assert {image.row.id: image.loss for image in found}["f7"] == pytest.approx(expected, rel=1e-4)
+    assert {image.row.id: image.loss for image in found}["f6"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_wrong_labels_have_the_highest_loss_and_the_page_shows_them(reviewed, capsys):
     assert main(["train-review", str(reviewed / "run"), "--data", str(reviewed / "data"), "--images", "1"]) == 0
     said = capsys.readouterr().out
-    assert "4 images; the highest loss has drawn/f8" in said
+    assert "4 images; the highest loss has drawn/f7" in said
     page = (reviewed / "run" / "review" / "review.html").read_text()
     listed = json.loads((reviewed / "run" / "review" / "losses.json").read_text())["images"]
-    assert listed[0]["id"] == "f8"
+    assert listed[0]["id"] == "f7"
     assert page.count("<h3>") == 2
-    assert f"drawn/f8: loss {listed[0]['loss']:.4f}" in page
+    assert f"drawn/f7: loss {listed[0]['loss']:.4f}" in page
     assert f"drawn/{listed[-1]['id']}: loss {listed[-1]['loss']:.4f}" in page
     assert page.count("data:image/jpeg") == 6  # image, labels and what was found, of each
     assert "The loss of the validation images was not computed during this training" in page
