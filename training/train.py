@@ -114,8 +114,6 @@ def train(
         run_folder,
         [ValidationScores(config, sample, set_diameters(config, facts)), *early_stopping(config), waiting, *callbacks],
     )
-    if fold is None:
-        print(tuned_at_the_end(config))
     if any(row.split == "train" for rows_of_set in sample for row in rows_of_set):
         print("no image was left out for validation: scores are of training images, and other images score lower")
     data = PatchData(config, sources)

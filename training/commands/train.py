@@ -99,6 +99,7 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.folds is not None:
             return _train_folds(config, root, run_folder, arguments.folds, arguments.each_fold)
+        print(tuned_at_the_end(config))
         weights = train(config, root, run_folder)
     except torch.OutOfMemoryError:
         raise ConfigError("the GPU's memory is too small: lower batch_size or patch_size.") from None

@@ -9,6 +9,9 @@ from dataclasses import astuple, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cpunet.errors import ConfigError, DataError, ImageError
 from cpunet.files.images import read_image
 from cpunet.files.tables import csv_text, write_table
@@ -92,7 +95,7 @@ def deal(config: TrainingConfig, root: Path, folds: int) -> list[DealtImage]:
     rows = _rows_to_deal(config.data, root)
 
     @lru_cache(maxsize=KEPT_IMAGES)
-    def read(index: int) -> object:
+    def read(index: int) -> NDArray[np.generic]:
         try:
             return read_image(rows[index].image_path)
         except ImageError as error:
@@ -102,11 +105,11 @@ def deal(config: TrainingConfig, root: Path, folds: int) -> list[DealtImage]:
     progress = Progress("dealing images into folds: image", len(rows))
     for index, row in enumerate(rows):
         image = read(index)
-        sums.append(pixel_sum(image))  # type: ignore[arg-type]
-        histograms.append(contrast_histogram(image))  # type: ignore[arg-type]
+        sums.append(pixel_sum(image))
+        histograms.append(contrast_histogram(image))
         progress.show(index + 1, row.id)
     progress.end()
-    crops = [(rows[first].key, rows[second].key) for first, second in same_field(len(rows), read)]  # type: ignore[arg-type]
+    crops = [(rows[first].key, rows[second].key) for first, second in same_field(len(rows), read)]
     families = families_of(rows, sums, crops)
     unknown = [index for index, row in enumerate(rows) if not row.modality]
     groups = contrast_groups([histograms[index] for index in unknown], folds, config.seed)

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
@@ -15,6 +16,8 @@ from cpunet.training.search.run import COARSE, VALUES, score_of
 from cpunet.training.search.space import SearchedNumber
 
 COLUMNS, DPI = 3, 110
+# What is shown beyond a range: a part of it, or a factor.
+MARGIN, LOG_MARGIN = 0.05, 1.2
 # Okabe and Ito's colors; markers differ too.
 LOOKS = {"coarse": ("o", "#0072B2"), "fine": ("^", "#D55E00")}
 
@@ -79,8 +82,18 @@ def _draw(axes: Axes, trials: Sequence[FrozenTrial], number: SearchedNumber, bes
     if number.choices:
         axes.set_xticks(range(len(number.choices)), list(map(str, number.choices)))
         axes.set_xlim(-0.5, len(number.choices) - 0.5)
-    elif number.is_log:
+        return
+    # The whole range, also where no trial was drawn.
+    if number.is_log:
         axes.set_xscale("log")
+        axes.set_xlim(number.low / LOG_MARGIN, number.high * LOG_MARGIN)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        margin = MARGIN * (number.high - number.low)
+        axes.set_xlim(number.low - margin, number.high + margin)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=number.is_whole))
 
 
 def as_pixels(figure: Figure) -> NDArray[np.uint8]:

@@ -14,12 +14,15 @@ from optuna.trial import FrozenTrial, TrialState
 from cpunet.files.images import write_picture, write_text
 from cpunet.files.outputs import check_output
 from cpunet.training.config import SEARCH
+from cpunet.training.optimizers import VALIDATION_LOSS, VALIDATION_SCORE
 from cpunet.training.search.picture import as_pixels, search_figure
 from cpunet.training.search.run import COARSE, REASON, VALUES, Search, score_of
 from cpunet.training.search.space import with_values
 from cpunet.training.search.study import best_first, finished
 
 TABLE_FILE, PICTURE_FILE, BEST_FILE, JSON_FILE = "search.md", "search.png", "best.yaml", "search.json"
+# What trials are compared by, in words.
+METRICS = {VALIDATION_SCORE: "mean F1 of the validation images", VALIDATION_LOSS: "loss of the validation images"}
 STATES = {TrialState.COMPLETE: "to its end", TrialState.PRUNED: "stopped early", TrialState.FAIL: "failed"}
 
 
@@ -31,7 +34,7 @@ def check_results(folder: Path, overwrite: bool) -> None:
 
 def write_results(search: Search, study: Study, metric: str) -> FrozenTrial:
     """Write search.md, search.json, search.png and best.yaml, each whole or not at all; return the best trial."""
-    trials, best = finished(study), best_first(study)[0]
+    trials, best, metric = finished(study), best_first(study)[0], METRICS[metric]
     write_text(search.folder / BEST_FILE, best_yaml(search.content, best.user_attrs[VALUES]))
     write_text(search.folder / JSON_FILE, json.dumps({"trials": list(map(_content, trials))}, indent=1) + "\n")
     write_text(search.folder / TABLE_FILE, as_markdown(search, trials, best.number, metric))

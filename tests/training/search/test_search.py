@@ -191,6 +191,8 @@ def test_the_picture_has_a_logarithmic_axis_where_values_are_drawn_so(tmp_path, 
         ("loss.dice", "linear"),
         ("optimizer", "linear"),
     ]
+    assert axes[0].get_xlim()[0] < 0.001
+    assert axes[0].get_xlim()[1] > 0.1
     drawn = sum(len(line.get_xdata()) for line in axes[0].lines)
     assert drawn == 6
     (star,) = [line for line in axes[0].lines if line.get_marker() == "*"]
