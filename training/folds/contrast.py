@@ -34,7 +34,7 @@ def contrast_histogram(image: NDArray[np.generic]) -> NDArray[np.float64]:
     plane = plane.mean(axis=2) if plane.ndim == 3 else plane
     mean = float(np.abs(plane).mean())
     if mean == 0:
-        return np.eye(BINS)[0]
+        return np.eye(1, BINS, dtype=np.float64)[0]
     spreads = [
         float(plane[top : top + SQUARE_PX, left : left + SQUARE_PX].std())
         for top in range(0, plane.shape[0], SQUARE_PX)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,8 +51,12 @@ def same_field(number: int, read: Callable[[int], NDArray[np.generic]]) -> list[
     offsets: dict[tuple[int, int], set[tuple[int, int]]] = defaultdict(set)
     for index in range(number):
         hashes = _hashes(_numbers(read(index)))
-        for y, x in np.argwhere(np.isin(hashes, keys)).tolist():
-            for other, top, left in blocks[int(hashes[y, x])]:
+        # The first place of each block is enough, as a pattern may repeat all over an image.
+        places = np.flatnonzero(np.isin(hashes, keys))
+        found, first = np.unique(hashes.ravel()[places], return_index=True)
+        for key, place in zip(found.tolist(), places[first].tolist(), strict=True):
+            y, x = divmod(place, hashes.shape[1])
+            for other, top, left in blocks[key]:
                 # The pair (a, b) with a before b, and where b's first pixel lies in a.
                 pair = (index, other) if index < other else (other, index)
                 offset = (y - top, x - left) if index < other else (top - y, left - x)
@@ -61,7 +65,7 @@ def same_field(number: int, read: Callable[[int], NDArray[np.generic]]) -> list[
     return [
         pair
         for pair, tried in sorted(offsets.items())
-        if any(_equal_where_both_are(read(pair[0]), read(pair[1]), offset) for offset in sorted(tried))
+        if any(_equal_where_both_are(*(_numbers(read(index)) for index in pair), offset) for offset in sorted(tried))
     ]
 
 
@@ -72,8 +76,8 @@ def _numbers(image: NDArray[np.generic]) -> Numbers:
     if planes.dtype.kind == "f":
         planes = planes.astype(np.float64).view(np.uint64)
     factors = np.random.default_rng(planes.shape[2]).integers(1, 2**63, planes.shape[2], dtype=np.uint64)
-    factors[0] = 1
-    return (planes.astype(np.uint64) * factors).sum(axis=2, dtype=np.uint64)
+    numbers: Numbers = (planes.astype(np.uint64) * factors).sum(axis=2, dtype=np.uint64)
+    return numbers
 
 
 def _hashes(numbers: Numbers) -> Numbers:
@@ -100,15 +104,10 @@ def _blocks_of(numbers: Numbers) -> list[tuple[int, int, int]]:
     return found
 
 
-def _equal_where_both_are(first: NDArray[np.generic], second: NDArray[np.generic], offset: Sequence[int]) -> bool:
+def _equal_where_both_are(first: Numbers, second: Numbers, offset: tuple[int, int]) -> bool:
     """Return whether two images are equal where they overlap, if the second begins at `offset` in the first."""
-    parts = []
-    for image, sign in ((_numbers(first), 1), (_numbers(second), -1)):
-        other = second if sign == 1 else first
-        slices = []
-        for axis in (0, 1):
-            start = max(0, sign * offset[axis])
-            stop = min(image.shape[axis], sign * offset[axis] + other.shape[axis])
-            slices.append(slice(start, stop))
-        parts.append(image[tuple(slices)])
-    return parts[0].size > 0 and np.array_equal(*parts)
+    (top, left), (height, width) = offset, second.shape
+    rows = slice(max(0, top), min(first.shape[0], top + height))
+    columns = slice(max(0, left), min(first.shape[1], left + width))
+    there = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+    return first[rows, columns].size > 0 and np.array_equal(first[rows, columns], second[there])

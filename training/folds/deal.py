@@ -121,7 +121,7 @@ def deal(config: TrainingConfig, root: Path, folds: int) -> list[DealtImage]:
     ]
     drawn = split_in_folds(cells, families, folds, 1, config.seed, "stratum")
     dealt = [
-        DealtImage(*row.key, stratum, int(cell["fold"] or 0))
+        DealtImage(row.folder.name, row.id, stratum, int(cell["fold"] or 0))
         for row, stratum, cell in zip(rows, strata, drawn, strict=True)
         if row.split != "test"
     ]
@@ -194,7 +194,10 @@ def read_dealt(path: Path) -> list[DealtImage]:
     """Read folds.csv; ConfigError if it was not written by `dealt_images`."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            return [DealtImage(**{**row, "fold": int(row["fold"])}) for row in csv.DictReader(stream)]
+            return [
+                DealtImage(row["data_set"], row["id"], row["stratum"], int(row["fold"]))
+                for row in csv.DictReader(stream)
+            ]
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise ConfigError(
             f"{path}: this is no table of folds ({type(error).__name__}: {error}). Move it away to deal anew."

@@ -70,4 +70,5 @@ def read_probabilities(path: Path) -> NDArray[np.float32]:
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: these probabilities cannot be read ({error}). Remove the file.") from error
     stored = stored[np.newaxis] if stored.ndim == 2 else stored
-    return stored.astype(np.float32) / np.float32(LARGEST)
+    probabilities: NDArray[np.float32] = stored.astype(np.float32) / np.float32(LARGEST)
+    return probabilities
