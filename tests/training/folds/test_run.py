@@ -28,17 +28,26 @@ from cpunet.training.tuning.settings_scores import Predicted, score_settings
 from cpunet.training.weights import load_trained
 from tests.synthetic_data_set import SMALL
 
+# Fewer settings are tried than usual.
+FEW_SETTINGS = (
+    "cpunet.training.tuning.search.candidates",
+    lambda *_: {"foreground_threshold": (0.3, 0.4, 0.6, 0.7)},
+)
+
+
+@pytest.fixture(autouse=True)
+def few_settings(monkeypatch):
+    monkeypatch.setattr(*FEW_SETTINGS)
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, eight):
-    """The run of two folds by the command; fewer settings are tried than usual."""
+    """The run of two folds by the command."""
     folder = tmp_path_factory.mktemp("run")
     path = folder / "small.yaml"
     path.write_text(yaml.safe_dump({**SMALL, "validate_every": 40, "batch_size": 2, "validation_images": 1}))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            "cpunet.training.tuning.search.candidates", lambda *_: {"foreground_threshold": (0.3, 0.4, 0.6, 0.7)}
-        )
+        patched.setattr(*FEW_SETTINGS)
         assert main(["train", str(path), "--data", str(eight), "--folds", "2", "--run", str(folder / "r")]) == 0
     return folder / "r"
 
@@ -144,19 +153,19 @@ def test_models_of_single_folds_are_scored_on_what_they_left_out(eight, tmp_path
     assert sorted(left_out) == [f"f{number}" for number in range(8)]
 
 
-def test_what_is_done_is_not_done_again(trained, eight, monkeypatch):
+def test_what_is_done_is_not_done_again(trained, eight):
     config = replace(load_trained(trained / "fold_1" / "weights.safetensors").config, name="small")
     summary = trained / "out_of_fold" / "summary.json"
     before = read_summary(trained)
-    monkeypatch.setattr(out_of_fold, "segment_image", None)
-    assert train_folds(config, eight, trained, 2).found == before
-    summary.unlink()  # as if it had been killed before the end: probabilities are kept
-    assert train_folds(config, eight, trained, 2).found == before
-    (trained / "out_of_fold" / "probabilities" / "drawn" / "f3.tif").unlink()
-    summary.unlink()
-    with pytest.raises(TypeError):
-        train_folds(config, eight, trained, 2)
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(out_of_fold, "segment_image", None)
+        assert train_folds(config, eight, trained, 2).found == before
+        summary.unlink()  # as if it had been killed before the end: probabilities are kept
+        assert train_folds(config, eight, trained, 2).found == before
+        (trained / "out_of_fold" / "probabilities" / "drawn" / "f3.tif").unlink()
+        summary.unlink()
+        with pytest.raises(TypeError):
+            train_folds(config, eight, trained, 2)
     assert train_folds(config, eight, trained, 2).found == before
 
 
