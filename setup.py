@@ -33,6 +33,7 @@ TRAINING = [
     "psutil",
     "tensorboard",
     "tqdm",
+    "optuna",
     "pooch",
     "requests",
     "scikit-learn",  # learns the trees of `cpunet combine`

@@ -18,7 +18,7 @@ from cpunet.export.batch_norm import fold_batch_norm
 from cpunet.export.card.file import with_card_and_test
 from cpunet.export.put_in_place import put_verified
 from cpunet.export.readme import write_readme
-from cpunet.export.set_scores import ImageSet, image_sets, score_sets, scores_for_card
+from cpunet.export.set_scores import ImageSet, image_sets, score_sets
 from cpunet.export.to_onnx import predict_with, trace
 from cpunet.export.training_card import card_from_training, kept_card
 from cpunet.files.find import identity
@@ -27,6 +27,7 @@ from cpunet.model.card import ModelCard, Postprocessing
 from cpunet.model.find import MODEL_FILE
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import sha256
+from cpunet.training.evaluation.card_scores import scores_for_card
 from cpunet.training.evaluation.torch_model import TorchModel
 from cpunet.training.licence import weights_with_licence
 from cpunet.training.network.unet import Probabilities

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,21 @@ from cpunet.model.card import INSTANCES, ModelCard
 MARK = "<!-- written by `cpunet export` from the model card; remove this line to keep your own text -->"
 
 
+OUT_OF_FOLD = (
+    "Out of fold: each image was scored by the one network that was not trained on it. Their mean is not in this "
+    "table, as no image is unseen by all."
+)
+
+
+def _of_folds(folds: Sequence[Mapping[str, Any]]) -> str:
+    """Name the networks that are averaged, each with its sum and what it scored on the images that it left out."""
+    return "; ".join(
+        f"{fold['name']}, SHA-256 `{fold['sha256']}`, mean F1 {fold['mean_f1']:.3f} on the {fold['images_left_out']} "
+        "images that it left out"
+        for fold in folds
+    )
+
+
 def _before(start: Mapping[str, Any]) -> str:
     return f"; its mean F1 on the validation images was {start['val_mean_f1']:.3f}" if "val_mean_f1" in start else ""
 
@@ -20,7 +35,9 @@ def _before(start: Mapping[str, Any]) -> str:
 def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
     """Write what a user must know of a model in Markdown; `sums` are SHA-256 by file name."""
     given = card.input
-    pretrained, start, averaged = (card.provenance.get(name) for name in ("pretrained", "start_from", "average_with"))
+    pretrained, start, averaged, folds = (
+        card.provenance.get(name) for name in ("pretrained", "start_from", "average_with", "folds")
+    )
     lines = [
         f"# {card.name} {card.version}",
         "",
@@ -41,6 +58,7 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         *([pretrained_line(pretrained)] if pretrained else []),
         *([f"- **Fine-tuned from:** {start['name']}, SHA-256 `{start['sha256']}`{_before(start)}"] if start else []),
         *([f"- **Averaged with:** {averaged['name']}, SHA-256 `{averaged['sha256']}`"] if averaged else []),
+        *([f"- **Mean of {len(folds)} networks:** {_of_folds(folds)}"] if folds else []),
         *([f"- **Cite:** {card.citation}"] if card.citation else []),
         "",
         "## Training data",
@@ -57,13 +75,14 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         "",
         "## Scores on validation images",
         "",
+        *([OUT_OF_FOLD, ""] if folds else []),
         "Default settings, the same for all sets; pooled over all objects. Mean F1 is over IoU 0.50 to 0.90, mAP over",
         "0.50 to 0.95. Over- and under-segmented objects are counted as `cpunet.scores` defines them.",
         "",
         "| set | images | objects | mean F1 | F1 at 0.5 | F1 at 0.7 | F1 at 0.9 | mAP | over / under |",
         "|---|---|---|---|---|---|---|---|---|",
         *[
-            f"| {name} val | {score['images']} | {score['objects']} | {score['mean_f1']:.3f} | "
+            f"| {name}{'' if folds else ' val'} | {score['images']} | {score['objects']} | {score['mean_f1']:.3f} | "
             f"{score['f1_at_0.5']:.3f} | {score['f1_at_0.7']:.3f} | {score['f1_at_0.9']:.3f} | "
             f"{score['mean_average_precision']:.3f} | {score['over_segmented']} / {score['under_segmented']} |"
             for name, score in card.scores.items()

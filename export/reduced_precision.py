@@ -17,7 +17,7 @@ from cpunet.export.export_model import export_model
 from cpunet.export.precision import CALIBRATION_IMAGES, to_float16, to_int8
 from cpunet.export.put_in_place import put_verified
 from cpunet.export.readme import write_readme
-from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
+from cpunet.export.set_scores import image_sets, score_sets
 from cpunet.model.card import INSTANCES, METADATA_KEY, ModelCard, card_to_json
 from cpunet.model.find import MODEL_FILE
 from cpunet.model.session import load_model, open_model
@@ -29,6 +29,7 @@ from cpunet.steps.prepare import prepare
 from cpunet.steps.resize import rescale
 from cpunet.steps.scale import scale_factor
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
+from cpunet.training.evaluation.card_scores import scores_for_card
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained
 
 MOST_F1_LOST = 0.005

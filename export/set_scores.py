@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cpunet.model.protocol import Model
 from cpunet.options import Options
 from cpunet.progress import Progress
 from cpunet.scores import ImageScores, SetScores, pool_scores
 from cpunet.training.config import source_names
+from cpunet.training.data.fold import fold_of
 from cpunet.training.data.labeled_images import IndexRow, rows_of_split
 from cpunet.training.evaluation.torch_model import score_images
 from cpunet.training.facts import set_diameters
@@ -45,9 +45,9 @@ def image_sets(trained: TrainedNetwork, data: Path, split: str) -> list[ImageSet
     data : Path
         The folder that holds the data sets.
     split : str
-        ``train``, ``val`` or ``test``.
+        ``train``, ``val`` or ``test``. Of weights that were trained on a fold, ``val`` are the images that it left out.
     """
-    rows = rows_of_split(trained.config.data, data, split)
+    rows = rows_of_split(trained.config.data, data, split, fold_of(trained.facts))
     diameters = set_diameters(trained.config, trained.facts)
     return [ImageSet(*each) for each in zip(source_names(trained.config.data), rows, diameters, strict=True)]
 
@@ -65,18 +65,3 @@ def score_sets(model: Model, sets: Sequence[ImageSet]) -> dict[str, SetScores]:
         found[each.name] = pool_scores(scores)
     progress.end()
     return found
-
-
-def scores_for_card(scores: SetScores) -> dict[str, Any]:
-    """Choose the scores that a card carries, rounded to four digits."""
-    return {
-        "images": scores.images,
-        "objects": scores.truth_count,
-        "mean_f1": round(scores.mean_f1, 4),
-        "mean_average_precision": round(scores.mean_average_precision, 4),
-        "f1_at_0.5": round(scores.f1[0.5], 4),
-        "f1_at_0.7": round(scores.f1[0.7], 4),
-        "f1_at_0.9": round(scores.f1[0.9], 4),
-        "over_segmented": scores.over_segmented,
-        "under_segmented": scores.under_segmented,
-    }

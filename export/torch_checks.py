@@ -9,11 +9,12 @@ from cpunet.checks.verify import CheckResult, Reference
 from cpunet.errors import DataError, ModelError, ScoreError, WeightsError
 from cpunet.export.card.file import card_content
 from cpunet.export.card.schema import check_against_schema
-from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
+from cpunet.export.set_scores import image_sets, score_sets
 from cpunet.export.to_onnx import predict_with
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_metadata
 from cpunet.training.data.data_sets import data_root
+from cpunet.training.evaluation.card_scores import scores_for_card
 from cpunet.training.network.unet import Probabilities
 from cpunet.training.weights import WEIGHTS_FILE, load_trained
 

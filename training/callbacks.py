@@ -71,7 +71,9 @@ class ValidationScores(lightning.Callback):
         scores = self._scores(trainer, pl_module)
         found = {VALIDATION_SCORE: scores.mean_f1, "val_mean_average_precision": scores.mean_average_precision}
         if self.batches:
-            found[VALIDATION_LOSS] = float(trainer.strategy.broadcast(mean_loss(pl_module, self.batches)))
+            found[VALIDATION_LOSS] = float(
+                trainer.strategy.broadcast(mean_loss(pl_module.network, pl_module.loss, self.batches))
+            )
         for callback in averaging:
             callback.on_validation_epoch_end(trainer, pl_module)
         for name, value in found.items():

@@ -260,6 +260,8 @@ class TrainingConfig:
             )
 
 
+# The section of a YAML file that says which numbers `cpunet search` tries.
+SEARCH = "search"
 # Fields of the augmentation as version 1 spelled them, in YAML files and in weights.
 RENAMED = {"colour": "color", "grey_fraction": "gray_fraction"}
 
@@ -270,7 +272,8 @@ def config_from_dict(content: object) -> TrainingConfig:
     Parameters
     ----------
     content : object
-        A mapping with the fields of `TrainingConfig`. A field that is left out has its default.
+        A mapping with the fields of `TrainingConfig`. A field that is left out has its default. ``search``, which
+        says what `cpunet search` tries, is no such field and is skipped.
 
     Raises
     ------
@@ -281,6 +284,7 @@ def config_from_dict(content: object) -> TrainingConfig:
         raise ConfigError("The training configuration is not a mapping of field names to values.")
     values = dict(content)
     values["data"] = values.get("data") or ()
+    values.pop(SEARCH, None)
     if "augmentation" in values:
         values["augmentation"] = _augmentation(values["augmentation"])
     config = dataclass_from(TrainingConfig, values, ConfigError)

@@ -23,6 +23,7 @@ from cpunet.training.callbacks import (
     WaitingTime,
 )
 from cpunet.training.config import TrainingConfig, without_description
+from cpunet.training.data.fold import FOLD_FACT, Fold, fold_as_fact
 from cpunet.training.data.labeled_images import validation_sample
 from cpunet.training.facts import current_commit, set_diameters, training_facts
 from cpunet.training.fine_tune import averaged_with_start, find_weights
@@ -40,7 +41,13 @@ ANY_DIAMETER_PX = 1.0
 LAST, BEST = "last.ckpt", "best.ckpt"
 
 
-def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
+def train(
+    config: TrainingConfig,
+    root: Path,
+    run_folder: Path,
+    fold: Fold | None = None,
+    callbacks: Sequence[lightning.Callback] = (),
+) -> Path:
     """Train, or continue a training that was stopped.
 
     Parameters
@@ -51,6 +58,10 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
     run_folder : Path
         Gets checkpoints, logs/version_N/metrics.csv, tensorboard/, curves.png and weights.safetensors. If it holds
         last.ckpt, the run continues from there; if it holds weights.safetensors too, the run is finished.
+    fold : Fold, optional
+        Says which images are trained on and which are left out, instead of the index. The weights know it.
+    callbacks : sequence of lightning.Callback
+        Called after each validation, before checkpoints are written.
 
     Returns
     -------
@@ -75,7 +86,7 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
     else:
         check_free(run_folder)
     lightning.seed_everything(config.seed, workers=True)
-    rows, sources, image_diameters = read_sources(config, root)
+    rows, sources, image_diameters = read_sources(config, root, fold)
     facts = training_facts(config, rows, sources, image_diameters)
     if begun is not None and begun.facts.get("data") != facts["data"]:
         raise ConfigError(
@@ -84,6 +95,8 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
         )
     if encoder := pretrained_encoder(config):
         facts["pretrained"] = encoder
+    if fold is not None:
+        facts[FOLD_FACT] = fold_as_fact(fold)
     facts["commit"] = (begun.facts.get("commit") if begun else None) or current_commit(Path(__file__).parent)
     if config.start_from:
         known = begun.facts.get("start_from", {}) if begun else {}
@@ -98,13 +111,12 @@ def train(config: TrainingConfig, root: Path, run_folder: Path) -> Path:
     run_folder.mkdir(parents=True, exist_ok=True)
     task = SegmentationTask(config, facts)
     waiting = WaitingTime()
-    sample = validation_sample(config, root)
+    sample = validation_sample(config, root, fold)
     trainer = build_trainer(
         config,
         run_folder,
-        [ValidationScores(config, sample, set_diameters(config, facts)), *early_stopping(config), waiting],
+        [ValidationScores(config, sample, set_diameters(config, facts)), *early_stopping(config), waiting, *callbacks],
     )
-    print(tuned_at_the_end(config))
     if any(row.split == "train" for rows_of_set in sample for row in rows_of_set):
         print("no image was left out for validation: scores are of training images, and other images score lower")
     data = PatchData(config, sources)

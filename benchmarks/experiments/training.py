@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.labeled_images import resized
 from benchmarks.markdown import header, row
 from cpunet.export.export_model import export_model
-from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
+from cpunet.export.set_scores import image_sets, score_sets
 from cpunet.files.written_beside import written_beside
 from cpunet.model.card import METADATA_KEY, Postprocessing, card_to_json
 from cpunet.model.protocol import Model
@@ -30,6 +30,7 @@ from cpunet.scores import ImageScores, pool_scores, score_image
 from cpunet.segment import segment_image
 from cpunet.training.config import read_config
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
+from cpunet.training.evaluation.card_scores import scores_for_card
 from cpunet.training.network.summary import summarize
 from cpunet.training.tuning.search import tune_postprocessing
 from cpunet.training.weights import WEIGHTS_FILE, load_trained

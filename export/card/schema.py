@@ -111,6 +111,12 @@ AVERAGED = {
     "name": ("Name of the model.", {"type": "string"}),
     "sha256": ("Sum of its weights.", SHA256),
 }
+FOLD = {
+    **AVERAGED,
+    "seed": ("Seed of its training.", COUNT),
+    "images_left_out": ("Images that it was not trained on.", COUNT),
+    "mean_f1": ("Its mean F1 on these images.", {"type": "number", **SHARE}),
+}
 START = {
     **AVERAGED,
     "val_mean_f1": ("Its mean F1 on the validation images, before fine-tuning.", {"type": "number", **SHARE}),
@@ -149,6 +155,10 @@ PROVENANCE = {
     "pretrained": ("The weights of others that the encoder began with.", _holding(PRETRAINED)),
     "start_from": ("The model that was fine-tuned.", _holding(START)),
     "average_with": ("The model whose weights these are averaged with.", _holding(AVERAGED)),
+    "folds": (
+        "The networks that the model averages, each trained without another part of the images.",
+        {"type": "array", "items": _holding(FOLD)},
+    ),
     "calibrated": ("What `cpunet calibrate` began with, and on what images.", _holding(CALIBRATED)),
 }
 

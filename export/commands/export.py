@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cpunet.errors import OptionError, WeightsError
+from cpunet.export.average import export_average
 from cpunet.export.export_model import export_model
 from cpunet.export.precision import PRECISIONS
 from cpunet.export.reduced_precision import export_reduced
@@ -14,6 +15,7 @@ from cpunet.files.find import identity
 from cpunet.files.images import read_image
 from cpunet.files.outputs import check_output
 from cpunet.training.data.data_sets import HELP, data_root
+from cpunet.training.folds.deal import FOLDS_FILE
 from cpunet.training.planning.machine import stay_within_cores
 from cpunet.training.quiet import quiet_libraries
 from cpunet.training.weights import WEIGHTS_FILE, load_trained
@@ -25,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "weights",
         type=Path,
         metavar="CHECKPOINT",
-        help="a run's .ckpt, or weights.safetensors; for --bioimageio alone, or --precision, an .onnx file with a card",
+        help="a run's .ckpt, or weights.safetensors; the folder of a run with folds; for --bioimageio alone, or "
+        "--precision, an .onnx file with a card",
     )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the .onnx file to write")
     parser.add_argument(
@@ -73,6 +76,8 @@ def _run(arguments: argparse.Namespace) -> int:
         if path is not None:
             check_output(path, inputs, arguments.overwrite)
     stay_within_cores()
+    if (weights / FOLDS_FILE).is_file():
+        return _export_folds(arguments)
     data = None if arguments.data is None else _data_root(weights, arguments.data)
     if arguments.precision != PRECISIONS[0]:
         if output is None or output.suffix != ".onnx" or data is None:
@@ -93,6 +98,18 @@ def _run(arguments: argparse.Namespace) -> int:
         package, sample = arguments.bioimageio, arguments.sample
         write_bioimageio(output or weights, package, None if sample is None else read_image(sample))
         print(f"{package}  {package.stat().st_size / 1e6:.2f} MB  bioimageio.core's test passed")
+    return 0
+
+
+def _export_folds(arguments: argparse.Namespace) -> int:
+    """Write the mean of a run with folds as one model file."""
+    others = (arguments.data, arguments.card, arguments.bioimageio, arguments.sample)
+    if arguments.output is None or any(each is not None for each in others) or arguments.precision != PRECISIONS[0]:
+        raise OptionError(
+            f"{arguments.weights} is a run with folds, whose thresholds were tuned when it was trained. Give -o "
+            "FILE.onnx for the mean of its networks, with --command or --overwrite at most."
+        )
+    export_average(arguments.weights, arguments.output, arguments.rebuild)
     return 0
 
 

@@ -60,6 +60,18 @@ COMMANDS = {
         "cpunet.training.commands.combine",
         "learn which of several models finds each object best (needs cpunet[training])",
     ),
+    "train-ablation": (
+        "cpunet.training.commands.train_ablation",
+        "train without each augmentation in turn, and show what each is worth (needs cpunet[training])",
+    ),
+    "train-review": (
+        "cpunet.training.commands.train_review",
+        "show the images with the lowest and the highest loss of a training, and its curves (needs cpunet[training])",
+    ),
+    "search": (
+        "cpunet.training.commands.search",
+        "search good numbers for a training by many short ones (needs cpunet[training])",
+    ),
     "evaluate": (
         "cpunet.training.commands.evaluate",
         "score a model, and label images of other programs, on labeled images (needs cpunet[training])",

@@ -21,6 +21,9 @@ AUGMENTATIONS: Dict[str, Tuple[Tuple[int, bool], ...]] = {
     "flips": ((0, False), (0, True), (2, False), (2, True)),
     "flips and rotations": tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4)),
 }
+# By how much more, or less, the image may be enlarged for a further view than for the first.
+SMALLEST_VIEW, LARGEST_VIEW = 0.5, 2.0
+SMALLEST_CROP_PX = 64
 Progress = Callable[[int, int], None]
 
 
@@ -59,6 +62,12 @@ class Options:
         Which views of the image the network sees, whose mean counts: ``none`` (the image alone), ``flips`` (4: as it
         is, mirrored left to right, top to bottom, and both) or ``flips and rotations`` (8: these turned by 90 degrees
         too).
+    view_scales : tuple of float
+        0.5..2 each. The image is seen once at each of these times its scale, and the mean counts. With (0.8, 1, 1.25)
+        the network sees three views of different sizes.
+    crop_px : int, optional
+        The network sees squares of this side, pixels of the rescaled image, that overlap by half or more. The mean
+        counts, in which a crop's middle weighs more than its edge. None: the image is not cut into crops.
     mask : ndarray of shape (Y, X), bool, optional
         The usable part of the image. Nothing outside it sets the contrast or becomes an object.
     tile_shape : tuple of int, optional
@@ -84,6 +93,8 @@ class Options:
     min_distance_px: Optional[float] = None
     fill_holes: Optional[str] = None
     augmentation: str = "none"
+    view_scales: Tuple[float, ...] = (1.0,)
+    crop_px: Optional[int] = None
     mask: Optional[npt.NDArray[np.bool_]] = None
     tile_shape: Optional[Tuple[int, int]] = None
     batch_size: int = 1
@@ -96,6 +107,11 @@ def progress_of_part(on_progress: Optional[Progress], index: int, count: int) ->
         return None
     report = on_progress
     return lambda done, total: report(index * total + done, count * total)
+
+
+def sees_once(options: Options) -> bool:
+    """Return True if the network sees each pixel in one view, at the image's scale."""
+    return options.augmentation == "none" and tuple(options.view_scales) == (1.0,) and options.crop_px is None
 
 
 def check_options(options: Options) -> None:
@@ -116,6 +132,13 @@ def check_options(options: Options) -> None:
         )
     _check_choice("way to separate touching objects", options.declump_method, DECLUMP_METHODS)
     _check_choice("augmentation", options.augmentation, tuple(AUGMENTATIONS))
+    if not options.view_scales or not all(SMALLEST_VIEW <= each <= LARGEST_VIEW for each in options.view_scales):
+        raise OptionError(
+            f"A view of the image can be enlarged by a factor of {SMALLEST_VIEW:g} to {LARGEST_VIEW:g}, and there must "
+            f"be one at least; the factors are {', '.join(map(str, options.view_scales)) or 'none'}."
+        )
+    if options.crop_px is not None and not options.crop_px >= SMALLEST_CROP_PX:
+        raise OptionError(f"Crops must be {SMALLEST_CROP_PX} pixels wide or more; they are {options.crop_px}.")
     if options.fill_holes is not None:
         _check_choice("way to fill holes", options.fill_holes, FILL_HOLES)
     for what, value in (

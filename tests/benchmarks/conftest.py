@@ -20,6 +20,7 @@ if find_spec("lightning") is None:
         "encoders",
         "boundary_width",
         "few_images",
+        "folds",
         "generalization/test_configs.py",
         "speed/test_limit.py",
         "speed/test_torch_networks.py",

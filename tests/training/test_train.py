@@ -141,8 +141,8 @@ def test_a_run_judged_by_the_loss_returns_to_the_weights_of_the_lowest(data_root
     losses = iter([0.9, 0.2, 0.5, 0.4, 0.1])
     kept = []
 
-    def loss(task, batches):
-        kept.append({name: value.clone() for name, value in task.network.state_dict().items()})
+    def loss(network, loss, batches):
+        kept.append({name: value.clone() for name, value in network.state_dict().items()})
         return next(losses)
 
     monkeypatch.setattr("cpunet.training.callbacks.mean_loss", loss)

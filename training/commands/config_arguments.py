@@ -20,6 +20,12 @@ def add_config_and_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", nargs="+", type=Path, default=[Path("data")], metavar="FOLDER", help=f"{HELP} (data)")
 
 
+def add_sets_and_channels(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--sets`` and ``--channels``."""
+    parser.add_argument("--sets", nargs="+", default=[], metavar="SET", help="only these of the data sets")
+    add_channels(parser)
+
+
 def add_channels(parser: argparse.ArgumentParser) -> None:
     """Declare ``--channels``."""
     parser.add_argument(

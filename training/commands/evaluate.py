@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from cpunet.commands.model_arguments import VIEWS, add_averaging, opened_chooser
+from cpunet.commands.model_arguments import add_averaging, opened_chooser, views_of
 from cpunet.errors import OptionError
 from cpunet.files.find import identity
 from cpunet.files.mark import source_of
@@ -92,12 +92,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"--worst must be 0 or more; it is {arguments.worst}.")
     rows = chosen_rows(find_data_sets(arguments.data), arguments.split, arguments.modality)
     models = () if arguments.model is None else (arguments.model, *arguments.average_with)
-    if arguments.model is None and (arguments.diameter is not None or arguments.average_with or arguments.views > 1):
-        raise OptionError("--diameter, --average-with and --views are for a model, and there is no --model.")
+    options = Options(diameter_px=arguments.diameter, **views_of(arguments))
+    if arguments.model is None and (arguments.average_with or options != Options()):
+        raise OptionError(
+            "--diameter, --average-with, --views, --view-scales and --crops are for a model, and there is no --model."
+        )
     chooser = opened_chooser(arguments)
     if arguments.model is None and chooser is not None:
         raise OptionError("--combine and --chooser are for models, and there is no --model.")
-    options = Options(diameter_px=arguments.diameter, augmentation=VIEWS[arguments.views])
     methods = chosen_methods(models, arguments.beside, rows, options, output, chooser)
     if output.exists() and not output.is_dir():
         raise OptionError(f"{output}: this is a file; -o needs a folder.")

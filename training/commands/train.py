@@ -10,9 +10,13 @@ import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from cpunet.errors import ConfigError
+from cpunet.files.outputs import check_output
+from cpunet.model.find import MODEL_FILE
 from cpunet.training.commands.config_arguments import add_channels, add_config_and_data
 from cpunet.training.config import TrainingConfig
 from cpunet.training.data.data_sets import check_names, find_data_sets, the_only
+from cpunet.training.folds.out_of_fold import FOLDER
+from cpunet.training.folds.run import train_folds
 from cpunet.training.licence import plan_with_licence
 from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import summarize
@@ -24,6 +28,9 @@ from cpunet.training.planning.recipe import find_config, read_completed
 from cpunet.training.planning.sanity_check import PATCHES_FILE, check_training
 from cpunet.training.quiet import quiet_libraries
 from cpunet.training.train import train, tuned_at_the_end
+
+# The folder of a run with folds that gets their mean.
+AVERAGE_FOLDER = "average"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +62,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--freeze", choices=["encoder"], help="with --from: keep these weights as they are, and train the rest"
     )
 
+    instead.add_argument(
+        "--folds",
+        type=int,
+        metavar="K",
+        help="train K networks, each without another part of the images, and write one model file that averages them",
+    )
+    parser.add_argument(
+        "--each-fold", action="store_true", help="with --folds: write a model file of each network, too"
+    )
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Plan, check or train, and return 1 if a check failed."""
@@ -68,22 +85,46 @@ def _run(arguments: argparse.Namespace) -> int:
         return _plan(arguments)
     if arguments.minutes is not None:
         raise ConfigError("--minutes goes with --plan, which turns them into steps. Plan anew, or give --steps.")
+    if arguments.each_fold and arguments.folds is None:
+        raise ConfigError("--each-fold goes with --folds, which says how many networks are trained.")
     path = find_config(arguments.config)
     config, root = read_completed(path, arguments.data, arguments.sets, arguments.channels)
     config = _with_choices(config, arguments)
-    run_folder = arguments.run or Path("runs") / config.name
+    run_folder = arguments.run or Path("runs") / (f"{config.name}_folds" if arguments.folds else config.name)
     if path != arguments.config:
         print(f"recipe: {path}; copy it to change it")
     print(f"network: {summarize(build_network(config), config.patch_size, config.precision)}")
     if arguments.check:
         return _check(config, root, run_folder)
     try:
+        if arguments.folds is not None:
+            return _train_folds(config, root, run_folder, arguments.folds, arguments.each_fold)
+        print(tuned_at_the_end(config))
         weights = train(config, root, run_folder)
     except torch.OutOfMemoryError:
         raise ConfigError("the GPU's memory is too small: lower batch_size or patch_size.") from None
     except MisconfigurationException as error:  # such as more devices than there are
         raise ConfigError(str(error)) from error
     print(f"trained weights: {weights}\nnext: cpunet export {weights} -o models/{config.name}/model.onnx --data {root}")
+    return 0
+
+
+def _train_folds(config: TrainingConfig, root: Path, run_folder: Path, folds: int, each_fold: bool) -> int:
+    """Train all folds, and export their mean; also each of them if wanted."""
+    from cpunet.export.average import export_average  # onnx takes seconds to import
+    from cpunet.export.export_model import export_model
+
+    output = run_folder / AVERAGE_FOLDER / MODEL_FILE
+    check_output(output)
+    done = train_folds(config, root, run_folder, folds)
+    for name, scores in done.found.scores.items():
+        print(f"    {name}, out of fold: {scores}")
+    print(f"predictions and scores of the images left out: {run_folder / FOLDER}")
+    command = f"cpunet train CONFIG.yaml --data DATA --folds {folds}"
+    export_average(run_folder, output, command)
+    for weights in done.weights if each_fold else ():
+        export_model(weights, weights.with_name(MODEL_FILE), root)
+    print(f"next: cpunet evaluate --model {output} --data DATA")
     return 0
 
 

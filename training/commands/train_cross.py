@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cpunet.terminal import report
-from cpunet.training.commands.config_arguments import add_channels, add_config_and_data
+from cpunet.training.commands.config_arguments import add_config_and_data, add_sets_and_channels
 from cpunet.training.cross.cross import PAGE, train_cross
 from cpunet.training.cross.table import as_text
 from cpunet.training.planning.machine import stay_within_cores
@@ -18,8 +18,7 @@ from cpunet.training.quiet import quiet_libraries
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_config_and_data(parser)
-    parser.add_argument("--sets", nargs="+", default=[], metavar="SET", help="only these of the data sets")
-    add_channels(parser)
+    add_sets_and_channels(parser)
     parser.add_argument("--steps", type=int, metavar="N", help="steps of each training")
     parser.add_argument("--split", default="val", help="which images are scored (val)")
     parser.add_argument(

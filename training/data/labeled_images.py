@@ -13,6 +13,7 @@ from cpunet.errors import DataError, ImageError
 from cpunet.files.images import gray_of_equal_colors, read_image, read_label_numbers
 from cpunet.training.config import DataSource, TrainingConfig
 from cpunet.training.data.duplicates import Key, leaking_images
+from cpunet.training.data.fold import Fold
 from cpunet.training.data.ignored_pixels import IGNORE_FOLDER, read_ignore_mask, with_ignored
 from cpunet.training.data.index import INDEX, id_fault, read_table
 from cpunet.training.data.stained_images import stain_density
@@ -116,7 +117,9 @@ def row_of(folder: Path, cells: dict[str, str]) -> IndexRow:
     return IndexRow(Path(folder), *named, cells.get("group", ""))
 
 
-def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list[list[IndexRow]]:
+def rows_of_split(
+    sources: Sequence[DataSource], root: Path, split: str, fold: Fold | None = None
+) -> list[list[IndexRow]]:
     """Choose the images of one split, leaving out each training image with a duplicate that is tested on.
 
     Parameters
@@ -126,6 +129,8 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
         The folder that holds the data sets' folders.
     split : str
         Such as ``train`` or ``val``.
+    fold : Fold, optional
+        Says which images are trained on and which are left out, instead of the index.
 
     Returns
     -------
@@ -144,6 +149,8 @@ def rows_of_split(sources: Sequence[DataSource], root: Path, split: str) -> list
     in both directions.
     """
     indices = [read_index(root / source.folder) for source in sources]
+    if fold is not None:
+        indices = [[replace(row, split=fold.split_of(row.key, row.split)) for row in index] for index in indices]
     leaks = leaking_images(row for index in indices for row in index)
     chosen = []
     for source, index in zip(sources, indices, strict=True):
@@ -168,9 +175,9 @@ def none_for_validation(rows: Sequence[IndexRow]) -> bool:
     return "val" not in splits and 0 < splits.count("train") <= MOST_WITHOUT_VALIDATION
 
 
-def validation_sample(config: TrainingConfig, root: Path) -> list[list[IndexRow]]:
+def validation_sample(config: TrainingConfig, root: Path, fold: Fold | None = None) -> list[list[IndexRow]]:
     """Choose `config.validation_images` validation images of each set, evenly over its index; always the same ones."""
-    sets = rows_of_split(config.data, root, "val")
+    sets = rows_of_split(config.data, root, "val", fold)
     return [rows[:: -(-len(rows) // config.validation_images)] for rows in sets]
 
 

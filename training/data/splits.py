@@ -12,7 +12,7 @@ from cpunet.errors import DataError, ImageError
 from cpunet.files.images import read_image
 from cpunet.training.data.duplicates import Key, duplicate_families, joined, pixel_sum
 from cpunet.training.data.index import IndexTable, write_table
-from cpunet.training.data.labeled_images import row_of
+from cpunet.training.data.labeled_images import IndexRow, row_of
 
 KEPT_SPLIT = "excluded"
 FRACTIONS = {"train": 0.8, "val": 0.1, "test": 0.1}
@@ -36,15 +36,30 @@ def inseparable(folder: Path, rows: Sequence[Cells]) -> list[list[int]]:
         Numbers of rows; each is in one list, most lists hold a single one.
     """
     records = [row_of(folder, cells) for cells in rows]
-    pairs: list[tuple[Key, Key]] = []
-    firsts: dict[tuple[str, str], Key] = {}
-    for record in records:
-        try:
-            marks = [("pixels", pixel_sum(read_image(record.image_path)))]
-        except ImageError as error:
-            raise DataError(str(error)) from error
-        if record.group:
-            marks.append(("group", record.group))
+    try:
+        sums = [pixel_sum(read_image(record.image_path)) for record in records]
+    except ImageError as error:
+        raise DataError(str(error)) from error
+    return families_of(records, sums)
+
+
+def families_of(
+    records: Sequence[IndexRow], sums: Sequence[str], same_field: Iterable[tuple[Key, Key]] = ()
+) -> list[list[int]]:
+    """Group images of one data set or several as `inseparable` does.
+
+    Parameters
+    ----------
+    records : sequence of IndexRow
+    sums : sequence of str
+        The `pixel_sum` of each.
+    same_field : iterable of two (set, id)
+        Further pairs that must stay together, such as crops of one image.
+    """
+    pairs = list(same_field)
+    firsts: dict[tuple[str, str, str], Key] = {}
+    for record, total in zip(records, sums, strict=True):
+        marks = [("pixels", "", total), *([("group", record.folder.name, record.group)] if record.group else [])]
         pairs += [(firsts.setdefault(mark, record.key), record.key) for mark in marks]
     for family in duplicate_families(records):
         first, *others = sorted(family)

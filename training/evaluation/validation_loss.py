@@ -10,10 +10,11 @@ from torch.utils.data import default_collate
 
 from cpunet.training.config import TrainingConfig
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
+from cpunet.training.network.losses import SegmentationLoss
+from cpunet.training.network.unet import UNet
 from cpunet.training.patches.patch import Patch
 from cpunet.training.patches.sources import normalized_patch
 from cpunet.training.patches.stream import Item, targets_and_weights
-from cpunet.training.task import SegmentationTask
 
 
 def validation_batches(
@@ -64,16 +65,17 @@ def patches_of(image: Patch, size: int) -> Iterator[Patch]:
             yield Patch(np.ascontiguousarray(pixels[(slice(None), *window)]), np.ascontiguousarray(labels[window]))
 
 
-def mean_loss(task: SegmentationTask, batches: Iterable[Item]) -> float:
+def mean_loss(network: UNet, loss: SegmentationLoss, batches: Iterable[Item]) -> float:
     """Return the mean loss of batches, each patch counted the same; without dropout, and by the labels alone."""
     total, count = 0.0, 0
-    training = task.network.training
-    task.network.eval()
+    training = network.training
+    device = next(network.parameters()).device
+    network.eval()
     with torch.inference_mode():
         for batch in batches:
-            image, targets, weights = (each.to(task.device) for each in batch)
-            logits = task.network(image.to(memory_format=torch.channels_last))
-            total += float(task.loss(logits, targets, weights)) * len(image)
+            image, targets, weights = (each.to(device) for each in batch)
+            logits = network(image.to(memory_format=torch.channels_last))
+            total += float(loss(logits, targets, weights)) * len(image)
             count += len(image)
-    task.network.train(training)
+    network.train(training)
     return total / count

@@ -13,6 +13,7 @@ from cpunet.errors import DataError
 from cpunet.steps.prepare import measured_channels, normalize
 from cpunet.steps.resize import rescale
 from cpunet.training.config import TrainingConfig
+from cpunet.training.data.fold import Fold
 from cpunet.training.data.ignored_pixels import with_ignored, without_ignored
 from cpunet.training.data.labeled_images import (
     IndexRow,
@@ -25,7 +26,9 @@ from cpunet.training.facts import median_diameter
 from cpunet.training.patches.patch import Patch
 
 
-def read_sources(config: TrainingConfig, root: Path) -> tuple[list[list[IndexRow]], list[list[Patch]], list[float]]:
+def read_sources(
+    config: TrainingConfig, root: Path, fold: Fold | None = None
+) -> tuple[list[list[IndexRow]], list[list[Patch]], list[float]]:
     """Read all training images, normalized and scaled.
 
     Parameters
@@ -33,6 +36,8 @@ def read_sources(config: TrainingConfig, root: Path) -> tuple[list[list[IndexRow
     config : TrainingConfig
     root : Path
         The folder that holds the data sets.
+    fold : Fold, optional
+        Says which images are trained on, instead of the index.
 
     Returns
     -------
@@ -41,7 +46,7 @@ def read_sources(config: TrainingConfig, root: Path) -> tuple[list[list[IndexRow
     image_diameters : list of float
         The median diameter of each set's objects before scaling, pixels.
     """
-    rows = rows_of_split(config.data, root, "train")
+    rows = rows_of_split(config.data, root, "train", fold)
     sources, image_diameters = [], []
     for source, source_rows in zip(config.data, rows, strict=True):
         images = [read_labeled_image(row) for row in source_rows]

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cpunet.calibration.settings import BOUNDARY_THRESHOLDS, DILATIONS_PX, smallest_sizes
 from cpunet.interruption import held_back, stop_if_requested
-from cpunet.model.card import Postprocessing
+from cpunet.model.card import ModelCard, Postprocessing
 from cpunet.model.protocol import Model
 from cpunet.options import Options
 from cpunet.progress import Progress
@@ -80,9 +81,16 @@ def tune_postprocessing(
         for found, diameter in zip(images, diameters, strict=True)
         if diameter is None
     ]
-    predicted = _predict_all(model, views)
-    roles = model.card.output.roles
-    tried = candidates(roles, model.card.input.diameter_px)
+    return tune_on_predicted(_predict_all(model, views), model.card)
+
+
+def tune_on_predicted(predicted: Sequence[Sequence[Predicted]], card: ModelCard) -> Postprocessing:
+    """Find the settings with the best mean F1 on images that were predicted already, by set; see `tune_postprocessing`.
+
+    `card` gives the roles, the trained diameter, and the settings to begin with.
+    """
+    roles = card.output.roles
+    tried = candidates(roles, card.input.diameter_px)
     progress = Progress("tuning: trial", ROUNDS * sum(map(len, tried.values())))
     trials = 0
 
@@ -93,7 +101,7 @@ def tune_postprocessing(
 
     # A pool of processes, too, cannot bear an exception between any two of its lines.
     with held_back(), SettingsScorer(predicted, roles) as scorer:
-        best = search(tried, model.card.postprocessing, lambda trial: mean_f1_of_sets(scorer(trial)), show_trial)
+        best = search(tried, card.postprocessing, lambda trial: mean_f1_of_sets(scorer(trial)), show_trial)
     progress.end()
     return best
 
@@ -166,6 +174,10 @@ def _predict_all(model: Model, views: Sequence[Sequence[tuple[LabeledImage, floa
 def predict_image(model: Model, truth: LabeledImage, diameter_px: float | None) -> Predicted:
     """Predict one image, at the scale that the module would choose."""
     found = segment_image(truth.image, model, Options(diameter_px=diameter_px))
-    needs = needs_image(model.card.output.roles, Options().declump_method)
-    image = prepare(truth.image, model.card.input).channels if needs else None
-    return Predicted(found.probabilities, truth.labels, found.scale, image)
+    return Predicted(found.probabilities, truth.labels, found.scale, image_to_decode(truth.image, model.card))
+
+
+def image_to_decode(image: NDArray[np.generic], card: ModelCard) -> NDArray[np.float32] | None:
+    """Return the prepared image (C, Y, X) if probabilities are decoded with its help, and None otherwise."""
+    needs = needs_image(card.output.roles, Options().declump_method)
+    return prepare(image, card.input).channels if needs else None

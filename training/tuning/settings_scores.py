@@ -38,11 +38,15 @@ class Predicted:
     image: NDArray[np.float32] | None = None
 
 
+def labels_with(predicted: Predicted, roles: Sequence[str], settings: Postprocessing) -> NDArray[np.int32]:
+    """Find objects with the settings: labels (Y, X), 1..n without gaps."""
+    at_scale = postprocessing_at_scale(settings, predicted.scale)
+    return declump(predicted.probabilities, roles, at_scale, image=predicted.image)
+
+
 def score_settings(predicted: Predicted, roles: Sequence[str], settings: Postprocessing) -> ImageScores:
     """Find objects with the settings, and compare them with the truth."""
-    at_scale = postprocessing_at_scale(settings, predicted.scale)
-    labels = declump(predicted.probabilities, roles, at_scale, image=predicted.image)
-    return score_image(predicted.truth, labels)
+    return score_image(predicted.truth, labels_with(predicted, roles, settings))
 
 
 class SettingsScorer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Optional
+from typing import Any, Dict, Optional
 
 from cpunet.choice.chooser import Chooser, load_chooser
 from cpunet.errors import OptionError
@@ -39,7 +39,7 @@ def add_device_and_diameter(parser: argparse.ArgumentParser) -> None:
 
 
 def add_averaging(parser: argparse.ArgumentParser) -> None:
-    """Declare ``--average-with``, ``--combine``, ``--chooser`` and ``--views``."""
+    """Declare ``--average-with``, ``--combine``, ``--chooser``, ``--views``, ``--view-scales`` and ``--crops``."""
     parser.add_argument(
         "--average-with",
         "--further-models",
@@ -69,6 +69,29 @@ def add_averaging(parser: argparse.ArgumentParser) -> None:
         help="average the probabilities of so many views of each image: 1, the image itself; 4, flipped; 8, flipped "
         "and rotated; it takes so many times as long (1)",
     )
+    parser.add_argument(
+        "--view-scales",
+        type=float,
+        nargs="+",
+        default=[1.0],
+        metavar="F",
+        help="average the probabilities of each image at so many times its size, such as 0.8 1 1.25 (1)",
+    )
+    parser.add_argument(
+        "--crops",
+        type=int,
+        metavar="PX",
+        help="average the probabilities of squares of this side that overlap by half; it takes about 4 times as long",
+    )
+
+
+def views_of(arguments: argparse.Namespace) -> Dict[str, Any]:
+    """Return the fields of `cpunet.options.Options` that say which views of an image are averaged."""
+    return {
+        "augmentation": VIEWS[arguments.views],
+        "view_scales": tuple(arguments.view_scales),
+        "crop_px": arguments.crops,
+    }
 
 
 def opened_chooser(arguments: argparse.Namespace) -> Optional[Chooser]:

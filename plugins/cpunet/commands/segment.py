@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from cpunet.choice.model_choice import combined_model
-from cpunet.commands.model_arguments import VIEWS, add_averaging, add_model_arguments, opened_chooser
+from cpunet.commands.model_arguments import add_averaging, add_model_arguments, opened_chooser, views_of
 from cpunet.errors import OptionError, said_with_way_out
 from cpunet.files.find import find_images, identity
 from cpunet.files.formats.time_stack import is_time_stack
@@ -121,7 +121,7 @@ def segment_images(arguments: argparse.Namespace) -> Segmented:
         foreground_threshold=arguments.foreground_threshold,
         outline_level=arguments.outline_level,
         declump_method="none" if arguments.no_declump else "probability",
-        augmentation=VIEWS[arguments.views],
+        **views_of(arguments),
     )
     diameter_range = tuple(arguments.diameter_range) if arguments.diameter_range else None
     check_options(options)

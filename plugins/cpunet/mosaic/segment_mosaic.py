@@ -79,6 +79,10 @@ def check_options_of_mosaic(options: Options) -> None:
         )
     if options.mask is not None:
         raise OptionError("By tile, there is no mask. Set what is not to be segmented to NaN, or crop the image.")
+    if tuple(options.view_scales) != (1.0,) or options.crop_px is not None:
+        raise OptionError(
+            "By tile, an image is seen at one scale and in no crops. Leave out --view-scales and --crops."
+        )
 
 
 def segment_mosaic(

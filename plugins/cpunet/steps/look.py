@@ -31,7 +31,15 @@ def options_for_kind(options: Options, card: ModelCard) -> Options:
     """Return options without what makes no sense for what the model gives: objects that are separate already."""
     if card.output.kind != INSTANCES:
         return options
-    return replace(options, declump_method="probability", smoothing_px=None, min_distance_px=None, augmentation="none")
+    return replace(
+        options,
+        declump_method="probability",
+        smoothing_px=None,
+        min_distance_px=None,
+        augmentation="none",
+        view_scales=(1.0,),
+        crop_px=None,
+    )
 
 
 def look(channels: npt.NDArray[np.float32], usable: Mask, model: Model, options: Options, scale: float) -> Seen:

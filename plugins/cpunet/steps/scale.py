@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cpunet.errors import OptionError
 from cpunet.model.card import InputCard, ModelCard
 from cpunet.model.protocol import Model
-from cpunet.options import LARGEST_SCALE, SMALLEST_SCALE, Options
+from cpunet.options import LARGEST_SCALE, SMALLEST_SCALE, Options, sees_once
 from cpunet.segmentation import Segmentation
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.decode import BY_CARD
@@ -74,7 +74,7 @@ def choose_scale(
             return 1.0, None, ()
         window, first, whole = _window_with_objects(windows, channels, usable, model, options)
         found = measure_scale(*cut(channels, usable, window), model, options, first)
-    reusable = whole is not None and whole.scale == found.scale and options.augmentation == "none"
+    reusable = whole is not None and whole.scale == found.scale and sees_once(options)
     return found.scale, whole if reusable else None, judgment(found, model.card)
 
 
@@ -222,8 +222,8 @@ def _window_with_objects(
 
 
 def for_measuring(options: Options) -> Options:
-    """Return options that separate objects by the card, without augmentation."""
-    return replace(options, **BY_CARD, augmentation="none")
+    """Return options that separate objects by the card, and show the network one view of the image."""
+    return replace(options, **BY_CARD, augmentation="none", view_scales=(1.0,), crop_px=None)
 
 
 def judgment(found: Segmentation, card: ModelCard) -> Tuple[str, ...]:

@@ -11,10 +11,10 @@ from jsonschema import Draft202012Validator
 from cpunet.errors import ModelError
 from cpunet.export.card.fields import PLACES, card_fields
 from cpunet.export.card.schema import schema_errors
-from cpunet.export.set_scores import scores_for_card
 from cpunet.model.card import CARD_VERSION, NORMALIZATIONS, ROLES, card_to_json
 from cpunet.model.card_limits import card_from_json
 from cpunet.scores import pool_scores, score_image
+from cpunet.training.evaluation.card_scores import scores_for_card
 from tests.card_schema import SCHEMA, part, shipped_card
 from tests.places import REPOSITORY
 from tests.tiny_onnx import CARD, changed_card

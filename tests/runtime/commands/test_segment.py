@@ -225,6 +225,17 @@ def test_models_and_views_are_averaged(images, own_models, tmp_path, capsys):
     assert (two > 0).sum() > (one > 0).sum()
 
 
+def test_scales_and_crops_are_averaged_and_wrong_ones_refused(images, own_models, tmp_path, capsys):
+    words = ["--view-scales", 0.8, 1.25, "--crops", 64]
+    assert segment(images / "a.tif", "-o", tmp_path / "out", *words) == 0
+    options = Options(view_scales=(0.8, 1.25), crop_px=64)
+    model = load_model(find_model("nuclei_fluorescence"))
+    expected = segment_image(read_image(images / "a.tif"), model, options).labels
+    np.testing.assert_array_equal(tifffile.imread(str(tmp_path / "out" / "a_labels.tif")), expected)
+    assert segment(images / "a.tif", "-o", tmp_path / "no", "--view-scales", 9) == 2
+    assert "the factors are 9.0" in capsys.readouterr().err
+
+
 def test_models_that_cannot_be_averaged_write_nothing(images, own_models, tmp_path, capsys):
     other = tmp_path / "other.onnx"
     other.write_bytes(tiny_onnx(changed_card(name="other", output={"roles": ["boundary"]})))

@@ -194,3 +194,10 @@ def test_other_ways_to_separate_are_refused():
         check_options_of_mosaic(Options(declump_method="shape"))
     with pytest.raises(OptionError, match="By tile"):
         check_options_of_mosaic(Options(fill_holes="after thresholding"))
+
+
+def test_views_at_other_scales_and_crops_are_refused_and_flips_are_not():
+    check_options_of_mosaic(Options(augmentation="flips", view_scales=(1.0,)))
+    for views in ({"view_scales": (0.8, 1.0)}, {"crop_px": 256}):
+        with pytest.raises(OptionError, match=r"one scale and in no crops\. Leave out --view"):
+            check_options_of_mosaic(Options(**views))

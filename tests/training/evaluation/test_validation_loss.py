@@ -46,9 +46,9 @@ def test_the_loss_is_that_of_the_images_themselves(data_root, small_config, kind
         with torch.no_grad():
             expected.append(float(task.loss(task.network.eval()(image), targets, weights)))
     task.network.train()
-    assert mean_loss(task, batches) == pytest.approx(np.mean(expected), rel=1e-5)
+    assert mean_loss(task.network, task.loss, batches) == pytest.approx(np.mean(expected), rel=1e-5)
     assert task.network.training
-    assert mean_loss(task, batches) == mean_loss(task, batches)
+    assert mean_loss(task.network, task.loss, batches) == mean_loss(task.network, task.loss, batches)
 
 
 def test_images_are_scaled_as_in_training(data_root, small_config):

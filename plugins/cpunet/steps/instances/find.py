@@ -11,7 +11,7 @@ from cpunet.errors import OptionError
 from cpunet.model.card import ModelCard
 from cpunet.model.instances import joined_instances
 from cpunet.model.protocol import InstanceModel
-from cpunet.options import Options
+from cpunet.options import Options, sees_once
 from cpunet.segmentation import FoundInstances, Segmentation
 from cpunet.steps.decode import postprocessing_at_scale
 from cpunet.steps.filters import fill_holes
@@ -27,10 +27,10 @@ Mask = Optional[npt.NDArray[np.bool_]]
 
 def check_options_of_instances(options: Options) -> None:
     """Raise OptionError for an option that makes no sense where the network gives objects."""
-    if options.augmentation != "none":
+    if not sees_once(options):
         raise OptionError(
             "This model gives objects and no probabilities, so that several views of an image cannot be averaged. "
-            "Leave out --views, or set 'Look at the image several times?' to None."
+            "Leave out --views, --view-scales and --crops, or set 'Look at the image several times?' to None."
         )
     if options.declump_method != "probability" or options.smoothing_px or options.min_distance_px:
         raise OptionError(

@@ -1,0 +1,1 @@
+"""Cross-validation: each image is predicted by a network that was trained without it, and the networks are averaged."""

@@ -1,0 +1,1 @@
+"""Search good numbers for a training: many short trials at random, first coarse, then fine."""
