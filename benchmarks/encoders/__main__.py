@@ -23,11 +23,11 @@ from benchmarks.labeled_images import labeled_image
 from benchmarks.markdown import header, row
 from cpunet.errors import ExportError
 from cpunet.export.export_model import export_model
-from cpunet.export.set_scores import scores_for_card
 from cpunet.files.written_beside import written_beside
 from cpunet.model.session import load_model
 from cpunet.scores import pool_scores, score_image
 from cpunet.segment import segment_image
+from cpunet.training.evaluation.card_scores import scores_for_card
 from cpunet.training.quiet import quiet_libraries
 from cpunet.training.train import train
 
