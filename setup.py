@@ -86,6 +86,7 @@ setup(
         "batch": BATCH,
         "export": EXPORT,
         "training": TRAINING,
+        "detection": [*TRAINING, "torchvision"],  # `cpunet train-detection`
         "test": ["pytest", "pytest-xdist", "pycocotools", "ruff", "mypy"],
     },
     entry_points={"console_scripts": ["cpunet = cpunet.__main__:main"]},

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from cpunet.errors import OptionError, WeightsError
+from cpunet.errors import OptionError, RuntimeMissingError, WeightsError
 from cpunet.export.export_model import export_model
 from cpunet.export.precision import PRECISIONS
 from cpunet.export.reduced_precision import export_reduced
@@ -16,7 +16,7 @@ from cpunet.files.outputs import check_output
 from cpunet.training.data.data_sets import HELP, data_root
 from cpunet.training.planning.machine import stay_within_cores
 from cpunet.training.quiet import quiet_libraries
-from cpunet.training.weights import WEIGHTS_FILE, load_trained
+from cpunet.training.weights import WEIGHTS_FILE, holds_detector, load_training
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +84,10 @@ def _run(arguments: argparse.Namespace) -> int:
     elif weights.suffix != ".onnx":
         if output is None:
             raise OptionError("Give the .onnx file to write with -o.")
-        export_model(weights, output, data, arguments.rebuild, arguments.card, arguments.overwrite)
+        if holds_detector(weights):
+            _export_detector(arguments, data)
+        else:
+            export_model(weights, output, data, arguments.rebuild, arguments.card, arguments.overwrite)
     elif arguments.bioimageio is None or output is not None:
         raise OptionError(f"{weights} is already exported. To make a package of it, give --bioimageio ZIP without -o.")
     if arguments.bioimageio is not None:
@@ -96,6 +99,22 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _export_detector(arguments: argparse.Namespace, data: Path | None) -> None:
+    if arguments.card is not None or arguments.bioimageio is not None:
+        raise OptionError(
+            f"{arguments.weights} holds Mask R-CNN, of which a bioimage.io package cannot be made, and whose card is "
+            "written anew. Leave out --card and --bioimageio."
+        )
+    try:
+        from cpunet.export.detection.export_detector import export_detector
+    except ImportError as error:  # torchvision is not in every environment
+        raise RuntimeMissingError(
+            f"{arguments.weights} holds Mask R-CNN, and what exports it is missing here ({error}). Use the environment "
+            "of `make detection`, or install cpunet[detection] into one of its own."
+        ) from None
+    export_detector(arguments.weights, arguments.output, data, arguments.rebuild, arguments.overwrite)
+
+
 def _data_root(weights: Path, words: Sequence[Path]) -> Path:
     """Return the folder that holds the data sets on which weights, or those beside an ONNX file, were trained."""
     beside = weights.with_name(WEIGHTS_FILE) if weights.suffix == ".onnx" else weights
@@ -104,4 +123,4 @@ def _data_root(weights: Path, words: Sequence[Path]) -> Path:
             f"{beside} is not there: it says on which data sets the model was trained. Put it there, or leave out "
             "--data."
         )
-    return data_root(words, [source.folder for source in load_trained(beside).config.data])
+    return data_root(words, [source.folder for source in load_training(beside).config.data])

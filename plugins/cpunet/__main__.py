@@ -56,6 +56,10 @@ COMMANDS = {
         "cpunet.training.commands.train_cross",
         "train on each data set alone and on all, and score each model on each set (needs cpunet[training])",
     ),
+    "train-detection": (
+        "cpunet.training.commands.train_detection",
+        "train Mask R-CNN, which finds objects by boxes and masks (needs cpunet[detection])",
+    ),
     "evaluate": (
         "cpunet.training.commands.evaluate",
         "score a model, and label images of other programs, on labeled images (needs cpunet[training])",
@@ -134,6 +138,7 @@ def _run(arguments: List[str], name: Optional[str]) -> int:
                 if requested() is not None:
                     raise
                 extra = "training" if module.startswith(("cpunet.training", "cpunet.export")) else "plugin"
+                extra = "detection" if name == "train-detection" else extra
                 _say(
                     f"cpunet {name}: {error}. Packages that this command needs are not installed here, or broken. In "
                     f'the folder of the repository: "{sys.executable}" -m pip install --editable ".[{extra}]"'
