@@ -25,8 +25,8 @@ def _started_from(start: Mapping[str, Any]) -> str:
 def _output(card: ModelCard) -> str:
     if card.output.kind == INSTANCES:
         return (
-            f"- **Output:** at most {card.postprocessing.max_objects} objects of a tile, each with a box, a score and a "
-            f"mask. Tiles overlap by {card.output.halo} pixels on each side."
+            f"- **Output:** at most {card.postprocessing.max_objects} objects of a tile, each with a box, a score and "
+            f"a mask. Tiles overlap by {card.output.halo} pixels on each side."
         )
     return (
         f"- **Output:** {', '.join(card.output.roles)}, each 0 to 1. Tiles need a halo of {card.output.halo} pixels "

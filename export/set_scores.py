@@ -86,9 +86,7 @@ def scores_for_card(scores: SetScores) -> dict[str, Any]:
     }
 
 
-def scored(
-    trained: TrainedNetwork, traced: bytes, card: ModelCard, sets: Sequence[ImageSet], data: Path
-) -> ModelCard:
+def scored(trained: TrainedNetwork, traced: bytes, card: ModelCard, sets: Sequence[ImageSet], data: Path) -> ModelCard:
     """Return a card with the scores of a traced network on those sets that were left out of its training."""
     trained_on = {row.key for each in image_sets(trained, data, "train") for row in each.rows}
     sets = [each for each in sets if not trained_on.issuperset(row.key for row in each.rows)]

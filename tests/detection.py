@@ -36,7 +36,10 @@ def loud_detector(**values):
     from cpunet.training.detection.network import build_detector
 
     torch.manual_seed(0)
-    network = build_detector(Detector(**{**SMALL_DETECTOR, **values})).eval()
+    network = build_detector(Detector(**{**SMALL_DETECTOR, **values}))
+    for _ in range(3):
+        network.backbone(torch.rand(2, 3, 64, 64))  # gives batch normalization means and variances of its own
+    network.eval()
     for layer in (network.rpn.head.cls_logits, network.rpn.head.bbox_pred, network.roi_heads.box_predictor.bbox_pred):
         torch.nn.init.normal_(layer.weight, std=0.05)
     torch.nn.init.normal_(network.roi_heads.box_predictor.cls_score.weight, std=0.3)

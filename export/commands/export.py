@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from cpunet.errors import OptionError, RuntimeMissingError, WeightsError
+from cpunet.errors import OptionError, WeightsError
 from cpunet.export.export_model import export_model
 from cpunet.export.precision import PRECISIONS
 from cpunet.export.reduced_precision import export_reduced
@@ -14,6 +14,7 @@ from cpunet.files.find import identity
 from cpunet.files.images import read_image
 from cpunet.files.outputs import check_output
 from cpunet.training.data.data_sets import HELP, data_root
+from cpunet.training.detection.packages import missing
 from cpunet.training.planning.machine import stay_within_cores
 from cpunet.training.quiet import quiet_libraries
 from cpunet.training.weights import WEIGHTS_FILE, holds_detector, load_training
@@ -108,10 +109,7 @@ def _export_detector(arguments: argparse.Namespace, data: Path | None) -> None:
     try:
         from cpunet.export.detection.export_detector import export_detector
     except ImportError as error:  # torchvision is not in every environment
-        raise RuntimeMissingError(
-            f"{arguments.weights} holds Mask R-CNN, and what exports it is missing here ({error}). Use the environment "
-            "of `make detection`, or install cpunet[detection] into one of its own."
-        ) from None
+        raise missing(error) from None
     export_detector(arguments.weights, arguments.output, data, arguments.rebuild, arguments.overwrite)
 
 

@@ -85,7 +85,9 @@ def export_detector(
     if data is not None:
         card = tuned_and_scored(trained, traced, card, data)
     model = TorchDetector(trained.network, card)
-    put_verified(output, with_card_and_test(traced, card, model.find_instances), Reference("torch", model.find_instances))
+    put_verified(
+        output, with_card_and_test(traced, card, model.find_instances), Reference("torch", model.find_instances)
+    )
     if identity(weights) != identity(beside):
         save_detector(beside, trained)
     sums = {path.name: sha256(path) for path in (output, beside)}

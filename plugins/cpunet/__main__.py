@@ -138,7 +138,6 @@ def _run(arguments: List[str], name: Optional[str]) -> int:
                 if requested() is not None:
                     raise
                 extra = "training" if module.startswith(("cpunet.training", "cpunet.export")) else "plugin"
-                extra = "detection" if name == "train-detection" else extra
                 _say(
                     f"cpunet {name}: {error}. Packages that this command needs are not installed here, or broken. In "
                     f'the folder of the repository: "{sys.executable}" -m pip install --editable ".[{extra}]"'

@@ -13,7 +13,7 @@ from cpunet.training.commands.config_arguments import add_data
 from cpunet.training.config import read_config
 from cpunet.training.data.data_sets import data_root
 from cpunet.training.detection.config import DetectionConfig
-from cpunet.training.detection.train import train_detector
+from cpunet.training.detection.packages import missing
 from cpunet.training.planning.machine import stay_within_cores
 from cpunet.training.quiet import quiet_libraries
 
@@ -38,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train."""
+    try:
+        from cpunet.training.detection.train import train_detector
+    except ImportError as error:  # torchvision is not in every environment
+        raise missing(error) from None
     with quiet_libraries():
         stay_within_cores()
         config = read_config(arguments.config, DetectionConfig)

@@ -50,7 +50,7 @@ class Detector:
     overlap_threshold : float
         0..1; of two boxes with a larger intersection over union, the less sure one is dropped.
     score_threshold : float
-        0.05 to below 1; less sure objects are dropped. `cpunet export --data` replaces it by the best one that it finds.
+        0.05 to below 1; less sure objects are dropped. `cpunet export --data` puts the best one in its place.
 
     Notes
     -----

@@ -81,8 +81,11 @@ class ExportableDetector(nn.Module):
             boxes, scores, self.heads.detections_per_img, self.heads.nms_thresh, self.heads.score_thresh
         )
         boxes, scores = boxes[kept], scores[kept]
-        drawn = self.heads.mask_predictor(self.heads.mask_head(_pooled(pyramid, boxes, self.heads.mask_roi_pool)))
-        return boxes[:, [1, 0, 3, 2]], scores, torch.sigmoid(drawn[:, OBJECT])
+        # One more than there are, which is dropped again: not every step takes no object at all.
+        with_one_more = torch.cat([boxes, torch.tensor([[0.0, 0.0, 1.0, 1.0]]).to(boxes)])
+        drawn = self.heads.mask_head(_pooled(pyramid, with_one_more, self.heads.mask_roi_pool))
+        masks = torch.sigmoid(self.heads.mask_predictor(drawn)[:-1, OBJECT])
+        return boxes[:, [1, 0, 3, 2]], scores, masks
 
     def _regions(self, levels: list[Tensor], limits: Tensor) -> Tensor:
         """Return the regions that are looked at more closely, (regions, 4), the surest first."""

@@ -15,11 +15,13 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.models.detection.rpn import RPNHead
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FrozenBatchNorm2d
 
 from cpunet.training.detection.config import LOWEST_SCORE, STRIDES_PX, Detector
 from cpunet.training.detection.roi_pooling import RegionPooling
 
+Objects = dict[str, Tensor] | None
 GROUPS = 32
 # Background and object.
 CLASSES = 2
@@ -65,8 +67,13 @@ def build_detector(detector: Detector) -> MaskRCNN:
             PYRAMID_CHANNELS, (detector.mask_channels,) * 4, dilation=1, norm_layer=heads_normalization
         ),
         mask_predictor=MaskRCNNPredictor(detector.mask_channels, detector.mask_channels, CLASSES),
+    )
+    network.transform = OriginalSize(
+        network.transform.min_size,
+        network.transform.max_size,
+        network.transform.image_mean,
+        network.transform.image_std,
         size_divisible=1,
-        _skip_resize=True,
     )
     return network
 
@@ -94,6 +101,14 @@ def _backbone(detector: Detector) -> BackboneWithFPN:
 
 def _group_norm(channels: int) -> nn.Module:
     return nn.GroupNorm(GROUPS, channels)
+
+
+class OriginalSize(GeneralizedRCNNTransform):
+    """Normalization of images as those of ImageNet, which keeps their size."""
+
+    def resize(self, image: Tensor, target: Objects = None) -> tuple[Tensor, Objects]:
+        """Return the image and its objects as they are."""
+        return image, target
 
 
 class PyramidAnchors(AnchorGenerator):

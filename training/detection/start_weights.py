@@ -152,13 +152,13 @@ def take_weights(network: MaskRCNN, weights: Mapping[str, Tensor], path: Path) -
         )
         more = f" and {len(wrong) - MOST_NAMED} more" if len(wrong) > MOST_NAMED else ""
         raise WeightsError(
-            f"start_from: {path}: {len(wrong)} tensors have another shape than the network's: {shown}{more}. Choose the "
-            "backbone, the mask_channels and the aspect_ratios of the file under detector."
+            f"start_from: {path}: {len(wrong)} tensors have another shape than the network's: {shown}{more}. Choose "
+            "the backbone, the mask_channels and the aspect_ratios of the file under detector."
         )
     if not any(name.startswith(BODY) for name in fitting):
         there = ", ".join(list(weights)[:MOST_NAMED])
         raise WeightsError(
-            f"start_from: {path}: nothing in it fits the backbone; its tensors are called {there}, ... Give the weights "
+            f"start_from: {path}: nothing in it fits the backbone; its tensors are called {there}, ... Give weights "
             "of torchvision's Mask R-CNN, Faster R-CNN or ResNet."
         )
     for name, value in fitting.items():

@@ -62,9 +62,7 @@ class DetectionTask(lightning.LightningModule):
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Shorten long gradients: the first steps from random weights would lead astray."""
-        self.clip_gradients(
-            optimizer, gradient_clip_val=self.config.gradient_norm, gradient_clip_algorithm="norm"
-        )
+        self.clip_gradients(optimizer, gradient_clip_val=self.config.gradient_norm, gradient_clip_algorithm="norm")
 
     def configure_optimizers(self) -> Any:
         """Return the optimizer and the schedule of the configuration."""

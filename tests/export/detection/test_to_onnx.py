@@ -8,8 +8,8 @@ from tests.detection import NEEDS_TORCHVISION, SMALL_DETECTOR, loud_detector
 
 pytest.importorskip("torchvision", reason=NEEDS_TORCHVISION)
 
-from cpunet.export.detection.to_onnx import EXAMPLE_PX, trace_detector  # noqa: E402
-from cpunet.training.detection.exportable import ExportableDetector  # noqa: E402
+from cpunet.export.detection.to_onnx import EXAMPLE_PX, trace_detector
+from cpunet.training.detection.exportable import ExportableDetector
 
 SIZES = [EXAMPLE_PX, (64, 64), (96, 320), (257, 131)]
 
@@ -60,14 +60,17 @@ def test_the_file_is_for_old_runtimes_and_its_sizes_depend_on_no_pixel_but_the_n
     assert operators.count("TopK") == 5
     assert not {"Loop", "If", "Scan", "NonZero", "ScatterND", "ScatterElements", "SequenceConstruct"} & set(operators)
     assert [each.name for each in model.graph.output] == ["boxes", "scores", "masks"]
-    constants = {node.output[0]: onnx.numpy_helper.to_array(node.attribute[0].t) for node in model.graph.node if node.op_type == "Constant"}
+    constants = {
+        node.output[0]: onnx.numpy_helper.to_array(node.attribute[0].t)
+        for node in model.graph.node
+        if node.op_type == "Constant"
+    }
     most = [constants[node.input[2]].item() for node in model.graph.node if node.op_type == "NonMaxSuppression"]
     assert most == [SMALL_DETECTOR["proposals"], SMALL_DETECTOR["max_objects"]]
 
 
-@pytest.mark.parametrize("layers", ["group", "batch"])
-def test_resnet50_is_exported_too(layers):
-    network = loud_detector(backbone="resnet50", normalization_layers=layers)
+def test_resnet50_with_batch_normalization_and_colors_is_exported_too():
+    network = loud_detector(backbone="resnet50", normalization_layers="batch")
     session = onnxruntime.InferenceSession(trace_detector(network, 3), providers=["CPUExecutionProvider"])
     image = np.random.default_rng(0).random((1, 3, 90, 64), np.float32)
     expected, found = of_torch(network, image), session.run(None, {"image": image})

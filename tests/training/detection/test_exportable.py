@@ -5,7 +5,7 @@ from tests.detection import NEEDS_TORCHVISION, loud_detector
 
 pytest.importorskip("torchvision", reason=NEEDS_TORCHVISION)
 
-from cpunet.training.detection.exportable import ExportableDetector  # noqa: E402
+from cpunet.training.detection.exportable import ExportableDetector
 
 SIZES = [(96, 96), (64, 160), (101, 83), (200, 256)]
 

@@ -6,12 +6,12 @@ from tests.detection import NEEDS_TORCHVISION, SMALL_DETECTOR
 
 pytest.importorskip("torchvision", reason=NEEDS_TORCHVISION)
 
-from torchvision.models import resnet18, resnet34, resnet50  # noqa: E402
-from torchvision.models.detection.image_list import ImageList  # noqa: E402
-from torchvision.ops import FrozenBatchNorm2d  # noqa: E402
+from torchvision.models import resnet18, resnet34, resnet50
+from torchvision.models.detection.image_list import ImageList
+from torchvision.ops import FrozenBatchNorm2d
 
-from cpunet.training.detection.config import Detector  # noqa: E402
-from cpunet.training.detection.network import PyramidAnchors, build_detector  # noqa: E402
+from cpunet.training.detection.config import Detector
+from cpunet.training.detection.network import PyramidAnchors, build_detector
 
 
 def build(**values):
@@ -61,22 +61,6 @@ def test_each_part_is_trained_and_the_losses_are_finite_with_and_without_objects
     sum(losses.values()).backward()
     silent = [name for name, value in network.named_parameters() if value.grad is None]
     assert not silent
-
-
-def test_the_loss_of_one_image_falls_when_it_is_learned():
-    network = build().train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
-    image = torch.zeros(3, 64, 64)
-    image[:, 6:22, 4:24] = image[:, 30:55, 30:50] = 1
-    known = objects((4, 6, 24, 22), (30, 30, 50, 55))
-    seen = []
-    for _ in range(25):
-        loss = sum(network([image], [known]).values())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        seen.append(float(loss))
-    assert seen[-1] < 0.5 * seen[0]
 
 
 def test_in_half_precision_boxes_stay_exact():

@@ -12,13 +12,13 @@ from tests.detection import NEEDS_TORCHVISION, SMALL_DETECTION
 
 pytest.importorskip("torchvision", reason=NEEDS_TORCHVISION)
 
-from cpunet.__main__ import main  # noqa: E402
-from cpunet.training.detection.stream import ObjectData, ObjectStream  # noqa: E402
-from cpunet.training.detection.task import DetectionTask  # noqa: E402
-from cpunet.training.detection.train import train_detector  # noqa: E402
-from cpunet.training.detection.weights import load_detector  # noqa: E402
-from cpunet.training.patches.sources import read_sources  # noqa: E402
-from cpunet.training.weights import load_trained  # noqa: E402
+from cpunet.__main__ import main
+from cpunet.training.detection.stream import ObjectData, ObjectStream
+from cpunet.training.detection.task import DetectionTask
+from cpunet.training.detection.train import train_detector
+from cpunet.training.detection.weights import load_detector
+from cpunet.training.patches.sources import read_sources
+from cpunet.training.weights import load_trained
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(config, data_root, 
     assert found.config == config
     assert found.facts["steps"] == 4
     assert found.facts["data"][0]["images"] == 6
+    changed = replace(config, detector=replace(config.detector, proposals=10))
     with pytest.raises(ConfigError, match="is of a run with another detector"):
-        changed = replace(config, detector=replace(config.detector, proposals=10))
         train_detector(changed, data_root, tmp_path / "whole")
     with pytest.raises(WeightsError, match="holds no weights that `cpunet train` wrote"):
         load_trained(resumed)
