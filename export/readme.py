@@ -104,10 +104,10 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
 
 
 def decoding(card: ModelCard) -> str:
-    """Say how a model's probabilities become objects."""
+    """Say how a model's output becomes objects."""
     settings = card.postprocessing
     if card.output.kind == INSTANCES:
-        how = f"objects of a score of at least {settings.score_threshold:g}, masks above {settings.mask_threshold:g}"
+        how = f"scores of {settings.score_threshold:g} and more, masks above {settings.mask_threshold:g}"
     elif set(card.output.roles) == {"boundary"}:
         how = f"boundaries above {settings.boundary_threshold:g}, objects grown by {settings.dilation_px:g} pixels"
     else:

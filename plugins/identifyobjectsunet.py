@@ -20,7 +20,7 @@ from cpunet.model.memory import open_within_memory, segment_within_memory
 from cpunet.model.packages import onnxruntime_is_there
 from cpunet.model.session import install_help
 from cpunet.options import Options
-from cpunet.plugin.advanced_settings import DEVICE_CHOICES, FILL_NEVER, AdvancedSettings
+from cpunet.plugin.advanced_settings import DEVICE_CHOICES, FILL_NEVER, AdvancedSettings, for_kind
 from cpunet.plugin.basic_settings import (
     RESCALE_BY_FACTOR,
     RESCALE_FROM_RANGE,
@@ -69,6 +69,7 @@ from cpunet.plugin.validity import (
     refuse_wrong_settings,
 )
 from cpunet.segment import LEAST_SIDE_PX, segment_image, segment_stack
+from cpunet.steps.confidence import confidence_of_kept
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.filters import filter_objects
 
@@ -148,7 +149,8 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             visible += [self.rescale_factor]
         visible += [self.advanced]
         if self.advanced.value:
-            visible += [*self.advanced_settings.visible(), self.device_button, *self.probability_settings.visible()]
+            shown = self.advanced_settings.visible(self.model_settings.gives_objects())
+            visible += [*shown, self.device_button, *self.probability_settings.visible()]
         # Last: CellProfiler names settings by their place, and checks a copy of the module that knows no pipeline.
         return [*visible, *self.take_over.visible()]
 
@@ -294,7 +296,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         further = self.channel_settings.names(model.card.input.channels)
         channels = [(self.x_name.value, image), *((name, workspace.image_set.get_image(name)) for name in further)]
         pixels, mask = join(channels, model.card.input.normalization)
-        options = self.options(mask)
+        options = for_kind(self.options(mask), model.card)
         found = segment_within_memory(
             functools.partial(segment_stack if stack else segment_image, pixels),
             model,
@@ -311,7 +313,13 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             self.probability_settings.save_images(workspace.image_set, image, planes, foreground)
         seconds = time.monotonic() - begun
         of_measurements = add_measurements(
-            workspace.measurements, self.y_name.value, kept.labels, foreground, seconds, used
+            workspace.measurements,
+            self.y_name.value,
+            kept.labels,
+            foreground,
+            seconds,
+            used,
+            confidence_of_kept(kept.labels, found.labels, found.confidence),
         )
         for note in (*found.notes, *of_measurements):
             logging.warning("%s: %s", what, note)

@@ -15,7 +15,7 @@ from cpunet.export.card.answers import check_complete, with_defaults
 from cpunet.export.card.declared import declared_channels
 from cpunet.export.card.fields import field_value, with_field
 from cpunet.export.card.file import checked_card, network, put_runnable, sum_lines, with_card_and_test
-from cpunet.model.card import METADATA_KEY
+from cpunet.model.card import INSTANCES, METADATA_KEY
 from cpunet.model.session import OnnxModel, open_model
 from cpunet.onnx_reader.metadata import metadata_of, read_card
 from cpunet.onnx_reader.model_file import ModelFile, read_model_file
@@ -25,6 +25,8 @@ LARGEST_UNIT = 128
 # An image of about so many pixels shows which multiples a network takes.
 TRIAL_PX = 64
 LARGEST_MULTIPLE = 32
+# Of the largest diameter: half of it, and half as much again, for objects that are longer than wide.
+HALO_OF_OBJECTS = 0.75
 LARGEST_UNIT_OF_TILES, UNITS_OF_A_TILE = 32, 16
 
 
@@ -80,6 +82,8 @@ def with_answers(file: ModelFile, answers: Mapping[str, Any]) -> tuple[bytes, di
     """
     check_onnx(file)
     declared = declared_channels(network(file.content))
+    if declared.gives_objects:
+        answers = with_objects(answers)
     check_complete(dict(answers), declared)
     tile_shape = declared.tile_shape or field_value(answers, "input.tile_shape")
     if tile_shape is not None:
@@ -87,10 +91,27 @@ def with_answers(file: ModelFile, answers: Mapping[str, Any]) -> tuple[bytes, di
     content = with_defaults(dict(answers))
     # The draft is checked before the minutes that measuring may take.
     model = open_model(file, device="cpu", card=checked_card(content))
+    if declared.gives_objects:
+        return with_card_and_test(file.content, checked_card(content), model.find_instances), {}
     measured = measured_fields(model, answers)
     for name, value in measured.items():
         content = with_field(content, name, value)
     return with_card_and_test(file.content, checked_card(content), model.predict), measured
+
+
+def with_objects(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a card's content for a network that gives objects: its kind and role, and sizes that nobody answered for.
+
+    Nothing is measured. Networks of this kind pad their input themselves, so any size from 64 pixels on is taken to
+    fit. The halo is 1.5 times the radius of the largest objects, so that each is whole in a tile.
+    """
+    content = with_field(dict(answers), "output.kind", INSTANCES)
+    largest = field_value(with_defaults(dict(answers)), "input.diameter_high_px") or 0.0
+    sizes = {"input.min_size": TRIAL_PX, "output.halo": math.ceil(HALO_OF_OBJECTS * largest)}
+    for name, value in {"output.roles": ["foreground"], **sizes}.items():
+        if field_value(content, name) is None:
+            content = with_field(content, name, value)
+    return content
 
 
 def with_tile(answers: Mapping[str, Any], tile_shape: Sequence[int]) -> dict[str, Any]:

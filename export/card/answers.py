@@ -11,7 +11,7 @@ import yaml
 from cpunet.errors import ModelError
 from cpunet.export.card.declared import Declared
 from cpunet.export.card.fields import card_fields, check_known, field_value, flattened, with_field
-from cpunet.model.card import CARD_VERSION, NORMALIZATIONS, ROLES, UNITS, check_card_version
+from cpunet.model.card import CARD_VERSION, KINDS, NORMALIZATIONS, ROLES, UNITS, check_card_version
 from cpunet.training.facts import LARGEST_RATIO_ABOVE, LARGEST_RATIO_BELOW
 
 LOW, HIGH = "input.diameter_low_px", "input.diameter_high_px"
@@ -72,12 +72,17 @@ FLAGS = {
     ),
     "output": (
         ("--roles", "output.roles", "ROLE", f"one a channel: {', '.join(ROLES)}"),
+        ("--kind", "output.kind", "KIND", f"{' or '.join(KINDS)} (read from its outputs)"),
         ("--halo", "output.halo", "PX", "pixels a side that a tile needs around the part that is kept (measured)"),
     ),
     "from probabilities to objects": (
         ("--foreground-threshold", "postprocessing.foreground_threshold", "P", "between 0 and 1 (0.5)"),
         ("--marker-threshold", "postprocessing.marker_threshold", "P", "between 0 and 1 (0.5)"),
         ("--boundary-threshold", "postprocessing.boundary_threshold", "P", "between 0 and 1 (0.5)"),
+        ("--score-threshold", "postprocessing.score_threshold", "P", "for instances, between 0 and 1 (0.5)"),
+        ("--mask-threshold", "postprocessing.mask_threshold", "P", "for instances, between 0 and 1 (0.5)"),
+        ("--overlap-threshold", "postprocessing.overlap_threshold", "IOU", "for instances, between 0 and 1 (0.5)"),
+        ("--max-objects", "postprocessing.max_objects", "N", "for instances, the most for a tile (100)"),
         ("--marker-min-size", "postprocessing.marker_min_size_px", "PX", "smallest seed, pixels of area (0)"),
         ("--min-object-size", "postprocessing.min_size_px", "PX", "smallest object, pixels of area (0)"),
         ("--dilation", "postprocessing.dilation_px", "PX", "by how far objects are grown (0)"),

@@ -8,6 +8,7 @@ import onnx
 
 from cpunet.checks.verify import NEWEST_IR, NEWEST_OPSET
 from cpunet.errors import ModelError
+from cpunet.model.instances import OUTPUTS
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,14 @@ class Declared:
     in_channels, out_channels : int, optional
     tile_shape : tuple of int, optional
         Height and width, pixels, of a network that takes no other.
+    gives_objects : bool
+        Whether its outputs are the boxes, scores and masks of objects.
     """
 
     in_channels: int | None
     out_channels: int | None
     tile_shape: tuple[int, int] | None = None
+    gives_objects: bool = False
 
 
 def declared_channels(model: onnx.ModelProto) -> Declared:
@@ -32,8 +36,8 @@ def declared_channels(model: onnx.ModelProto) -> Declared:
     Raises
     ------
     ModelError
-        If it is too new, or its input or output is not one float32 tensor (N, C, Y, X). N must be free or 1, Y and X
-        both free or both fixed, the same at both ends.
+        If it is too new, its input is not one float32 tensor (N, C, Y, X), or its output neither that nor objects. N
+        must be free or 1, Y and X both free or both fixed, the same at both ends.
     """
     graph = model.graph
     opset = max([entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")], default=0)
@@ -44,12 +48,15 @@ def declared_channels(model: onnx.ModelProto) -> Declared:
         )
     weights = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in weights]
-    if len(inputs) != 1 or len(graph.output) != 1:
+    gives_objects = {value.name for value in graph.output} == set(OUTPUTS)
+    if len(inputs) != 1 or (len(graph.output) != 1 and not gives_objects):
         raise ModelError(
             f"the network has {len(inputs)} inputs ({', '.join(value.name for value in inputs)}) and "
             f"{len(graph.output)} outputs ({', '.join(value.name for value in graph.output)}); one of each is needed."
         )
     in_channels, takes = _channels_and_sides(inputs[0], "input")
+    if gives_objects:
+        return Declared(in_channels, None, takes, gives_objects)
     out_channels, gives = _channels_and_sides(graph.output[0], "output")
     if gives is not None and takes != gives:
         found = "any size" if takes is None else f"{takes[0]} x {takes[1]} pixels"

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
 
-from cpunet.checks.stored_test import STORED_TEST_KEY, StoredTest, stored_test_to_json
+from cpunet.checks.stored_test import STORED_TEST_KEY, StoredInstancesTest, StoredTest, stored_test_to_json
 from cpunet.checks.synthetic import synthetic_input
 from cpunet.errors import ModelError
 from cpunet.export.card.schema import check_against_schema
 from cpunet.export.put_in_place import put_in_place
-from cpunet.model.card import METADATA_KEY, ModelCard, card_to_json
+from cpunet.model.card import INSTANCES, METADATA_KEY, ModelCard, card_to_json
 from cpunet.model.card_limits import card_from_json
+from cpunet.model.instances import Instances
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.metadata import sha256
 from cpunet.onnx_reader.write_metadata import with_metadata
@@ -65,7 +67,9 @@ def checked_text(content: Mapping[str, Any]) -> str:
     return text
 
 
-def with_card_and_test(onnx_bytes: bytes, card: ModelCard, predict: Predict) -> bytes:
+def with_card_and_test(
+    onnx_bytes: bytes, card: ModelCard, predict: Predict | Callable[[NDArray[np.float32]], Instances]
+) -> bytes:
     """Add a card, and a test that shows on any machine whether the network computes the same there.
 
     Parameters
@@ -74,10 +78,13 @@ def with_card_and_test(onnx_bytes: bytes, card: ModelCard, predict: Predict) -> 
         Without a card.
     card : ModelCard
     predict : callable
-        Computes the test's output from its input. In double precision its last digit depends on no machine.
+        Computes the test's output from its input: probabilities, or objects if the card says so. In double precision
+        its last digit depends on no machine.
     """
     image = synthetic_input(card.input)
-    test = stored_test_to_json(StoredTest(image, predict(image)))
+    output = predict(image)
+    of_objects = isinstance(output, Instances)
+    test = stored_test_to_json(StoredInstancesTest(image, output) if of_objects else StoredTest(image, output))
     return with_metadata(with_metadata(onnx_bytes, METADATA_KEY, card_to_json(card)), STORED_TEST_KEY, test)
 
 
@@ -129,4 +136,8 @@ def check_runs(model: OnnxModel) -> None:
     rng = np.random.default_rng(0)
     sizes = [(smallest, smallest), (smallest + unit, smallest + 3 * unit)]
     for shape in sizes if given.tile_shape is None else [given.tile_shape]:
-        model.predict(rng.random((1, len(given.channels), *shape), np.float32))
+        noise = rng.random((1, len(given.channels), *shape), np.float32)
+        if model.card.output.kind == INSTANCES:
+            model.find_instances(noise)
+        else:
+            model.predict(noise)

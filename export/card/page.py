@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cpunet.export.readme import decoding
-from cpunet.model.card import InputCard, ModelCard
+from cpunet.model.card import INSTANCES, InputCard, ModelCard, OutputCard
 from cpunet.steps.pixels.channels import COLORS
 
 WIDTH = 100
@@ -61,7 +61,7 @@ def card_page(card: ModelCard, place: str, size_bytes: int, sha256: str) -> str:
         *_entry("Authors", ", ".join(card.authors) or "not given"),
         *_entry("Cite", card.citation or "nothing given"),
         *_section("Input", input_entries(card.input)),
-        *_section("Output", [(role, ROLE_MEANINGS[role]) for role in card.output.roles]),
+        *_section("Output", output_entries(card.output)),
         *_entry("  halo", f"{card.output.halo} pixels a side of a tile"),
         "",
         "Decoding",
@@ -79,6 +79,17 @@ def card_page(card: ModelCard, place: str, size_bytes: int, sha256: str) -> str:
         *(_section("Other fields", others) if others else []),
     ]
     return "\n".join(lines)
+
+
+def output_entries(card: OutputCard) -> list[tuple[str, str]]:
+    """Say what a network gives, as pairs of a name and a sentence."""
+    if card.kind == INSTANCES:
+        return [
+            ("boxes", "upper, left, lower and right edge of each object"),
+            ("scores", "how certain each object is, 0 to 1"),
+            ("masks", "probability that a place in the box belongs to the object"),
+        ]
+    return [(role, ROLE_MEANINGS[role]) for role in card.roles]
 
 
 UNITS_IN_WORDS = {

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from cpunet.errors import ModelError
 from cpunet.export.card.fields import PLACES
-from cpunet.model.card import LARGEST_SHIFT_PX, NORMALIZATIONS, ROLES, UNITS
+from cpunet.model.card import KINDS, LARGEST_SHIFT_PX, NORMALIZATIONS, ROLES, UNITS
 from cpunet.model.card_limits import LARGEST, LARGEST_TILE_PX, MOST_CHANNELS
 
 TYPES: dict[str, dict[str, Any]] = {
@@ -57,6 +57,7 @@ RULES: dict[str, dict[str, Any]] = {
         "contains": {"enum": ["foreground", "interior", "boundary"]},
     },
     "output.halo": {"minimum": 0},
+    "output.kind": {"enum": list(KINDS)},
     "postprocessing.foreground_threshold": BETWEEN_0_AND_1,
     "postprocessing.outline_level": BETWEEN_0_AND_1,
     "postprocessing.outline_shift_px": {"minimum": -LARGEST_SHIFT_PX, "maximum": LARGEST_SHIFT_PX},
@@ -65,6 +66,10 @@ RULES: dict[str, dict[str, Any]] = {
     "postprocessing.marker_min_size_px": {"minimum": 0},
     "postprocessing.min_size_px": {"minimum": 0},
     "postprocessing.dilation_px": {"minimum": 0},
+    "postprocessing.score_threshold": BETWEEN_0_AND_1,
+    "postprocessing.mask_threshold": BETWEEN_0_AND_1,
+    "postprocessing.overlap_threshold": BETWEEN_0_AND_1,
+    "postprocessing.max_objects": {"minimum": 1},
 }
 # Fields of which the dataclass's docstring says less than an author of a card must know.
 TEXTS = {
@@ -76,8 +81,8 @@ TEXTS = {
     "citation": "What to cite, with its DOI.",
     "input": "What the network takes: one tensor, float32 (N, C, Y, X).",
     "output": "What the network gives: one tensor, float32 (N, C, Y, X), of the input's height and width, each value "
-    "0 to 1.",
-    "postprocessing": "How probabilities become objects. Areas and lengths are those of the image as the network "
+    "0 to 1; or the objects themselves, see `kind`.",
+    "postprocessing": "How the output becomes objects. Areas and lengths are those of the image as the network "
     "sees it.",
 }
 # What the two free objects hold.

@@ -1,4 +1,4 @@
-"""The result of a segmentation: labels, and the probabilities that they were decoded from."""
+"""The result of a segmentation: labels, and the probabilities or the objects that they were made from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,26 @@ from typing import NamedTuple, Optional, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from cpunet.model.card import ModelCard
+from cpunet.model.card import INSTANCES, ModelCard
+from cpunet.model.instances import Instances
+
+
+class FoundInstances(NamedTuple):
+    """The objects of an image as a network gave them, before they are drawn.
+
+    Attributes
+    ----------
+    instances : Instances
+        Their boxes are pixels of the image as it was given.
+    numbers : ndarray of shape (n,), int32
+        The object, from 1 on, to which each belongs: one that no tile saw whole is given in pieces.
+    notes : tuple of str
+        Sentences that a user should read.
+    """
+
+    instances: Instances
+    numbers: npt.NDArray[np.int32]
+    notes: Tuple[str, ...] = ()
 
 
 class Segmentation(NamedTuple):
@@ -18,13 +37,18 @@ class Segmentation(NamedTuple):
     labels : ndarray of shape (Y, X), or (Z, Y, X) of a stack, int32
         0 is background, objects are 1..n without gaps.
     probabilities : ndarray of shape (C, Y, X) or (C, Z, Y, X), float32
-        0..1, a channel for each role of the model's output.
+        0..1, a channel for each role of the model's output. Of a model that gives objects: the foreground, with the
+        probability of the mask times the score of its object.
     scale : float
         By how much the image was enlarged for the network.
     usable : ndarray of the shape of `labels`, bool, or None
         The pixels that were measured and are in the mask; None if every pixel counts.
     notes : tuple of str
         Sentences that a user should read: what was left out, or had to be assumed.
+    confidence : ndarray of shape (n,), float32, or None
+        How certain a model that gives objects is of each, 0..1, in the order of the labels; None for other models.
+    instances : FoundInstances or None
+        What such a model gave for the whole of a plane, before it was drawn.
     """
 
     labels: npt.NDArray[np.int32]
@@ -32,6 +56,8 @@ class Segmentation(NamedTuple):
     scale: float
     usable: Optional[npt.NDArray[np.bool_]] = None
     notes: Tuple[str, ...] = ()
+    confidence: Optional[npt.NDArray[np.float32]] = None
+    instances: Optional[FoundInstances] = None
 
 
 def empty_segmentation(
@@ -42,4 +68,5 @@ def empty_segmentation(
 ) -> Segmentation:
     """Return the result for an image of this shape, (Y, X) or (Z, Y, X), in which there is nothing to see."""
     probabilities = np.zeros((len(card.output.roles), *shape), np.float32)
-    return Segmentation(np.zeros(shape, np.int32), probabilities, 1.0, usable, notes)
+    confidence = np.zeros(0, np.float32) if card.output.kind == INSTANCES else None
+    return Segmentation(np.zeros(shape, np.int32), probabilities, 1.0, usable, notes, confidence)

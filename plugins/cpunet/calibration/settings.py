@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Tuple
 
-from cpunet.model.card import ModelCard, Postprocessing
+from cpunet.model.card import INSTANCES, ModelCard, Postprocessing
 from cpunet.steps.diameter import area_of_disc
 
 # The shifts of half a pixel add or remove the pixels at the corners of outlines. A habit that differs by more than this
@@ -18,6 +18,7 @@ THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 MARKER_THRESHOLDS = (0.25, 0.3, 0.4, 0.5, 0.6)
 # A plain mask says nothing of borders, so that only a high threshold parts objects that touch.
 MARKER_THRESHOLDS_OF_MASK = (*MARKER_THRESHOLDS, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
+SCORE_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 BOUNDARY_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 DILATIONS_PX = (0, 1, 2, 3, 4, 5)
 # Areas, as shares of that of a disc of the trained diameter: what is smaller is texture, or noise.
@@ -31,7 +32,7 @@ ALWAYS_RESCALED = 1.1
 
 # These move outlines too, so each value is tried with the shifts beside the present one: a threshold that draws better
 # outlines half a pixel further inside would otherwise lose to one that draws worse ones at the right place.
-MOVE_OUTLINES = ("foreground_threshold", "boundary_threshold", "dilation_px", "outline_level")
+MOVE_OUTLINES = ("foreground_threshold", "mask_threshold", "boundary_threshold", "dilation_px", "outline_level")
 SHIFTS_BESIDE = 2
 
 Candidates = Dict[str, Tuple[Any, ...]]
@@ -75,6 +76,15 @@ def candidates(card: ModelCard) -> Candidates:
         "outline_shift_px": SHIFTS_PX,
         "diameter_range_px": ((round(diameter_px / ALWAYS_RESCALED, 1), round(diameter_px * ALWAYS_RESCALED, 1)),),
     }
+    if card.output.kind == INSTANCES:
+        least = card.postprocessing.score_threshold  # the network gives no object of a lower score
+        return {
+            **first,
+            "mask_threshold": THRESHOLDS,
+            "outline_level": LEVELS,
+            "score_threshold": tuple(each for each in SCORE_THRESHOLDS if each >= least),
+            "min_size_px": objects,
+        }
     if set(card.output.roles) == {"boundary"}:
         return {
             **first,

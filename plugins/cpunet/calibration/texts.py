@@ -20,10 +20,19 @@ NAMES = {
     "marker_min_size_px": "smallest marker, pixels",
     "min_size_px": "smallest object, pixels",
     "boundary_threshold": "boundary threshold",
+    "mask_threshold": "mask threshold",
+    "score_threshold": "score threshold",
     "dilation_px": "dilation, pixels",
 }
 # Where a value at the end of those that were tried says that a better one may lie beyond.
-HAVE_ENDS = ("outline_shift_px", "outline_level", "foreground_threshold", "marker_threshold", "boundary_threshold")
+HAVE_ENDS = (
+    "outline_shift_px",
+    "outline_level",
+    "foreground_threshold",
+    "marker_threshold",
+    "boundary_threshold",
+    "mask_threshold",
+)
 
 
 def scores_table(found: Calibration) -> List[str]:

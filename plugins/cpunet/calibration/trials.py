@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,8 @@ from cpunet.calibration.settings import Settings, card_with, with_value
 from cpunet.cores import cores_allowed
 from cpunet.files.labeled_images import LabeledImage
 from cpunet.model.card import ModelCard
-from cpunet.model.protocol import Model
+from cpunet.model.instances import Instances
+from cpunet.model.protocol import InstanceModel, Model
 from cpunet.options import Options
 from cpunet.scores import ImageScores, score_image
 from cpunet.segment import segment_image
@@ -47,6 +48,7 @@ class RememberingModel:
         self._model = model
         self.card: ModelCard = model.card
         self._seen: Dict[Tuple[Tuple[int, ...], bytes], npt.NDArray[np.float32]] = {}
+        self._found: Dict[Tuple[Tuple[int, ...], bytes], Instances] = {}
 
     def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Turn (N, C, Y, X) into probabilities (N, roles, Y, X)."""
@@ -54,6 +56,13 @@ class RememberingModel:
         if key not in self._seen:
             self._seen[key] = self._model.predict(batch)
         return self._seen[key].copy()
+
+    def find_instances(self, image: npt.NDArray[np.float32]) -> Instances:
+        """Turn one image (1, C, Y, X) into objects, if the model does."""
+        key = (image.shape, image.tobytes())
+        if key not in self._found:
+            self._found[key] = cast(InstanceModel, self._model).find_instances(image)
+        return Instances(*(each.copy() for each in self._found[key]))
 
 
 def parts_of(images: Sequence[LabeledImage]) -> List[Part]:

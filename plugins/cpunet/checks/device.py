@@ -68,7 +68,7 @@ def measure(model: OnnxModel, stored_test: Optional[str] = None) -> Measured:
         f"found     {found} objects in a synthetic field of {drawn} nuclei",
     ]
     if tested is not None:
-        lines.append(f"test      the one in the file agrees within {tested:.1e}")
+        lines.append(f"test      the one in the file agrees within {tested}")
     if drawn <= 2 * found <= 4 * drawn:
         return Measured(lines, "")
     modality = model.card.input.modality

@@ -8,14 +8,17 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Dict, Optional, Union, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from cpunet.checks.agreement import Tolerance, check_agreement
+from cpunet.checks.instances_agreement import InstancesTolerance, check_instances_agreement
 from cpunet.errors import ModelError
-from cpunet.model.protocol import Model
+from cpunet.model.card import INSTANCES
+from cpunet.model.instances import OUTPUTS, Instances, checked_instances
+from cpunet.model.protocol import InstanceModel, Model
 
 STORED_TEST_KEY = "cpunet.stored_test"
 # Four million values are 16 MB; export writes less than a tenth of that.
@@ -39,22 +42,37 @@ class StoredTest:
     output: npt.NDArray[np.float32]
 
 
-def stored_test_to_json(test: StoredTest) -> str:
+@dataclass(frozen=True)
+class StoredInstancesTest:
+    """An input and the objects that a network gives for it.
+
+    Attributes
+    ----------
+    input : ndarray of shape (1, C, Y, X), float32
+        Normalized as the card says.
+    output : Instances
+        All that the network gives; only objects above the card's `score_threshold` are compared.
+    """
+
+    input: npt.NDArray[np.float32]
+    output: Instances
+
+
+def stored_test_to_json(test: Union[StoredTest, StoredInstancesTest]) -> str:
     """Write a test as JSON: shapes, and little-endian float32 values in base64."""
-    return json.dumps({"input": _tensor_to_dict(test.input), "output": _tensor_to_dict(test.output)}, sort_keys=True)
+    outputs = test.output._asdict() if isinstance(test, StoredInstancesTest) else {"output": test.output}
+    tensors = {"input": test.input, **outputs}
+    return json.dumps({name: _tensor_to_dict(values) for name, values in tensors.items()}, sort_keys=True)
 
 
 def stored_test_from_json(text: str) -> StoredTest:
-    """Read a test from a file that anyone may have written.
+    """Read a test of probabilities from a file that anyone may have written.
 
     Raises ModelError if the text is no such test, declares another number of values than it holds, or more than four
     million.
     """
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ModelError("the stored test is not readable JSON. Export the model again.") from None
-    tensors = [_tensor_from(content.get(name) if isinstance(content, dict) else None) for name in ("input", "output")]
+    content = _content(text)
+    tensors = [_tensor_from(content.get(name), 4) for name in ("input", "output")]
     if tensors[0] is None or tensors[1] is None:
         raise ModelError(
             "the stored test is damaged: its input and output must each have a shape of four numbers, and as many "
@@ -63,8 +81,31 @@ def stored_test_from_json(text: str) -> StoredTest:
     return StoredTest(tensors[0], tensors[1])
 
 
-def run_stored_test(text: str, model: Model, path: Path) -> float:
-    """Run the stored test of a model file, and return the largest difference from the output that is stored.
+def stored_instances_test_from_json(text: str) -> StoredInstancesTest:
+    """Read a test of a network that gives objects; ModelError as in `stored_test_from_json`."""
+    content = _content(text)
+    image = _tensor_from(content.get("input"), 4)
+    outputs = [_tensor_from(content.get(name), axes, least=0) for name, axes in OUTPUTS.items()]
+    found = [each for each in outputs if each is not None]
+    if image is None or len(image) != 1 or len(found) < len(OUTPUTS):
+        raise ModelError(
+            "the stored test is damaged: its input must be one image of four axes, and its boxes, scores and masks "
+            f"must have two, one and three axes, with as many float32 values in base64, at most {MOST_VALUES}. Export "
+            "the model again."
+        )
+    return StoredInstancesTest(image, checked_instances(found, image.shape, MOST_VALUES, "the stored test"))
+
+
+def _content(text: str) -> Dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ModelError("the stored test is not readable JSON. Export the model again.") from None
+    return content if isinstance(content, dict) else {}
+
+
+def run_stored_test(text: str, model: Model, path: Path) -> str:
+    """Run the stored test of a model file, and return in words how it agrees with the output that is stored.
 
     Raises
     ------
@@ -73,11 +114,12 @@ def run_stored_test(text: str, model: Model, path: Path) -> float:
     DisagreementError
         If the network gives something else.
     """
+    given, of_objects = model.card.input, model.card.output.kind == INSTANCES
+    read = stored_instances_test_from_json if of_objects else stored_test_from_json
     try:
-        test = stored_test_from_json(text)
+        test: Union[StoredTest, StoredInstancesTest] = read(text)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
-    given = model.card.input
     _, channels, height, width = test.input.shape
     fits = (height, width) == tuple(given.tile_shape or (height, width))
     if channels != len(given.channels) or height % given.divisible_by or width % given.divisible_by or not fits:
@@ -88,9 +130,15 @@ def run_stored_test(text: str, model: Model, path: Path) -> float:
             f"{path}: the stored test's input has the shape {test.input.shape}, which does not fit the card "
             f"({len(given.channels)} channels, {sizes}). Export the model again."
         )
-    return check_agreement(
-        model.predict(test.input), test.output, Tolerance(), f"{path}: the network and its stored test"
-    )
+    what = f"{path}: the network and its stored test"
+    if isinstance(test, StoredInstancesTest):
+        found, threshold = (
+            cast(InstanceModel, model).find_instances(test.input),
+            model.card.postprocessing.score_threshold,
+        )
+        within = check_instances_agreement(found, test.output, threshold, InstancesTolerance(), what)
+        return f"{within} ({InstancesTolerance()})"
+    return f"{check_agreement(model.predict(test.input), test.output, Tolerance(), what):.1e} ({Tolerance()})"
 
 
 def _tensor_to_dict(values: npt.NDArray[np.float32]) -> Any:
@@ -98,13 +146,17 @@ def _tensor_to_dict(values: npt.NDArray[np.float32]) -> Any:
     return {"shape": list(values.shape), "values": content}
 
 
-def _tensor_from(content: Any) -> Optional[npt.NDArray[np.float32]]:
+def _tensor_from(content: Any, axes: int, least: int = 1) -> Optional[npt.NDArray[np.float32]]:
+    """Return the values of a tensor of so many axes, each at least so long; None if it is none."""
     if not isinstance(content, dict):
         return None
     shape, text = content.get("shape"), content.get("values")
-    if not isinstance(shape, list) or len(shape) != 4 or not isinstance(text, str):
+    if not isinstance(shape, list) or len(shape) != axes or not isinstance(text, str):
         return None
-    if any(type(size) is not int or not 1 <= size <= MOST_VALUES for size in shape) or math.prod(shape) > MOST_VALUES:
+    if (
+        any(type(size) is not int or not least <= size <= MOST_VALUES for size in shape)
+        or math.prod(shape) > MOST_VALUES
+    ):
         return None
     try:
         raw = base64.b64decode(text, validate=True)

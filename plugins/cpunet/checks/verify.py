@@ -5,22 +5,24 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from cpunet.checks import verify_instances
 from cpunet.checks.agreement import Tolerance, check_agreement
 from cpunet.checks.halo import NOTICEABLE, largest_halo, reach_of_impulse
 from cpunet.checks.stored_test import STORED_TEST_KEY, run_stored_test
 from cpunet.checks.synthetic import synthetic_field, synthetic_input
 from cpunet.errors import DisagreementError, ModelError
+from cpunet.model.card import INSTANCES
+from cpunet.model.instances import OUTPUTS
 from cpunet.model.session import OnnxModel, open_model
 from cpunet.onnx_reader.metadata import card_in, metadata_of, versions_of
 from cpunet.onnx_reader.model_file import ModelFile, read_model_file
 from cpunet.onnx_reader.safety import check_onnx
 from cpunet.steps.predict import predict_in_tiles
-from cpunet.steps.tiling import Predict
 
 # By its release notes, the newest onnxruntime for CellProfiler's Python, 1.19.2, loads at most these. `cpunet export`
 # writes 17 and 8, which older releases load too.
@@ -44,11 +46,11 @@ class CheckResult(NamedTuple):
 class Reference:
     """Another program that computes the same network, such as torch with the weights that were exported.
 
-    `predict` turns (N, C, Y, X) into probabilities.
+    `predict` turns (N, C, Y, X) into probabilities, or one image into `cpunet.model.instances.Instances`, as the model.
     """
 
     name: str
-    predict: Predict
+    predict: Callable[[npt.NDArray[np.float32]], Any]
 
 
 def verify_model(path: Path, reference: Optional[Reference] = None) -> Iterator[CheckResult]:
@@ -82,13 +84,17 @@ def verify_model(path: Path, reference: Optional[Reference] = None) -> Iterator[
         if not result.passed:
             return
     model = open_model(file, "cpu")  # the last of these checks has opened it
+    of_objects = model.card.output.kind == INSTANCES
     model_checks: List[Tuple[str, Callable[[OnnxModel], str]]] = [
-        ("shapes", _check_shapes),
+        ("shapes", verify_instances.check_shapes if of_objects else _check_shapes),
         ("stored test", functools.partial(_check_stored_test, file)),
-        *MODEL_CHECKS,
+        *(verify_instances.CHECKS if of_objects else MODEL_CHECKS),
     ]
     if reference is not None:
-        model_checks.insert(2, (f"values of {reference.name}", functools.partial(_check_reference, reference)))
+        compare = functools.partial(_check_reference, reference)
+        if of_objects:
+            compare = functools.partial(verify_instances.check_reference, reference.name, reference.predict)
+        model_checks.insert(2, (f"values of {reference.name}", compare))
     for name, check in model_checks:
         result = _result(name, check, model)
         yield result
@@ -139,7 +145,8 @@ def _check_versions(file: ModelFile) -> str:
 
 def _check_card(file: ModelFile) -> str:
     card = card_in(file.path, metadata_of(file))
-    return f"{card.name} {card.version}: {', '.join(card.input.channels)} in, {', '.join(card.output.roles)} out"
+    gives = "objects" if card.output.kind == INSTANCES else ", ".join(card.output.roles)
+    return f"{card.name} {card.version}: {', '.join(card.input.channels)} in, {gives} out"
 
 
 def _check_names(file: ModelFile) -> str:
@@ -147,6 +154,8 @@ def _check_names(file: ModelFile) -> str:
     free = "batch, height and width are free"
     if model.card.input.tile_shape is not None:
         free = "tiles of {} x {} pixels alone".format(*model.card.input.tile_shape)
+    if model.card.output.kind == INSTANCES:
+        return f"{len(model.card.input.channels)} in, {', '.join(OUTPUTS)} out; one image at a time"
     return f"{len(model.card.input.channels)} in, {len(model.card.output.roles)} out; {free}"
 
 
@@ -171,7 +180,7 @@ def _check_stored_test(file: ModelFile, model: OnnxModel) -> str:
             f"{model.path}: the file carries no test (an input with its output). `cpunet export` and `cpunet card add` "
             "write one into it."
         )
-    return f"agrees within {run_stored_test(text, model, model.path):.1e} ({Tolerance()})"
+    return f"agrees within {run_stored_test(text, model, model.path)}"
 
 
 def _check_reference(reference: Reference, model: OnnxModel) -> str:

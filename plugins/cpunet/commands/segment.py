@@ -34,6 +34,7 @@ from cpunet.mosaic.segment_mosaic_file import (
 from cpunet.mosaic.writers.ome_zarr import mark_of_zarr
 from cpunet.onnx_reader.model_file import read_model_file
 from cpunet.options import Options, check_options
+from cpunet.steps.look import check_options_of_kind
 from cpunet.steps.scale import scale_of_options
 from cpunet.terminal import printable, report, show_progress
 from cpunet.time_lapse.segment_time_lapse import segment_time_lapse
@@ -149,6 +150,7 @@ def segment_images(arguments: argparse.Namespace) -> Segmented:
     else:
         models = open_within_memory(functools.partial(open_all, arguments.device), on_cpu, warn)
     model = mean_model(models)
+    check_options_of_kind(options, model.card)
     scale_of_options(model.card.input, options)  # raises where the model cannot see objects of that diameter
     if arguments.output.exists() and not arguments.output.is_dir():
         raise OptionError(f"{arguments.output}: this is a file; -o needs a folder.")

@@ -16,6 +16,8 @@ OWNER = "The model card's "
 ROLES = ("background", "interior", "boundary", "foreground", "border", "distance")
 NORMALIZATIONS = ("percentile", "zero_mean_unit_variance", "none")
 UNITS = ("zero_to_one", "as_stored")
+PROBABILITIES, INSTANCES = "probabilities", "instances"
+KINDS = (PROBABILITIES, INSTANCES)
 LARGEST_SHIFT_PX = 50
 
 
@@ -139,21 +141,36 @@ class InputCard:
 
 @dataclass(frozen=True)
 class OutputCard:
-    """The output of the network: float32 (N, C, Y, X), each value 0..1.
+    """The output of the network: probabilities, float32 (N, C, Y, X), each value 0..1; or the objects themselves.
 
     Attributes
     ----------
     roles : tuple of str
         One a channel: background, interior, boundary, foreground, border (between close or
-        touching objects) or distance (0 at an object's edge, 1 at its middle).
+        touching objects) or distance (0 at an object's edge, 1 at its middle). ``foreground`` alone for ``instances``.
     halo : int
-        Pixels on each side of a tile that are predicted and then dropped.
+        Pixels on each side of a tile that are predicted and then dropped. For ``instances``: by which tiles overlap on
+        each side, so that each object up to twice as long is whole in one tile.
+    kind : str
+        ``probabilities``, or ``instances``: boxes (n, 4), scores (n,) and masks (n, M, M) of objects, as of a Mask
+        R-CNN.
     """
 
     roles: Tuple[str, ...]
     halo: int
+    kind: str = PROBABILITIES
 
     def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ModelError(
+                f"The model card's output is of the kind {self.kind!r}; this version knows {', '.join(KINDS)}. Update "
+                "the plugin, or export the model again."
+            )
+        if self.kind == INSTANCES and tuple(self.roles) != ("foreground",):
+            raise ModelError(
+                f"The model card's output is of the kind {INSTANCES}, whose only role is foreground; the card names "
+                f"{', '.join(self.roles) or 'none'}. Set it with `cpunet card edit --set output.roles=foreground`."
+            )
         unknown = [role for role in self.roles if role not in ROLES]
         if unknown:
             raise ModelError(
@@ -172,7 +189,7 @@ class OutputCard:
 
 @dataclass(frozen=True)
 class Postprocessing:
-    """Settings that turn probabilities into objects, tuned on validation images.
+    """Settings that turn the network's output into objects, tuned on validation images.
 
     Attributes
     ----------
@@ -196,6 +213,16 @@ class Postprocessing:
     outline_shift_px : float
         Outlines are moved outward by this many pixels of the image itself at last, or inward if it is negative.
         Objects that touch stay apart.
+    score_threshold : float
+        0..1; only for ``instances``: objects of a lower score are dropped.
+    mask_threshold : float
+        0..1; only for ``instances``: pixels of a mask above it belong to its object.
+    overlap_threshold : float
+        0..1; only for ``instances``: of two boxes of different tiles with a higher IoU, that of the lower score is
+        dropped as the same object.
+    max_objects : int
+        Only for ``instances``: the most objects that the network gives for a tile. A tile that is full is cut into
+        smaller ones.
     """
 
     foreground_threshold: float = 0.5
@@ -207,14 +234,23 @@ class Postprocessing:
     fill_holes: bool = False
     outline_level: Optional[float] = None
     outline_shift_px: float = 0
+    score_threshold: float = 0.5
+    mask_threshold: float = 0.5
+    overlap_threshold: float = 0.5
+    max_objects: int = 100
 
     def __post_init__(self) -> None:
-        for name in ("foreground_threshold", "marker_threshold", "boundary_threshold"):
+        for name in (
+            *("foreground_threshold", "marker_threshold", "boundary_threshold"),
+            *("score_threshold", "mask_threshold", "overlap_threshold"),
+        ):
             if not 0 < getattr(self, name) < 1:
                 raise ModelError(f"The model card's {name} must lie between 0 and 1; it is {getattr(self, name)}.")
         for name in ("marker_min_size_px", "min_size_px", "dilation_px"):
             if not getattr(self, name) >= 0:  # so that NaN is refused too
                 raise ModelError(f"The model card's {name} must be 0 or more; it is {getattr(self, name)}.")
+        if self.max_objects < 1:
+            raise ModelError(f"The model card's max_objects must be 1 or more; it is {self.max_objects}.")
         if self.outline_level is not None and not 0 < self.outline_level < 1:
             raise ModelError(f"The model card's outline_level must lie between 0 and 1; it is {self.outline_level}.")
         if not -LARGEST_SHIFT_PX <= self.outline_shift_px <= LARGEST_SHIFT_PX:
@@ -266,12 +302,21 @@ class ModelCard:
             )
 
 
+# Fields that only the cards of this kind are written with.
+OF_INSTANCES = {
+    "output": ("kind",),
+    "postprocessing": ("score_threshold", "mask_threshold", "overlap_threshold", "max_objects"),
+}
 SECTIONS: Dict[str, Type[Any]] = {"input": InputCard, "output": OutputCard, "postprocessing": Postprocessing}
 
 
 def card_to_json(card: ModelCard) -> str:
     """Write a card as JSON for the ONNX file's metadata; sorted keys, so that a card always gives the same bytes."""
     content = asdict(card)
+    if card.output.kind == PROBABILITIES:
+        for section, names in OF_INSTANCES.items():
+            for name in names:
+                del content[section][name]
     for name, value in content.pop("extra").items():
         content[name] = {**content[name], **value} if name in SECTIONS else value
     content["card_version"] = CARD_VERSION

@@ -27,7 +27,7 @@ LARGEST: Dict[str, Dict[str, float]] = {
         "pixel_size_um": 1e5,
     },
     "output": {"halo": 1024},
-    "postprocessing": {"marker_min_size_px": 1e9, "min_size_px": 1e9, "dilation_px": 1000},
+    "postprocessing": {"marker_min_size_px": 1e9, "min_size_px": 1e9, "dilation_px": 1000, "max_objects": 10_000},
 }
 # Control characters, which can change a terminal, and lone surrogates, which cannot be printed or written.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")

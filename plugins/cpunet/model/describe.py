@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List
 
-from cpunet.model.card import ModelCard
+from cpunet.model.card import PROBABILITIES, ModelCard
 from cpunet.onnx_reader.metadata import sha256
 
 
@@ -32,7 +32,7 @@ def describe(name: str, path: Path, card: ModelCard) -> List[str]:
         *[f"    {line}" for line in card.description.splitlines()],
         f"    takes     {', '.join(card.input.channels)} ({card.input.modality}); objects of {low:.0f} to {high:.0f} "
         f"pixels, trained at {middle:.0f}",
-        f"    gives     {', '.join(card.output.roles)}",
+        f"    gives     {what_it_gives(card)}",
         *([] if level is None else [f"    outlines  at level {level:g}, from background (0) to inside (1)"]),
         *([f"    outlines  moved outward by {shift_px:g} pixels"] if shift_px else []),
         *[f"    scores    {line}" for line in scores],
@@ -40,3 +40,11 @@ def describe(name: str, path: Path, card: ModelCard) -> List[str]:
         f"    file      {path}",
         f"    sha256    {sha256(path)}",
     ]
+
+
+def what_it_gives(card: ModelCard) -> str:
+    """Say in words what a model computes."""
+    if card.output.kind == PROBABILITIES:
+        return ", ".join(card.output.roles)
+    settings = card.postprocessing
+    return f"objects with their scores, {settings.score_threshold:g} and more; at most {settings.max_objects} in a tile"

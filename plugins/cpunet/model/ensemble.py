@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Sequence, Tuple
+from typing import Any, Dict, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cpunet.errors import ModelError
-from cpunet.model.card import InputCard, ModelCard, OutputCard, Postprocessing
+from cpunet.model.card import INSTANCES, OF_INSTANCES, InputCard, ModelCard, OutputCard, Postprocessing
 from cpunet.model.protocol import Model
 
 
@@ -71,12 +71,18 @@ def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
     Raises
     ------
     ValueError
-        If there is no model, or two differ in channels, normalization, roles or their only tile size, or share no
-        diameter.
+        If there is no model, one gives objects, or two differ in channels, normalization, roles or their
+        only tile size, or share no diameter.
     """
     if not cards:
         raise ModelError("There is no model to average; choose one at least.")
     first = cards[0]
+    of_objects = [card.name for card in cards if card.output.kind == INSTANCES]
+    if of_objects:
+        raise ModelError(
+            f"The model {of_objects[0]} gives objects and no probabilities, so it cannot be averaged with others. "
+            "Choose it alone, or average models that give probabilities."
+        )
     for card in cards[1:]:
         _check_alike(first, card, "channels", first.input.channels, card.input.channels)
         _check_alike(first, card, "normalization", first.input.normalization, card.input.normalization)
@@ -122,8 +128,9 @@ def _common_input(inputs: Sequence[InputCard], names: Sequence[str]) -> InputCar
 
 
 def _mean_settings(settings: Sequence[Postprocessing]) -> Postprocessing:
-    numbers = [each.name for each in fields(Postprocessing) if each.name not in ("fill_holes", "outline_level")]
-    means = {name: float(np.mean([getattr(each, name) for each in settings])) for name in numbers}
+    others = ("fill_holes", "outline_level", *OF_INSTANCES["postprocessing"])
+    numbers = [each.name for each in fields(Postprocessing) if each.name not in others]
+    means: Dict[str, Any] = {name: float(np.mean([getattr(each, name) for each in settings])) for name in numbers}
     levels = [each.outline_level for each in settings if each.outline_level is not None]
     level = float(np.mean(levels)) if len(levels) == len(settings) else None
     return Postprocessing(**means, fill_holes=any(each.fill_holes for each in settings), outline_level=level)

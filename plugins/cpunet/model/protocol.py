@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cpunet.model.card import ModelCard
+from cpunet.model.instances import Instances
 
 
 class Model(Protocol):
@@ -19,3 +20,10 @@ class Model(Protocol):
 
     def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Turn (N, C, Y, X) into probabilities (N, roles, Y, X)."""
+
+
+class InstanceModel(Model, Protocol):
+    """A model whose card says that it gives objects."""
+
+    def find_instances(self, image: npt.NDArray[np.float32]) -> Instances:
+        """Turn one image (1, C, Y, X) into objects."""

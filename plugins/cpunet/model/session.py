@@ -13,10 +13,12 @@ import numpy.typing as npt
 
 from cpunet.cores import threads_within_limits
 from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
-from cpunet.model.card import METADATA_KEY, InputCard, ModelCard
+from cpunet.model.card import INSTANCES, METADATA_KEY, InputCard, ModelCard
 from cpunet.model.first_opening.first_run import run_once
 from cpunet.model.first_opening.in_child import try_in_child
 from cpunet.model.first_opening.trust import is_trusted, remember
+from cpunet.model.fits_card import check_fits_card
+from cpunet.model.instances import OUTPUTS, Instances, checked_instances
 from cpunet.model.out_of_memory import is_out_of_memory
 from cpunet.model.packages import (
     PYTHON_VERSION,
@@ -156,17 +158,53 @@ class OnnxModel:
             If onnxruntime fails otherwise, or returns another shape than the card promises or values that are no
             probabilities.
         """
+        if self.card.output.kind == INSTANCES:
+            raise ModelError(
+                f"{self.path}: this model gives objects and no probabilities, which this step needs. Choose a model "
+                "that gives probabilities."
+            )
         if self._one_at_a_time and len(batch) > 1:
             return np.concatenate([self.predict(batch[place : place + 1]) for place in range(len(batch))])
+        expected = (batch.shape[0], len(self.card.output.roles), *batch.shape[2:])
+        result = np.asarray(self._run(batch, None)[0])
+        if result.shape != expected:
+            raise ModelError(
+                f"{self.path}: the network returned the shape {result.shape}; its card promises {expected}, one "
+                f"channel each for {', '.join(self.card.output.roles)}. Export the model again."
+            )
+        return checked_probabilities(result.astype(np.float32, copy=False), self.card.output.roles, str(self.path))
+
+    def find_instances(self, image: npt.NDArray[np.float32]) -> Instances:
+        """Run a network that gives objects.
+
+        Parameters
+        ----------
+        image : ndarray of shape (1, C, Y, X), float32
+
+        Returns
+        -------
+        Instances
+
+        Raises
+        ------
+        OutOfMemoryError
+            If the memory is too small for the image.
+        ModelError
+            If onnxruntime fails otherwise, or the network returns something else than its card promises.
+        """
+        outputs = self._run(image, list(OUTPUTS))
+        return checked_instances(outputs, image.shape, self.card.postprocessing.max_objects, str(self.path))
+
+    def _run(self, batch: npt.NDArray[np.float32], outputs: Optional[List[str]]) -> List[Any]:
+        """Return the outputs of these names, or all, after the input's needs were checked."""
         self._check_needs(batch.shape)
         if self._threads is not None and self._threads.change():
             self._options.intra_op_num_threads = self._threads.count
             self.start_anew()  # takes about 10 ms
         if getattr(self._session, "_sess", self) is None:  # it could not be opened again, see `start_anew`
             self.start_anew()
-        expected = (batch.shape[0], len(self.card.output.roles), *batch.shape[2:])
         try:
-            result = np.asarray(self._session.run(None, {self._input_name: batch})[0])
+            found: List[Any] = self._session.run(outputs, {self._input_name: batch})
         except Exception as error:  # onnxruntime's exceptions share no base class but Exception
             if is_out_of_memory(error):
                 raise OutOfMemoryError(
@@ -174,12 +212,7 @@ class OnnxModel:
                     batch.shape,
                 ) from error
             raise ModelError(f"{self.path}: the network failed on an input of shape {batch.shape}: {error}") from error
-        if result.shape != expected:
-            raise ModelError(
-                f"{self.path}: the network returned the shape {result.shape}; its card promises {expected}, one "
-                f"channel each for {', '.join(self.card.output.roles)}. Export the model again."
-            )
-        return checked_probabilities(result.astype(np.float32, copy=False), self.card.output.roles, str(self.path))
+        return found
 
 
 class _Opened(NamedTuple):
@@ -281,7 +314,7 @@ def open_model(
     if opened is not None and (opened.model.sha256, opened.limit) == (file.sha256, limit):
         model = opened.model
         if model.card != card:  # the user changed the description of a file without a card
-            _check_fits_card(file.path, card, model._session)
+            check_fits_card(file.path, card, model._session)
         if (model.card, model._state) != (card, file.state):
             model = replace(model, card=card, _state=file.state)
     else:
@@ -369,7 +402,7 @@ def open_session(
         raise ModelError(f"{path}: onnxruntime {onnxruntime.__version__} cannot open this model: {error}") from error
     if device == "cuda":
         session.disable_fallback()  # otherwise onnxruntime goes on with the CPU
-    input_name = _check_fits_card(path, card, session)
+    input_name = check_fits_card(path, card, session)
     one_at_a_time = session.get_inputs()[0].shape[0] == 1
     model = OnnxModel(path, card, file.sha256, file.state, session, input_name, network, options, adapting)
     model = replace(model, _one_at_a_time=one_at_a_time)
@@ -395,46 +428,3 @@ def _providers(wants_cuda: bool, gpu_memory_bytes: Optional[int]) -> List[Any]:
     # By default onnxruntime doubles what it takes each time that it needs more, and so reaches its limit early.
     limits = {"gpu_mem_limit": str(gpu_memory_bytes), "arena_extend_strategy": "kSameAsRequested"}
     return [(CUDA, limits), CPU]
-
-
-def _size_in_card(card: ModelCard) -> str:
-    shape = card.input.tile_shape
-    return "that it takes any" if shape is None else f"that it takes {shape[0]} x {shape[1]} pixels alone"
-
-
-def _check_fits_card(path: Path, card: ModelCard, session: Any) -> str:
-    """Compare the network's declared input and output with its card, and return the name of the input."""
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelError(
-            f"{path}: the network has {len(inputs)} inputs and {len(outputs)} outputs; one of each is needed."
-        )
-    for what, value, channels in (
-        ("input", inputs[0], len(card.input.channels)),
-        ("output", outputs[0], len(card.output.roles)),
-    ):
-        if value.type != "tensor(float)" or len(value.shape) != 4:
-            raise ModelError(
-                f"{path}: the network's {what} is a {value.type} of shape {value.shape}; a float32 tensor "
-                "(N, C, Y, X) is needed."
-            )
-        batch, _, *sides = value.shape
-        if isinstance(batch, int) and batch != 1:
-            raise ModelError(
-                f"{path}: the network's {what} has the fixed shape {value.shape}; its batch must be free, or 1. Export "
-                "the model again with a dynamic batch."
-            )
-        if any(isinstance(side, int) for side in sides) and sides != list(card.input.tile_shape or ()):
-            raise ModelError(
-                f"{path}: the network's {what} has the fixed shape {value.shape}, and its card says "
-                f"{_size_in_card(card)}. Export the model again with dynamic axes, so that images of any size fit, or "
-                "write this height and width into its card: `cpunet card add`, or `cpunet card edit --set "
-                'input.tile_shape="[HEIGHT, WIDTH]"`.'
-            )
-        if isinstance(value.shape[1], int) and value.shape[1] != channels:
-            raise ModelError(
-                f"{path}: the network's {what} has {value.shape[1]} channels and its card names {channels}. "
-                "Export the model again."
-            )
-    name: str = inputs[0].name
-    return name

@@ -15,7 +15,7 @@ from cpunet.mosaic.prepared import PreparedMosaic
 from cpunet.options import AUGMENTATIONS, Options
 from cpunet.steps.resize import resized_part
 from cpunet.steps.tile_shape import automatic_tile_shape
-from cpunet.steps.tiling import TilePlan, plan_tiles
+from cpunet.steps.tiling import TilePlan, plan_tiles, read_tile
 
 Planes = npt.NDArray[np.float32]
 # Called before each tile with the tiles that are done and their number.
@@ -120,11 +120,7 @@ def predict_mosaic(
 def _predict_tile(view: _TurnedView, plan: TilePlan, place: int, model: Model) -> Tuple[Planes, slice, slice]:
     """Predict a tile of a view, and return what it keeps and where in the view that is."""
     (y, top, bottom), (x, left, right) = plan.tiles[place]
-    rows, columns = plan.rows[y : y + plan.tile_shape[0]], plan.columns[x : x + plan.tile_shape[1]]
-    first, first_column = int(rows.min()), int(columns.min())
-    part = view.read(slice(first, int(rows.max()) + 1), slice(first_column, int(columns.max()) + 1))
-    tile = np.ascontiguousarray(part[:, (rows - first)[:, np.newaxis], columns - first_column])
-    predicted = model.predict(tile[np.newaxis])
+    predicted = model.predict(read_tile(view.read, plan, place)[np.newaxis])
     promised = (1, len(model.card.output.roles), *plan.tile_shape)
     if predicted.shape != promised:
         raise ModelError(f"The network returned the shape {predicted.shape}; its model card promises {promised}.")

@@ -9,11 +9,9 @@ import numpy.typing as npt
 
 from cpunet.model.protocol import Model
 from cpunet.mosaic.disk_array import DiskArray
-from cpunet.mosaic.network_pass import ProbabilitiesOnDisk
 from cpunet.mosaic.prepared import PreparedMosaic
 from cpunet.options import Options
 from cpunet.segmentation import Segmentation
-from cpunet.steps.filters import relabel
 from cpunet.steps.scale import (
     ENOUGH_OBJECTS,
     FIRST_LOOK_PX,
@@ -28,7 +26,7 @@ from cpunet.steps.windows import WINDOW_PX, Window, by_contrast, contrast, middl
 
 # More columns than a window has: numpy adds the numbers of a part in another order than those of an array by itself.
 MORE_COLUMNS = 8
-SeeWhole = Callable[[], Tuple[ProbabilitiesOnDisk, DiskArray]]
+SeeWhole = Callable[[], Tuple[DiskArray, Callable[[Window], Segmentation]]]
 
 
 def choose_scale_of_mosaic(
@@ -42,8 +40,8 @@ def choose_scale_of_mosaic(
     model : Model
     options : Options
     see_whole : callable
-        Returns the probabilities of the whole mosaic at its own scale, without augmentation, and its objects. Called
-        only if no window that was seen holds enough of them.
+        Returns the objects of the whole mosaic at its own scale, without augmentation, and what gives a window of them.
+        Called only if no window that was seen holds enough of them.
 
     Returns
     -------
@@ -93,6 +91,6 @@ def _as_part(plane: npt.NDArray[np.float32], width: int) -> npt.NDArray[np.float
 def _window_with_most_objects(
     windows: List[Window], mosaic: PreparedMosaic, see_whole: SeeWhole
 ) -> Tuple[Window, Segmentation]:
-    probabilities, labels = see_whole()
+    labels, segmentation_in = see_whole()
     window = max(windows, key=lambda each: len(np.unique(labels.read(*each))))
-    return window, Segmentation(relabel(labels.read(*window)), probabilities.read(*window), 1.0)
+    return window, segmentation_in(window)

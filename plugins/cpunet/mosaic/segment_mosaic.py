@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, NamedTuple, Optional, Tuple
+from typing import Callable, NamedTuple, Optional, Tuple, cast
 
 import numpy as np
 
 from cpunet.errors import OptionError
-from cpunet.model.protocol import Model
-from cpunet.mosaic.disk_array import DiskArray
+from cpunet.model.card import INSTANCES
+from cpunet.model.protocol import InstanceModel, Model
+from cpunet.mosaic.disk_array import DiskArray, Window
 from cpunet.mosaic.first_pass import ChannelsOfMosaic, look_at_all
 from cpunet.mosaic.network_pass import ProbabilitiesOnDisk, predict_mosaic
 from cpunet.mosaic.objects.declump_mosaic import Settings, declump_mosaic
 from cpunet.mosaic.objects.filter_mosaic import filter_objects_of_mosaic
+from cpunet.mosaic.objects.instances_of_mosaic import (
+    draw_instances_of_mosaic,
+    find_instances_of_mosaic,
+    window_of_instances,
+)
 from cpunet.mosaic.objects.outlines_of_mosaic import outlines_of_mosaic_as_asked
 from cpunet.mosaic.prepared import PreparedMosaic
 from cpunet.mosaic.readers.open_mosaic import MosaicImage
 from cpunet.mosaic.scale_of_mosaic import choose_scale_of_mosaic
 from cpunet.options import Options, check_options
 from cpunet.segment import LEAST_SIDE_PX
+from cpunet.segmentation import Segmentation
 from cpunet.steps.decode import decodes_by_card, postprocessing_at_scale
+from cpunet.steps.filters import relabel
+from cpunet.steps.look import check_options_of_kind
 from cpunet.steps.scale import for_measuring
 
 # Called with a stage of the work, the steps of it that are done, and their number.
@@ -46,6 +56,14 @@ class SegmentedMosaic(NamedTuple):
 
     labels: DiskArray
     objects: int
+    notes: Tuple[str, ...]
+
+
+class _Objects(NamedTuple):
+    """The labels of all objects at a scale, a window of what they were made from, and notes."""
+
+    labels: DiskArray
+    segmentation_in: Callable[[Window], Segmentation]
     notes: Tuple[str, ...]
 
 
@@ -92,6 +110,7 @@ def segment_mosaic(
     connected, split, filled and numbered over the whole mosaic, so that no seam is left.
     """
     check_options_of_mosaic(options)
+    check_options_of_kind(options, model.card)
     card = model.card
     report(LOOK, 0, 1)
     channels = ChannelsOfMosaic(image, card.input)
@@ -101,9 +120,6 @@ def segment_mosaic(
     if min(mosaic.shape) < LEAST_SIDE_PX or not first_pass.has_contrast:
         return SegmentedMosaic(DiskArray.create(folder / "nothing", mosaic.shape, np.int32), 0, first_pass.notes)
 
-    def probabilities_at(scale: float, how: Options) -> ProbabilitiesOnDisk:
-        return predict_mosaic(mosaic, model, how, scale, folder, lambda done, total: report(TILES, done, total))
-
     def labels_of(probabilities: ProbabilitiesOnDisk, how: Options, scale: float) -> DiskArray:
         at_scale = postprocessing_at_scale(card.postprocessing, scale)
         if how.foreground_threshold:
@@ -111,18 +127,32 @@ def segment_mosaic(
         settings = Settings(at_scale, list(card.output.roles), how.declump_method == "probability")
         return declump_mosaic(probabilities, settings, folder, report)
 
-    def see_whole() -> Tuple[ProbabilitiesOnDisk, DiskArray]:
-        probabilities = probabilities_at(1.0, for_measuring(options))
-        return probabilities, labels_of(probabilities, for_measuring(options), 1.0)
+    def objects_at(how: Options, scale: float) -> _Objects:
+        """Find the objects at a scale, with what gives a window of them: the one place that knows both kinds."""
+        if card.output.kind == INSTANCES:
+            found = find_instances_of_mosaic(
+                mosaic, cast(InstanceModel, model), how, scale, folder, functools.partial(report, TILES)
+            )
+            labels = draw_instances_of_mosaic(found, mosaic, card, how, scale, folder)
+            return _Objects(labels, functools.partial(window_of_instances, found, labels, card, how), found.notes)
+        probabilities = predict_mosaic(mosaic, model, how, scale, folder, functools.partial(report, TILES))
+        labels = labels_of(probabilities, how, scale)
+        return _Objects(
+            labels,
+            lambda window: Segmentation(relabel(labels.read(*window)), probabilities.read(*window), 1.0),
+            (),
+        )
+
+    def see_whole() -> Tuple[DiskArray, Callable[[Window], Segmentation]]:
+        return objects_at(for_measuring(options), 1.0)[:2]
 
     scale, of_scale = choose_scale_of_mosaic(mosaic, model, options, see_whole)
-    probabilities = probabilities_at(scale, options)
-    labels = labels_of(probabilities, options, scale)
+    labels, _, of_objects = objects_at(options, scale)
     labels = outlines_of_mosaic_as_asked(labels, image.read, mosaic.usable, card.postprocessing, options, scale, folder)
     count = filter_objects_of_mosaic(
         labels, mosaic.usable, mosaic.is_measured_everywhere, folder, diameter_range_px, discard_border
     )
-    return SegmentedMosaic(labels, count, first_pass.notes + of_scale)
+    return SegmentedMosaic(labels, count, first_pass.notes + of_scale + of_objects)
 
 
 def bytes_on_disk(shape: Tuple[int, ...], roles: int, views: int, scale: float = 1.0) -> int:

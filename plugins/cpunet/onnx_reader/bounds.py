@@ -6,9 +6,11 @@ from collections import deque
 from typing import Deque, Dict, List, NamedTuple, Optional, Tuple
 
 from cpunet.errors import ModelError, OutOfMemoryError
+from cpunet.model.instances import OUTPUTS
+from cpunet.onnx_reader.operators.bounded import BOUNDED, zeros_of
 from cpunet.onnx_reader.operators.shapes import constant_value
 from cpunet.onnx_reader.operators.step import LARGEST_RANK, RefusedError, Result, Step, Value
-from cpunet.onnx_reader.operators.table import RULES
+from cpunet.onnx_reader.operators.table import RULES, STANDARD_DOMAINS
 from cpunet.onnx_reader.structure import Network, Node, shown
 from cpunet.onnx_reader.tensor import FLOAT
 
@@ -19,6 +21,9 @@ MOST_FIXED_BYTES, FIXED_BYTES_A_WEIGHT, MOST_FIXED_WORK = 2**27, 8, 2**32
 # help. Beyond, it must be modest, so that a user of a large GPU can choose large tiles.
 MOST_BYTES, MOST_BYTES_A_PIXEL = 3 * 2**30, 1536
 MOST_WORK, MOST_WORK_A_PIXEL = 2**32, 2**22
+# A Mask R-CNN looks again at a thousand places, and draws a mask for each of some hundred objects, in any image:
+# 2.6e11 operations for a thousand places and 300 objects.
+MOST_WORK_FOR_OBJECTS = 2**39
 WAY_OUT = (
     "Export the network with the usual operators of a segmentation network (torch.onnx.export, opset 17, evaluation "
     "mode), or ask its author."
@@ -71,6 +76,8 @@ def check_needs(network: Network, shape: Tuple[int, ...]) -> Needs:
         )
     pixels = shape[0] * shape[2] * shape[3]
     most = MOST_WORK + MOST_WORK_A_PIXEL * pixels
+    if {output.name for output in network.outputs} == set(OUTPUTS):
+        most += MOST_WORK_FOR_OBJECTS
     if needs.work > most:
         raise ModelError(
             f"on an input of shape {shape} the network would compute for {needs.work} operations; {most} is the limit, "
@@ -181,12 +188,31 @@ def _step(node: Node, values: Dict[str, Value]) -> Step:
     return Step(node, tuple(values[name] if name else None for name in node.inputs))
 
 
+def _followed(step: Step) -> Result:
+    """Return the result of a step by the rule of its operator, which is another one where sizes are only bounds.
+
+    Operators that find objects have one rule for both.
+    """
+    operator, rule = step.node.operator, RULES[step.node.domain, step.node.operator]
+    if not step.is_bound() or rule.bounds:
+        result = rule.compute(step)
+    else:
+        step.need(
+            operator in BOUNDED and step.node.domain in STANDARD_DOMAINS,
+            "the size of an input depends on the pixels, and this operator is not followed there",
+        )
+        result = BOUNDED[operator](step)
+    outputs = [value._replace(zero=False, leading_zeros=()) for value in result.outputs]
+    if not step.is_bound() and not rule.bounds:  # what a rule copied of its input
+        outputs = [value._replace(varies=(), symbols=None) for value in outputs]
+    return result._replace(outputs=[zeros_of(step, outputs[0]), *outputs[1:]])
+
+
 def _result(step: Step) -> Result:
     node = step.node
-    rule = RULES[node.domain, node.operator]
     try:
         step.need(any(node.outputs), "it gives nothing")
-        result = rule.compute(step)
+        result = _followed(step)
         step.need(
             len(result.outputs) >= sum(1 for name in node.outputs if name) or not any(node.outputs[1:]),
             "it gives more than one output",

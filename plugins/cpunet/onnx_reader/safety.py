@@ -6,9 +6,10 @@ import math
 from typing import BinaryIO, List, Optional, Tuple
 
 from cpunet.errors import ModelError
+from cpunet.model.instances import OUTPUTS
 from cpunet.onnx_reader.bounds import WAY_OUT, check_needs
 from cpunet.onnx_reader.model_file import ModelFile, check_size
-from cpunet.onnx_reader.operators.table import RULES
+from cpunet.onnx_reader.operators.table import RULES, STANDARD_DOMAINS
 from cpunet.onnx_reader.protobuf import LENGTH_DELIMITED, ProtobufError, Reader, many, one
 from cpunet.onnx_reader.structure import Declared, GraphInNodeError, Network, Node, read_network, shown
 from cpunet.onnx_reader.tensor import BITS, FLOAT, FLOAT16, TYPE_NAMES, Tensor
@@ -20,7 +21,6 @@ LARGEST_WEIGHTS_BYTES = 2**31 - 1
 LARGEST_SIDE = 16_384
 # Where nothing says which sizes a network takes, its needs are computed for a square of so many pixels.
 USUAL_SIDE = 256
-STANDARD = ("", "ai.onnx")
 # With this metadata, a file chooses onnxruntime's options, such as a file to write a profile to.
 SESSION_OPTIONS_KEY = "ort_config"
 
@@ -147,7 +147,7 @@ def _check_nodes(nodes: List[Node]) -> None:
     for node in nodes:
         rule = RULES.get((node.domain, node.operator))
         if rule is None:
-            kind = "of ONNX" if node.domain in STANDARD else f"of {shown(node.domain)}, a custom operator"
+            kind = "of ONNX" if node.domain in STANDARD_DOMAINS else f"of {shown(node.domain)}, a custom operator"
             raise ModelError(
                 f"the network's node {shown(node.name)} has the operator {shown(node.operator)} {kind}; it is not "
                 f"among those that segmentation networks need, and no other is run. {WAY_OUT}"
@@ -209,20 +209,26 @@ def _check_inputs_and_outputs(network: Network) -> None:
             f"the network has {len(inputs)} inputs and {len(network.outputs)} outputs; one of each is needed. "
             "Export it with an image as its only input."
         )
-    for what, values in (("input", inputs), ("output", network.outputs)):
-        for value in values:
-            _check_value(what, value)
+    _check_value("input", inputs[0], 4)
+    objects = {value.name for value in network.outputs} == set(OUTPUTS)
+    for value in network.outputs:
+        _check_value("output", value, OUTPUTS[value.name] if objects else 4)
 
 
-def _check_value(what: str, value: Declared) -> None:
+def _check_value(what: str, value: Declared, axes: int) -> None:
     name = f"the network's {what} {shown(value.name)}"
-    again = "Export the network again with one image in, and one plane for each kind of probability out."
+    again = (
+        "Export the network again with one image in, and one plane for each kind of probability out; or the boxes, "
+        "scores and masks of objects."
+    )
     if value.data_type not in (FLOAT, FLOAT16):
         kind = TYPE_NAMES.get(value.data_type or 0, "an unusual type")
         found = "no tensor" if value.data_type is None else f"a tensor of {kind}"
-        raise ModelError(f"{name} is {found}; a float32 tensor (N, C, Y, X) is needed. {again}")
-    if value.dims is not None and len(value.dims) != 4:
-        raise ModelError(f"{name} has {len(value.dims)} dimensions; four (N, C, Y, X) are needed. {again}")
+        needed = "a float32 tensor (N, C, Y, X)" if axes == 4 else "a float32 tensor"
+        raise ModelError(f"{name} is {found}; {needed} is needed. {again}")
+    if value.dims is not None and len(value.dims) != axes:
+        needed = "four (N, C, Y, X)" if axes == 4 else str(axes)
+        raise ModelError(f"{name} has {len(value.dims)} dimensions; {needed} are needed. {again}")
     for size in value.dims or ():
         if size is not None and not -1 <= size <= LARGEST_SIDE:  # some exporters write -1 for a free size
             raise ModelError(f"{name} declares a size of {size}; the limit is {LARGEST_SIDE}. {again}")

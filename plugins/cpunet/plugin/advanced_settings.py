@@ -9,7 +9,7 @@ from cellprofiler_core.setting import Binary, ValidationError
 from cellprofiler_core.setting.choice import Choice
 from cellprofiler_core.setting.text import Float, Integer, Text
 
-from cpunet.model.card import ModelCard
+from cpunet.model.card import INSTANCES, ModelCard
 from cpunet.options import TILE_PX, Options
 from cpunet.plugin.batch import AlterPath, join_names, map_models, split_names
 from cpunet.steps.tiling import check_tile
@@ -62,7 +62,10 @@ values make objects larger and find fainter ones. Higher values make objects sma
    choice for most images.
 -  *Shape:* uses the roundness of objects. A clump is cut where it is narrow.
 -  *Intensity:* uses brightness. Each bright object has its own peak; each dark object has its own minimum.
--  *{DECLUMP_NONE}:* touching objects stay one object, for example to measure clumps or colonies.""",
+-  *{DECLUMP_NONE}:* touching objects stay one object, for example to measure clumps or colonies.
+
+A model that gives objects itself, such as a Mask R-CNN, has separated them already. The settings of this method are not
+shown for it.""",
         )
         self.device = Choice(
             "Select the device",
@@ -151,7 +154,7 @@ An image that is out of focus or full of debris can give very many objects, whic
             + """\
 The network also processes mirrored and rotated copies of the image, and the probabilities are averaged. This can help
 with doubtful objects. It takes about 4 times as long for "*Flips*" and 8 to 9 times as long for "*Flips and
-rotations*".""",
+rotations*". It is not shown for a model that gives objects itself, since that computes no probabilities.""",
         )
         self.tiles_automatic = Binary(
             "Automatically choose the tile size?",
@@ -241,20 +244,26 @@ model file that draws them so: choose it, and leave "*Outlines*" at "*{OUTLINES_
         """Return the settings in the order of their creation, which is that of the pipeline file: append only."""
         return list(vars(self).values())
 
-    def visible(self) -> List[Any]:
-        """Return the settings that are shown, as far as the device."""
+    def visible(self, gives_objects: bool = False) -> List[Any]:
+        """Return the settings that are shown, as far as the device.
+
+        For a model that gives objects there are no clumps to be separated, and no probabilities to be averaged.
+        """
         visible = [self.use_model_threshold, *_unless(self.use_model_threshold, self.foreground_threshold)]
         visible += [self.outlines]
         if self.outlines.value == OUTLINES_AT_LEVEL:
             visible += [self.outline_level]
-        visible += [self.declump_method]
-        if self.declump_method.value != DECLUMP_NONE:
+        if not gives_objects:
+            visible += [self.declump_method]
+        if not gives_objects and self.declump_method.value != DECLUMP_NONE:
             visible += [self.smoothing_automatic, *_unless(self.smoothing_automatic, self.smoothing_px)]
             visible += [self.distance_automatic, *_unless(self.distance_automatic, self.distance_px)]
         visible += [self.fill_holes, self.limit_choice]
         if self.limit_choice.value == LIMIT_ERASE:
             visible += [self.object_limit]
-        visible += [self.further_models, self.augmentation]
+        visible += [self.further_models]
+        if not gives_objects:
+            visible += [self.augmentation]
         visible += [self.tiles_automatic, *_unless(self.tiles_automatic, self.tile_px, self.batch_size)]
         visible += [self.memory_automatic, *_unless(self.memory_automatic, self.memory_gb)]
         return [*visible, self.device]
@@ -306,6 +315,13 @@ model file that draws them so: choose it, and leave "*Outlines*" at "*{OUTLINES_
     def map_paths(self, alter_path: AlterPath) -> None:
         """Rewrite the paths of models to average with for the computers of a cluster."""
         self.further_models.value = join_names(map_models(self.further_model_names(), alter_path))
+
+
+def for_kind(options: Options, card: ModelCard) -> Options:
+    """Return options without what the settings that are hidden for a model would ask for."""
+    if card.output.kind != INSTANCES:
+        return options
+    return replace(options, declump_method="probability", smoothing_px=None, min_distance_px=None, augmentation="none")
 
 
 def _unless(automatic: Binary, *settings: Any) -> List[Any]:

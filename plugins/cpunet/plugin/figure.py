@@ -6,6 +6,8 @@ from typing import Any, List, Mapping, Sequence
 
 import numpy
 
+from cpunet.steps.filters import look_up
+
 # CellProfiler opens the windows of all modules at 640x480 pixels, where the table of this one is cut off.
 ROOM = (1080, 740)
 
@@ -55,6 +57,9 @@ def keep_for_display(
     display_data.discarded_by_size = kept.discarded_by_size[chosen]
     display_data.discarded_by_border = kept.discarded_by_border[chosen]
     display_data.planes = [("Probability of an object", foreground[chosen])]
+    if found.confidence is not None:
+        table = numpy.concatenate([numpy.zeros(1, numpy.float32), found.confidence])
+        display_data.planes += [("Confidence of each object", look_up(table, found.labels[chosen]))]
     rims = [role for role in ("border", "boundary") if role in planes]
     display_data.planes += [(f"Probability of a {role}", planes[role][chosen]) for role in rims[:1]]
     display_data.statistics = [

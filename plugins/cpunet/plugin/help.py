@@ -80,7 +80,8 @@ Measurements made by this module
 
 -  *Location\\_Center\\_X, Location\\_Center\\_Y, Location\\_Center\\_Z:* The pixel
    coordinates of the center of each object. Z is 0 in a 2D image.
--  *Confidence_Foreground:* The mean foreground probability of the object's pixels, 0 to 1.
+-  *Confidence_Foreground:* The mean foreground probability of the object's pixels, 0 to 1. For a model that
+   gives objects itself, such as a Mask R-CNN, its score of the object.
 -  *Confidence_Boundary:* How sharply the probability falls at the object's outline, 0 to 1. If the value is low,
    do not trust the outline.
 -  *Number\\_Object\\_Number:* The number of each object, 1 to the count.
@@ -96,7 +97,8 @@ Technical notes
 3. For each pixel, the network computes the probability that it lies in an object, the probability that it lies
    on the border between two objects, and how deep it lies inside an object. A model may compute only some of these.
 4. A seed is placed in the middle of each object.
-5. A watershed from the seeds divides touching objects.
+5. A watershed from the seeds divides touching objects. (A model that gives objects itself, such as a Mask R-CNN, does
+   steps 3 to 5 by boxes, scores and masks. A pixel that two objects claim goes to the one with the nearest center.)
 6. If the image was shrunk for the network, or *Outlines* asks for it, the outlines are drawn again in the pixels of the
    image itself.
 

@@ -128,7 +128,13 @@ def centers_of_objects(runs: Runs, shape: Tuple[int, ...]) -> List[Any]:
 
 
 def add_measurements(
-    measurements: Any, object_name: str, labels: Any, foreground: Any, seconds: float, model: ModelUsed
+    measurements: Any,
+    object_name: str,
+    labels: Any,
+    foreground: Any,
+    seconds: float,
+    model: ModelUsed,
+    confidence: Any = None,
 ) -> List[str]:
     """Write all measurements of one image set.
 
@@ -143,6 +149,8 @@ def add_measurements(
     seconds : float
         The time that the module took for the image set.
     model : ModelUsed
+    confidence : ndarray of shape (n,), float64, optional
+        How certain the model is of each object, 0..1, if it says so itself; by default, the mean of `foreground` in it.
 
     Returns
     -------
@@ -151,7 +159,8 @@ def add_measurements(
     """
     runs = runs_of(labels)
     of_objects = measure_objects(labels, runs)
-    of_objects[feature_of_object(FOREGROUND)] = foreground_confidence(labels, foreground, runs)
+    certainty = foreground_confidence(labels, foreground, runs) if confidence is None else confidence
+    of_objects[feature_of_object(FOREGROUND)] = certainty
     of_objects[feature_of_object(BOUNDARY)] = boundary_confidence(labels, foreground)
     add_measurements_of_objects(measurements, object_name, of_objects)
     count = len(of_objects[M_NUMBER_OBJECT_NUMBER])

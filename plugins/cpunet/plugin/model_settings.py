@@ -16,7 +16,7 @@ from cellprofiler_core.setting.do_something import DoSomething
 from cellprofiler_core.setting.text import Directory, Filename
 
 from cpunet.errors import ModelError
-from cpunet.model.card import METADATA_KEY, ModelCard
+from cpunet.model.card import INSTANCES, METADATA_KEY, ModelCard
 from cpunet.model.describe import describe
 from cpunet.model.ensemble import average_cards, mean_model
 from cpunet.model.find import DEFAULT_MODEL, FLOAT32_NAMES, find_model, list_models
@@ -145,6 +145,14 @@ CellProfiler before you analyze images with a model from a new folder.""",
         except (ModelError, OSError):
             return ()
         return () if card is None else card.input.channels
+
+    def gives_objects(self) -> bool:
+        """Return True if the model's card says that it gives objects; False also without a card that can be used."""
+        try:
+            card = card_in_file(self.path())
+        except (ModelError, OSError):
+            return False
+        return card is not None and card.output.kind == INSTANCES
 
     def lacks_card(self) -> bool:
         """Return True if the file is a model without a card, so that the user must answer for it."""

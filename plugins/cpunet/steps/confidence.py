@@ -22,6 +22,38 @@ PIXELS_AT_A_TIME, LEAST_ROWS_AT_A_TIME = 2**16, 16
 LEAST_APART, LEAST_SHARE_APART = 5, 0.2
 
 
+def confidence_of_kept(
+    kept: Labels, found: Labels, confidence: Optional[npt.NDArray[np.float32]]
+) -> Optional[npt.NDArray[np.float64]]:
+    """Return the confidence of the objects that filters kept, from that of all that were found.
+
+    Parameters
+    ----------
+    kept, found : ndarray of the same shape, int32
+        0 is background, objects are 1..n without gaps. Each object of `kept` has a pixel of the same one of `found`.
+    confidence : ndarray of shape (n,), float32, or None
+        0..1, of `found`; None if the model says nothing of it.
+
+    Returns
+    -------
+    ndarray of shape (m,), float64, or None
+        Of `kept`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found, kept = np.array([[1, 0, 2, 2, 3]]), np.array([[0, 0, 1, 1, 2]])
+    >>> confidence_of_kept(kept, found, np.array([0.5, 0.75, 1.0], np.float32)).tolist()
+    [0.75, 1.0]
+    """
+    if confidence is None:
+        return None
+    own = np.zeros(int(kept.max(initial=0)) + 1, np.intp)
+    both = (kept > 0) & (found > 0)  # a hole that was filled is in one of them
+    own[kept[both]] = found[both]
+    return confidence[own[1:] - 1].astype(np.float64)
+
+
 def foreground_confidence(
     labels: Labels, foreground: Probability, runs: Optional[Runs] = None
 ) -> npt.NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Tuple
+from typing import Any, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -144,3 +144,42 @@ def link_planes(planes: npt.NDArray[np.int32], least_shared: float = LEAST_SHARE
         count += len(new)
         linked[z] = number_of[plane]
     return linked
+
+
+def confidence_of_linked(
+    planes: npt.NDArray[np.int32],
+    linked: npt.NDArray[np.int32],
+    confidence: Sequence[Optional[npt.NDArray[np.float32]]],
+) -> Optional[npt.NDArray[np.float32]]:
+    """Return the confidence of each linked object: the mean over its pixels.
+
+    Parameters
+    ----------
+    planes : ndarray of shape (Z, Y, X), int32
+        Each plane numbered 1..n by itself.
+    linked : ndarray of shape (Z, Y, X), int32
+        From `link_planes`.
+    confidence : sequence of ndarray of shape (n,), float32, or None
+        Of each plane; None for a model without it.
+
+    Returns
+    -------
+    ndarray of shape (objects,), float32, or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> planes, linked = np.array([[[1, 1, 2]], [[1, 0, 0]]]), np.array([[[1, 1, 2]], [[1, 0, 0]]])
+    >>> confidence_of_linked(planes, linked, [np.array([0.9, 0.5]), np.array([0.6])]).round(2).tolist()
+    [0.8, 0.5]
+    """
+    if any(each is None for each in confidence):
+        return None
+    total, pixels = (np.zeros(int(linked.max()) + 1) for _ in range(2))
+    for own, numbers, of_plane in zip(planes, linked, confidence):
+        inside = own > 0
+        assert of_plane is not None
+        total += np.bincount(numbers[inside], weights=of_plane[own[inside] - 1], minlength=len(total))
+        pixels += np.bincount(numbers[inside], minlength=len(pixels))
+    mean: npt.NDArray[np.float32] = (total[1:] / pixels[1:]).astype(np.float32)
+    return mean

@@ -14,10 +14,10 @@ from cpunet.model.protocol import Model
 from cpunet.options import LARGEST_SCALE, SMALLEST_SCALE, Options
 from cpunet.segmentation import Segmentation
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
-from cpunet.steps.decode import BY_CARD, decode
+from cpunet.steps.decode import BY_CARD
 from cpunet.steps.diameter import typical_diameter
 from cpunet.steps.filters import relabel
-from cpunet.steps.predict import predict
+from cpunet.steps.look import look, objects_of
 from cpunet.steps.windows import WINDOW_PX, Window, cut, middle_of, windows_to_measure
 
 # Passes after the first. Two were enough for every size tested; the third is a reserve. Objects eight times too large
@@ -251,9 +251,9 @@ def segment_at(
     options: Options,
     scale: float,
 ) -> Segmentation:
-    """Predict a prepared image, or a part of it, at a scale, and decode it."""
-    probabilities = predict(channels, usable, model, options, scale)
-    return Segmentation(decode(probabilities, channels, usable, model.card, options, scale), probabilities, scale)
+    """Find the objects of a prepared image, or of a part of it, at a scale."""
+    seen = look(channels, usable, model, options, scale)
+    return objects_of(seen, channels.shape[1:], channels, usable, model.card, options, scale)
 
 
 def scale_factor(card: InputCard, diameter_px: float) -> float:

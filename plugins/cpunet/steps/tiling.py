@@ -175,6 +175,17 @@ def plan_tiles(
     return TilePlan(rows, columns, (top, left), (tile_y, tile_x), tiles)
 
 
+def read_tile(
+    read: Callable[[slice, slice], npt.NDArray[np.float32]], plan: TilePlan, place: int
+) -> npt.NDArray[np.float32]:
+    """Return a tile (C, y, x) of an image of which parts can be read; its borders are mirrored."""
+    (y, _, _), (x, _, _) = plan.tiles[place]
+    rows, columns = plan.rows[y : y + plan.tile_shape[0]], plan.columns[x : x + plan.tile_shape[1]]
+    first, first_column = int(rows.min()), int(columns.min())
+    part = read(slice(first, int(rows.max()) + 1), slice(first_column, int(columns.max()) + 1))
+    return np.ascontiguousarray(part[:, (rows - first)[:, np.newaxis], columns - first_column])
+
+
 def predict_tiled(
     image: npt.NDArray[np.float32],
     predict: Predict,

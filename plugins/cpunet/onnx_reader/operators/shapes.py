@@ -243,7 +243,10 @@ def gather(step: Step) -> Result:
     """Choose entries along an axis by their numbers."""
     given = step.input(0)
     step.need(len(given.shape) >= 1, "it chooses from a single number")
-    axis, chosen = step.axis(len(given.shape), 0), step.numbers(1)
+    axis, chosen = step.axis(len(given.shape), 0), step.input(1).known
+    if chosen is None:  # onnxruntime checks them when it runs
+        shape = given.shape[:axis] + step.input(1).shape + given.shape[axis + 1 :]
+        return _moved(step, given, shape, None)
     size = given.shape[axis]
     step.need(
         chosen.dtype.kind in "iu" and bool(((chosen >= -size) & (chosen < size)).all()), f"it chooses from {size}"

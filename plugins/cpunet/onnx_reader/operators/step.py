@@ -36,12 +36,36 @@ class Value(NamedTuple):
         The values themselves, of short lists that depend on nothing but the size of the image.
     fixed : bool
         True if it does not depend on the image, so that it is computed when the file is opened.
+    varies : tuple of int
+        For each axis, 0 if its size is that of `shape`. Otherwise a number for a size that depends on the pixels, as
+        that of a list of objects; `shape` then holds the most that it can be. Axes with the same number have the same
+        size. () if no axis varies.
+    symbols : ndarray of the shape of `known`, int64, optional
+        The same for values that are such sizes; `known` then holds the most that they can be.
+    zero : bool
+        True if all elements are certainly 0.
+    leading_zeros : tuple of int
+        (axis, count) if all elements at the first `count` places of an axis are certainly 0; () otherwise.
     """
 
     shape: Shape
     kind: int
     known: Optional[Any] = None
     fixed: bool = False
+    varies: Tuple[int, ...] = ()
+    symbols: Optional[Any] = None
+    zero: bool = False
+    leading_zeros: Tuple[int, ...] = ()
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether its size, or a size that it holds, is the most that it can be."""
+        return any(self.varies) or self.symbols is not None
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether all elements are certainly 0."""
+        return self.zero or (self.known is not None and self.symbols is None and not self.known.any())
 
     @property
     def elements(self) -> int:
@@ -156,6 +180,10 @@ class Step:
     def only_output(self) -> None:
         """Refuse further outputs than the first."""
         self.need(sum(1 for name in self.node.outputs if name) == 1, "it gives more than one output")
+
+    def is_bound(self) -> bool:
+        """Return True if the size of an input, or a size in it, depends on the pixels."""
+        return any(value is not None and value.is_bound for value in self.inputs)
 
     def depends(self) -> bool:
         """Return True if an input depends on the image."""

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 from typing import Callable, Dict, FrozenSet, NamedTuple, Tuple
 
-from cpunet.onnx_reader.operators import pointwise, shapes, windows
+from cpunet.onnx_reader.operators import objects, pointwise, shapes, windows
 from cpunet.onnx_reader.operators.pointwise import COSTLY
 from cpunet.onnx_reader.operators.step import Result, Step
 
 
 class Rule(NamedTuple):
-    """What computes the result of an operator, and the attributes that it may have."""
+    """What computes the result of an operator, the attributes that it may have, and whether it knows sizes as bounds.
+
+    Other operators have a second rule for inputs of which only the most that their sizes can be is known, in
+    `cpunet.onnx_reader.operators.bounded`.
+    """
 
     compute: Callable[[Step], Result]
     attributes: FrozenSet[str]
+    bounds: bool = False
 
 
-def _rule(compute: Callable[[Step], Result], attributes: str = "") -> Rule:
-    return Rule(compute, frozenset(attributes.split()))
+def _rule(compute: Callable[[Step], Result], attributes: str = "", bounds: bool = False) -> Rule:
+    return Rule(compute, frozenset(attributes.split()), bounds)
 
 
 _WINDOW = "auto_pad dilations group kernel_shape pads strides"
@@ -94,7 +99,22 @@ STANDARD: Dict[str, Rule] = {
     "MatMul": _rule(shapes.matmul),
     "MatMulInteger": _rule(shapes.integer_matmul),
     "Gemm": _rule(shapes.gemm, "alpha beta transA transB"),
+    # Of networks that find objects.
+    "NonMaxSuppression": _rule(objects.non_max_suppression, "center_point_box", bounds=True),
+    "NonZero": _rule(objects.non_zero, bounds=True),
+    "Compress": _rule(objects.compress, "axis", bounds=True),
+    "TopK": _rule(objects.top_k, "axis largest sorted", bounds=True),
+    "RoiAlign": _rule(
+        objects.roi_align,
+        "coordinate_transformation_mode mode output_height output_width sampling_ratio spatial_scale",
+        bounds=True,
+    ),
+    "GatherND": _rule(objects.gather_nd, "batch_dims", bounds=True),
+    "GatherElements": _rule(objects.gather_elements, "axis", bounds=True),
+    "ScatterND": _rule(objects.scatter, "reduction", bounds=True),
+    "ScatterElements": _rule(objects.scatter, "axis reduction", bounds=True),
 }
+STANDARD_DOMAINS = ("", "ai.onnx")
 
 
 def _quantized_pair(step: Step) -> Result:
