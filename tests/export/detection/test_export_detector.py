@@ -14,7 +14,7 @@ from cpunet.export.detection.export_detector import RememberedTiles, card_of_det
 from cpunet.model.card import INSTANCES  # noqa: E402
 from cpunet.model.instances import Instances  # noqa: E402
 from cpunet.model.session import load_model  # noqa: E402
-from cpunet.onnx_reader.metadata import read_card  # noqa: E402
+from cpunet.options import Options  # noqa: E402
 from cpunet.scores import pool_scores, score_image  # noqa: E402
 from cpunet.segment import segment_image  # noqa: E402
 from cpunet.training.config import config_from_dict  # noqa: E402
@@ -25,9 +25,9 @@ from cpunet.training.detection.weights import load_detector, save_detector  # no
 # Enough for a small network to find drawn nuclei.
 LEARNS = {
     **SMALL_DETECTION,
-    "steps": 150,
-    "validate_every": 150,
-    "learning_rate": 0.001,
+    "steps": 120,
+    "validate_every": 40,
+    "learning_rate": 0.002,
     "batch_size": 2,
     "augmentation": {"preset": "gentle", "scale_low": 1, "scale_high": 1},
 }
@@ -116,7 +116,7 @@ def test_a_tile_is_looked_at_once_for_all_thresholds():
 
     seen = RememberedTiles(Network())
     image = np.random.default_rng(0).random((64, 64)).astype(np.float32)
-    found = [segment_image(image, seen.at(threshold)).labels.max() for threshold in (0.3, 0.5)]
+    found = [segment_image(image, seen.at(threshold), Options(scale=1.0)).labels.max() for threshold in (0.3, 0.5)]
     assert found == [1, 0]
     assert len(calls) == 1
 

@@ -73,7 +73,7 @@ def test_the_command_trains_from_given_weights_and_says_what_it_took(data_root, 
     words = ["train-detection", str(path), "--data", str(data_root), "--run", str(tmp_path / "second")]
     assert main([*words, "--from", str(start), "--from-licence", "CC0-1.0"]) == 0
     out = capsys.readouterr().out
-    assert f"starting from {start}: a detector: 146 tensors taken\n" in out
+    assert f"starting from {start}: a detector: 114 tensors taken\n" in out
     assert "next: cpunet export" in out
     facts = load_detector(tmp_path / "second/weights.safetensors").facts
     assert facts["start_from"]["licence"] == "CC0-1.0"
