@@ -7,7 +7,7 @@ import numpy as np
 from tests.tiny_onnx import FLOAT, attribute, changed_card, field, node, onnx_of, raw_tensor, tensor, tensor_attribute
 
 INT64 = 7
-RADIUS_PX, MASK_PX, MOST_OBJECTS, MOST_PEAKS = 10.0, 28, 20, 64
+RADIUS_PX, MASK_PX, MOST_OBJECTS, MOST_PEAKS = 10.0, 28, 20, 256
 
 
 def instances_card(output=None, postprocessing=None, **sections):
@@ -26,6 +26,9 @@ def instances_card(output=None, postprocessing=None, **sections):
     )
 
 
+CARD = instances_card()
+
+
 def ints(name, values, dims=None):
     return raw_tensor(name, INT64, [len(values)] if dims is None else dims, struct.pack(f"<{len(values)}q", *values))
 
@@ -42,13 +45,13 @@ def disc(side=MASK_PX):
     return np.clip((side / 2 - np.hypot(y, x)) + 0.5, 0, 1).ravel().tolist()
 
 
-def instances_onnx(card=None, channels=1, most=MOST_OBJECTS, outputs=("boxes", "scores", "masks"), mask_px=MASK_PX):
+def instances_onnx(card=CARD, channels=1, most=MOST_OBJECTS, outputs=("boxes", "scores", "masks"), mask_px=MASK_PX):
     """Return an ONNX file that finds bright blobs of `RADIUS_PX`.
 
     Parameters
     ----------
     card : dict, optional
-        `instances_card` by default.
+        None leaves it out.
     channels : int
         Of the network, whatever the card says; their mean counts.
     most : int
@@ -138,7 +141,7 @@ def instances_onnx(card=None, channels=1, most=MOST_OBJECTS, outputs=("boxes", "
             field(12, declared(masks, ["n", mask_px, mask_px])),
         ]
     )
-    return onnx_of(graph, instances_card() if card is None else card)
+    return onnx_of(graph, card)
 
 
 def blobs(shape, centers, radius=RADIUS_PX, brightness=1.0):

@@ -8,9 +8,10 @@ from cpunet.model.session import load_model
 from cpunet.options import Options
 from cpunet.scores import pool_scores, score_image
 from cpunet.segment import segment_image, segment_stack
+from cpunet.steps.decode import decode
 from cpunet.steps.filters import filter_objects
+from cpunet.steps.look import look
 from cpunet.steps.outline_shift import shift_outlines
-from cpunet.steps.predict import predict
 from tests.tiny_onnx import changed_card, tiny_onnx
 
 FIELD = synthetic_field((120, 150), columns=4, diameter_px=20)
@@ -232,7 +233,7 @@ def test_outlines_of_a_field_of_one_nucleus_follow_its_own_brightness(model):
 def test_outlines_come_back_smooth_where_the_image_was_shrunk(model):
     field = synthetic_field((480, 600), columns=4, diameter_px=80)
     found = segment_image(field.image, model, Options(scale=0.25))
-    drawn = segment.decode(found.probabilities, field.image[np.newaxis], None, model.card, Options(), 0.25)
+    drawn = decode(found.probabilities, field.image[np.newaxis], None, model.card, Options(), 0.25)
     assert found.labels.max() == drawn.max()
     scores = [pool_scores([score_image(field.labels, labels)]) for labels in (found.labels, drawn)]
     assert scores[0].panoptic_quality >= scores[1].panoptic_quality
@@ -322,9 +323,9 @@ def test_the_scale_is_estimated_once(model, monkeypatch):
 
     def recorded(channels, usable, model, options, scale):
         scales.append(scale)
-        return predict(channels, usable, model, options, scale)
+        return look(channels, usable, model, options, scale)
 
-    monkeypatch.setattr(segment, "predict", recorded)
+    monkeypatch.setattr(segment, "look", recorded)
     stack, truth = synthetic_stack(((4, 60, 60), (4, 60, 180)), 50, (8, 120, 240), flat=12)
     found = segment_stack(stack, model)
     assert found.scale < 0.7

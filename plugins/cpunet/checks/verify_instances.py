@@ -15,10 +15,14 @@ from cpunet.model.session import OnnxModel
 from cpunet.options import Options
 from cpunet.scores import score_image
 from cpunet.steps.look import look, objects_of
+from cpunet.steps.prepare import normalize
 
+# Of two label images, objects with a higher IoU are the same.
 SAME_IOU = 0.5
+# With this F1, a network knows the synthetic nuclei on which its tiles are judged.
+KNOWN_F1 = 0.5
 # Near the edge of a tile, a network that gives objects may judge one by another part of its neighborhood.
-LEAST_F1 = 0.9
+LEAST_F1 = 0.8
 
 
 def check_shapes(model: OnnxModel) -> str:
@@ -48,7 +52,11 @@ def check_reference(name: str, find_instances: Callable[[npt.NDArray[np.float32]
 
 
 def check_tiles(model: OnnxModel) -> str:
-    """Compare the objects of a field that is seen in tiles with those of the field in one piece."""
+    """Compare the objects of a field that is seen in tiles with those of the field in one piece.
+
+    The field shows synthetic nuclei. It judges no network that does not find them: such a one may see in noise what
+    depends on all of a tile.
+    """
     given, halo = model.card.input, model.card.output.halo
     unit = given.divisible_by
     if given.tile_shape is not None:
@@ -56,16 +64,17 @@ def check_tiles(model: OnnxModel) -> str:
     tile = max(-(-given.min_size // unit), 2 * -(-halo // unit) + 4) * unit
     shape = (2 * tile, tile + tile // 2)
     columns = max(2, int(shape[1] / (2 * given.diameter_px)))
-    fields = [
-        synthetic_field(shape, columns, given.diameter_px, seed=seed).image for seed in range(len(given.channels))
-    ]
-    image = np.stack(fields).astype(np.float32)
+    fields = [synthetic_field(shape, columns, given.diameter_px, seed=seed) for seed in range(len(given.channels))]
+    image = normalize(np.stack([field.image for field in fields]).astype(np.float32), given.normalization, None)
     whole, tiled = (
         objects_of(
             look(image, None, model, Options(tile_shape=each), 1.0), shape, None, None, model.card, Options(), 1.0
         ).labels
         for each in (shape, (tile, tile))
     )
+    known = score_image(fields[0].labels, whole)
+    if 2 * known.tp[0] < KNOWN_F1 * (known.truth_count + known.prediction_count):
+        return f"not judged: the network finds {known.tp[0]} of {known.truth_count} synthetic nuclei"
     score = score_image(whole, tiled)
     matched, both = score.tp[0], score.truth_count + score.prediction_count
     if 2 * matched < LEAST_F1 * both:
@@ -93,4 +102,4 @@ def check_halo(model: OnnxModel) -> str:
     return f"{halo} pixels; each object of up to {2 * halo} pixels is whole in one tile"
 
 
-CHECKS: Sequence[Tuple[str, Callable[[OnnxModel], str]]] = (("tiles", check_tiles), ("halo", check_halo))
+CHECKS: Sequence[Tuple[str, Callable[[OnnxModel], str]]] = (("halo", check_halo), ("tiles", check_tiles))

@@ -224,8 +224,8 @@ def _check_value(what: str, value: Declared, axes: int) -> None:
     if value.data_type not in (FLOAT, FLOAT16):
         kind = TYPE_NAMES.get(value.data_type or 0, "an unusual type")
         found = "no tensor" if value.data_type is None else f"a tensor of {kind}"
-        needed = "a float32 tensor (N, C, Y, X)" if axes == 4 else "a float32 tensor"
-        raise ModelError(f"{name} is {found}; {needed} is needed. {again}")
+        needed = "(N, C, Y, X)" if axes == 4 else f"of {axes} axes"
+        raise ModelError(f"{name} is {found}; a float32 tensor {needed} is needed. {again}")
     if value.dims is not None and len(value.dims) != axes:
         needed = "four (N, C, Y, X)" if axes == 4 else str(axes)
         raise ModelError(f"{name} has {len(value.dims)} dimensions; {needed} are needed. {again}")

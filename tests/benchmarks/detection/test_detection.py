@@ -26,6 +26,8 @@ def test_the_configurations_can_be_read():
     from cpunet.training.detection.config import DetectionConfig
     from tests.places import REPOSITORY
 
-    found = [read_config(path, DetectionConfig) for path in sorted((REPOSITORY / "benchmarks/detection").glob("*.yaml"))]
+    found = [
+        read_config(path, DetectionConfig) for path in sorted((REPOSITORY / "benchmarks/detection").glob("*.yaml"))
+    ]
     assert [each.detector.backbone for each in found] == ["resnet18", "resnet50"]
     assert all(each.detector.normalization_layers == "group" and not each.start_from for each in found)

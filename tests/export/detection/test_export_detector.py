@@ -9,18 +9,18 @@ from tests.synthetic_data_set import write_data_set
 
 pytest.importorskip("torchvision", reason=NEEDS_TORCHVISION)
 
-from cpunet.__main__ import main  # noqa: E402
-from cpunet.export.detection.export_detector import RememberedTiles, card_of_detector  # noqa: E402
-from cpunet.model.card import INSTANCES  # noqa: E402
-from cpunet.model.instances import Instances  # noqa: E402
-from cpunet.model.session import load_model  # noqa: E402
-from cpunet.options import Options  # noqa: E402
-from cpunet.scores import pool_scores, score_image  # noqa: E402
-from cpunet.segment import segment_image  # noqa: E402
-from cpunet.training.config import config_from_dict  # noqa: E402
-from cpunet.training.detection.config import DetectionConfig  # noqa: E402
-from cpunet.training.detection.validation import detector_card  # noqa: E402
-from cpunet.training.detection.weights import load_detector, save_detector  # noqa: E402
+from cpunet.__main__ import main
+from cpunet.export.detection.export_detector import RememberedTiles, card_of_detector
+from cpunet.model.card import INSTANCES
+from cpunet.model.instances import Instances
+from cpunet.model.session import load_model
+from cpunet.options import Options
+from cpunet.scores import pool_scores, score_image
+from cpunet.segment import segment_image
+from cpunet.training.config import config_from_dict
+from cpunet.training.detection.config import DetectionConfig
+from cpunet.training.detection.validation import detector_card
+from cpunet.training.detection.weights import load_detector, save_detector
 
 # Enough for a small network to find drawn nuclei.
 LEARNS = {
@@ -39,7 +39,10 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("detector")
     write_data_set(made / "data" / "drawn", ["train"] * 12 + ["val"] * 2)
     (made / "boxes.yaml").write_text(yaml.safe_dump(LEARNS))
-    assert main(["train-detection", str(made / "boxes.yaml"), "--data", str(made / "data"), "--run", str(made / "run")]) == 0
+    assert (
+        main(["train-detection", str(made / "boxes.yaml"), "--data", str(made / "data"), "--run", str(made / "run")])
+        == 0
+    )
     words = ["export", str(made / "run/weights.safetensors"), "-o", str(made / "model/model.onnx")]
     assert main([*words, "--data", str(made / "data"), "--command", "cpunet train-detection boxes.yaml"]) == 0
     return made
@@ -112,7 +115,9 @@ def test_a_tile_is_looked_at_once_for_all_thresholds():
 
         def find_instances(self, image):
             calls.append(image.shape)
-            return Instances(np.array([[2, 2, 9, 9]], np.float32), np.array([0.4], np.float32), np.ones((1, 4, 4), np.float32))
+            return Instances(
+                np.array([[2, 2, 9, 9]], np.float32), np.array([0.4], np.float32), np.ones((1, 4, 4), np.float32)
+            )
 
     seen = RememberedTiles(Network())
     image = np.random.default_rng(0).random((64, 64)).astype(np.float32)

@@ -3,7 +3,6 @@ import json
 import numpy as np
 import pytest
 
-from cpunet import segment
 from cpunet.checks.synthetic import synthetic_field
 from cpunet.errors import OptionError
 from cpunet.model.card_limits import card_from_json
@@ -12,6 +11,7 @@ from cpunet.options import Options
 from cpunet.scores import pool_scores, score_image
 from cpunet.segment import segment_image
 from cpunet.segmentation import Segmentation
+from cpunet.steps import look
 from cpunet.steps import scale as scale_module
 from cpunet.steps.diameter import typical_diameter
 from cpunet.steps.predict import predict
@@ -60,8 +60,7 @@ def scales(monkeypatch):
         found.append((channels.shape[1:], round(scale, 3)))
         return predict(channels, usable, model, options, scale)
 
-    monkeypatch.setattr(segment, "predict", recorded)
-    monkeypatch.setattr(scale_module, "predict", recorded)
+    monkeypatch.setattr(look, "predict", recorded)
     return found
 
 

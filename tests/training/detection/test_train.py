@@ -13,11 +13,11 @@ from tests.detection import NEEDS_TORCHVISION, SMALL_DETECTION
 pytest.importorskip("torchvision", reason=NEEDS_TORCHVISION)
 
 from cpunet.__main__ import main
-from cpunet.training.detection.network import build_detector  # noqa: E402
+from cpunet.training.detection.network import build_detector
 from cpunet.training.detection.stream import ObjectData, ObjectStream
 from cpunet.training.detection.task import DetectionTask
 from cpunet.training.detection.train import train_detector
-from cpunet.training.detection.weights import TrainedDetector, load_detector, save_detector  # noqa: E402
+from cpunet.training.detection.weights import TrainedDetector, load_detector, save_detector
 from cpunet.training.patches.sources import read_sources
 from cpunet.training.weights import load_trained
 

@@ -7,8 +7,8 @@ from typing import Callable, List, NamedTuple, Optional, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from cpunet.model.instances import Instances
 from cpunet.model.card import ModelCard
+from cpunet.model.instances import Instances
 from cpunet.model.protocol import InstanceModel
 from cpunet.steps.tiling import TilePlan, plan_tiles, read_tile
 
