@@ -76,6 +76,8 @@ def _run(arguments: argparse.Namespace) -> int:
     stay_within_cores()
     data = None if arguments.data is None else _data_root(weights, arguments.data)
     if arguments.precision != PRECISIONS[0]:
+        if holds_detector(weights.with_name(WEIGHTS_FILE) if weights.suffix == ".onnx" else weights):
+            raise OptionError(f"{weights} holds Mask R-CNN, which is exported as float32 alone. Leave out --precision.")
         if output is None or output.suffix != ".onnx" or data is None:
             raise OptionError(
                 f"--precision {arguments.precision} needs -o FILE.onnx, and --data FOLDER to see what it costs: the "

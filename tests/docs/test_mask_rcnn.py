@@ -1,4 +1,4 @@
-"""docs/mask-rcnn.md names each option of the code; its commands are run on drawn images with a few steps of training."""
+"""docs/mask-rcnn.md names each option of the code, and its commands are run on drawn images with a step of training."""
 
 import re
 import shutil
