@@ -27,22 +27,22 @@ def torch_reference(path: Path) -> Reference | None:
     if not weights.is_file():
         return None
     if holds_detector(weights):
-        return _detector_reference(weights, path)
+        return _detector_reference(weights)
     trained = load_trained(weights)
     config = trained.config
     network = Probabilities(trained.network, config.targets.activation, config.loss.sharpening).eval()
     return Reference("torch", predict_with(network))
 
 
-def _detector_reference(weights: Path, model: Path) -> Reference | None:
+def _detector_reference(weights: Path) -> Reference | None:
     """Return torch's computation of Mask R-CNN; None where there is no torchvision."""
     try:
-        from cpunet.training.detection.validation import TorchDetector
+        from cpunet.training.detection.validation import TorchDetector, detector_card
         from cpunet.training.detection.weights import load_detector
     except ImportError:
         return None
-    card = load_model(model, device="cpu").card
-    return Reference("torch", TorchDetector(load_detector(weights).network, card).find_instances)
+    trained = load_detector(weights)
+    return Reference("torch", TorchDetector(trained.network, detector_card(trained.config)).find_instances)
 
 
 def further_checks(path: Path, data: Sequence[Path] | None) -> Iterator[CheckResult]:

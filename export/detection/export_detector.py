@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from cpunet.checks.verify import Reference
 from cpunet.errors import ModelError, OutputError, WeightsError
@@ -18,26 +14,20 @@ from cpunet.export.card.file import with_card_and_test
 from cpunet.export.detection.to_onnx import trace_detector
 from cpunet.export.put_in_place import put_verified
 from cpunet.export.readme import write_readme
-from cpunet.export.set_scores import ImageSet, image_sets, scored
+from cpunet.export.set_scores import image_sets, scored
 from cpunet.export.training_card import provenance
 from cpunet.files.find import identity
 from cpunet.files.outputs import check_output
 from cpunet.model.card import ModelCard
 from cpunet.model.find import MODEL_FILE
-from cpunet.model.instances import Instances
 from cpunet.onnx_reader.metadata import sha256
-from cpunet.options import Options
-from cpunet.progress import Progress
-from cpunet.scores import ImageScores, pool_scores
+from cpunet.training.detection.tuning import best_score_threshold
 from cpunet.training.detection.validation import TorchDetector, detector_card
 from cpunet.training.detection.weights import TrainedDetector, load_detector, save_detector
-from cpunet.training.evaluation.torch_model import score_images
 from cpunet.training.facts import known_diameters
 from cpunet.training.licence import weights_with_licence
 from cpunet.training.weights import WEIGHTS_FILE, holds_detector
 
-MOST_TUNED_ON = 20
-SCORE_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 LONGEST_IN_DIAMETERS = 1.5
 
 
@@ -130,67 +120,8 @@ def card_of_detector(trained: TrainedDetector, command: str) -> ModelCard:
 def tuned_and_scored(trained: TrainedDetector, traced: bytes, card: ModelCard, data: Path) -> ModelCard:
     """Tune the score threshold on validation images with torch, and score the traced network."""
     sets = image_sets(trained, data, "val")
-    threshold, scores = best_score_threshold(trained, card, sets)
-    print(f"    score_threshold {threshold:g}: mean F1 {scores[threshold]:.3f} of the validation images that decided")
+    model = TorchDetector(trained.network, card)
+    threshold, score = best_score_threshold(model, [each.rows for each in sets], [each.diameter_px for each in sets])
+    print(f"    score_threshold {threshold:g}: mean F1 {score:.3f} of the validation images that decided")
     card = replace(card, postprocessing=replace(card.postprocessing, score_threshold=threshold))
     return scored(trained, traced, card, sets, data)
-
-
-def best_score_threshold(
-    trained: TrainedDetector, card: ModelCard, sets: Sequence[ImageSet]
-) -> tuple[float, dict[float, float]]:
-    """Find the score threshold with the best mean F1 on validation images, each set counted the same.
-
-    Returns
-    -------
-    threshold : float
-    scores : dict of float to float
-        Mean F1 by threshold.
-    """
-    chosen = [each.rows[:: -(-len(each.rows) // MOST_TUNED_ON)] for each in sets]
-    found: dict[float, list[float]] = {threshold: [] for threshold in SCORE_THRESHOLDS}
-    progress, done = Progress("tuning the score threshold: image", sum(map(len, chosen))), 0
-    network = TorchDetector(trained.network, card)
-    for each, rows in zip(sets, chosen, strict=True):
-        images: dict[float, list[ImageScores]] = {threshold: [] for threshold in SCORE_THRESHOLDS}
-        for row in rows:
-            seen = RememberedTiles(network)
-            for threshold in SCORE_THRESHOLDS:
-                model = seen.at(threshold)
-                images[threshold] += score_images(model, [row], Options(diameter_px=each.diameter_px))
-            done += 1
-            progress.show(done)
-        for threshold, scores in images.items():
-            found[threshold].append(pool_scores(scores).mean_f1)
-    progress.end()
-    means = {threshold: float(np.mean(values)) for threshold, values in found.items()}
-    return max(means, key=lambda threshold: means[threshold]), means
-
-
-class RememberedTiles:
-    """A detector that looks at each tile of an image once, for trials of what is made of it.
-
-    Parameters
-    ----------
-    network : TorchDetector
-    """
-
-    def __init__(self, network: TorchDetector) -> None:
-        self.network = network
-        self.card = network.card
-        self._seen: dict[bytes, Instances] = {}
-
-    def at(self, score_threshold: float) -> RememberedTiles:
-        """Return the same with another threshold in its card."""
-        other = RememberedTiles(self.network)
-        other._seen = self._seen
-        settings = replace(self.card.postprocessing, score_threshold=score_threshold)
-        other.card = replace(self.card, postprocessing=settings)
-        return other
-
-    def find_instances(self, image: NDArray[np.float32]) -> Instances:
-        """Find the objects of one image (1, C, Y, X)."""
-        key = hashlib.sha256(image.tobytes() + str(image.shape).encode()).digest()
-        if key not in self._seen:
-            self._seen[key] = self.network.find_instances(image)
-        return self._seen[key]

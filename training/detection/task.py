@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import lightning
@@ -12,7 +11,6 @@ from torch import Tensor
 from cpunet.training.config import config_to_dict
 from cpunet.training.detection.config import DetectionConfig
 from cpunet.training.detection.network import build_detector
-from cpunet.training.detection.start_weights import read_start_weights, take_weights
 from cpunet.training.optimizers import build_optimizer, build_schedule
 from cpunet.training.weights import DETECTION_KEY, FACTS_KEY
 
@@ -42,9 +40,6 @@ class DetectionTask(lightning.LightningModule):
         self.config = config
         self.facts = facts
         self.network = build_detector(config.detector)
-        if config.start_from:
-            path = Path(config.start_from).expanduser()
-            print(f"starting from {path}: {take_weights(self.network, read_start_weights(path), path)}")
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         """Seed the choice of regions to learn from by the step, so that a resumed run chooses the same."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import lightning
 
@@ -12,6 +13,7 @@ from cpunet.onnx_reader.metadata import sha256
 from cpunet.training.callbacks import WaitingTime
 from cpunet.training.data.labeled_images import validation_sample
 from cpunet.training.detection.config import DetectionConfig
+from cpunet.training.detection.start_weights import read_start_weights, take_weights
 from cpunet.training.detection.stream import ObjectData
 from cpunet.training.detection.task import DetectionTask
 from cpunet.training.detection.validation import DetectorScores
@@ -70,8 +72,8 @@ def train_detector(config: DetectionConfig, root: Path, run_folder: Path) -> Pat
     facts["commit"] = (begun.facts.get("commit") if begun else None) or current_commit(Path(__file__).parent)
     task = DetectionTask(config, facts)
     if config.start_from:
-        path = Path(config.start_from).expanduser()
-        facts["start_from"] = {"name": path.name, "sha256": sha256(path), "licence": config.start_licence}
+        facts["start_from"] = begun.facts["start_from"] if begun else start(task, Path(config.start_from).expanduser())
+        facts["start_from"]["licence"] = config.start_licence
     run_folder.mkdir(parents=True, exist_ok=True)
     waiting = WaitingTime()
     sample = validation_sample(config, root)
@@ -93,3 +95,9 @@ def train_detector(config: DetectionConfig, root: Path, run_folder: Path) -> Pat
         f"{waiting.waiting_s:.0f} of {waiting.waiting_s + waiting.working_s:.0f} s)"
     )
     return weights
+
+
+def start(task: DetectionTask, path: Path) -> dict[str, Any]:
+    """Take over weights of a file, say which, and return what the card says of the file."""
+    print(f"starting from {path}: {take_weights(task.network, read_start_weights(path), path)}")
+    return {"name": path.name, "sha256": sha256(path)}

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 import yaml
@@ -10,15 +9,11 @@ from tests.synthetic_data_set import write_data_set
 pytest.importorskip("torchvision", reason=NEEDS_TORCHVISION)
 
 from cpunet.__main__ import main
-from cpunet.export.detection.export_detector import RememberedTiles, card_of_detector
+from cpunet.export.detection.export_detector import card_of_detector
 from cpunet.model.card import INSTANCES
-from cpunet.model.instances import Instances
 from cpunet.model.session import load_model
-from cpunet.options import Options
 from cpunet.scores import pool_scores, score_image
 from cpunet.segment import segment_image
-from cpunet.training.config import config_from_dict
-from cpunet.training.detection.config import DetectionConfig
 from cpunet.training.detection.validation import detector_card
 from cpunet.training.detection.weights import load_detector, save_detector
 
@@ -105,26 +100,6 @@ def test_what_mask_r_cnn_cannot_be_exported_to_is_refused(folder, capsys):
     assert main([*words, "--precision", "int8", "--data", str(folder / "data")]) == 2
     assert "holds Mask R-CNN" in capsys.readouterr().err
     assert not (folder / "other").exists()
-
-
-def test_a_tile_is_looked_at_once_for_all_thresholds():
-    config = config_from_dict(SMALL_DETECTION, DetectionConfig)
-    calls = []
-
-    class Network:
-        card = detector_card(config)
-
-        def find_instances(self, image):
-            calls.append(image.shape)
-            return Instances(
-                np.array([[2, 2, 9, 9]], np.float32), np.array([0.4], np.float32), np.ones((1, 4, 4), np.float32)
-            )
-
-    seen = RememberedTiles(Network())
-    image = np.random.default_rng(0).random((64, 64)).astype(np.float32)
-    found = [segment_image(image, seen.at(threshold), Options(scale=1.0)).labels.max() for threshold in (0.3, 0.5)]
-    assert found == [1, 0]
-    assert len(calls) == 1
 
 
 def test_the_halo_holds_the_longest_objects(folder):
