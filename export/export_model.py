@@ -12,7 +12,7 @@ import torch
 from cpunet.checks.agreement import Tolerance
 from cpunet.checks.halo import measure_halo
 from cpunet.checks.verify import Reference
-from cpunet.errors import ModelError, OutputError, WeightsError
+from cpunet.errors import ModelError, WeightsError
 from cpunet.export.batch_norm import fold_batch_norm
 from cpunet.export.card.file import with_card_and_test
 from cpunet.export.put_in_place import put_verified
@@ -20,8 +20,8 @@ from cpunet.export.readme import write_readme
 from cpunet.export.set_scores import ImageSet, image_sets, scored
 from cpunet.export.to_onnx import predict_with, trace
 from cpunet.export.training_card import card_from_training, kept_card
+from cpunet.export.weights_beside import check_weights_beside
 from cpunet.files.find import identity
-from cpunet.files.outputs import check_output
 from cpunet.model.card import ModelCard, Postprocessing
 from cpunet.model.find import MODEL_FILE
 from cpunet.onnx_reader.metadata import sha256
@@ -87,7 +87,7 @@ def export_model(
         raise ModelError("--card keeps a card as it is: give it without --data and --command.")
     beside = output.with_name(WEIGHTS_FILE)
     if identity(weights) != identity(beside):
-        check_weights_beside(beside, trained, overwrite)
+        check_weights_beside(beside, trained.network, overwrite)
     config = trained.config
     network = Probabilities(trained.network, config.targets.activation, config.loss.sharpening).eval()
     folded = fold_batch_norm(network)
@@ -109,19 +109,6 @@ def export_model(
     if not write_readme(output.parent, card, sums):
         print(
             f"{output.parent / 'README.md'} was written or changed by hand and is left as it is; check the sums in it"
-        )
-
-
-def check_weights_beside(path: Path, trained: TrainedNetwork, overwrite: bool) -> None:
-    """Raise OutputError if a file holds the weights of another program or training, which would be lost."""
-    check_output(path, overwrite=overwrite)
-    if overwrite or not path.exists():
-        return
-    before, now = load_trained(path).network.state_dict(), trained.network.state_dict()
-    if before.keys() != now.keys() or not all(torch.equal(before[name], now[name]) for name in now):
-        raise OutputError(
-            f"{path} holds the weights of another training, which this export would replace. Give -o another folder, "
-            "or --overwrite."
         )
 
 

@@ -6,18 +6,16 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from cpunet.checks.verify import Reference
-from cpunet.errors import ModelError, OutputError, WeightsError
+from cpunet.errors import ModelError, WeightsError
 from cpunet.export.card.file import with_card_and_test
 from cpunet.export.detection.to_onnx import trace_detector
 from cpunet.export.put_in_place import put_verified
 from cpunet.export.readme import write_readme
 from cpunet.export.set_scores import image_sets, scored
 from cpunet.export.training_card import provenance
+from cpunet.export.weights_beside import check_weights_beside
 from cpunet.files.find import identity
-from cpunet.files.outputs import check_output
 from cpunet.model.card import ModelCard
 from cpunet.model.find import MODEL_FILE
 from cpunet.onnx_reader.metadata import sha256
@@ -26,7 +24,7 @@ from cpunet.training.detection.validation import TorchDetector, detector_card
 from cpunet.training.detection.weights import TrainedDetector, load_detector, save_detector
 from cpunet.training.facts import known_diameters
 from cpunet.training.licence import weights_with_licence
-from cpunet.training.weights import WEIGHTS_FILE, holds_detector
+from cpunet.training.weights import WEIGHTS_FILE
 
 LONGEST_IN_DIAMETERS = 1.5
 
@@ -69,7 +67,7 @@ def export_detector(
     trained = weights_with_licence(trained)
     beside = output.with_name(WEIGHTS_FILE)
     if identity(weights) != identity(beside):
-        check_detector_beside(beside, trained, overwrite)
+        check_weights_beside(beside, trained.network, overwrite)
     card = card_of_detector(trained, rebuild)
     traced = trace_detector(trained.network, len(card.input.channels))
     if data is not None:
@@ -86,20 +84,6 @@ def export_detector(
     if not write_readme(output.parent, card, sums):
         print(
             f"{output.parent / 'README.md'} was written or changed by hand and is left as it is; check the sums in it"
-        )
-
-
-def check_detector_beside(path: Path, trained: TrainedDetector, overwrite: bool) -> None:
-    """Raise OutputError if a file holds the weights of another program or training, which would be lost."""
-    check_output(path, overwrite=overwrite)
-    if overwrite or not path.exists():
-        return
-    now = trained.network.state_dict()
-    before = load_detector(path).network.state_dict() if holds_detector(path) else {}
-    if before.keys() != now.keys() or not all(torch.equal(before[name], now[name]) for name in now):
-        raise OutputError(
-            f"{path} holds the weights of another training, which this export would replace. Give -o another folder, "
-            "or --overwrite."
         )
 
 

@@ -38,7 +38,7 @@ class Detector:
     aspect_ratios : tuple of float
         Height over width of the anchors.
     mask_channels : int
-        Features of the layers that draw the masks; torchvision has 256. They cost most of a training step.
+        Features of the layers that draw the masks; torchvision has 256, and fewer are faster.
     proposals : int
         How many regions of an image are looked at more closely, at most.
     proposals_before_suppression : int
