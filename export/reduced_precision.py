@@ -18,7 +18,7 @@ from cpunet.export.precision import CALIBRATION_IMAGES, to_float16, to_int8
 from cpunet.export.put_in_place import put_verified
 from cpunet.export.readme import write_readme
 from cpunet.export.set_scores import image_sets, score_sets, scores_for_card
-from cpunet.model.card import METADATA_KEY, ModelCard, card_to_json
+from cpunet.model.card import INSTANCES, METADATA_KEY, ModelCard, card_to_json
 from cpunet.model.find import MODEL_FILE
 from cpunet.model.session import load_model, open_model
 from cpunet.onnx_reader.metadata import card_in, metadata_of, sha256
@@ -121,6 +121,11 @@ def write_reduced(source: Path, output: Path, precision: str, data: Path, rebuil
     trained = load_trained(weights)
     file = read_model_file(source)
     content, card = file.content, card_in(source, metadata_of(file))
+    if card.output.kind == INSTANCES:
+        raise ModelError(
+            f"{source}: it gives objects and no probabilities, and only networks that give probabilities are reduced. "
+            "Use the float32 model."
+        )
     reduced = (
         to_float16(content) if precision == "float16" else to_int8(content, calibration_images(trained, data, card))
     )

@@ -23,6 +23,8 @@ SAME_IOU = 0.5
 KNOWN_F1 = 0.5
 # Near the edge of a tile, a network that gives objects may judge one by another part of its neighborhood.
 LEAST_F1 = 0.8
+# Of the side of the tiles, half is overlap.
+HALOS_OF_TILE = 4
 
 
 def check_shapes(model: OnnxModel) -> str:
@@ -61,7 +63,7 @@ def check_tiles(model: OnnxModel) -> str:
     unit = given.divisible_by
     if given.tile_shape is not None:
         return "not compared: the network takes tiles of {} x {} pixels alone".format(*given.tile_shape)
-    tile = max(-(-given.min_size // unit), 2 * -(-halo // unit) + 4) * unit
+    tile = -(-max(given.min_size, HALOS_OF_TILE * halo, HALOS_OF_TILE * unit) // unit) * unit
     shape = (2 * tile, tile + tile // 2)
     columns = max(2, int(shape[1] / (2 * given.diameter_px)))
     fields = [synthetic_field(shape, columns, given.diameter_px, seed=seed) for seed in range(len(given.channels))]

@@ -23,10 +23,12 @@ def check_fits_card(path: Path, card: ModelCard, session: Any) -> str:
         _check_gives_instances(path, outputs)
         outputs = []
     elif len(outputs) != 1:
-        has_objects = {value.name for value in outputs} == set(OUTPUTS)
+        of_objects = {value.name for value in outputs} == set(OUTPUTS)
+        why = (
+            " They are those of a network that gives objects: its card lacks the kind instances." if of_objects else ""
+        )
         raise ModelError(
-            f"{path}: the network has {len(inputs)} inputs and {len(outputs)} outputs; one of each is needed."
-            + (" They are those of a network that gives objects: its card lacks the kind instances." * has_objects)
+            f"{path}: the network has {len(inputs)} inputs and {len(outputs)} outputs; one of each is needed.{why}"
         )
     if len(inputs) != 1:
         raise ModelError(f"{path}: the network has {len(inputs)} inputs; one is needed.")

@@ -10,7 +10,7 @@ from typing import Callable, Optional, Tuple, TypeVar
 
 from cpunet.environment import number_in_environment
 from cpunet.errors import OutOfMemoryError
-from cpunet.model.card import ModelCard
+from cpunet.model.card import INSTANCES, ModelCard
 from cpunet.model.protocol import Model
 from cpunet.options import TILE_PX, Options
 
@@ -140,7 +140,10 @@ def smaller_tiles(tile_shape: Tuple[int, int], card: ModelCard) -> Optional[Tupl
     if card.input.tile_shape is not None:
         return None
     unit = card.input.divisible_by
-    smallest = max(2 * -(-card.output.halo // unit) * unit + LEAST_UNITS_KEPT * unit, card.input.min_size)
+    halo = -(-card.output.halo // unit) * unit
+    # Networks that give objects mostly take any size, and would be seen in tiles that keep some pixels each.
+    kept = max(LEAST_UNITS_KEPT * unit, halo if card.output.kind == INSTANCES else 0)
+    smallest = max(2 * halo + kept, card.input.min_size)
     smallest = -(-smallest // unit) * unit
     height, width = (max(side // 2 // unit * unit, smallest) for side in tile_shape)
     return (height, width) if height < tile_shape[0] or width < tile_shape[1] else None

@@ -7,10 +7,11 @@ from typing import Deque, Dict, List, NamedTuple, Optional, Tuple
 
 from cpunet.errors import ModelError, OutOfMemoryError
 from cpunet.model.instances import OUTPUTS
-from cpunet.onnx_reader.operators.bounded import BOUNDED, zeros_of
+from cpunet.onnx_reader.operators.bounded import BOUNDED
 from cpunet.onnx_reader.operators.shapes import constant_value
 from cpunet.onnx_reader.operators.step import LARGEST_RANK, RefusedError, Result, Step, Value
 from cpunet.onnx_reader.operators.table import RULES, STANDARD_DOMAINS
+from cpunet.onnx_reader.operators.zeros import zeros_of
 from cpunet.onnx_reader.structure import Network, Node, shown
 from cpunet.onnx_reader.tensor import FLOAT
 

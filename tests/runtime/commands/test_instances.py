@@ -5,6 +5,8 @@ import pytest
 import tifffile
 
 from cpunet.__main__ import main
+from cpunet.checks.device import measure
+from cpunet.model.session import load_model
 from tests.tiny_instances import blobs, instances_onnx
 
 CENTERS = [(30, 30), (30, 90), (80, 60)]
@@ -43,12 +45,14 @@ def test_what_makes_no_sense_is_refused_before_the_first_image(blob_file, image,
     assert not (tmp_path / "out").exists()
 
 
-def test_doctor_and_models_list_it(blob_file, tmp_path, monkeypatch, capsys):
+def test_models_and_doctor_know_it(blob_file, tmp_path, monkeypatch, capsys):
+    model = load_model(blob_file, "cpu")
+    measured = measure(model)
+    assert any(line.startswith("found     ") for line in measured.lines)
+    assert measured.problem == ""
     folder = tmp_path / "models" / "blobs"
     folder.mkdir(parents=True)
     blob_file.rename(folder / "model.onnx")
     monkeypatch.setenv("CPUNET_MODELS", str(tmp_path / "models"))
     main(["models"])
     assert "objects with their scores, 0.4 and more" in capsys.readouterr().out
-    main(["doctor"])
-    assert "found     " in capsys.readouterr().out

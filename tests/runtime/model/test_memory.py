@@ -21,6 +21,7 @@ from cpunet.model.memory import (
 )
 from cpunet.options import Options
 from cpunet.segment import segment_image
+from tests.tiny_instances import instances_card
 from tests.tiny_onnx import changed_card
 
 CARD = card_from_content(changed_card(input={"divisible_by": 32, "min_size": 32}, output={"halo": 64}))
@@ -342,3 +343,10 @@ def test_a_machine_without_nvidia_smi_has_no_gpu(monkeypatch):
     monkeypatch.setattr(memory.shutil, "which", lambda name: None)
     assert total_gpu_memory_bytes() is None
     total_gpu_memory_bytes.cache_clear()
+
+
+def test_tiles_of_a_model_that_gives_objects_are_not_halved_until_nearly_all_is_overlap():
+    card = card_from_content(instances_card(input={"divisible_by": 1}, output={"halo": 64}))
+    assert smaller_tiles((512, 400), card) == (256, 200)
+    assert smaller_tiles((256, 200), card) == (192, 192)
+    assert smaller_tiles((192, 192), card) is None

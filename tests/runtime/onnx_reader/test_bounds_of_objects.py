@@ -97,6 +97,14 @@ CASES = {
         node("Reshape", ["rows", "to"], ["i"]),
         node("Conv", ["i", "kernel"], ["y"]),
     ],
+    "enlarged": [
+        node("Concat", ["minus_one", "one", "two", "two"], ["to"]) + attribute("axis", 0),
+        node("Reshape", ["rows", "to"], ["i"]),
+        node("Shape", ["i"], ["of_i"]),
+        node("Slice", ["of_i", "first", "two", "first"], ["front"]),
+        node("Concat", ["front", "five", "five"], ["sizes"]) + attribute("axis", 0),
+        node("Resize", ["i", "", "", "sizes"], ["y"]),
+    ],
     "zeros": [node("ConstantOfShape", ["size"], ["y"])],
     "counted": [
         node("Squeeze", ["n", "first"], ["k"]),
@@ -188,6 +196,26 @@ REFUSED = {
     ),
     "summed over what varies": ([node("Transpose", ["rows"], ["t"]), node("MatMul", ["t", "rows"], ["y"])], "matrix"),
     "an axis that varies dropped unasked": ([node("Squeeze", ["rows"], ["y"])], "which axes"),
+    "an axis by a size": ([node("Unsqueeze", ["rows", "n"], ["y"])], "the axes that it names"),
+    "enlarged to a size": (
+        [
+            node("Concat", ["minus_one", "one", "two", "two"], ["to"]) + attribute("axis", 0),
+            node("Reshape", ["rows", "to"], ["i"]),
+            node("Shape", ["i"], ["of_i"]),
+            node("Slice", ["of_i", "first", "two", "first"], ["front"]),
+            node("Concat", ["front", "n", "five"], ["sizes"]) + attribute("axis", 0),
+            node("Resize", ["i", "", "", "sizes"], ["y"]),
+        ],
+        "another axis than its first",
+    ),
+    "in a few bits": (
+        [
+            node("Cast", ["n"], ["few"]) + attribute("to", 3),
+            node("Cast", ["few"], ["k"]) + attribute("to", INT64),
+            node("ConstantOfShape", ["k"], ["y"]),
+        ],
+        "computed from the pixels",
+    ),
     "padded": ([node("Pad", ["rows", "sides"], ["y"])], "not followed there"),
     "kept without a number": (
         [

@@ -9,32 +9,27 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
 from cpunet.onnx_reader.operators import pointwise, shapes, windows
 from cpunet.onnx_reader.operators.objects import new_size, varies_of
-from cpunet.onnx_reader.operators.pointwise import BINARY, CHEAP, COSTLY, POWER
-from cpunet.onnx_reader.operators.step import LARGEST_NUMBER, LARGEST_RANK, MOST_KNOWN, Result, Step, Value, is_integer
+from cpunet.onnx_reader.operators.pointwise import BINARY, CHEAP, COSTLY
+from cpunet.onnx_reader.operators.sizes import (
+    broadcast,
+    cast,
+    elementwise,
+    numbers_or_none,
+    shape_of,
+    symbols_of,
+    where,
+    with_known,
+)
+from cpunet.onnx_reader.operators.step import LARGEST_NUMBER, LARGEST_RANK, Result, Step, Value
 from cpunet.onnx_reader.operators.windows import FEW_CHANNELS, SLOWER
-from cpunet.onnx_reader.tensor import BOOL, INT64
 
 Rule = Callable[[Step], Result]
-# Of two sizes, each at most so large, the result is at most this function of the two bounds.
-GROWING = ("Add", "Max", "Min", "Mul")
-
-
-def symbols_of(value: Value) -> Any:
-    """Return, for known values, which of them are sizes that depend on the pixels."""
-    return np.zeros(value.shape, np.int64) if value.symbols is None else value.symbols
-
-
-def _with_known(shape: Tuple[int, ...], kind: int, known: Optional[Any], symbols: Optional[Any]) -> Value:
-    """Return a value that does not vary itself."""
-    if known is None or known.size > MOST_KNOWN:
-        return Value(shape, kind)
-    return Value(shape, kind, known, symbols=symbols if symbols is not None and symbols.any() else None)
 
 
 def like_first(usual: Rule) -> Rule:
@@ -59,6 +54,10 @@ def first_axis(usual: Rule) -> Rule:
         step.need(
             not any(varies[1:]) and not any(any(value.varies) for value in others), "another axis than its first varies"
         )
+        sizes = [value.symbols.reshape(-1) for value in others if value.symbols is not None]
+        step.need(
+            not any(each[1:].any() or each[0] != varies[0] for each in sizes), "another axis than its first varies"
+        )
         found = usual(step)
         result = found.outputs[0]
         step.need(bool(result.shape) and result.shape[0] == step.input(0).shape[0], "it changes the axis that varies")
@@ -81,7 +80,7 @@ def moved(usual: Rule) -> Rule:
         of_symbols = usual(Step(step.node, (given._replace(known=symbols_of(given)), *step.inputs[1:])))
         return found._replace(
             outputs=[
-                _with_known(value.shape, value.kind, value.known, other.known)
+                with_known(value.shape, value.kind, value.known, other.known)
                 for value, other in zip(found.outputs, of_symbols.outputs)
             ]
         )
@@ -92,98 +91,6 @@ def moved(usual: Rule) -> Rule:
 def either(of_sizes: Rule, of_axes: Rule) -> Rule:
     """Return `of_sizes` where the first input holds sizes that vary, and `of_axes` where its axes do."""
     return lambda step: of_sizes(step) if step.input(0).symbols is not None else of_axes(step)
-
-
-def shape_of(step: Step) -> Result:
-    """Return the size of the input."""
-    given = step.input(0)
-    part = slice(step.integer("start", 0), step.node.attributes.get("end"))
-    known, symbols = (np.array(each[part], np.int64) for each in (given.shape, varies_of(given)))
-    return Result([_with_known(known.shape, INT64, known, symbols)])
-
-
-def broadcast(step: Step, values: Sequence[Value]) -> Tuple[Tuple[int, ...], Tuple[int, ...]]:
-    """Return the common shape of arrays that are combined element by element, and which of its axes vary."""
-    rank = max(len(value.shape) for value in values)
-    shape, varies = [], []
-    for place in range(-rank, 0):
-        axes = {(value.shape[place], varies_of(value)[place]) for value in values if len(value.shape) >= -place}
-        exact = {size for size, of_size in axes if not of_size} - {1}
-        varying = {each for each in axes if each[1]}
-        step.need(
-            len(exact) <= 1, f"it combines shapes that do not fit: {', '.join(str(each.shape) for each in values)}"
-        )
-        if exact or not varying:  # what varies is as large, or 1
-            shape.append(exact.pop() if exact else 1)
-            varies.append(0)
-        else:
-            shape.append(max(size for size, _ in varying))
-            varies.append(varying.pop()[1] if len({of_size for _, of_size in varying}) == 1 else new_size())
-    return tuple(shape), tuple(varies)
-
-
-def elementwise(step: Step) -> Result:
-    """Combine any number of inputs element by element."""
-    operator, values = step.node.operator, [step.input(index) for index in range(len(step.inputs))]
-    step.need(bool(values), "it has no input")
-    step.integer("fmod", 0)
-    step.need(
-        operator not in ("Div", "Mod") or not is_integer(values[0]),
-        "it divides whole numbers that depend on the pixels, and a division by 0 would end the program",
-    )
-    shape, varies = broadcast(step, values)
-    kind = BOOL if operator in pointwise.COMPARISONS else values[0].kind
-    work = (POWER if operator == "Pow" else CHEAP * len(values)) * Value(shape, kind).elements
-    if any(varies) or len(values) != 2 or any(value.known is None for value in values):
-        return Result([Value(shape, kind, varies=varies)], work)
-    known, symbols = _computed(step, *values)
-    return Result([_with_known(shape, kind, known, symbols)], work)
-
-
-def _computed(step: Step, first: Value, second: Value) -> Tuple[Optional[Any], Optional[Any]]:
-    """Compute with sizes, of which some are bounds, what is a bound again; what `Equal` asks is whether one is -1."""
-    operator, numbers = step.node.operator, [np.asarray(value.known) for value in (first, second)]
-    of_first, of_second = np.broadcast_arrays(symbols_of(first), symbols_of(second))
-    one, other = np.broadcast_arrays(*numbers)
-    if operator == "Equal":
-        certain = ((of_first == 0) & (of_second == 0)) | ((of_first > 0) & (other < 0)) | ((of_second > 0) & (one < 0))
-        return (one == other, None) if certain.all() else (None, None)
-    if operator not in GROWING or any(number.dtype.kind not in "iu" or (number < 0).any() for number in numbers):
-        return None, None
-    if any(number.size and number.max() > LARGEST_NUMBER for number in numbers):
-        step.refuse(f"it computes with a size beyond {LARGEST_NUMBER}")
-    symbols = np.array([new_size() for _ in range(one.size)], np.int64).reshape(one.shape)
-    neutral = {"Add": 0, "Mul": 1}.get(operator)
-    if neutral is not None:
-        symbols = np.where((of_second == 0) & (other == neutral), of_first, symbols)
-        symbols = np.where((of_first == 0) & (one == neutral), of_second, symbols)
-    if operator in ("Min", "Max"):
-        symbols = np.where(of_first == of_second, of_first, symbols)
-    symbols = np.where((of_first == 0) & (of_second == 0), 0, symbols)
-    return BINARY[operator](one, other), symbols
-
-
-def where(step: Step) -> Result:
-    """Choose between two inputs."""
-    values = [step.input(index) for index in range(3)]
-    shape, varies = broadcast(step, values)
-    work = 3 * CHEAP * Value(shape, values[1].kind).elements
-    chosen, first, second = values
-    if any(varies) or chosen.symbols is not None or any(value.known is None for value in values):
-        return Result([Value(shape, first.kind, varies=varies)], work)
-    is_first = np.asarray(chosen.known)
-    known = np.where(is_first, np.asarray(first.known), np.asarray(second.known))
-    symbols = np.where(is_first, symbols_of(first), symbols_of(second))
-    return Result([_with_known(shape, first.kind, known, symbols)], work)
-
-
-def cast(step: Step) -> Result:
-    """Change the type of numbers."""
-    given, found = step.input(0), pointwise.cast(step)
-    result = found.outputs[0]
-    if given.symbols is None or result.known is None or result.known.dtype.kind not in "iuf":
-        return found._replace(outputs=[Value(result.shape, result.kind, varies=given.varies)])
-    return found._replace(outputs=[_with_known(result.shape, result.kind, result.known, given.symbols)])
 
 
 def concat(step: Step) -> Result:
@@ -208,7 +115,7 @@ def concat(step: Step) -> Result:
     if not any(varies) and all(value.known is not None for value in values):
         known = np.concatenate([value.known for value in values if value.known is not None], axis)
         symbols = np.concatenate([symbols_of(value) for value in values], axis)
-    result = _with_known(tuple(shape), values[0].kind, known, symbols)._replace(varies=tuple(varies))
+    result = with_known(tuple(shape), values[0].kind, known, symbols)._replace(varies=tuple(varies))
     return Result([result], CHEAP * result.elements)
 
 
@@ -225,7 +132,7 @@ def gather(step: Step) -> Result:
         size = given.shape[axis]
         step.need(bool(((chosen >= -size) & (chosen < size)).all()), f"it chooses from {size}")
         known, symbols = given.known.take(chosen, axis), symbols_of(given).take(chosen, axis)
-    result = _with_known(shape, given.kind, known, symbols)._replace(varies=varies)
+    result = with_known(shape, given.kind, known, symbols)._replace(varies=varies)
     return Result([result], CHEAP * result.elements, places.bytes)
 
 
@@ -234,7 +141,7 @@ def cut(step: Step) -> Result:
     given = step.input(0)
     rank = len(given.shape)
     count = step.input(1).elements
-    starts, ends = (_numbers_or_none(step, position, count) for position in (1, 2))
+    starts, ends = (numbers_or_none(step, position, count) for position in (1, 2))
     axes = tuple(range(count)) if step.optional(3) is None else step.integers(3)
     strides = (1,) * count if step.optional(4) is None else step.integers(4)
     step.need(len(axes) == len(strides) == len(ends) == count <= rank and all(strides), "its starts and ends")
@@ -264,17 +171,6 @@ def _part(step: Step, start: int, end: int, stride: int, size: int) -> slice:
     step.need(stride > 0 or start >= -size, "it starts before the first entry")
     first, last = (min(max(at + size if at < 0 else at, low), high) for at in (start, end))
     return slice(max(first, 0), None if last < 0 else last, stride)
-
-
-def _numbers_or_none(step: Step, position: int, count: int) -> List[Tuple[Optional[int], int]]:
-    """Return the numbers of a list with the sizes that they are; a start that is a bound, or unknown, is None."""
-    value = step.input(position)
-    if value.known is None:
-        return [(None, 0)] * count
-    numbers, symbols = value.known.reshape(-1), symbols_of(value).reshape(-1)
-    return [
-        (None if of_size and position == 1 else int(number), int(of_size)) for number, of_size in zip(numbers, symbols)
-    ]
 
 
 def reshape(step: Step) -> Result:
@@ -328,10 +224,17 @@ def flatten(step: Step) -> Result:
     return Result([Value(tuple(sizes), given.kind, varies=tuple(which))], CHEAP * given.elements)
 
 
+def _axes(step: Step, rank: int, default: Optional[Tuple[int, ...]] = None) -> Optional[Tuple[int, ...]]:
+    """Return the axes that an attribute or the second input names, which must not depend on the pixels."""
+    named = step.optional(1)
+    step.need(named is None or named.symbols is None, "the axes that it names")
+    return shapes._axes(step, rank, default)
+
+
 def squeeze(step: Step) -> Result:
     """Drop axes of size 1, which must be named."""
     given = step.input(0)
-    axes = shapes._axes(step, len(given.shape))
+    axes = _axes(step, len(given.shape))
     step.need(axes is not None, "it does not say which axes it drops")
     kept = [axis for axis in range(len(given.shape)) if axis not in (axes or ())]
     step.need(
@@ -343,6 +246,8 @@ def squeeze(step: Step) -> Result:
 
 def unsqueeze(step: Step) -> Result:
     """Add axes of size 1."""
+    named = step.optional(1)
+    step.need(named is None or named.symbols is None, "the axes that it names")
     found = shapes.unsqueeze(step)
     result = found.outputs[0]
     axes = shapes._axes(step, len(result.shape)) or ()
@@ -410,7 +315,7 @@ def reduce(step: Step) -> Result:
     given = step.input(0)
     rank, varies = len(given.shape), varies_of(given)
     every = () if step.integer("noop_with_empty_axes", 0) else tuple(range(rank))
-    axes, keep = shapes._axes(step, rank, every) or every, bool(step.integer("keepdims", 1))
+    axes, keep = _axes(step, rank, every) or every, bool(step.integer("keepdims", 1))
     pairs = [
         (1, 0) if axis in axes else (given.shape[axis], varies[axis])
         for axis in range(rank)
@@ -505,53 +410,3 @@ BOUNDED: Dict[str, Rule] = {
     "MatMul": matmul,
     "Gemm": gemm,
 }
-
-
-# Operators that only move elements, or repeat them.
-_MOVES = ("Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Expand", "Tile", "Slice")
-
-
-def zeros_of(step: Step, result: Value) -> Value:
-    """Add to the result of a step what is known of elements that are certainly 0."""
-    operator = step.node.operator
-    first = step.optional(0)
-    zero = False
-    leading: Tuple[int, ...] = ()
-    if operator == "ConstantOfShape":
-        value = step.node.attributes.get("value")
-        zero = value is None or not any(value.values or (1,))
-    elif operator == "Concat":
-        values = [each for each in step.inputs if each is not None]
-        zero = all(each.is_zero for each in values)
-        axis = step.axis(len(result.shape), 1)
-        if values[0].is_zero and not varies_of(values[0])[axis]:
-            leading = (axis, values[0].shape[axis])
-    elif first is not None and (operator in _MOVES or operator == "Gather"):
-        zero = first.is_zero or _only_leading(step, first)
-    return result._replace(zero=zero, leading_zeros=leading)
-
-
-def _only_leading(step: Step, given: Value) -> bool:
-    """Say whether a Gather or Slice takes nothing but the first entries of an axis, which are certainly 0."""
-    if not given.leading_zeros:
-        return False
-    axis, count = given.leading_zeros
-    if step.node.operator == "Gather":
-        places = step.input(1).known if step.input(1).symbols is None else None
-        own = step.axis(len(given.shape), 0) == axis
-        return own and places is not None and bool(((places >= 0) & (places < count)).all())
-    if step.node.operator != "Slice" or step.optional(3) is None:
-        return False
-    ends, axes = _numbers_or_none(step, 2, 1), step.integers(3)
-    (end, of_end), stride = ends[0], step.optional(4)
-    forward = stride is None or (stride.known is not None and bool((stride.known > 0).all()))
-    known = end is not None and not of_end and len(ends) == len(axes) == 1
-    starts = _numbers_or_none(step, 1, 1)[0][0]
-    is_first = starts is not None and starts >= 0
-    return bool(
-        known
-        and forward
-        and is_first
-        and step.checked_axis(axes[0], len(given.shape)) == axis
-        and 0 <= (end or 0) <= count
-    )

@@ -14,6 +14,7 @@ from cpunet.model.first_opening.in_child import python_for_children, try_in_chil
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import sha256
 from cpunet.onnx_reader.model_file import read_model_file
+from tests.tiny_instances import instances_card, instances_onnx
 from tests.tiny_onnx import CARD, changed_card, field, tiny_onnx
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of Unix")
@@ -154,3 +155,17 @@ def test_a_child_that_lacks_packages_is_no_fault_of_the_model(file, monkeypatch)
         ],
     )
     assert not try_in_child(file, card_from_content(CARD))
+
+
+def test_a_model_that_gives_objects_is_tried_in_the_child(tiny_model, untrusted):
+    tiny_model.write_bytes(instances_onnx())
+    model = load_model(tiny_model, "cpu")
+    assert (untrusted / model.sha256).exists()
+
+
+def test_one_that_gives_more_objects_than_it_promises_is_refused_in_the_child(tiny_model, untrusted):
+    card = instances_card(postprocessing={"max_objects": 1})
+    tiny_model.write_bytes(instances_onnx(card))
+    with pytest.raises(ModelError, match="promises 1 at most"):
+        load_model(tiny_model, "cpu")
+    assert not untrusted.exists()
