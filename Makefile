@@ -7,6 +7,7 @@
 #   make bundles one zip for each system in dist/, for CellProfiler's installed application; checked and run
 #   make test-cellprofiler5   the module in the nightly packages of CellProfiler 5
 #   make batch   Snakemake in .venv/batch, for `cpunet batch`
+#   make detection   torchvision in .venv/detection, for `cpunet train-detection`; make test-detection runs its tests
 #   make clean   remove what was made
 # On a machine without an NVIDIA GPU, torch's CPU build saves 4 GB:
 #   make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -18,6 +19,7 @@ RUNTIME38 := .venv/runtime38
 PEERS := .venv/peers
 BATCH := .venv/batch
 CELLPROFILER5 := .venv/cellprofiler5
+DETECTION := .venv/detection
 # The packages that CellProfiler pins are old: with deprecations as errors they cannot be imported.
 OLD_PYTEST := -m pytest -W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning \
 	-W "ignore:numpy.ndarray size changed"
@@ -31,7 +33,7 @@ BOTH_WORLDS := tests/docs tests/packaging tests/benchmarks
 # The runtime's own tests run on the newest and the oldest Python. Where there is no Python 3.8, CellProfiler's runs them.
 RUNTIME_IN_CELLPROFILER = $(shell scripts/find_python.sh 3.8 >/dev/null || echo tests/runtime)
 
-.PHONY: demo test test-cellprofiler test-training test-runtime38 test-cellprofiler5 batch try-batch lint bench peers bundles clean
+.PHONY: demo test test-cellprofiler test-training test-runtime38 test-cellprofiler5 test-detection batch try-batch detection lint bench peers bundles clean
 
 demo: $(CELLPROFILER)/.ready
 	@jdk=$$(scripts/need_jdk_and_compiler.sh) && \
@@ -73,6 +75,12 @@ test-cellprofiler5:
 	else \
 		echo "SKIPPED the tests in CellProfiler 5: its packages could not be installed, see above"; \
 	fi
+
+detection: $(DETECTION)/.ready
+
+# Extra, as torchvision needs another torch than the training environment has.
+test-detection: $(DETECTION)/.ready
+	OMP_NUM_THREADS=1 $(DETECTION)/bin/python -m pytest tests/training/detection tests/export/detection tests/docs/test_mask_rcnn.py
 
 lint: $(TRAINING)/.ready
 	$(TRAINING)/bin/ruff check .
@@ -146,6 +154,14 @@ $(BATCH)/.ready: requirements/batch.txt
 	echo "setting up Snakemake in $(BATCH) with $$python" && \
 	rm -rf $(BATCH) && "$$python" -m venv $(BATCH) && \
 	$(BATCH)/bin/python $(PIP) -r requirements/batch.txt && \
+	touch $@
+
+$(DETECTION)/.ready: requirements/detection.txt setup.py
+	@python=$$(scripts/need_python.sh 3.11) && \
+	echo "setting up the environment for Mask R-CNN in $(DETECTION) with $$python (some minutes, once)" && \
+	rm -rf $(DETECTION) && "$$python" -m venv $(DETECTION) && \
+	$(DETECTION)/bin/python $(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements/detection.txt && \
+	$(DETECTION)/bin/python $(PIP) --no-deps --editable . && \
 	touch $@
 
 $(CELLPROFILER5)/.ready: requirements/cellprofiler5.txt requirements/cellprofiler5-packages.txt

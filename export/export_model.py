@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,21 +12,19 @@ import torch
 from cpunet.checks.agreement import Tolerance
 from cpunet.checks.halo import measure_halo
 from cpunet.checks.verify import Reference
-from cpunet.errors import ModelError, OutputError, WeightsError
+from cpunet.errors import ModelError, WeightsError
 from cpunet.export.batch_norm import fold_batch_norm
 from cpunet.export.card.file import with_card_and_test
 from cpunet.export.put_in_place import put_verified
 from cpunet.export.readme import write_readme
-from cpunet.export.set_scores import ImageSet, image_sets, score_sets
+from cpunet.export.set_scores import ImageSet, image_sets, scored
 from cpunet.export.to_onnx import predict_with, trace
 from cpunet.export.training_card import card_from_training, kept_card
+from cpunet.export.weights_beside import check_weights_beside
 from cpunet.files.find import identity
-from cpunet.files.outputs import check_output
 from cpunet.model.card import ModelCard, Postprocessing
 from cpunet.model.find import MODEL_FILE
-from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import sha256
-from cpunet.training.evaluation.card_scores import scores_for_card
 from cpunet.training.evaluation.torch_model import TorchModel
 from cpunet.training.licence import weights_with_licence
 from cpunet.training.network.unet import Probabilities
@@ -90,7 +87,7 @@ def export_model(
         raise ModelError("--card keeps a card as it is: give it without --data and --command.")
     beside = output.with_name(WEIGHTS_FILE)
     if identity(weights) != identity(beside):
-        check_weights_beside(beside, trained, overwrite)
+        check_weights_beside(beside, trained.network, overwrite)
     config = trained.config
     network = Probabilities(trained.network, config.targets.activation, config.loss.sharpening).eval()
     folded = fold_batch_norm(network)
@@ -115,19 +112,6 @@ def export_model(
     if not write_readme(output.parent, card, sums):
         print(
             f"{output.parent / 'README.md'} was written or changed by hand and is left as it is; check the sums in it"
-        )
-
-
-def check_weights_beside(path: Path, trained: TrainedNetwork, overwrite: bool) -> None:
-    """Raise OutputError if a file holds the weights of another program or training, which would be lost."""
-    check_output(path, overwrite=overwrite)
-    if overwrite or not path.exists():
-        return
-    before, now = load_trained(path).network.state_dict(), trained.network.state_dict()
-    if before.keys() != now.keys() or not all(torch.equal(before[name], now[name]) for name in now):
-        raise OutputError(
-            f"{path} holds the weights of another training, which this export would replace. Give -o another folder, "
-            "or --overwrite."
         )
 
 
@@ -171,16 +155,4 @@ def tuned_and_scored(trained: TrainedNetwork, traced: bytes, card: ModelCard, da
         for sentence in at_the_edge(tuned, candidates(card.output.roles, card.input.diameter_px)):
             print(f"    look: {sentence}")
         card = replace(card, postprocessing=tuned)
-    trained_on = {row.key for each in image_sets(trained, data, "train") for row in each.rows}
-    sets = [each for each in sets if not trained_on.issuperset(row.key for row in each.rows)]
-    if not sets:
-        print("    no image was left out of training: the card gets no scores")
-        return card
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / MODEL_FILE
-        draft.write_bytes(traced)
-        found = score_sets(load_model(draft, device="cpu", card=card), sets)
-    scores = {name: scores_for_card(each) for name, each in found.items()}
-    for name, values in scores.items():
-        print(f"    {name} val: {values}")
-    return replace(card, scores=scores)
+    return scored(trained, traced, card, sets, data)

@@ -32,6 +32,23 @@ def _before(start: Mapping[str, Any]) -> str:
     return f"; its mean F1 on the validation images was {start['val_mean_f1']:.3f}" if "val_mean_f1" in start else ""
 
 
+def _started_from(start: Mapping[str, Any]) -> str:
+    licence = f"; license of these weights: {start['licence'] or 'not given'}" if "licence" in start else ""
+    return f"- **Fine-tuned from:** {start['name']}, SHA-256 `{start['sha256']}`{_before(start)}{licence}"
+
+
+def _output(card: ModelCard) -> str:
+    if card.output.kind == INSTANCES:
+        return (
+            f"- **Output:** at most {card.postprocessing.max_objects} objects of a tile, each with a box, a score and "
+            f"a mask. Tiles overlap by {card.output.halo} pixels on each side."
+        )
+    return (
+        f"- **Output:** {', '.join(card.output.roles)}, each 0 to 1. Tiles need a halo of {card.output.halo} pixels "
+        "(measured by an impulse)."
+    )
+
+
 def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
     """Write what a user must know of a model in Markdown; `sums` are SHA-256 by file name."""
     given = card.input
@@ -50,13 +67,12 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         f"{given.normalization.percentile_high:g}.",
         f"- **Objects:** {given.diameter_low_px:.0f} to {given.diameter_high_px:.0f} pixels in diameter without "
         f"rescaling; trained at {given.diameter_px:.0f}.",
-        f"- **Output:** {', '.join(card.output.roles)}, each 0 to 1. Tiles need a halo of {card.output.halo} pixels "
-        "(measured by an impulse).",
+        _output(card),
         f"- **Decoding:** {decoding(card)}.",
         f"- **License of the weights:** {card.licence or 'not given'}. **Authors:** "
         f"{', '.join(card.authors) or 'not given'}.",
         *([pretrained_line(pretrained)] if pretrained else []),
-        *([f"- **Fine-tuned from:** {start['name']}, SHA-256 `{start['sha256']}`{_before(start)}"] if start else []),
+        *([_started_from(start)] if start else []),
         *([f"- **Averaged with:** {averaged['name']}, SHA-256 `{averaged['sha256']}`"] if averaged else []),
         *([f"- **Mean of {len(folds)} networks:** {_of_folds(folds)}"] if folds else []),
         *([f"- **Cite:** {card.citation}"] if card.citation else []),

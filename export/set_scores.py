@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cpunet.model.card import ModelCard
+from cpunet.model.find import MODEL_FILE
 from cpunet.model.protocol import Model
+from cpunet.model.session import load_model
 from cpunet.options import Options
 from cpunet.progress import Progress
 from cpunet.scores import ImageScores, SetScores, pool_scores
 from cpunet.training.config import source_names
 from cpunet.training.data.fold import fold_of
 from cpunet.training.data.labeled_images import IndexRow, rows_of_split
+from cpunet.training.evaluation.card_scores import scores_for_card
 from cpunet.training.evaluation.torch_model import score_images
 from cpunet.training.facts import set_diameters
 from cpunet.training.weights import TrainedNetwork
@@ -65,3 +70,20 @@ def score_sets(model: Model, sets: Sequence[ImageSet]) -> dict[str, SetScores]:
         found[each.name] = pool_scores(scores)
     progress.end()
     return found
+
+
+def scored(trained: TrainedNetwork, traced: bytes, card: ModelCard, sets: Sequence[ImageSet], data: Path) -> ModelCard:
+    """Return a card with the scores of a traced network on those sets that were left out of its training."""
+    trained_on = {row.key for each in image_sets(trained, data, "train") for row in each.rows}
+    sets = [each for each in sets if not trained_on.issuperset(row.key for row in each.rows)]
+    if not sets:
+        print("    no image was left out of training: the card gets no scores")
+        return card
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / MODEL_FILE
+        draft.write_bytes(traced)
+        found = score_sets(load_model(draft, device="cpu", card=card), sets)
+    scores = {name: scores_for_card(each) for name, each in found.items()}
+    for name, values in scores.items():
+        print(f"    {name} val: {values}")
+    return replace(card, scores=scores)

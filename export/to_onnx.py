@@ -48,11 +48,16 @@ def trace(network: torch.nn.Module, given: InputCard) -> bytes:
             dynamic_axes={INPUT: free, OUTPUT: free},
             dynamo=False,
         )
-    model = onnx.load_from_string(buffer.getvalue())
+    return readable_by_all(buffer.getvalue())
+
+
+def readable_by_all(traced: bytes) -> bytes:
+    """Check the bytes of an ONNX file, and give it a version that each onnxruntime in use reads."""
+    model = onnx.load_from_string(traced)
     model.ir_version = min(model.ir_version, LARGEST_IR)
     onnx.checker.check_model(model, full_check=True)
-    traced: bytes = model.SerializeToString(deterministic=True)
-    return traced
+    result: bytes = model.SerializeToString(deterministic=True)
+    return result
 
 
 def predict_with(model: torch.nn.Module) -> Predict:

@@ -16,7 +16,7 @@ from cpunet.onnx_reader.metadata import read_metadata
 from cpunet.training.data.data_sets import data_root
 from cpunet.training.evaluation.card_scores import scores_for_card
 from cpunet.training.network.unet import Probabilities
-from cpunet.training.weights import WEIGHTS_FILE, load_trained
+from cpunet.training.weights import WEIGHTS_FILE, holds_detector, load_trained, load_training
 
 # Other processors and other releases of onnxruntime round differently, and an object more or less is worth this much.
 SCORE_TOLERANCE = 0.005
@@ -27,10 +27,23 @@ def torch_reference(path: Path) -> Reference | None:
     weights = path.with_name(WEIGHTS_FILE)
     if not weights.is_file():
         return None
+    if holds_detector(weights):
+        return _detector_reference(weights)
     trained = load_trained(weights)
     config = trained.config
     network = Probabilities(trained.network, config.targets.activation, config.loss.sharpening).eval()
     return Reference("torch", predict_with(network))
+
+
+def _detector_reference(weights: Path) -> Reference | None:
+    """Return torch's computation of Mask R-CNN; None where there is no torchvision."""
+    try:
+        from cpunet.training.detection.validation import TorchDetector, detector_card
+        from cpunet.training.detection.weights import load_detector
+    except ImportError:
+        return None
+    trained = load_detector(weights)
+    return Reference("torch", TorchDetector(trained.network, detector_card(trained.config)).find_instances)
 
 
 def further_checks(path: Path, data: Sequence[Path] | None) -> Iterator[CheckResult]:
@@ -52,7 +65,7 @@ def _checked_scores(path: Path, data: Sequence[Path]) -> str:
         raise ScoreError(
             f"{weights} is not there: it says on which images the model was validated. Put it beside the model."
         )
-    trained = load_trained(weights)
+    trained = load_training(weights)
     root = data_root(data, [source.folder for source in trained.config.data])
     model = load_model(path, device="cpu")
     texts = []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cpunet.checks.agreement import Tolerance, check_agreement
 from cpunet.checks.synthetic import synthetic_input
@@ -11,6 +13,7 @@ from cpunet.errors import DisagreementError, ModelError
 from cpunet.model.card import ModelCard
 from cpunet.model.session import load_model
 from cpunet.steps.tiling import Predict
+from cpunet.training.config import TrainingConfig
 from cpunet.training.evaluation.torch_model import card_for_training
 from cpunet.training.facts import known_diameters
 from cpunet.training.weights import TrainedNetwork
@@ -27,18 +30,23 @@ def card_from_training(trained: TrainedNetwork, command: str, halo: int) -> Mode
         draft,
         input=replace(draft.input, **known_diameters(facts)),
         output=replace(draft.output, halo=halo),
-        provenance={
-            "data": [
-                {**found, "licence": source.licence, "source": source.source}
-                for found, source in zip(facts["data"], config.data, strict=True)
-            ],
-            "seed": config.seed,
-            "steps": facts.get("steps", config.steps),
-            "commit": facts.get("commit", ""),
-            "command": command,
-            **{name: facts[name] for name in ("pretrained", "start_from", "average_with", "teachers") if name in facts},
-        },
+        provenance=provenance(config, facts, command),
     )
+
+
+def provenance(config: TrainingConfig, facts: Mapping[str, Any], command: str) -> dict[str, Any]:
+    """Say in a card where a model comes from: its data, its training, and the command that rebuilds it."""
+    return {
+        "data": [
+            {**found, "licence": source.licence, "source": source.source}
+            for found, source in zip(facts["data"], config.data, strict=True)
+        ],
+        "seed": config.seed,
+        "steps": facts.get("steps", config.steps),
+        "commit": facts.get("commit", ""),
+        "command": command,
+        **{name: facts[name] for name in ("pretrained", "start_from", "average_with", "teachers") if name in facts},
+    }
 
 
 def kept_card(path: Path, predict: Predict, measured: ModelCard) -> ModelCard:

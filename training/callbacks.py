@@ -14,6 +14,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from cpunet.files.written_beside import written_beside
 from cpunet.interruption import stop_if_requested
+from cpunet.model.protocol import Model
 from cpunet.options import Options
 from cpunet.scores import SetScores, pool_scores
 from cpunet.training.config import TrainingConfig
@@ -23,7 +24,6 @@ from cpunet.training.evaluation.torch_model import TorchModel, card_for_training
 from cpunet.training.evaluation.validation_loss import mean_loss, validation_batches
 from cpunet.training.facts import START_SCORE
 from cpunet.training.optimizers import VALIDATION_LOSS, VALIDATION_SCORE, judging_metric
-from cpunet.training.task import SegmentationTask
 
 
 class ValidationScores(lightning.Callback):
@@ -42,14 +42,12 @@ class ValidationScores(lightning.Callback):
         self, config: TrainingConfig, sets: Sequence[Sequence[IndexRow]], diameters: Sequence[float | None]
     ) -> None:
         self.config = config
-        self.card = card_for_training(config)
         self.sets = sets
         self.diameters = diameters
         self.batches = validation_batches(config, sets, diameters) if config.validation_loss else []
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Score the model that is fine-tuned before the first step: what training has to beat."""
-        assert isinstance(pl_module, SegmentationTask)
         if not pl_module.can_score_start or START_SCORE in pl_module.facts["start_from"]:
             return
         if trainer.is_global_zero:
@@ -64,7 +62,6 @@ class ValidationScores(lightning.Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Log the pooled scores, and the loss if it is wanted."""
-        assert isinstance(pl_module, SegmentationTask)
         averaging = [callback for callback in trainer.callbacks if isinstance(callback, WeightAveraging)]
         for callback in averaging:
             callback.on_validation_epoch_start(trainer, pl_module)  # the average's weights, which checkpoints hold
@@ -82,8 +79,12 @@ class ValidationScores(lightning.Callback):
             if schedule.reduce_on_plateau:
                 schedule.scheduler.step(found[judging_metric(self.config)[0]])
 
-    def _scores(self, trainer: lightning.Trainer, task: SegmentationTask) -> SetScores:
-        model = TorchModel(task.network, self.config, self.card)
+    def model_of(self, task: lightning.LightningModule) -> Model:
+        """Give the network in training the interface of an exported model."""
+        return TorchModel(task.network, self.config, card_for_training(self.config))
+
+    def _scores(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> SetScores:
+        model = self.model_of(task)
         images = [
             score
             for rows, diameter in zip(self.sets, self.diameters, strict=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -266,14 +266,19 @@ SEARCH = "search"
 RENAMED = {"colour": "color", "grey_fraction": "gray_fraction"}
 
 
-def config_from_dict(content: object) -> TrainingConfig:
+Config = TypeVar("Config")
+
+
+def config_from_dict(content: object, kind: type[Config] = TrainingConfig) -> Config:
     """Build a configuration from plain YAML or JSON content.
 
     Parameters
     ----------
     content : object
-        A mapping with the fields of `TrainingConfig`. A field that is left out has its default. ``search``, which
-        says what `cpunet search` tries, is no such field and is skipped.
+        A mapping with the fields of `kind`. A field that is left out has its default. ``search``, which says what
+        `cpunet search` tries, is no such field and is skipped.
+    kind : type
+        Of the configuration.
 
     Raises
     ------
@@ -287,7 +292,7 @@ def config_from_dict(content: object) -> TrainingConfig:
     values.pop(SEARCH, None)
     if "augmentation" in values:
         values["augmentation"] = _augmentation(values["augmentation"])
-    config = dataclass_from(TrainingConfig, values, ConfigError)
+    config = dataclass_from(kind, values, ConfigError)
     if config.normalization.kind == "none" and not config.normalization.units:
         # Said in every card from now on, because the numbers of a file mean another brightness in another type.
         config = replace(config, normalization=replace(config.normalization, units="zero_to_one"))
@@ -322,8 +327,8 @@ def read_content(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_config(path: Path) -> TrainingConfig:
-    """Read a training run's YAML file.
+def read_config(path: Path, kind: type[Config] = TrainingConfig) -> Config:
+    """Read a training run's YAML file; `kind` as in `config_from_dict`.
 
     Raises
     ------
@@ -332,16 +337,17 @@ def read_config(path: Path) -> TrainingConfig:
     """
     content = read_content(path)
     try:
-        return config_from_dict(content)
+        return config_from_dict(content, kind)
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def without_description(config: TrainingConfig) -> TrainingConfig:
+def without_description(config: Config) -> Config:
     """Return a configuration with only what determines the weights: no description, no workers, no decoding."""
-    empty = dict.fromkeys(("name", "version", "description", "licence", "citation", "modality"), "")
+    empty = dict.fromkeys(("name", "version", "description", "licence", "citation", "modality", "start_licence"), "")
     data = tuple(replace(source, licence="", source="") for source in config.data)
-    return replace(config, **empty, authors=(), workers=0, decoding=None, data=data)
+    values = {**empty, "authors": (), "workers": 0, "decoding": None, "data": data}
+    return replace(config, **{each.name: values[each.name] for each in fields(config) if each.name in values})
 
 
 def config_to_dict(config: TrainingConfig) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,15 @@ from safetensors.torch import save
 
 from cpunet.errors import WeightsError
 from cpunet.files.written_beside import written_beside
-from cpunet.training.config import TrainingConfig, config_from_dict, config_to_dict
+from cpunet.training.config import Config, TrainingConfig, config_from_dict, config_to_dict
+from cpunet.training.detection.config import DetectionConfig
 from cpunet.training.network.build import build_network
 from cpunet.training.network.unet import UNet
 
-CONFIG_KEY, FACTS_KEY = "cpunet_config", "cpunet_facts"
+KEY_PREFIX = "cpunet_"
+CONFIG_KEY, FACTS_KEY = f"{KEY_PREFIX}config", f"{KEY_PREFIX}facts"
+# In place of `CONFIG_KEY`, in what `cpunet train-detection` writes.
+DETECTION_KEY = f"{KEY_PREFIX}detection_config"
 WEIGHTS_FILE = "weights.safetensors"
 NETWORK_PREFIX = "network."
 
@@ -46,30 +51,92 @@ def load_trained(path: Path) -> TrainedNetwork:
 
     WeightsError if the file is missing, or was not written by `cpunet train`.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f"{path}: there is no such file.")
-    try:
-        config, facts, weights = _read_safetensors(path) if path.suffix == ".safetensors" else _read_checkpoint(path)
-    except Exception as error:  # torch's reader meets a broken file with almost any exception
-        # What follows the first sentence is torch's advice to programmers, such as to run the file's code.
-        reason = re.split(r"\. |\n", str(error), maxsplit=1)[0].rstrip(".")
-        raise WeightsError(
-            f"{path}: this holds no weights that `cpunet train` wrote ({type(error).__name__}: {reason}). Give the "
-            f"{WEIGHTS_FILE} of a run."
-        ) from None
+    config, facts, weights = read_stored(Path(path), CONFIG_KEY, _config, "cpunet train")
     network = build_network(config)
     network.load_state_dict(weights)
     return TrainedNetwork(network.eval(), config, facts)
 
 
+@dataclass(frozen=True)
+class StoredTraining:
+    """What a file of weights says of its training, whatever the network.
+
+    Attributes
+    ----------
+    config : TrainingConfig or DetectionConfig
+    facts : dict
+        What `cpunet.training.facts.training_facts` found in the data.
+    """
+
+    config: TrainingConfig | DetectionConfig
+    facts: dict[str, Any]
+
+
+def load_training(path: Path) -> StoredTraining:
+    """Read what a checkpoint or a safetensors file says of its training; WeightsError if it says nothing."""
+    if holds_detector(path):
+        config, facts, _ = read_stored(Path(path), DETECTION_KEY, detection_config, "cpunet train-detection")
+    else:
+        config, facts, _ = read_stored(Path(path), CONFIG_KEY, _config, "cpunet train")
+    return StoredTraining(config, facts)
+
+
+def read_stored(
+    path: Path, config_key: str, config_from: Callable[[dict[str, Any]], Config], command: str
+) -> tuple[Config, dict[str, Any], dict[str, torch.Tensor]]:
+    """Read the configuration, the facts and the weights of a checkpoint or a safetensors file.
+
+    Parameters
+    ----------
+    path : Path
+    config_key : str
+        Under which the configuration is stored; it tells what kind of network a file holds.
+    config_from : callable
+        Builds the configuration from its plain content.
+    command : str
+        What writes such files, for the message.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, or holds something else.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path}: there is no such file.")
+    try:
+        stored, weights = _read_safetensors(path) if path.suffix == ".safetensors" else _read_checkpoint(path)
+        return config_from(stored[config_key]), stored.get(FACTS_KEY, {}), weights
+    except Exception as error:  # torch's reader meets a broken file with almost any exception
+        # What follows the first sentence is torch's advice to programmers, such as to run the file's code.
+        reason = re.split(r"\. |\n", str(error), maxsplit=1)[0].rstrip(".")
+        raise WeightsError(
+            f"{path}: this holds no weights that `{command}` wrote ({type(error).__name__}: {reason}). Give the "
+            f"{WEIGHTS_FILE} of a run."
+        ) from None
+
+
+def detection_config(content: dict[str, Any]) -> DetectionConfig:
+    """Build the configuration of a training of Mask R-CNN from its plain content."""
+    return config_from_dict(content, DetectionConfig)
+
+
+def holds_detector(path: Path) -> bool:
+    """Return whether a file holds what `cpunet train-detection` wrote; False if it cannot be read."""
+    try:
+        return bool(read_stored(Path(path), DETECTION_KEY, dict, "cpunet train-detection"))
+    except WeightsError:
+        return False
+
+
 def save_trained(path: Path, trained: TrainedNetwork) -> None:
     """Write weights, configuration and facts into one safetensors file."""
-    weights = {name: value.contiguous() for name, value in trained.network.state_dict().items()}
-    metadata = {
-        CONFIG_KEY: json.dumps(config_to_dict(trained.config), sort_keys=True),
-        FACTS_KEY: json.dumps(trained.facts, sort_keys=True),
-    }
+    write_stored(path, trained.network, {CONFIG_KEY: config_to_dict(trained.config), FACTS_KEY: trained.facts})
+
+
+def write_stored(path: Path, network: torch.nn.Module, content: Mapping[str, Any]) -> None:
+    """Write a network's weights, and plain content by its keys, into one safetensors file."""
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    metadata = {key: json.dumps(value, sort_keys=True) for key, value in content.items()}
     with written_beside(path) as beside:
         beside.write_bytes(with_sorted_header(save(weights, metadata)))
 
@@ -85,13 +152,6 @@ def with_sorted_header(content: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + content[start:]
 
 
-def _read_safetensors(path: Path) -> tuple[TrainingConfig, dict[str, Any], dict[str, torch.Tensor]]:
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
-    return _config(json.loads(metadata[CONFIG_KEY])), json.loads(metadata[FACTS_KEY]), weights
-
-
 def _config(content: dict[str, Any]) -> TrainingConfig:
     """Read the configuration of a training run; version 1 read the numbers of the files where it did not normalize."""
     given = content.get("normalization")
@@ -100,11 +160,18 @@ def _config(content: dict[str, Any]) -> TrainingConfig:
     return config_from_dict(content)
 
 
-def _read_checkpoint(path: Path) -> tuple[TrainingConfig, dict[str, Any], dict[str, torch.Tensor]]:
+def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
+    return {key: json.loads(text) for key, text in metadata.items() if key.startswith(KEY_PREFIX)}, weights
+
+
+def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     weights = {
         name.removeprefix(NETWORK_PREFIX): value
         for name, value in checkpoint["state_dict"].items()
         if name.startswith(NETWORK_PREFIX)
     }
-    return _config(checkpoint[CONFIG_KEY]), checkpoint.get(FACTS_KEY, {}), weights
+    return checkpoint, weights

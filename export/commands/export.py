@@ -15,10 +15,11 @@ from cpunet.files.find import identity
 from cpunet.files.images import read_image
 from cpunet.files.outputs import check_output
 from cpunet.training.data.data_sets import HELP, data_root
+from cpunet.training.detection.packages import missing
 from cpunet.training.folds.deal import FOLDS_FILE
 from cpunet.training.planning.machine import stay_within_cores
 from cpunet.training.quiet import quiet_libraries
-from cpunet.training.weights import WEIGHTS_FILE, load_trained
+from cpunet.training.weights import WEIGHTS_FILE, holds_detector, load_training
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,6 +81,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return _export_folds(arguments)
     data = None if arguments.data is None else _data_root(weights, arguments.data)
     if arguments.precision != PRECISIONS[0]:
+        if holds_detector(weights.with_name(WEIGHTS_FILE) if weights.suffix == ".onnx" else weights):
+            raise OptionError(f"{weights} holds Mask R-CNN, which is exported as float32 alone. Leave out --precision.")
         if output is None or output.suffix != ".onnx" or data is None:
             raise OptionError(
                 f"--precision {arguments.precision} needs -o FILE.onnx, and --data FOLDER to see what it costs: the "
@@ -89,7 +92,10 @@ def _run(arguments: argparse.Namespace) -> int:
     elif weights.suffix != ".onnx":
         if output is None:
             raise OptionError("Give the .onnx file to write with -o.")
-        export_model(weights, output, data, arguments.rebuild, arguments.card, arguments.overwrite)
+        if holds_detector(weights):
+            _export_detector(arguments, data)
+        else:
+            export_model(weights, output, data, arguments.rebuild, arguments.card, arguments.overwrite)
     elif arguments.bioimageio is None or output is not None:
         raise OptionError(f"{weights} is already exported. To make a package of it, give --bioimageio ZIP without -o.")
     if arguments.bioimageio is not None:
@@ -113,6 +119,19 @@ def _export_folds(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _export_detector(arguments: argparse.Namespace, data: Path | None) -> None:
+    if arguments.card is not None or arguments.bioimageio is not None:
+        raise OptionError(
+            f"{arguments.weights} holds Mask R-CNN, of which a bioimage.io package cannot be made, and whose card is "
+            "written anew. Leave out --card and --bioimageio."
+        )
+    try:
+        from cpunet.export.detection.export_detector import export_detector
+    except ImportError as error:  # torchvision is not in every environment
+        raise missing(error) from None
+    export_detector(arguments.weights, arguments.output, data, arguments.rebuild, arguments.overwrite)
+
+
 def _data_root(weights: Path, words: Sequence[Path]) -> Path:
     """Return the folder that holds the data sets on which weights, or those beside an ONNX file, were trained."""
     beside = weights.with_name(WEIGHTS_FILE) if weights.suffix == ".onnx" else weights
@@ -121,4 +140,4 @@ def _data_root(weights: Path, words: Sequence[Path]) -> Path:
             f"{beside} is not there: it says on which data sets the model was trained. Put it there, or leave out "
             "--data."
         )
-    return data_root(words, [source.folder for source in load_trained(beside).config.data])
+    return data_root(words, [source.folder for source in load_training(beside).config.data])

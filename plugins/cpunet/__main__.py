@@ -60,6 +60,10 @@ COMMANDS = {
         "cpunet.training.commands.combine",
         "learn which of several models finds each object best (needs cpunet[training])",
     ),
+    "train-detection": (
+        "cpunet.training.commands.train_detection",
+        "train Mask R-CNN, which finds objects by boxes and masks (needs cpunet[detection])",
+    ),
     "train-ablation": (
         "cpunet.training.commands.train_ablation",
         "train without each augmentation in turn, and show what each is worth (needs cpunet[training])",

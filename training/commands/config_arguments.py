@@ -17,6 +17,11 @@ def add_config_and_data(parser: argparse.ArgumentParser) -> None:
         metavar="CONFIG.yaml",
         help=f"what to train, and on what; or the name of a recipe: {', '.join(recipe_names())}",
     )
+    add_data(parser)
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--data``."""
     parser.add_argument("--data", nargs="+", type=Path, default=[Path("data")], metavar="FOLDER", help=f"{HELP} (data)")
 
 

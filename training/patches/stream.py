@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import lightning
 import numpy as np
@@ -126,7 +127,17 @@ class PatchData(lightning.LightningDataModule):
     config : TrainingConfig
     sources : sequence of sequence of Patch
         Whole normalized images, by data set.
+
+    Attributes
+    ----------
+    stream : type
+        What makes the items of a batch.
+    collate : callable, optional
+        What makes a batch of items; torch's own by default.
     """
+
+    stream: type[PatchStream] = PatchStream
+    collate: Callable[[Sequence[Any]], Any] | None = None
 
     def __init__(self, config: TrainingConfig, sources: Sequence[Sequence[Patch]]) -> None:
         super().__init__()
@@ -147,12 +158,14 @@ class PatchData(lightning.LightningDataModule):
         steps = max(1, min(self.config.validate_every, self.config.steps - done))
         # More workers than cores would wait for each other; the patches are the same with any number of them.
         batch_size, workers = self.config.batch_size, min(self.config.workers, cores_allowed())
-        stream = PatchStream(self.sources, self.config, done * batch_size, steps * batch_size, self.nuclei, self.colors)
+        first, length = done * batch_size, steps * batch_size
+        stream = self.stream(self.sources, self.config, first, length, self.nuclei, self.colors)
         return DataLoader(
             stream,
             sampler=range(self.trainer.global_rank, len(stream), self.trainer.world_size),
             batch_size=batch_size // self.config.devices,
             num_workers=workers,
+            collate_fn=self.collate,
             # Forked workers share the images in memory with this process instead of copying them; Windows has none.
             multiprocessing_context="fork" if workers and FORKS else None,
             pin_memory=torch.cuda.is_available(),

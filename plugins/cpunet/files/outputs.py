@@ -23,8 +23,8 @@ from cpunet.model.card import METADATA_KEY
 from cpunet.onnx_reader.metadata import CHOOSER_KEY, read_metadata
 
 WAYS_OUT = "Move it away, write elsewhere with -o, or give --overwrite."
-# The metadata of weights that `cpunet train` wrote, as `cpunet.training.weights` names it.
-WEIGHTS_KEY = "cpunet_config"
+# The metadata of weights that `cpunet train` and `cpunet train-detection` wrote, as `cpunet.training.weights` names it.
+WEIGHTS_KEYS = {"cpunet_config", "cpunet_detection_config"}
 LONGEST_HEADER_BYTES = 2**24
 
 
@@ -107,7 +107,7 @@ def _written_here(path: Path) -> Optional[bool]:
             with zipfile.ZipFile(path) as archive:
                 return True if archive.comment == PROGRAM.encode("ascii") else None
         if suffix == ".safetensors":
-            return True if WEIGHTS_KEY in _safetensors_metadata(path) else None
+            return True if WEIGHTS_KEYS.intersection(_safetensors_metadata(path)) else None
         if suffix in (*COMMENTS, ".json"):
             return text_is_as_written(path.read_text(encoding="utf-8"))
         return None

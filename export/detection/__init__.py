@@ -1,0 +1,1 @@
+"""Write trained Mask R-CNN as one verified ONNX file. Needs torchvision."""
