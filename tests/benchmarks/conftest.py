@@ -17,11 +17,13 @@ else:
     import tests.start_host  # noqa: F401
 if find_spec("lightning") is None:
     collect_ignore += [
-        "encoders",
         "boundary_width",
+        "detection",
+        "encoders",
         "few_images",
         "folds",
         "generalization/test_configs.py",
+        "object_choice",
         "speed/test_limit.py",
         "speed/test_torch_networks.py",
         "test_data_set_with_labels.py",

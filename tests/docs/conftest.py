@@ -24,6 +24,7 @@ if find_spec("torch") is None:
         "test_label_free.py",
         "test_labels_from_stain.py",
         "test_links.py",
+        "test_mask_rcnn.py",
         "test_model_card.py",
         "test_options_in_docs.py",
     ]

@@ -170,8 +170,8 @@ def confidence_of_linked(
     --------
     >>> import numpy as np
     >>> planes, linked = np.array([[[1, 1, 2]], [[1, 0, 0]]]), np.array([[[1, 1, 2]], [[1, 0, 0]]])
-    >>> confidence_of_linked(planes, linked, [np.array([0.9, 0.5]), np.array([0.6])]).round(2).tolist()
-    [0.8, 0.5]
+    >>> confidence_of_linked(planes, linked, [np.array([1.0, 0.5]), np.array([0.25])]).tolist()
+    [0.75, 0.5]
     """
     if any(each is None for each in confidence):
         return None
