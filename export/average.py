@@ -17,7 +17,7 @@ from cpunet.errors import ModelError, WeightsError
 from cpunet.export.batch_norm import fold_batch_norm
 from cpunet.export.card.file import with_card_and_test
 from cpunet.export.put_in_place import put_verified
-from cpunet.export.readme import write_readme
+from cpunet.export.readme import report_files
 from cpunet.export.to_onnx import predict_with, trace
 from cpunet.export.training_card import card_from_training
 from cpunet.model.card import ModelCard
@@ -95,13 +95,8 @@ def export_average(run_folder: Path, output: Path, rebuild: str = "") -> None:
     card = average_card(found, trained, halo, rebuild)
     content = with_card_and_test(trace(folded, card.input), card, predict_with(exact))
     put_verified(output, content, Reference("torch", predict_with(mean)))
-    sums = {output.name: sha256(output)}
-    print(f"{output}  {output.stat().st_size / 1e6:.2f} MB  sha256 {sums[output.name]}")
     print(f"onnxruntime and torch agree ({Tolerance()}); halo measured: {card.output.halo} pixels")
-    if not write_readme(output.parent, card, sums):
-        print(
-            f"{output.parent / 'README.md'} was written or changed by hand and is left as it is; check the sums in it"
-        )
+    report_files(card, output)
 
 
 def average_card(found: OutOfFold, trained: Sequence[TrainedNetwork], halo: int, rebuild: str) -> ModelCard:

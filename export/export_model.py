@@ -16,7 +16,7 @@ from cpunet.errors import ModelError, WeightsError
 from cpunet.export.batch_norm import fold_batch_norm
 from cpunet.export.card.file import with_card_and_test
 from cpunet.export.put_in_place import put_verified
-from cpunet.export.readme import write_readme
+from cpunet.export.readme import report_files
 from cpunet.export.set_scores import ImageSet, image_sets, scored
 from cpunet.export.to_onnx import predict_with, trace
 from cpunet.export.training_card import card_from_training, kept_card
@@ -24,7 +24,6 @@ from cpunet.export.weights_beside import check_weights_beside
 from cpunet.files.find import identity
 from cpunet.model.card import ModelCard, Postprocessing
 from cpunet.model.find import MODEL_FILE
-from cpunet.onnx_reader.metadata import sha256
 from cpunet.training.evaluation.torch_model import TorchModel
 from cpunet.training.licence import weights_with_licence
 from cpunet.training.network.unet import Probabilities
@@ -102,17 +101,11 @@ def export_model(
     put_verified(output, content, Reference("torch", predict_with(network)))
     if identity(weights) != identity(beside):
         save_trained(beside, trained)
-    sums = {path.name: sha256(path) for path in (output, beside)}
-    for path in (output, beside):
-        print(f"{path}  {path.stat().st_size / 1e6:.2f} MB  sha256 {sums[path.name]}")
     print(f"onnxruntime and torch agree ({Tolerance()}); halo measured: {card.output.halo} pixels")
     if encoder := card.provenance.get("pretrained"):
         licence = encoder["licence"] or "which is not known: ask who made them"
         print(f"the encoder began with weights of others ({encoder['source']}); their license: {licence}")
-    if not write_readme(output.parent, card, sums):
-        print(
-            f"{output.parent / 'README.md'} was written or changed by hand and is left as it is; check the sums in it"
-        )
+    report_files(card, output, beside)
 
 
 def halo_of(exact: torch.nn.Module, trained: TrainedNetwork) -> int:

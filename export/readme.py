@@ -9,6 +9,7 @@ from typing import Any
 from cpunet.files.images import write_text
 from cpunet.files.mark import text_is_as_written
 from cpunet.model.card import INSTANCES, ModelCard
+from cpunet.onnx_reader.metadata import sha256
 
 MARK = "<!-- written by `cpunet export` from the model card; remove this line to keep your own text -->"
 
@@ -157,3 +158,13 @@ def write_readme(folder: Path, card: ModelCard, sums: Mapping[str, str]) -> bool
             return False
     write_text(path, model_readme(card, sums))
     return True
+
+
+def report_files(card: ModelCard, *paths: Path) -> None:
+    """Say size and sum of the files that an export wrote, and write the README of their folder from the card."""
+    sums = {path.name: sha256(path) for path in paths}
+    for path in paths:
+        print(f"{path}  {path.stat().st_size / 1e6:.2f} MB  sha256 {sums[path.name]}")
+    readme = paths[0].with_name("README.md")
+    if not write_readme(readme.parent, card, sums):
+        print(f"{readme} was written or changed by hand and is left as it is; check the sums in it")

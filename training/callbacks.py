@@ -177,6 +177,13 @@ class WaitingTime(lightning.Callback):
         total = self.waiting_s + self.working_s
         return self.waiting_s / total if total else 0.0
 
+    def said(self, workers: int) -> str:
+        """Say it, with the number of processes that prepared the patches."""
+        return (
+            f"{self.share:.1%} of the training time was spent waiting for patches ({workers} workers, "
+            f"{self.waiting_s:.0f} of {self.waiting_s + self.working_s:.0f} s)"
+        )
+
     def on_train_epoch_start(self, *_: Any) -> None:
         """Begin to wait for an epoch's first batch."""
         self._since = time.perf_counter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -178,8 +178,7 @@ class TrainingConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if not self.data:
-            raise ConfigError("data: name at least one data set.")
+        check_fields_of_every_training(self)
         if self.patch_size % self.architecture.divisible_by:
             raise ConfigError(
                 f"patch_size: {self.patch_size} is no multiple of {self.architecture.divisible_by}, which a network "
@@ -192,15 +191,7 @@ class TrainingConfig:
             )
         if not self.channels:
             raise ConfigError("channels: name at least one.")
-        for name, choices in (
-            ("optimizer", OPTIMIZERS),
-            ("schedule", SCHEDULES),
-            ("precision", PRECISIONS),
-            ("frozen", FROZEN),
-            ("judged_by", JUDGES),
-        ):
-            if getattr(self, name) not in choices:
-                raise ConfigError(f"{name}: must be one of {', '.join(choices)}; it is {getattr(self, name)!r}.")
+        check_choices(self, {"frozen": FROZEN, "judged_by": JUDGES})
         self._check_pretrained()
         if self.frozen != "nothing" and not self.start_from and not self.pretrained:
             raise ConfigError(
@@ -209,35 +200,14 @@ class TrainingConfig:
             )
         if self.judged_by == "loss" and not self.validation_loss:
             raise ConfigError("judged_by: the loss of validation images is not computed; set validation_loss to true.")
-        names = source_names(self.data)
-        twice = [name for name in names if names.count(name) > 1]
-        if twice:
-            raise ConfigError(
-                f"data: {twice[0]} is listed twice. Remove one, or give each its own modalities or stain."
-            )
-        for stain in (source.stain for source in self.data):
-            if stain and stain not in STAINS:
-                raise ConfigError(f"data: stain must be one of {', '.join(STAINS)}; it is {stain!r}.")
-        if any(source.share <= 0 for source in self.data):
-            raise ConfigError("data: each share must be larger than 0.")
-        for name in ("batch_size", "steps", "validate_every", "validation_images", "devices", "plateau_patience"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name}: must be 1 or more; it is {getattr(self, name)}.")
-        for name in ("seed", "workers", "early_stopping_patience", "diameter_px", "weight_decay", "momentum"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{name}: must be 0 or more; it is {getattr(self, name)}.")
         if not 0 <= self.start_share < 1:
             raise ConfigError(f"start_share: must be 0 to below 1; it is {self.start_share}.")
         if self.start_share and not self.start_from:
             raise ConfigError("start_share: there is no model to start from; give start_from one as well.")
         if self.average_with and not self.start_share:
             raise ConfigError("average_with: give start_share as well, which says how large its part is.")
-        if not 0 <= self.average_decay < 1:
-            raise ConfigError(f"average_decay: must be 0 to below 1; it is {self.average_decay}.")
         if not 0 <= self.teacher_share <= 1:
             raise ConfigError(f"teacher_share: must lie between 0 and 1; it is {self.teacher_share}.")
-        if not self.learning_rate > 0:
-            raise ConfigError(f"learning_rate: must be larger than 0; it is {self.learning_rate}.")
         if self.batch_size % self.devices:
             raise ConfigError(f"batch_size: {self.batch_size} cannot be divided among {self.devices} devices.")
         self.loss.check(self.targets)
@@ -262,6 +232,41 @@ class TrainingConfig:
 
 # The section of a YAML file that says which numbers `cpunet search` tries.
 SEARCH = "search"
+
+
+def check_choices(config: Any, choices: Mapping[str, Sequence[str]]) -> None:
+    """Raise ConfigError if a field, by its name, is none of its choices."""
+    for name, allowed in choices.items():
+        if getattr(config, name) not in allowed:
+            raise ConfigError(f"{name}: must be one of {', '.join(allowed)}; it is {getattr(config, name)!r}.")
+
+
+def check_fields_of_every_training(config: Any) -> None:
+    """Raise ConfigError if a field that trainings of all kinds of networks have cannot have its value."""
+    if not config.data:
+        raise ConfigError("data: name at least one data set.")
+    names = source_names(config.data)
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ConfigError(f"data: {twice[0]} is listed twice. Remove one, or give each its own modalities or stain.")
+    for stain in (source.stain for source in config.data):
+        if stain and stain not in STAINS:
+            raise ConfigError(f"data: stain must be one of {', '.join(STAINS)}; it is {stain!r}.")
+    if any(source.share <= 0 for source in config.data):
+        raise ConfigError("data: each share must be larger than 0.")
+    check_choices(config, {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS})
+    for name in ("batch_size", "steps", "validate_every", "validation_images", "devices", "plateau_patience"):
+        if getattr(config, name) < 1:
+            raise ConfigError(f"{name}: must be 1 or more; it is {getattr(config, name)}.")
+    for name in ("seed", "workers", "early_stopping_patience", "diameter_px", "weight_decay", "momentum"):
+        if not getattr(config, name) >= 0:
+            raise ConfigError(f"{name}: must be 0 or more; it is {getattr(config, name)}.")
+    if not config.learning_rate > 0:
+        raise ConfigError(f"learning_rate: must be larger than 0; it is {config.learning_rate}.")
+    if not 0 <= config.average_decay < 1:
+        raise ConfigError(f"average_decay: must be 0 to below 1; it is {config.average_decay}.")
+
+
 # Fields of the augmentation as version 1 spelled them, in YAML files and in weights.
 RENAMED = {"colour": "color", "grey_fraction": "gray_fraction"}
 

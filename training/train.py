@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor
@@ -24,7 +25,7 @@ from cpunet.training.callbacks import (
 )
 from cpunet.training.config import TrainingConfig, without_description
 from cpunet.training.data.fold import FOLD_FACT, Fold, fold_as_fact
-from cpunet.training.data.labeled_images import validation_sample
+from cpunet.training.data.labeled_images import IndexRow, validation_sample
 from cpunet.training.facts import current_commit, set_diameters, training_facts
 from cpunet.training.fine_tune import averaged_with_start, find_weights
 from cpunet.training.network.encoders.pretrained import find_pretrained, origin_of
@@ -88,11 +89,8 @@ def train(
     lightning.seed_everything(config.seed, workers=True)
     rows, sources, image_diameters = read_sources(config, root, fold)
     facts = training_facts(config, rows, sources, image_diameters)
-    if begun is not None and begun.facts.get("data") != facts["data"]:
-        raise ConfigError(
-            f"{last} was trained on other images or labels than {root} holds now. To train on these, give another "
-            "--run folder or move that one away."
-        )
+    if begun is not None:
+        check_same_images(begun.facts, facts, last, root)
     if encoder := pretrained_encoder(config):
         facts["pretrained"] = encoder
     if fold is not None:
@@ -117,8 +115,7 @@ def train(
         run_folder,
         [ValidationScores(config, sample, set_diameters(config, facts)), *early_stopping(config), waiting, *callbacks],
     )
-    if any(row.split == "train" for rows_of_set in sample for row in rows_of_set):
-        print("no image was left out for validation: scores are of training images, and other images score lower")
+    say_if_trained_on(sample)
     data = PatchData(config, sources)
     with held_back():
         trainer.fit(task, data, ckpt_path=last if begun else None, weights_only=True)
@@ -129,11 +126,23 @@ def train(
         if config.start_share:
             network = averaged_with_start(network, config)
         save_trained(weights, TrainedNetwork(network, config, {**facts, "steps": trainer.global_step}))
-        print(
-            f"{waiting.share:.1%} of the training time was spent waiting for patches ({config.workers} workers, "
-            f"{waiting.waiting_s:.0f} of {waiting.waiting_s + waiting.working_s:.0f} s)"
-        )
+        print(waiting.said(config.workers))
     return weights
+
+
+def check_same_images(begun: Mapping[str, Any], facts: Mapping[str, Any], last: Path, root: Path) -> None:
+    """Raise ConfigError if a training was begun, as its facts in `last` say, on other images than there are now."""
+    if begun.get("data") != facts["data"]:
+        raise ConfigError(
+            f"{last} was trained on other images or labels than {root} holds now. To train on these, give another "
+            "--run folder or move that one away."
+        )
+
+
+def say_if_trained_on(sample: Sequence[Sequence[IndexRow]]) -> None:
+    """Say so if images that are scored, by data set, are trained on as well."""
+    if any(row.split == "train" for rows_of_set in sample for row in rows_of_set):
+        print("no image was left out for validation: scores are of training images, and other images score lower")
 
 
 def pretrained_encoder(config: TrainingConfig) -> dict[str, str]:

@@ -11,14 +11,13 @@ from cpunet.errors import ModelError, WeightsError
 from cpunet.export.card.file import with_card_and_test
 from cpunet.export.detection.to_onnx import trace_detector
 from cpunet.export.put_in_place import put_verified
-from cpunet.export.readme import write_readme
+from cpunet.export.readme import report_files
 from cpunet.export.set_scores import image_sets, scored
 from cpunet.export.training_card import provenance
 from cpunet.export.weights_beside import check_weights_beside
 from cpunet.files.find import identity
 from cpunet.model.card import ModelCard
 from cpunet.model.find import MODEL_FILE
-from cpunet.onnx_reader.metadata import sha256
 from cpunet.training.detection.tuning import best_score_threshold
 from cpunet.training.detection.validation import TorchDetector, detector_card
 from cpunet.training.detection.weights import TrainedDetector, load_detector, save_detector
@@ -78,13 +77,7 @@ def export_detector(
     )
     if identity(weights) != identity(beside):
         save_detector(beside, trained)
-    sums = {path.name: sha256(path) for path in (output, beside)}
-    for path in (output, beside):
-        print(f"{path}  {path.stat().st_size / 1e6:.2f} MB  sha256 {sums[path.name]}")
-    if not write_readme(output.parent, card, sums):
-        print(
-            f"{output.parent / 'README.md'} was written or changed by hand and is left as it is; check the sums in it"
-        )
+    report_files(card, output, beside)
 
 
 def card_of_detector(trained: TrainedDetector, command: str) -> ModelCard:

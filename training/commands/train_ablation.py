@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from cpunet.terminal import report
 from cpunet.training.ablation.ablation import PAGE, as_text, train_ablation
-from cpunet.training.commands.config_arguments import add_config_and_data, add_sets_and_channels
+from cpunet.training.commands.config_arguments import (
+    add_config_and_data,
+    add_sets_and_channels,
+    add_steps_and_split,
+    read_trainings,
+)
 from cpunet.training.planning.machine import stay_within_cores
-from cpunet.training.planning.recipe import find_config, read_completed
 from cpunet.training.quiet import quiet_libraries
 
 
@@ -18,11 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_config_and_data(parser)
     add_sets_and_channels(parser)
-    parser.add_argument("--steps", type=int, metavar="N", help="steps of each training")
     parser.add_argument(
         "--repeats", type=int, default=1, metavar="N", help="train each N times, with another seed each time (1)"
     )
-    parser.add_argument("--split", default="val", help="which images are scored (val)")
+    add_steps_and_split(parser)
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="folder for the trainings and the table (runs/NAME_ablation)"
     )
@@ -35,10 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, score, and print the table."""
     with quiet_libraries():
         stay_within_cores()
-        path = find_config(arguments.config)
-        config, root = read_completed(path, arguments.data, arguments.sets, arguments.channels)
-        if arguments.steps is not None:
-            config = replace(config, steps=arguments.steps)
+        config, root = read_trainings(arguments)
         folder = arguments.output or Path("runs") / f"{config.name}_ablation"
         found = train_ablation(config, root, folder, arguments.split, arguments.repeats, arguments.overwrite)
     report(as_text(found))

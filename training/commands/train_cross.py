@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from cpunet.terminal import report
-from cpunet.training.commands.config_arguments import add_config_and_data, add_sets_and_channels
+from cpunet.training.commands.config_arguments import (
+    add_config_and_data,
+    add_sets_and_channels,
+    add_steps_and_split,
+    read_trainings,
+)
 from cpunet.training.cross.cross import PAGE, train_cross
 from cpunet.training.cross.table import as_text
 from cpunet.training.planning.machine import stay_within_cores
-from cpunet.training.planning.recipe import find_config, read_completed
 from cpunet.training.quiet import quiet_libraries
 
 
@@ -19,8 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_config_and_data(parser)
     add_sets_and_channels(parser)
-    parser.add_argument("--steps", type=int, metavar="N", help="steps of each training")
-    parser.add_argument("--split", default="val", help="which images are scored (val)")
+    add_steps_and_split(parser)
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="folder for the trainings and tables (runs/NAME_cross)"
     )
@@ -33,10 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, score, and print the tables."""
     with quiet_libraries():
         stay_within_cores()
-        path = find_config(arguments.config)
-        config, root = read_completed(path, arguments.data, arguments.sets, arguments.channels)
-        if arguments.steps is not None:
-            config = replace(config, steps=arguments.steps)
+        config, root = read_trainings(arguments)
         folder = arguments.output or Path("runs") / f"{config.name}_cross"
         cells = train_cross(config, root, folder, arguments.split, arguments.overwrite)
     report(as_text(cells))

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from cpunet.errors import ConfigError
 from cpunet.model.card import Normalization
-from cpunet.training.config import OPTIMIZERS, PRECISIONS, SCHEDULES, DataSource, source_names
-from cpunet.training.data.stained_images import STAINS
+from cpunet.training.config import DataSource, check_fields_of_every_training
 from cpunet.training.patches.augmentation import PRESETS, Augmentation
 
 BACKBONES = ("resnet18", "resnet34", "resnet50")
@@ -192,37 +191,13 @@ class DetectionConfig:
     validation_loss = False
 
     def __post_init__(self) -> None:
-        if not self.data:
-            raise ConfigError("data: name at least one data set.")
+        check_fields_of_every_training(self)
         if len(self.channels) not in CHANNEL_NUMBERS:
             raise ConfigError(f"channels: name one or three; there are {len(self.channels)}.")
-        names = source_names(self.data)
-        twice = [name for name in names if names.count(name) > 1]
-        if twice:
-            raise ConfigError(
-                f"data: {twice[0]} is listed twice. Remove one, or give each its own modalities or stain."
-            )
-        for stain in (source.stain for source in self.data):
-            if stain and stain not in STAINS:
-                raise ConfigError(f"data: stain must be one of {', '.join(STAINS)}; it is {stain!r}.")
-        if any(source.share <= 0 for source in self.data):
-            raise ConfigError("data: each share must be larger than 0.")
-        for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", PRECISIONS)):
-            if getattr(self, name) not in choices:
-                raise ConfigError(f"{name}: must be one of {', '.join(choices)}; it is {getattr(self, name)!r}.")
         if self.patch_size < STRIDES_PX[-1]:
             raise ConfigError(f"patch_size: must be at least {STRIDES_PX[-1]}; it is {self.patch_size}.")
-        for name in ("batch_size", "steps", "validate_every", "validation_images", "plateau_patience"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name}: must be 1 or more; it is {getattr(self, name)}.")
-        for name in ("seed", "workers", "early_stopping_patience", "diameter_px", "weight_decay", "momentum"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{name}: must be 0 or more; it is {getattr(self, name)}.")
-        for name in ("learning_rate", "gradient_norm"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name}: must be larger than 0; it is {getattr(self, name)}.")
-        if not 0 <= self.average_decay < 1:
-            raise ConfigError(f"average_decay: must be 0 to below 1; it is {self.average_decay}.")
+        if not self.gradient_norm > 0:
+            raise ConfigError(f"gradient_norm: must be larger than 0; it is {self.gradient_norm}.")
         if self.detector.normalization_layers == "frozen_batch" and not self.start_from:
             raise ConfigError(
                 "detector.normalization_layers: frozen batch normalization needs the statistics of trained weights, "

@@ -7,7 +7,6 @@ from typing import Any
 
 import lightning
 
-from cpunet.errors import ConfigError
 from cpunet.interruption import held_back
 from cpunet.onnx_reader.metadata import sha256
 from cpunet.training.callbacks import WaitingTime
@@ -20,7 +19,16 @@ from cpunet.training.detection.validation import DetectorScores
 from cpunet.training.detection.weights import TrainedDetector, load_detector, save_detector
 from cpunet.training.facts import current_commit, set_diameters, training_facts
 from cpunet.training.patches.sources import read_sources
-from cpunet.training.train import BEST, LAST, build_trainer, check_free, check_same_run, early_stopping
+from cpunet.training.train import (
+    BEST,
+    LAST,
+    build_trainer,
+    check_free,
+    check_same_images,
+    check_same_run,
+    early_stopping,
+    say_if_trained_on,
+)
 from cpunet.training.weights import WEIGHTS_FILE
 
 
@@ -64,11 +72,8 @@ def train_detector(config: DetectionConfig, root: Path, run_folder: Path) -> Pat
     lightning.seed_everything(config.seed, workers=True)
     rows, sources, image_diameters = read_sources(config, root)
     facts = training_facts(config, rows, sources, image_diameters)
-    if begun is not None and begun.facts.get("data") != facts["data"]:
-        raise ConfigError(
-            f"{last} was trained on other images or labels than {root} holds now. To train on these, give another "
-            "--run folder or move that one away."
-        )
+    if begun is not None:
+        check_same_images(begun.facts, facts, last, root)
     facts["commit"] = (begun.facts.get("commit") if begun else None) or current_commit(Path(__file__).parent)
     task = DetectionTask(config, facts)
     if config.start_from:
@@ -82,18 +87,14 @@ def train_detector(config: DetectionConfig, root: Path, run_folder: Path) -> Pat
         run_folder,
         [DetectorScores(config, sample, set_diameters(config, facts)), *early_stopping(config), waiting],
     )
-    if any(row.split == "train" for rows_of_set in sample for row in rows_of_set):
-        print("no image was left out for validation: scores are of training images, and other images score lower")
+    say_if_trained_on(sample)
     with held_back():
         trainer.fit(task, ObjectData(config, sources), ckpt_path=last if begun else None, weights_only=True)
     network = task.network.cpu().eval()
     if config.early_stopping_patience:
         network = load_detector(run_folder / BEST).network
     save_detector(weights, TrainedDetector(network, config, {**facts, "steps": trainer.global_step}))
-    print(
-        f"{waiting.share:.1%} of the training time was spent waiting for patches ({config.workers} workers, "
-        f"{waiting.waiting_s:.0f} of {waiting.waiting_s + waiting.working_s:.0f} s)"
-    )
+    print(waiting.said(config.workers))
     return weights
 
 
