@@ -131,11 +131,9 @@ def _same_and_pieces(
         shared = _shared_area(boxes[better], boxes[worse])
         drops = shared > overlap_threshold * (areas[better] + areas[worse] - shared)
         drops |= is_cut[worse] & (shared > LEAST_WITHIN * areas[worse])
-        limits = np.array(shared_window, np.float32)
-        within = np.clip(boxes, np.tile(limits[:2], 2), np.tile(limits[2:], 2))
-        of_both = (within[:, 2] - within[:, 0]) * (within[:, 3] - within[:, 1])
+        of_first, of_second = (_area_within(boxes[those], shared_window) for those in (first, second))
         joins = ~drops & is_cut[better] & is_cut[worse]
-        joins &= shared > LEAST_SHARED * (of_both[better] + of_both[worse] - shared)
+        joins &= shared > LEAST_SHARED * (of_first[:, np.newaxis] + of_second - shared)
         same.append(np.stack([better[drops], worse[drops]]))
         pieces.append(np.stack([better[joins], worse[joins]]))
         count += same[-1].shape[1] + pieces[-1].shape[1]
@@ -179,6 +177,14 @@ def _few_at_once(
         step = max(1, PAIRS_AT_ONCE // len(second))
         for begin in range(0, len(first), step):
             yield first[begin : begin + step], second, shared_window
+
+
+def _area_within(boxes: Boxes, window: Tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """Return the area of each box (n, 4) within a window: top, left, bottom, right."""
+    limits = np.array(window, np.float32)
+    within = np.clip(boxes, np.tile(limits[:2], 2), np.tile(limits[2:], 2))
+    area: npt.NDArray[np.float32] = (within[:, 2] - within[:, 0]) * (within[:, 3] - within[:, 1])
+    return area
 
 
 def _shared_area(one: Boxes, other: Boxes) -> npt.NDArray[np.float32]:
