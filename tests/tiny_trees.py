@@ -17,8 +17,8 @@ def listed(*models):
     ]
 
 
-def table_info(name, columns):
-    shape = field(1, field(2, "n")) + field(1, field(1, columns))
+def table_info(name, columns, candidates="n"):
+    shape = field(1, field(2 if isinstance(candidates, str) else 1, candidates)) + field(1, field(1, columns))
     return field(1, name) + field(2, field(1, field(1, FLOAT) + field(2, shape)))
 
 
@@ -60,12 +60,14 @@ def encoded(name, value):
     return attribute(name, value)
 
 
-def trees_onnx(attributes, columns, card=None, operator="TreeEnsembleRegressor", domain="ai.onnx.ml", more=b""):
+def trees_onnx(
+    attributes, columns, card=None, operator="TreeEnsembleRegressor", domain="ai.onnx.ml", more=b"", candidates="n"
+):
     """Return an ONNX file of one node with these attributes; `more` are further fields of its graph."""
     node = field(1, "features") + field(2, "predicted_iou") + field(4, operator) + field(7, domain)
     node += b"".join(encoded(name, value) for name, value in attributes.items())
     graph = field(1, node) + field(2, "choose") + more
-    graph += field(11, table_info("features", columns)) + field(12, table_info("predicted_iou", 1))
+    graph += field(11, table_info("features", columns, candidates)) + field(12, table_info("predicted_iou", 1))
     opsets = field(8, field(2, 17)) + field(8, field(1, "ai.onnx.ml") + field(2, 3))
     model = field(1, 8) + field(7, graph) + opsets
     return model if card is None else model + field(14, field(1, "cpunet.chooser_card") + field(2, json.dumps(card)))

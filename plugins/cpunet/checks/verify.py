@@ -19,7 +19,7 @@ from cpunet.errors import DisagreementError, ModelError
 from cpunet.model.card import INSTANCES
 from cpunet.model.instances import OUTPUTS
 from cpunet.model.session import OnnxModel, open_model
-from cpunet.onnx_reader.metadata import card_in, metadata_of, versions_of
+from cpunet.onnx_reader.metadata import card_in, check_is_no_chooser, metadata_of, versions_of
 from cpunet.onnx_reader.model_file import ModelFile, read_model_file
 from cpunet.onnx_reader.safety import check_onnx
 from cpunet.steps.predict import predict_in_tiles
@@ -127,7 +127,7 @@ def _noise(model: OnnxModel) -> Iterator[npt.NDArray[np.float32]]:
 
 
 def _check_file(file: ModelFile) -> str:
-    metadata_of(file)
+    check_is_no_chooser(file.path, metadata_of(file))
     check_onnx(file)
     return f"{len(file.content) / 1e6:.2f} MB in one file, standard operators only"
 

@@ -73,6 +73,11 @@ class ChooserCard:
                 f"A file that chooses names 2 to {MOST_MODELS} models; this one names {len(self.models)}. Learn it "
                 "again with `cpunet combine`."
             )
+        if len({each.sha256 for each in self.models}) < len(self.models):
+            raise ModelError(
+                f"A file that chooses names each model once; this one names {listed(self.models)}. Learn it again with "
+                "`cpunet combine`."
+            )
         for name in ("least_predicted_iou", "most_shared"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ModelError(

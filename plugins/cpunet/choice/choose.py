@@ -69,11 +69,13 @@ def choose_candidates(
     begins = np.concatenate([[0], np.cumsum(counts)])
     model = np.repeat(np.arange(len(counts)), counts)
     kept = np.array(_kept(labels, begins, predicted_iou, least_predicted_iou, most_shared), np.intp)
+    windows = [ndimage.find_objects(each) for each in labels]
     drawn = np.zeros(labels[0].shape, np.int32)
     for number in range(len(kept), 0, -1):  # the best is drawn last
         candidate = kept[number - 1]
-        own = labels[model[candidate]]
-        drawn[own == candidate - begins[model[candidate]] + 1] = number
+        own, place = model[candidate], candidate - begins[model[candidate]]
+        window = windows[own][place]
+        drawn[window][labels[own][window] == place + 1] = number
     _keep_largest_pieces(drawn)
     left = np.unique(drawn[drawn > 0])
     numbered = np.zeros(len(kept) + 1, np.int32)

@@ -1,13 +1,14 @@
-"""``cpunet models``: list the models that have a name, with their cards."""
+"""``cpunet models``: list the models that have a name, with their cards, and the files that choose among them."""
 
 from __future__ import annotations
 
 import argparse
 
+from cpunet.choice.card import listed, read_chooser_card
 from cpunet.errors import ModelError
 from cpunet.model.describe import describe
 from cpunet.model.find import MODELS_VARIABLE, list_models, model_folders
-from cpunet.onnx_reader.metadata import read_card
+from cpunet.onnx_reader.metadata import CHOOSER_KEY, card_in, read_metadata
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,11 @@ def run(arguments: argparse.Namespace) -> int:
     broken = 0
     for name, path in models.items():
         try:
-            print("\n".join(describe(name, path, read_card(path))))
+            metadata = read_metadata(path)
+            if CHOOSER_KEY in metadata:
+                print(f"{name}\n    chooses among {listed(read_chooser_card(path).models)}\n    file      {path}")
+            else:
+                print("\n".join(describe(name, path, card_in(path, metadata))))
         except (ModelError, OSError) as error:
             broken += 1
             print(f"{name}\n    cannot be used: {error}")

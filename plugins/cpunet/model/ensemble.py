@@ -81,7 +81,8 @@ def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
     if of_objects:
         raise ModelError(
             f"The model {of_objects[0]} gives objects and no probabilities, so it cannot be averaged with others. "
-            "Choose it alone, or average models that give probabilities."
+            "Choose it alone, or average models that give probabilities, or combine them object by object with a file "
+            "of `cpunet combine`."
         )
     for card in cards[1:]:
         _check_alike(first, card, "channels", first.input.channels, card.input.channels)

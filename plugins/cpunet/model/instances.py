@@ -43,8 +43,17 @@ def no_instances(mask_px: int = 1) -> Instances:
 
 
 def joined_instances(parts: Sequence[Instances]) -> Instances:
-    """Return the objects of all parts, in their order; parts without an object say nothing of the size of masks."""
+    """Return the objects of all parts, in their order; parts without an object say nothing of the size of masks.
+
+    Raises ModelError if the masks of two parts have different sizes.
+    """
     full = [part for part in parts if len(part.scores)]
+    sides = sorted({part.masks.shape[-1] for part in full})
+    if len(sides) > 1:
+        raise ModelError(
+            f"The network gives masks of different sizes: of {sides[0]} x {sides[0]} for one tile, and of "
+            f"{sides[-1]} x {sides[-1]} for another. Masks of one size are needed. Export the model again."
+        )
     return Instances(*(np.concatenate(each) for each in zip(*full))) if full else no_instances()
 
 

@@ -44,11 +44,7 @@ def read_card(path: Path) -> ModelCard:
 
 def card_in(path: Path, metadata: Dict[str, str]) -> ModelCard:
     """Return the model card in the metadata of an ONNX file; ModelError if it is missing or invalid."""
-    if CHOOSER_KEY in metadata:
-        raise ModelError(
-            f"{path}: this is no model but a file that chooses among models. Name the models, and give it as the file "
-            "that chooses (in CellProfiler: Combine models; on the command line: --combine choose --chooser FILE)."
-        )
+    check_is_no_chooser(path, metadata)
     if METADATA_KEY not in metadata:
         raise ModelError(
             f"{path}: this ONNX file carries no cpunet model card, so it does not say what its channels mean or how "
@@ -58,6 +54,15 @@ def card_in(path: Path, metadata: Dict[str, str]) -> ModelCard:
         return card_from_json(metadata[METADATA_KEY])
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
+
+
+def check_is_no_chooser(path: Path, metadata: Dict[str, str]) -> None:
+    """Raise ModelError if the metadata of an ONNX file are those of a file that chooses among models."""
+    if CHOOSER_KEY in metadata:
+        raise ModelError(
+            f"{path}: this is no model but a file that chooses among models. Name the models, and give it as the file "
+            "that chooses (in CellProfiler: Combine models; on the command line: --combine choose --chooser FILE)."
+        )
 
 
 def read_metadata(path: Path) -> Dict[str, str]:

@@ -40,16 +40,19 @@ DOMAIN, OPERATOR = "ai.onnx.ml", "TreeEnsembleRegressor"
 # Some hundred trees with some dozens of nodes each; so many are read in three seconds.
 MOST_TREE_NODES = 2**16
 MOST_FIELDS, MOST_BYTES = 16 * MOST_TREE_NODES, 2**25
+# onnxruntime goes down a tree by calling itself: 32,000 branches in a row end the process.
+DEEPEST_TREE = 256
 OF_TEXTS = 8  # AttributeProto.AttributeType
 BRANCH, LEAF = "BRANCH_LEQ", "LEAF"
+TRUE_BRANCH, FALSE_BRANCH = "nodes_truenodeids", "nodes_falsenodeids"
 OF_NODES = {
     "nodes_treeids": OF_INTS,
     "nodes_nodeids": OF_INTS,
     "nodes_featureids": OF_INTS,
     "nodes_values": OF_FLOATS,
     "nodes_modes": OF_TEXTS,
-    "nodes_truenodeids": OF_INTS,
-    "nodes_falsenodeids": OF_INTS,
+    TRUE_BRANCH: OF_INTS,
+    FALSE_BRANCH: OF_INTS,
 }
 OF_TARGETS = {
     "target_treeids": OF_INTS,
@@ -85,9 +88,9 @@ def check_trees(file: ModelFile, features: int) -> None:
 
     Notes
     -----
-    Each branch leads to nodes that come after it in the same tree, so that each tree ends, and no number of the file
-    is an address that onnxruntime would have to believe. So such a file is opened without a trial in a process of its
-    own, other than a network.
+    Each branch leads to nodes that come after it in the same tree, and one branch leads to each node, so that each tree
+    ends, after few branches. No number of the file is an address that onnxruntime would have to believe. So such a file
+    is opened without a trial in a process of its own, other than a network.
     """
     try:
         attributes = _attributes(file, features)
@@ -115,6 +118,8 @@ def _attributes(file: ModelFile, features: int) -> Dict[str, Any]:
     for declared, columns in ((read_declared(reader, inputs[0]), features), (read_declared(reader, outputs[0]), 1)):
         sound = declared.data_type == FLOAT and declared.dims is not None and declared.dims[1:] == (columns,)
         _need(sound, f"its {shown(declared.name)} is no table of {columns} numbers a candidate")
+        free = declared.dims is not None and not isinstance(declared.dims[0], int)
+        _need(free, f"its {shown(declared.name)} is for a fixed number of candidates")
     node = reader.message(nodes[0].start, nodes[0].stop)
     domain, operator = (reader.text(one(node, number, LENGTH_DELIMITED)) for number in (7, 4))
     _need((domain, operator) == (DOMAIN, OPERATOR), f"it has the operator {shown(operator)} of {shown(domain)}")
@@ -165,10 +170,19 @@ def _check_nodes(found: Dict[str, Any], features: int) -> None:
     _need((is_leaf | (modes == BRANCH)).all(), f"a node is neither {BRANCH} nor {LEAF}")
     asked = found["nodes_featureids"]
     _need(((asked >= 0) & (asked < features)).all(), "a node asks for a feature that is not there")
-    for name in ("nodes_truenodeids", "nodes_falsenodeids"):
+    for name in (TRUE_BRANCH, FALSE_BRANCH):
         to = found[name]
         sound = np.where(is_leaf, to == 0, (to > own) & (to < size))
         _need(sound.all(), "a branch leads to no later node of its tree")
+    branches = np.flatnonzero(~is_leaf)
+    reached = np.concatenate([first[branches] + found[name][branches] for name in (TRUE_BRANCH, FALSE_BRANCH)])
+    expected = (own > 0).astype(np.intp)
+    _need(np.array_equal(np.bincount(reached, minlength=count), expected), "a node is the end of no branch, or of two")
+    depth = np.zeros(count, np.intp)
+    for place in branches:
+        for name in (TRUE_BRANCH, FALSE_BRANCH):
+            depth[first[place] + found[name][place]] = depth[place] + 1
+    _need(depth.max() <= DEEPEST_TREE, f"a tree has {depth.max()} branches in a row; {DEEPEST_TREE} at most can be")
     _need((found["target_ids"] == 0).all(), "a leaf gives a number that nobody asked for")
     targets = np.stack([found["target_treeids"], found["target_nodeids"]], axis=1)
     _need(np.array_equal(targets, np.stack([tree, own], axis=1)[is_leaf]), "its leaves and their values do not agree")

@@ -8,6 +8,7 @@ from cpunet.checks.synthetic import synthetic_input
 from cpunet.checks.verify import Reference, verify_model
 from cpunet.model.session import load_model
 from tests.tiny_onnx import CARD, changed_card, field, graph_of, node, onnx_of, tensor, tiny_onnx
+from tests.tiny_trees import chooser_onnx, listed
 
 CHECKS = ["ONNX", "opset and IR", "card", "names", "shapes", "stored test", "tiles", "halo"]
 
@@ -63,6 +64,12 @@ def test_what_is_no_onnx_file_fails_first(tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(b"a picture")
     assert "no ONNX model" in fails(path, "ONNX")
+
+
+def test_a_file_that_chooses_is_said_to_be_no_model(tmp_path):
+    path = tmp_path / "chooser.onnx"
+    path.write_bytes(chooser_onnx(listed(("a", b"a"), ("b", b"b"))))
+    assert "no model but a file that chooses" in fails(path, "ONNX")
 
 
 @pytest.mark.parametrize(("ir_version", "opset"), [(11, 17), (8, 22)])

@@ -134,6 +134,7 @@ def test_a_card_is_written_and_read_alike(chooser_file):
     ("changed", "why"),
     [
         ({"models": MODELS[:1]}, "names 2 to 16 models; this one names 1"),
+        ({"models": [MODELS[0], MODELS[0]]}, "names each model once"),
         ({"least_predicted_iou": 1.5}, "least_predicted_iou of a file that chooses must lie between 0 and 1"),
         ({"features": ["model", "taste"]}, "'taste', which this version does not measure"),
         ({"features": list(feature_names(2))[:-1]}, "does not know the feature 'objects_inside_2'"),

@@ -1,5 +1,6 @@
 from cpunet.__main__ import main
 from tests.tiny_onnx import changed_card, tiny_onnx
+from tests.tiny_trees import chooser_onnx, listed
 
 
 def test_models_lists_cards(own_models, capsys):
@@ -23,3 +24,9 @@ def test_models_says_which_file_is_broken(own_models, capsys):
     said = capsys.readouterr().out
     assert "bad\n    cannot be used" in said
     assert "tiny 1.0.0" in said
+
+
+def test_a_file_that_chooses_may_lie_beside_its_models(own_models, capsys):
+    (own_models / "chooser.onnx").write_bytes(chooser_onnx(listed(("tiny", b"one"), ("other", b"two"))))
+    assert main(["models"]) == 0
+    assert "chooser\n    chooses among tiny 1.0.0 (SHA-256 " in capsys.readouterr().out

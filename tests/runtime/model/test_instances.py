@@ -61,3 +61,9 @@ def test_parts_without_an_object_say_nothing_of_masks():
     part = checked_instances(outputs(2, side=14), SHAPE, 3, "it")
     assert joined_instances([no_instances(), part, no_instances(28)]).masks.shape == (2, 14, 14)
     assert joined_instances([]).boxes.shape == (0, 4)
+
+
+def test_masks_of_different_sizes_are_refused_by_their_sizes():
+    parts = [checked_instances(outputs(1, side), SHAPE, 3, "it") for side in (14, 28)]
+    with pytest.raises(ModelError, match="masks of different sizes: of 14 x 14 for one tile, and of 28 x 28"):
+        joined_instances(parts)

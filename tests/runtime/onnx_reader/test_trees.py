@@ -30,6 +30,7 @@ def test_sound_trees_pass(tmp_path):
         ({"nodes_falsenodeids": [3, 0, 0]}, "leads to no later node"),
         ({"nodes_falsenodeids": [-1, 0, 0]}, "leads to no later node"),
         ({"nodes_truenodeids": [1, 2, 0]}, "leads to no later node"),
+        ({"nodes_truenodeids": [2, 0, 0]}, "the end of no branch, or of two"),
         ({"nodes_featureids": [COLUMNS, 0, 0]}, "feature that is not there"),
         ({"nodes_featureids": [-1, 0, 0]}, "feature that is not there"),
         ({"nodes_nodeids": [0, 1, 1]}, "not numbered from 0"),
@@ -63,6 +64,7 @@ def test_unsound_trees_are_refused_by_what_is_wrong(tmp_path, changed, why):
     ("content", "why"),
     [
         (trees_onnx(SOUND, COLUMNS + 1), "no table of 4 numbers"),
+        (trees_onnx(SOUND, COLUMNS, candidates=5), "for a fixed number of candidates"),
         (trees_onnx(SOUND, COLUMNS, operator="TreeEnsembleClassifier"), "has the operator 'TreeEnsembleClassifier'"),
         (trees_onnx(SOUND, COLUMNS, domain="com.microsoft"), "of 'com.microsoft'"),
         (trees_onnx(SOUND, COLUMNS, more=field(5, tensor("w", [1], [0.5]))), "weights beside"),
@@ -86,6 +88,31 @@ def test_too_many_nodes_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(trees, "MOST_FIELDS", 100)
     with pytest.raises(ModelError, match="more than 100 fields"):
         check(tmp_path, trees_onnx(SOUND, COLUMNS))
+
+
+def chain(branches):
+    """Return the attributes of one tree in which each branch ends in a leaf and the next branch."""
+    count = 2 * branches + 1
+    is_branch = [place % 2 == 0 and place < count - 1 for place in range(count)]
+    leaves = [place for place in range(count) if not is_branch[place]]
+    return {
+        **SOUND,
+        **dict.fromkeys(("nodes_treeids", "nodes_featureids"), [0] * count),
+        "nodes_nodeids": list(range(count)),
+        "nodes_values": [0.5] * count,
+        "nodes_modes": ["BRANCH_LEQ" if branch else "LEAF" for branch in is_branch],
+        "nodes_truenodeids": [place + 1 if branch else 0 for place, branch in enumerate(is_branch)],
+        "nodes_falsenodeids": [place + 2 if branch else 0 for place, branch in enumerate(is_branch)],
+        **dict.fromkeys(("target_treeids", "target_ids"), [0] * len(leaves)),
+        "target_nodeids": leaves,
+        "target_weights": [0.5] * len(leaves),
+    }
+
+
+def test_a_tree_so_deep_that_onnxruntime_would_end_the_process_is_refused(tmp_path):
+    check(tmp_path, trees_onnx(chain(trees.DEEPEST_TREE), COLUMNS))
+    with pytest.raises(ModelError, match="has 257 branches in a row; 256 at most"):
+        check(tmp_path, trees_onnx(chain(trees.DEEPEST_TREE + 1), COLUMNS))
 
 
 def test_any_cut_or_changed_byte_is_an_error_or_sound_trees(tmp_path):

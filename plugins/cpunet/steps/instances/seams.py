@@ -9,6 +9,8 @@ import numpy.typing as npt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from cpunet.errors import ModelError
+
 Boxes = npt.NDArray[np.float32]
 Places = npt.NDArray[np.intp]
 # A box that comes as close to the edge of its tile, in pixels, is cut off there.
@@ -17,6 +19,10 @@ AT_EDGE_PX = 1.0
 LEAST_WITHIN = 0.5
 # Two cut-off boxes with this IoU, where both tiles see, are two pieces of an object that no tile sees whole.
 LEAST_SHARED = 0.5
+# Pairs that are compared at once take about 200 MB.
+PAIRS_AT_ONCE = 2**20
+# Of a network that suppresses what it finds twice, a box is the same as one or two in each tile that sees it.
+MOST_SAME_FOR_EACH = 64
 
 
 class _Pairs(NamedTuple):
@@ -66,6 +72,11 @@ def objects_across_seams(
     3. Two pieces of an object that is longer than tiles overlap are joined, where they agree in what both tiles see.
 
     Within a tile, the network itself has suppressed what is found twice.
+
+    Raises
+    ------
+    ModelError
+        If the boxes of neighboring tiles are the same so often that the network has not done so.
     """
     if not len(boxes):
         return np.zeros(0, np.int32)
@@ -112,20 +123,26 @@ def _same_and_pieces(
     same: List[Places] = []
     pieces: List[Places] = []
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    for first, second, shared_window in _neighbors(boxes, tiles, windows):
+    count, most = 0, MOST_SAME_FOR_EACH * len(boxes)
+    for first, second, shared_window in _few_at_once(_neighbors(boxes, tiles, windows)):
         one, other = np.meshgrid(first, second, indexing="ij")
         swapped = rank[one] > rank[other]
         better, worse = np.where(swapped, other, one), np.where(swapped, one, other)
         shared = _shared_area(boxes[better], boxes[worse])
         drops = shared > overlap_threshold * (areas[better] + areas[worse] - shared)
         drops |= is_cut[worse] & (shared > LEAST_WITHIN * areas[worse])
-        limits = np.array(shared_window, np.float32)
-        within = np.clip(boxes, np.tile(limits[:2], 2), np.tile(limits[2:], 2))
-        of_both = (within[:, 2] - within[:, 0]) * (within[:, 3] - within[:, 1])
+        of_first, of_second = (_area_within(boxes[those], shared_window) for those in (first, second))
         joins = ~drops & is_cut[better] & is_cut[worse]
-        joins &= shared > LEAST_SHARED * (of_both[better] + of_both[worse] - shared)
+        joins &= shared > LEAST_SHARED * (of_first[:, np.newaxis] + of_second - shared)
         same.append(np.stack([better[drops], worse[drops]]))
         pieces.append(np.stack([better[joins], worse[joins]]))
+        count += same[-1].shape[1] + pieces[-1].shape[1]
+        if count > most:
+            raise ModelError(
+                f"The model gives the same objects again and again: of {len(boxes)} objects of all tiles, more than "
+                f"{most} pairs are the same. Its non-maximum suppression is missing, or its weights are damaged. "
+                "Export the model again, or use another."
+            )
     empty = np.zeros((2, 0), np.intp)
     return _Pairs(*np.concatenate([empty, *same], axis=1)), _Pairs(*np.concatenate([empty, *pieces], axis=1))
 
@@ -150,6 +167,24 @@ def _neighbors(
                 of_both.append(own[reaches])
             if len(of_both[0]) and len(of_both[1]):
                 yield of_both[0], of_both[1], (*top_left, *bottom_right)
+
+
+def _few_at_once(
+    neighbors: Iterator[Tuple[Places, Places, Tuple[int, ...]]],
+) -> Iterator[Tuple[Places, Places, Tuple[int, ...]]]:
+    """Yield what `_neighbors` yields in parts of so few pairs that they fit in the memory."""
+    for first, second, shared_window in neighbors:
+        step = max(1, PAIRS_AT_ONCE // len(second))
+        for begin in range(0, len(first), step):
+            yield first[begin : begin + step], second, shared_window
+
+
+def _area_within(boxes: Boxes, window: Tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """Return the area of each box (n, 4) within a window: top, left, bottom, right."""
+    limits = np.array(window, np.float32)
+    within = np.clip(boxes, np.tile(limits[:2], 2), np.tile(limits[2:], 2))
+    area: npt.NDArray[np.float32] = (within[:, 2] - within[:, 0]) * (within[:, 3] - within[:, 1])
+    return area
 
 
 def _shared_area(one: Boxes, other: Boxes) -> npt.NDArray[np.float32]:

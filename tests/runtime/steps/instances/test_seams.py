@@ -1,7 +1,10 @@
 """What overlapping tiles see twice is one object, and the tile that sees it whole counts."""
 
 import numpy as np
+import pytest
 
+from cpunet.errors import ModelError
+from cpunet.steps.instances import seams
 from cpunet.steps.instances.seams import objects_across_seams
 
 # Two tiles of 100 columns that overlap by 20, on an image of 100 x 180.
@@ -63,3 +66,20 @@ def test_numbers_follow_the_rows():
 
 def test_nothing_is_no_object():
     assert numbered(np.zeros((0, 4)), [], np.zeros(0, int)) == []
+
+
+def test_a_network_that_gives_one_object_again_and_again_is_refused_before_the_memory_is_full():
+    boxes = [[10, 82, 20, 94]] * 400
+    with pytest.raises(ModelError, match="of 400 objects of all tiles, more than 25600 pairs are the same"):
+        numbered(boxes, [0.5] * 400, [0, 1] * 200)
+    assert sum(number > 0 for number in numbered(boxes[:60], [0.5] * 60, [0, 1] * 30)) == 30
+
+
+def test_boxes_compared_in_parts_are_the_same_objects(monkeypatch):
+    left = np.random.default_rng(0).uniform(82, 90, (40, 1)) + np.array([0, 0, 0, 0])
+    boxes = left + np.repeat(np.arange(20), 2)[:, np.newaxis] * [4, 0, 4, 0] - [82, 0, 72, -10]
+    scores, tiles = np.linspace(0.5, 0.9, 40), [0, 1] * 20
+    at_once = numbered(boxes, scores, tiles)
+    monkeypatch.setattr(seams, "PAIRS_AT_ONCE", 30)
+    assert numbered(boxes, scores, tiles) == at_once
+    assert 0 in at_once
