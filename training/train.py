@@ -25,8 +25,8 @@ from cpunet.training.callbacks import (
 )
 from cpunet.training.config import TrainingConfig, without_description
 from cpunet.training.data.fold import FOLD_FACT, Fold, fold_as_fact
-from cpunet.training.data.labeled_images import IndexRow, validation_sample
-from cpunet.training.facts import current_commit, set_diameters, training_facts
+from cpunet.training.data.labeled_images import IndexRow, rows_of_split, validation_sample
+from cpunet.training.facts import current_commit, data_sum, set_diameters, training_facts
 from cpunet.training.fine_tune import averaged_with_start, find_weights
 from cpunet.training.network.encoders.pretrained import find_pretrained, origin_of
 from cpunet.training.optimizers import judging_metric
@@ -72,7 +72,7 @@ def train(
     Raises
     ------
     ConfigError
-        If the folder holds a run of another configuration, or the weights to start from do not fit.
+        If the folder holds a run of another configuration or of other images, or the weights to start from do not fit.
     DataError
         If a data set cannot be used.
     """
@@ -81,7 +81,9 @@ def train(
     if begun is not None:
         check_same_run(config, begun.config, last)
         if weights.exists():
-            save_trained(weights, replace(load_trained(weights), config=config))  # its description may have changed
+            finished = load_trained(weights)
+            check_same_images(config, finished.facts, root, weights, fold)
+            save_trained(weights, replace(finished, config=config))  # its description may have changed
             print(f"{weights}: this run is finished, nothing is trained. To train anew, give another --run folder.")
             return weights
     else:
@@ -89,8 +91,8 @@ def train(
     lightning.seed_everything(config.seed, workers=True)
     rows, sources, image_diameters = read_sources(config, root, fold)
     facts = training_facts(config, rows, sources, image_diameters)
-    if begun is not None:
-        check_same_images(begun.facts, facts, last, root)
+    if begun is not None and begun.facts.get("data") != facts["data"]:
+        raise ConfigError(other_images(last, root))
     if encoder := pretrained_encoder(config):
         facts["pretrained"] = encoder
     if fold is not None:
@@ -130,13 +132,21 @@ def train(
     return weights
 
 
-def check_same_images(begun: Mapping[str, Any], facts: Mapping[str, Any], last: Path, root: Path) -> None:
-    """Raise ConfigError if a training was begun, as its facts in `last` say, on other images than there are now."""
-    if begun.get("data") != facts["data"]:
-        raise ConfigError(
-            f"{last} was trained on other images or labels than {root} holds now. To train on these, give another "
-            "--run folder or move that one away."
-        )
+def check_same_images(
+    config: TrainingConfig, facts: Mapping[str, Any], root: Path, weights: Path, fold: Fold | None = None
+) -> None:
+    """Raise ConfigError if finished weights with these facts were trained on other images or labels than are there."""
+    trained_on = [each["sha256"] for each in facts["data"]]
+    if trained_on != [data_sum(rows) for rows in rows_of_split(config.data, root, "train", fold)]:
+        raise ConfigError(other_images(weights, root))
+
+
+def other_images(path: Path, root: Path) -> str:
+    """Say that a run was trained on images that have changed since, and what to do."""
+    return (
+        f"{path} was trained on other images or labels than {root} holds now. To train on these, give another "
+        "folder, or move that one away."
+    )
 
 
 def say_if_trained_on(sample: Sequence[Sequence[IndexRow]]) -> None:

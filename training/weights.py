@@ -51,7 +51,15 @@ def load_trained(path: Path) -> TrainedNetwork:
 
     WeightsError if the file is missing, or was not written by `cpunet train`.
     """
-    config, facts, weights = read_stored(Path(path), CONFIG_KEY, _config, "cpunet train")
+    try:
+        config, facts, weights = read_stored(Path(path), CONFIG_KEY, _config, "cpunet train")
+    except WeightsError:
+        if holds_detector(path):
+            raise WeightsError(
+                f"{path}: this is a Mask R-CNN of `cpunet train-detection`, which cannot be used here. `cpunet export` "
+                "writes it as an .onnx file, which `cpunet evaluate`, `segment` and the module take."
+            ) from None
+        raise
     network = build_network(config)
     network.load_state_dict(weights)
     return TrainedNetwork(network.eval(), config, facts)

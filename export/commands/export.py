@@ -79,6 +79,8 @@ def _run(arguments: argparse.Namespace) -> int:
     stay_within_cores()
     if (weights / FOLDS_FILE).is_file():
         return _export_folds(arguments)
+    if weights.is_dir():
+        raise WeightsError(f"{weights} is a folder. Give the file of weights in it, such as {weights / WEIGHTS_FILE}.")
     data = None if arguments.data is None else _data_root(weights, arguments.data)
     if arguments.precision != PRECISIONS[0]:
         if holds_detector(weights.with_name(WEIGHTS_FILE) if weights.suffix == ".onnx" else weights):

@@ -194,10 +194,13 @@ def test_a_run_that_was_moved_still_knows_its_best_weights(data_root, tmp_path, 
 def test_images_that_changed_are_noticed(tmp_path, small_config):
     write_data_set(tmp_path / "drawn", ["train"] * 3 + ["val"])
     config = replace(small_config, steps=4, validate_every=4)
-    train(config, tmp_path, tmp_path / "run").unlink()
+    finished = train(config, tmp_path, tmp_path / "run")
     path = tmp_path / "drawn" / "labels" / "f0.png"
     path.write_bytes((tmp_path / "drawn" / "labels" / "f1.png").read_bytes())
-    with pytest.raises(ConfigError, match="other images or labels"):
+    with pytest.raises(ConfigError, match=r"weights\.safetensors was trained on other images or labels"):
+        train(config, tmp_path, tmp_path / "run")
+    finished.unlink()
+    with pytest.raises(ConfigError, match=r"last\.ckpt was trained on other images or labels"):
         train(config, tmp_path, tmp_path / "run")
 
 

@@ -115,7 +115,7 @@ def learn(candidates: Candidates, names: Sequence[str]) -> Learned:
     Raises
     ------
     DataError
-        If there are too few candidates, or images.
+        If there are too few candidates, or images, or no candidate overlaps a true object.
 
     Notes
     -----
@@ -130,6 +130,11 @@ def learn(candidates: Candidates, names: Sequence[str]) -> Learned:
         raise DataError(
             f"The models found {len(iou)} objects in {len(images)} images; {LEAST_CANDIDATES} in two images are the "
             "least that one can learn from. Label more images."
+        )
+    if not iou.any():  # the trees would learn to drop everything, which then scores best
+        raise DataError(
+            f"None of the {len(iou)} objects that the models found overlaps a labeled one, so that nothing can be "
+            "learned. Look whether the labels are empty, or those of other images."
         )
     choice: list[ImageScores | None] = [None] * len(images)
     held_out: list[tuple[NDArray[np.float32], NDArray[np.float64]]] = []

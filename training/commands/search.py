@@ -14,7 +14,7 @@ from cpunet.training.planning.machine import stay_within_cores
 from cpunet.training.planning.recipe import find_config, read_completed
 from cpunet.training.quiet import quiet_libraries
 from cpunet.training.search.results import BEST_FILE, PICTURE_FILE, TABLE_FILE, check_results, write_results
-from cpunet.training.search.run import Search, run_search
+from cpunet.training.search.run import Search, run_search, sums_of_images
 from cpunet.training.search.space import read_space
 
 TRIALS, STEPS = 20, 300
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_results(folder, arguments.overwrite)
         said = "in its section `search`" if SEARCH in content else "the usual ones, as the file has no section `search`"
         print(f"searching {', '.join(number.name for number in space)}: {said}")
-        search = Search(content, root, space, arguments.trials, arguments.steps, folder)
+        search = Search(content, root, space, arguments.trials, arguments.steps, folder, sums_of_images(config, root))
         study = run_search(search)
         metric, _ = judging_metric(config)
         best = write_results(search, study, metric)

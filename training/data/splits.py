@@ -194,7 +194,7 @@ def _share_out(
     if len(used) < len(shares):
         raise DataError(
             f"There are {len(used)} independent images or groups (duplicates and images of one group stay "
-            f"together), and {len(shares)} splits or folds to fill."
+            f"together), and {len(shares)} splits or folds to fill. Label more images, or ask for fewer of them."
         )
     strata: dict[str, list[list[int]]] = defaultdict(list)
     for position in np.random.default_rng(seed).permutation(len(used)):

@@ -27,6 +27,7 @@ from cpunet.training.train import (
     check_same_images,
     check_same_run,
     early_stopping,
+    other_images,
     say_if_trained_on,
 )
 from cpunet.training.weights import WEIGHTS_FILE
@@ -64,6 +65,7 @@ def train_detector(config: DetectionConfig, root: Path, run_folder: Path) -> Pat
         check_same_run(config, begun.config, last)
         if weights.exists():
             finished = load_detector(weights)
+            check_same_images(config, finished.facts, root, weights)
             save_detector(weights, TrainedDetector(finished.network, config, finished.facts))  # a new description
             print(f"{weights}: this run is finished, nothing is trained. To train anew, give another --run folder.")
             return weights
@@ -72,8 +74,8 @@ def train_detector(config: DetectionConfig, root: Path, run_folder: Path) -> Pat
     lightning.seed_everything(config.seed, workers=True)
     rows, sources, image_diameters = read_sources(config, root)
     facts = training_facts(config, rows, sources, image_diameters)
-    if begun is not None:
-        check_same_images(begun.facts, facts, last, root)
+    if begun is not None and begun.facts.get("data") != facts["data"]:
+        raise ConfigError(other_images(last, root))
     facts["commit"] = (begun.facts.get("commit") if begun else None) or current_commit(Path(__file__).parent)
     task = DetectionTask(config, facts)
     if config.start_from:

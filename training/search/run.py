@@ -17,8 +17,10 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from cpunet.errors import ConfigError, CpunetError
 from cpunet.interruption import stop_if_requested
 from cpunet.terminal import report
-from cpunet.training.config import config_from_dict, config_to_dict
+from cpunet.training.config import TrainingConfig, config_from_dict, config_to_dict
 from cpunet.training.curves import read_metrics
+from cpunet.training.data.labeled_images import rows_of_split
+from cpunet.training.facts import data_sum
 from cpunet.training.optimizers import judging_metric
 from cpunet.training.search.draw import BEST_SHARE, LEAST_BEST, draw, is_coarse
 from cpunet.training.search.space import SearchedNumber, Value, with_values
@@ -46,6 +48,8 @@ class Search:
         Number of trials, and optimizer steps of each.
     folder : Path
         Gets trials.log, and a run's folder for each trial.
+    images : sequence of str
+        See `sums_of_images`. A search does not go on with other images: its scores could not be compared.
     """
 
     content: Mapping[str, Any]
@@ -54,6 +58,7 @@ class Search:
     trials: int
     steps: int
     folder: Path
+    images: Sequence[str] = ()
 
     @property
     def validate_every(self) -> int:
@@ -103,6 +108,7 @@ def run_search(search: Search) -> Study:
                 "configuration": config_to_dict(config),
                 "search": [asdict(number) for number in search.space],
                 "steps": search.steps,
+                "images or labels": list(search.images),
             }
         )
     )
@@ -128,6 +134,11 @@ def run_search(search: Search) -> Study:
             f"no trial ran to its end; the last one: {reasons[-1] if reasons else 'it was stopped early'}"
         )
     return study
+
+
+def sums_of_images(config: TrainingConfig, root: Path) -> list[str]:
+    """Return one SHA-256 for the training images of each set and their labels, and one for those for validation."""
+    return [data_sum(rows) for split in ("train", "val") for rows in rows_of_split(config.data, root, split)]
 
 
 def _run_trial(search: Search, study: Study, trial: Trial, values: Mapping[str, Value], metric: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Union, get_type_hints
@@ -109,9 +110,11 @@ def _number(config: TrainingConfig, name: str, given: object) -> SearchedNumber:
         raise ConfigError(f"{SEARCH}: {name}: this is no number, so it has no range. Give `choices` to choose from.")
     low, high, scale = given["low"], given["high"], given.get("scale", SCALES[0])
     for word, value in (("low", low), ("high", high)):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or (kind is int and value != int(value)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or (kind is int and value % 1):
             what = "a whole number" if kind is int else "a number"
             raise ConfigError(f"{SEARCH}: {name}: {word} must be {what}; it is {value!r}.")
+        if not math.isfinite(value):
+            raise ConfigError(f"{SEARCH}: {name}: {word} must be finite; it is {value}. Give the end of a range.")
     if not low < high:
         raise ConfigError(f"{SEARCH}: {name}: low must be less than high; they are {low:g} and {high:g}.")
     if scale not in SCALES:

@@ -54,7 +54,7 @@ def open_study(folder: Path, about: dict[str, Any], direction: str, first_step: 
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=first_step),
         )
         known = study.user_attrs.get(ABOUT)
-    except (ValueError, KeyError, AssertionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
         raise ConfigError(
             f"{path}: this journal cannot be read ({type(error).__name__}: {error}). Move it away to search anew."
         ) from None
@@ -63,7 +63,8 @@ def open_study(folder: Path, about: dict[str, Any], direction: str, first_step: 
     elif known != about:
         different = [name for name in about if known.get(name) != about[name]]
         raise ConfigError(
-            f"{path} is of a search with another {', '.join(different)}. Give what it had, or another folder with -o."
+            f"{path} is of another search, which differs in: {', '.join(different)}. Give what it had, or another "
+            "folder with -o."
         )
     return study
 

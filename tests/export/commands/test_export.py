@@ -13,6 +13,8 @@ from tests.export.bioimageio_packages import files_of, no_network  # noqa: F401
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["."], "is a folder. Give the file of weights in it, such as weights.safetensors"),
+        ([".", "-o", "b.onnx", "--data", "data"], "is a folder. Give the file of weights in it"),
         (["model.onnx"], "give --bioimageio"),
         (["model.onnx", "--bioimageio", "a.zip", "-o", "b.onnx"], "without -o"),
         (["weights.safetensors", "--bioimageio", "a.zip"], "with -o"),

@@ -116,6 +116,12 @@ def test_too_few_candidates_are_refused(candidates):
         learn(replace(candidates, images=candidates.images[:1]), ["narrow", "wide"])
 
 
+def test_images_without_a_labeled_object_teach_nothing(candidates):
+    images = tuple(replace(each, iou=np.zeros_like(each.iou)) for each in candidates.images)
+    with pytest.raises(DataError, match="objects that the models found overlaps a labeled one"):
+        learn(replace(candidates, images=images), ["narrow", "wide"])
+
+
 def test_without_an_average_there_is_no_gain_over_it(candidates):
     images = tuple(replace(each, of_average=None) for each in candidates.images)
     learned = learn(replace(candidates, images=images), ["narrow", "wide"])

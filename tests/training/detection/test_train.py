@@ -54,7 +54,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(config, data_root, 
     changed = replace(config, detector=replace(config.detector, proposals=10))
     with pytest.raises(ConfigError, match="is of a run with another detector"):
         train_detector(changed, data_root, tmp_path / "whole")
-    with pytest.raises(WeightsError, match="holds no weights that `cpunet train` wrote"):
+    with pytest.raises(WeightsError, match="this is a Mask R-CNN of `cpunet train-detection`"):
         load_trained(resumed)
     capsys.readouterr()
     before = weights_of(whole)

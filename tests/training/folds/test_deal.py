@@ -134,7 +134,7 @@ def test_copies_of_test_images_are_in_no_fold_and_never_trained_on(tmp_path, sho
 def test_folds_that_cannot_be_are_refused(eight, tmp_path, short):
     with pytest.raises(ConfigError, match="--folds must be 2 or more; it is 1"):
         deal(short, eight, 1)
-    with pytest.raises(DataError, match=r"8 independent images or groups .* and 9 splits or folds"):
+    with pytest.raises(DataError, match=r"8 independent images or groups .* and 9 splits or folds to fill. Label more"):
         deal(short, eight, 9)
     write_data_set(tmp_path / "drawn", ["train"] * 8)
     write_data_set(tmp_path / "few", ["train"] * 2)

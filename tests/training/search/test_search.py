@@ -167,14 +167,17 @@ def test_a_trial_that_fails_does_not_end_the_search(tmp_path, pretended, monkeyp
 
 def test_another_search_in_the_folder_is_refused(tmp_path, pretended):
     run_search(search_of(tmp_path, 1))
-    with pytest.raises(ConfigError, match="is of a search with another configuration"):
+    with pytest.raises(ConfigError, match="is of another search, which differs in: configuration"):
         run_search(search_of(tmp_path, 2, {**CONTENT, "weight_decay": 0.5}))
     other = {**CONTENT, "search": {"weight_decay": {"low": 0, "high": 1}}}
-    with pytest.raises(ConfigError, match="with another search"):
+    with pytest.raises(ConfigError, match="which differs in: search"):
         run_search(search_of(tmp_path, 2, other))
-    (tmp_path / JOURNAL_FILE).write_text("mine\nnot a journal\n")
-    with pytest.raises(ConfigError, match="this journal cannot be read"):
-        open_study(tmp_path, {}, "maximize", 0)
+    with pytest.raises(ConfigError, match="which differs in: images or labels"):
+        run_search(replace(search_of(tmp_path, 2), images=["other"]))
+    for content in ("mine\nnot a journal\n", "[1, 2]\n", "null\n", '{"op_code": 99, "worker_id": "x"}\n'):
+        (tmp_path / JOURNAL_FILE).write_text(content)
+        with pytest.raises(ConfigError, match="this journal cannot be read"):
+            open_study(tmp_path, {}, "maximize", 0)
 
 
 def test_the_picture_has_a_logarithmic_axis_where_values_are_drawn_so(tmp_path, pretended):

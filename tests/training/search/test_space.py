@@ -60,6 +60,8 @@ def test_values_are_put_in_their_place():
         ({"learning_rate": {"low": 1, "high": 1}}, "low must be less than high; they are 1 and 1"),
         ({"learning_rate": {"low": "a", "high": 1}}, "low must be a number; it is 'a'"),
         ({"batch_size": {"low": 1.5, "high": 4}}, "low must be a whole number; it is 1.5"),
+        ({"learning_rate": {"low": 1, "high": float("inf")}}, "high must be finite; it is inf"),
+        ({"batch_size": {"low": 1, "high": float("inf")}}, "high must be a whole number; it is inf"),
         ({"learning_rate": {"low": 1, "high": 2, "scale": "cubic"}}, "scale must be one of linear, log; it is 'cubic'"),
         ({"weight_decay": {"low": 0, "high": 1, "scale": "log"}}, "low must be more than 0; it is 0"),
         ({"optimizer": {"low": 0, "high": 1}}, "search: optimizer: this is no number"),
