@@ -248,12 +248,19 @@ def early_stopping(config: TrainingConfig) -> list[lightning.Callback]:
 
 def check_free(run_folder: Path) -> None:
     """Raise ConfigError if a new run would replace the weights of another, such as those that it starts from."""
+    check_is_folder(run_folder)
     for name in (WEIGHTS_FILE, BEST):
         if (run_folder / name).exists():
             raise ConfigError(
                 f"{run_folder / name} is there, but no {LAST} with which its run could go on. A new run would replace "
                 "it: give another --run folder, or move the file away."
             )
+
+
+def check_is_folder(path: Path) -> None:
+    """Raise ConfigError if there is a file where a run needs a folder."""
+    if path.exists() and not path.is_dir():
+        raise ConfigError(f"{path}: this is a file, and a run needs a folder. Give another one.")
 
 
 def check_same_run(config: TrainingConfig, config_of_checkpoint: TrainingConfig, checkpoint: Path) -> None:

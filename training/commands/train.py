@@ -16,7 +16,7 @@ from cpunet.training.commands.config_arguments import add_channels, add_config_a
 from cpunet.training.config import TrainingConfig
 from cpunet.training.data.data_sets import check_names, find_data_sets, the_only
 from cpunet.training.folds.out_of_fold import FOLDER
-from cpunet.training.folds.run import train_folds
+from cpunet.training.folds.run import folder_of_fold, train_folds
 from cpunet.training.licence import plan_with_licence
 from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import summarize
@@ -27,7 +27,7 @@ from cpunet.training.planning.plan_file import check_plan_is_new, plan_as_text, 
 from cpunet.training.planning.recipe import find_config, read_completed
 from cpunet.training.planning.sanity_check import PATCHES_FILE, check_training
 from cpunet.training.quiet import quiet_libraries
-from cpunet.training.train import train, tuned_at_the_end
+from cpunet.training.train import check_is_folder, train, tuned_at_the_end
 
 # The folder of a run with folds that gets their mean.
 AVERAGE_FOLDER = "average"
@@ -115,15 +115,19 @@ def _train_folds(config: TrainingConfig, root: Path, run_folder: Path, folds: in
     from cpunet.export.export_model import export_model
 
     output = run_folder / AVERAGE_FOLDER / MODEL_FILE
-    check_output(output)
+    check_is_folder(run_folder)
+    each = [folder_of_fold(run_folder, number) / MODEL_FILE for number in range(1, folds + 1)] if each_fold else []
+    for path in (output, *each):
+        check_output(path)
     done = train_folds(config, root, run_folder, folds)
     for name, scores in done.found.scores.items():
-        print(f"    {name}, out of fold: {scores}")
+        shown = ", ".join(f"{what} {value:g}" for what, value in scores.items())
+        print(f"    {name}, out of fold: {shown}")
     print(f"predictions and scores of the images left out: {run_folder / FOLDER}")
     command = f"cpunet train CONFIG.yaml --data DATA --folds {folds}"
     export_average(run_folder, output, command)
-    for weights in done.weights if each_fold else ():
-        export_model(weights, weights.with_name(MODEL_FILE), root)
+    for weights, path in zip(done.weights, each, strict=False):
+        export_model(weights, path, root)
     print(f"next: cpunet evaluate --model {output} --data DATA")
     return 0
 

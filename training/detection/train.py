@@ -7,6 +7,7 @@ from typing import Any
 
 import lightning
 
+from cpunet.errors import ConfigError
 from cpunet.interruption import held_back
 from cpunet.onnx_reader.metadata import sha256
 from cpunet.training.callbacks import WaitingTime

@@ -25,7 +25,7 @@ from cpunet.training.optimizers import judging_metric
 from cpunet.training.search.draw import BEST_SHARE, LEAST_BEST, draw, is_coarse
 from cpunet.training.search.space import SearchedNumber, Value, with_values
 from cpunet.training.search.study import best_first, finished, next_trial, open_study
-from cpunet.training.train import train
+from cpunet.training.train import check_is_folder, train
 from cpunet.training.weights import load_trained
 
 # How often a trial is validated, and before which of these it is not stopped early.
@@ -112,6 +112,7 @@ def run_search(search: Search) -> Study:
             }
         )
     )
+    check_is_folder(search.folder)
     search.folder.mkdir(parents=True, exist_ok=True)
     study = open_study(search.folder, about, f"{best}imize", FIRST_STOP * search.validate_every)
     while len(finished(study)) < search.trials:

@@ -233,3 +233,27 @@ def test_the_evaluation_takes_several_models_and_views(trained, eight, tmp_path)
     expected = pool_scores([score_image(truth.labels, segment_image(truth.image, model, options).labels)])
     found = next(image for image in method["images"] if image["id"] == "f6")
     assert found["mean_f1"] == pytest.approx(expected.mean_f1)
+
+
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [("train", ["--run"]), ("train", ["--folds", "2", "--run"]), ("search", ["--trials", "1", "-o"])],
+)
+def test_a_file_where_a_run_needs_a_folder_is_said_and_kept(tmp_path, eight, capsys, command, more):
+    path, taken = tmp_path / "small.yaml", tmp_path / "taken"
+    path.write_text(yaml.safe_dump({**SMALL, "search": {"learning_rate": {"low": 0.001, "high": 0.1}}}))
+    taken.write_text("mine")
+    assert main([command, str(path), "--data", str(eight), *more, str(taken)]) == 2
+    assert "this is a file, and a run needs a folder" in capsys.readouterr().err
+    assert taken.read_text() == "mine"
+
+
+def test_the_file_of_a_user_is_known_before_the_folds_are_trained(tmp_path, eight, capsys):
+    path, mine = tmp_path / "small.yaml", tmp_path / "run" / "fold_2" / "model.onnx"
+    path.write_text(yaml.safe_dump(SMALL))
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    words = ["train", str(path), "--data", str(eight), "--folds", "2", "--each-fold", "--run", str(tmp_path / "run")]
+    assert main(words) == 2
+    assert str(mine) in capsys.readouterr().err
+    assert not (tmp_path / "run" / "fold_1").exists()
