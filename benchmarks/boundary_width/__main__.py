@@ -1,6 +1,6 @@
 """Train networks of boundaries alone, of several widths, with and without augmentation, and decode them in two ways.
 
-In the training environment; about 45 minutes of two idle cores for all rows:
+In the training environment; eight trainings of 4000 steps:
 
     .venv/training/bin/python -m benchmarks.boundary_width --data DATA
 
