@@ -81,6 +81,7 @@ detection: $(DETECTION)/.ready
 # Extra, as torchvision needs another torch than the training environment has.
 test-detection: $(DETECTION)/.ready
 	OMP_NUM_THREADS=1 $(DETECTION)/bin/python -m pytest tests/training/detection tests/export/detection tests/docs/test_mask_rcnn.py
+	OMP_NUM_THREADS=1 $(DETECTION)/bin/python -m pytest tests/docs/test_examples.py -k detection
 
 lint: $(TRAINING)/.ready
 	$(TRAINING)/bin/ruff check .

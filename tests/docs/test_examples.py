@@ -5,6 +5,7 @@ import importlib
 
 import pytest
 
+from tests.detection import NEEDS_TORCHVISION
 from tests.docs.pages import name_of, text_of
 from tests.places import REPOSITORY
 
@@ -20,6 +21,8 @@ FILES = [
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_the_examples_of_the_file_are_right(path):
     folder, *inside = path.relative_to(REPOSITORY).with_suffix("").parts
+    if "detection" in inside:
+        pytest.importorskip("torchvision", reason=NEEDS_TORCHVISION)
     result = doctest.testmod(importlib.import_module(".".join([PACKAGES[folder], *inside])))
     assert result.attempted > 0
     assert result.failed == 0

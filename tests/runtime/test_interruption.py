@@ -103,7 +103,8 @@ def test_what_is_ignored_stays_ignored():
 
 
 SLOW_COMMAND = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # what nohup starts ignores it
 sys.path.insert(0, {plugins!r})
 from pathlib import Path
 from types import SimpleNamespace
