@@ -13,16 +13,15 @@ from torch import Tensor, nn
 from cpunet.checks.agreement import Tolerance
 from cpunet.checks.halo import measure_halo
 from cpunet.checks.verify import Reference
-from cpunet.errors import ModelError, WeightsError
+from cpunet.errors import WeightsError
 from cpunet.export.batch_norm import fold_batch_norm
 from cpunet.export.card.file import with_card_and_test
-from cpunet.export.put_in_place import put_verified
+from cpunet.export.put_in_place import check_model_name, put_verified
 from cpunet.export.readme import report_files
 from cpunet.export.to_onnx import predict_with, trace
 from cpunet.export.training_card import card_from_training
 from cpunet.model.card import ModelCard
 from cpunet.model.ensemble import average_cards
-from cpunet.model.find import MODEL_FILE
 from cpunet.onnx_reader.metadata import sha256
 from cpunet.training.data.fold import fold_of
 from cpunet.training.folds.out_of_fold import OutOfFold, read_summary
@@ -76,8 +75,7 @@ def export_average(run_folder: Path, output: Path, rebuild: str = "") -> None:
     The settings of the card are those that were tuned on the images that each network had not seen. So are the scores:
     they are those of one network, as no image is unseen by all.
     """
-    if output.suffix != ".onnx":
-        raise ModelError(f"{output}: the name of a model file must end in .onnx, such as models/NAME/{MODEL_FILE}.")
+    check_model_name(output)
     found = read_summary(run_folder)
     paths = weights_of_folds(run_folder)
     if found is None or found.weights != tuple(sha256(path) for path in paths if path.is_file()):

@@ -15,7 +15,7 @@ from cpunet.checks.verify import Reference
 from cpunet.errors import ModelError, WeightsError
 from cpunet.export.batch_norm import fold_batch_norm
 from cpunet.export.card.file import with_card_and_test
-from cpunet.export.put_in_place import put_verified
+from cpunet.export.put_in_place import check_model_name, put_verified
 from cpunet.export.readme import report_files
 from cpunet.export.set_scores import ImageSet, image_sets, scored
 from cpunet.export.to_onnx import predict_with, trace
@@ -23,7 +23,6 @@ from cpunet.export.training_card import card_from_training, kept_card
 from cpunet.export.weights_beside import check_weights_beside
 from cpunet.files.find import identity
 from cpunet.model.card import ModelCard, Postprocessing
-from cpunet.model.find import MODEL_FILE
 from cpunet.training.evaluation.torch_model import TorchModel
 from cpunet.training.licence import weights_with_licence
 from cpunet.training.network.unet import Probabilities
@@ -75,8 +74,7 @@ def export_model(
     5. Add the card and a stored test to the bytes.
     6. Verify them beside their place, and rename.
     """
-    if output.suffix != ".onnx":
-        raise ModelError(f"{output}: the name of a model file must end in .onnx, such as models/NAME/{MODEL_FILE}.")
+    check_model_name(output)
     trained = load_trained(weights)
     if "diameter_px" not in trained.facts:
         raise WeightsError(f"{weights}: its training has not finished: finish it with `cpunet train` first.")

@@ -8,8 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cpunet.checks.verify import Reference, verify_model
-from cpunet.errors import CpunetError, ExportError
+from cpunet.errors import CpunetError, ExportError, ModelError
 from cpunet.files.written_beside import written_beside
+from cpunet.model.find import MODEL_FILE
+
+
+def check_model_name(path: Path) -> None:
+    """Raise ModelError if the name of a model file to be written does not end in ``.onnx``."""
+    if path.suffix != ".onnx":
+        raise ModelError(f"{path}: the name of a model file must end in .onnx, such as models/NAME/{MODEL_FILE}.")
 
 
 @contextmanager

@@ -180,6 +180,6 @@ def keep_statistics(network: UNet) -> None:
     network.encoder.eval()
 
 
-def trainable_parameters(network: UNet) -> list[torch.nn.Parameter]:
+def trainable_parameters(network: torch.nn.Module) -> list[torch.nn.Parameter]:
     """Return the parameters that are not frozen."""
     return [parameter for parameter in network.parameters() if parameter.requires_grad]

@@ -30,7 +30,48 @@ from cpunet.training.weights import CONFIG_KEY, FACTS_KEY
 DEVICE_SEEDS = 10**8
 
 
-class SegmentationTask(lightning.LightningModule):
+class TrainingTask(lightning.LightningModule):
+    """What trainings of all kinds of networks share: the optimizer, its schedule, and what a checkpoint says.
+
+    Parameters
+    ----------
+    config : TrainingConfig or DetectionConfig
+    facts : dict
+        See `cpunet.training.facts`.
+    network : Module
+
+    Attributes
+    ----------
+    config_key : str
+        Under which a checkpoint has the configuration.
+    """
+
+    config_key: str
+
+    def __init__(self, config: Any, facts: dict[str, Any], network: torch.nn.Module) -> None:
+        super().__init__()
+        self.config = config
+        self.facts = facts
+        self.network = network
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizer and the schedule of the configuration."""
+        optimizer = build_optimizer(trainable_parameters(self.network), self.config)
+        schedule = build_schedule(optimizer, self.config)
+        return {"optimizer": optimizer, "lr_scheduler": schedule} if schedule else optimizer
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Step all schedules but the plateau, which `ValidationScores` steps before the checkpoint is written."""
+        if metric is None:
+            scheduler.step()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Store configuration and facts as plain content beside the weights."""
+        checkpoint[FACTS_KEY] = self.facts
+        checkpoint[self.config_key] = config_to_dict(self.config)
+
+
+class SegmentationTask(TrainingTask):
     """A U-Net with its loss and optimizer.
 
     Parameters
@@ -40,11 +81,10 @@ class SegmentationTask(lightning.LightningModule):
         See `cpunet.training.facts`.
     """
 
+    config_key = CONFIG_KEY
+
     def __init__(self, config: TrainingConfig, facts: dict[str, Any]) -> None:
-        super().__init__()
-        self.config = config
-        self.facts = facts
-        self.network = build_network(config)
+        super().__init__(config, facts, build_network(config))
         # Whether the network finds the objects of the model that it starts from: no channel begins at random.
         self.can_score_start = False
         if config.start_from:
@@ -91,19 +131,3 @@ class SegmentationTask(lightning.LightningModule):
         loss: Tensor = self.loss(self.network(image), targets, weights)
         self.log("loss", loss, prog_bar=True)
         return loss
-
-    def configure_optimizers(self) -> Any:
-        """Return the optimizer and the schedule of the configuration."""
-        optimizer = build_optimizer(trainable_parameters(self.network), self.config)
-        schedule = build_schedule(optimizer, self.config)
-        return {"optimizer": optimizer, "lr_scheduler": schedule} if schedule else optimizer
-
-    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Step all schedules but the plateau, which `ValidationScores` steps before the checkpoint is written."""
-        if metric is None:
-            scheduler.step()
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store configuration and facts as plain content beside the weights."""
-        checkpoint[FACTS_KEY] = self.facts
-        checkpoint[CONFIG_KEY] = config_to_dict(self.config)

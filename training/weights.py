@@ -130,10 +130,12 @@ def detection_config(content: dict[str, Any]) -> DetectionConfig:
 
 def holds_detector(path: Path) -> bool:
     """Return whether a file holds what `cpunet train-detection` wrote; False if it cannot be read."""
+    path = Path(path)
     try:
-        return bool(read_stored(Path(path), DETECTION_KEY, dict, "cpunet train-detection"))
-    except WeightsError:
+        stored = _read_metadata(path) if path.suffix == ".safetensors" else _read_checkpoint(path)[0]
+    except Exception:  # torch's reader meets a broken file with almost any exception
         return False
+    return DETECTION_KEY in stored
 
 
 def save_trained(path: Path, trained: TrainedNetwork) -> None:
@@ -168,11 +170,17 @@ def _config(content: dict[str, Any]) -> TrainingConfig:
     return config_from_dict(content)
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def _read_metadata(path: Path) -> dict[str, Any]:
+    """Read what a safetensors file says beside its weights, without reading these."""
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
+    return {key: json.loads(text) for key, text in metadata.items() if key.startswith(KEY_PREFIX)}
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    with safe_open(path, framework="pt") as file:
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
-    return {key: json.loads(text) for key, text in metadata.items() if key.startswith(KEY_PREFIX)}, weights
+    return _read_metadata(path), weights
 
 
 def _read_checkpoint(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

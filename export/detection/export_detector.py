@@ -7,17 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from cpunet.checks.verify import Reference
-from cpunet.errors import ModelError, WeightsError
+from cpunet.errors import WeightsError
 from cpunet.export.card.file import with_card_and_test
 from cpunet.export.detection.to_onnx import trace_detector
-from cpunet.export.put_in_place import put_verified
+from cpunet.export.put_in_place import check_model_name, put_verified
 from cpunet.export.readme import report_files
 from cpunet.export.set_scores import image_sets, scored
 from cpunet.export.training_card import provenance
 from cpunet.export.weights_beside import check_weights_beside
 from cpunet.files.find import identity
 from cpunet.model.card import ModelCard
-from cpunet.model.find import MODEL_FILE
 from cpunet.training.detection.tuning import best_score_threshold
 from cpunet.training.detection.validation import TorchDetector, detector_card
 from cpunet.training.detection.weights import TrainedDetector, load_detector, save_detector
@@ -58,8 +57,7 @@ def export_detector(
     3. Add the card and a stored test to the bytes.
     4. Verify them beside their place, and rename.
     """
-    if output.suffix != ".onnx":
-        raise ModelError(f"{output}: the name of a model file must end in .onnx, such as models/NAME/{MODEL_FILE}.")
+    check_model_name(output)
     trained = load_detector(weights)
     if "diameter_px" not in trained.facts:
         raise WeightsError(f"{weights}: its training has not finished: finish it with `cpunet train-detection` first.")

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import lightning
 import torch
 from torch import Tensor
 
-from cpunet.training.config import config_to_dict
 from cpunet.training.detection.config import DetectionConfig
 from cpunet.training.detection.network import build_detector
-from cpunet.training.optimizers import build_optimizer, build_schedule
-from cpunet.training.weights import DETECTION_KEY, FACTS_KEY
+from cpunet.training.task import TrainingTask
+from cpunet.training.weights import DETECTION_KEY
 
 Batch = tuple[list[Tensor], list[dict[str, Tensor]]]
 
 
-class DetectionTask(lightning.LightningModule):
+class DetectionTask(TrainingTask):
     """Mask R-CNN with its losses and optimizer.
 
     Parameters
@@ -32,14 +30,12 @@ class DetectionTask(lightning.LightningModule):
     they lie, and the masks. He et al. 2017, doi:10.1109/ICCV.2017.322.
     """
 
+    config_key = DETECTION_KEY
     # Objects and background are learned anew, so that the model to start from finds no nuclei.
     can_score_start = False
 
     def __init__(self, config: DetectionConfig, facts: dict[str, Any]) -> None:
-        super().__init__()
-        self.config = config
-        self.facts = facts
-        self.network = build_detector(config.detector)
+        super().__init__(config, facts, build_detector(config.detector))
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         """Seed the choice of regions to learn from by the step, so that a resumed run chooses the same."""
@@ -58,20 +54,3 @@ class DetectionTask(lightning.LightningModule):
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Shorten long gradients: the first steps from random weights would lead astray."""
         self.clip_gradients(optimizer, gradient_clip_val=self.config.gradient_norm, gradient_clip_algorithm="norm")
-
-    def configure_optimizers(self) -> Any:
-        """Return the optimizer and the schedule of the configuration."""
-        trainable = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        optimizer = build_optimizer(trainable, self.config)
-        schedule = build_schedule(optimizer, self.config)
-        return {"optimizer": optimizer, "lr_scheduler": schedule} if schedule else optimizer
-
-    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Step all schedules but the plateau, which the validation steps before the checkpoint is written."""
-        if metric is None:
-            scheduler.step()
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store configuration and facts as plain content beside the weights."""
-        checkpoint[FACTS_KEY] = self.facts
-        checkpoint[DETECTION_KEY] = config_to_dict(self.config)

@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torchvision.models.detection import MaskRCNN
 
-from cpunet.model.card import INSTANCES, InputCard, ModelCard, OutputCard, Postprocessing
+from cpunet.model.card import INSTANCES, ModelCard, OutputCard, Postprocessing
 from cpunet.model.instances import Instances, checked_instances
 from cpunet.training.callbacks import ValidationScores
 from cpunet.training.detection.config import STRIDES_PX, DetectionConfig
 from cpunet.training.detection.exportable import ExportableDetector
-from cpunet.training.evaluation.torch_model import ANY_DIAMETER_PX
+from cpunet.training.evaluation.torch_model import card_before_export
 
 # Smaller images are continued to it: the coarsest level of the pyramid has one pixel then.
 SMALLEST_IMAGE_PX = STRIDES_PX[-1]
@@ -43,27 +43,13 @@ class TorchDetector:
 
 def detector_card(config: DetectionConfig) -> ModelCard:
     """Return the card of Mask R-CNN in training, without a range of sizes and without scores."""
-    low_px, high_px = (config.diameter_px,) * 2 if config.diameter_px else ANY_DIAMETER_PX
     detector = config.detector
-    return ModelCard(
-        name=config.name,
-        version=config.version,
-        description=config.description,
-        licence=config.licence,
-        authors=config.authors,
-        citation=config.citation,
-        input=InputCard(
-            channels=config.channels,
-            divisible_by=1,
-            min_size=SMALLEST_IMAGE_PX,
-            normalization=config.normalization,
-            diameter_px=config.diameter_px or 1.0,
-            diameter_low_px=low_px,
-            diameter_high_px=high_px,
-            modality=config.modality,
-        ),
-        output=OutputCard(roles=("foreground",), halo=HALO_PX, kind=INSTANCES),
-        postprocessing=Postprocessing(
+    return card_before_export(
+        config,
+        1,
+        SMALLEST_IMAGE_PX,
+        OutputCard(roles=("foreground",), halo=HALO_PX, kind=INSTANCES),
+        Postprocessing(
             score_threshold=detector.score_threshold,
             overlap_threshold=detector.overlap_threshold,
             max_objects=detector.max_objects,

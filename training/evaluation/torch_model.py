@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from cpunet.interruption import stop_if_requested
-from cpunet.model.card import InputCard, ModelCard, OutputCard
+from cpunet.model.card import InputCard, ModelCard, OutputCard, Postprocessing
 from cpunet.model.probabilities import checked_probabilities
 from cpunet.model.protocol import Model
 from cpunet.options import Options
@@ -50,6 +51,19 @@ def torch_model(trained: TrainedNetwork) -> TorchModel:
 
 def card_for_training(config: TrainingConfig) -> ModelCard:
     """Return the card of a model in training, without a range of sizes and without scores."""
+    return card_before_export(
+        config,
+        config.architecture.divisible_by,
+        config.architecture.min_size,
+        OutputCard(roles=config.targets.roles, halo=HALO_BEFORE_EXPORT),
+        config.decoding or config.targets.decoding,
+    )
+
+
+def card_before_export(
+    config: Any, divisible_by: int, min_size: int, output: OutputCard, postprocessing: Postprocessing
+) -> ModelCard:
+    """Return the card of a network of any kind in training, from the fields that all configurations have."""
     # The one size to which images are scaled; or, before training has measured its objects, any size will do.
     diameter_px, low_px, high_px = (config.diameter_px,) * 3 if config.diameter_px else (1.0, *ANY_DIAMETER_PX)
     return ModelCard(
@@ -61,16 +75,16 @@ def card_for_training(config: TrainingConfig) -> ModelCard:
         citation=config.citation,
         input=InputCard(
             channels=config.channels,
-            divisible_by=config.architecture.divisible_by,
-            min_size=config.architecture.min_size,
+            divisible_by=divisible_by,
+            min_size=min_size,
             normalization=config.normalization,
             diameter_px=diameter_px,
             diameter_low_px=low_px,
             diameter_high_px=high_px,
             modality=config.modality,
         ),
-        output=OutputCard(roles=config.targets.roles, halo=HALO_BEFORE_EXPORT),
-        postprocessing=config.decoding or config.targets.decoding,
+        output=output,
+        postprocessing=postprocessing,
     )
 
 
