@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from cpunet.model.card import Postprocessing
+from cpunet.scores import pool_scores, score_image
 from cpunet.training.data.labeled_images import read_index, read_labeled_image
-from cpunet.training.patches.targets import Targets
+from cpunet.training.patches.targets import Targets, make_targets
 from cpunet.training.tuning import few_images, settings_scores
-from cpunet.training.tuning.few_images import at_the_edge, quarters, tune_on_few
+from cpunet.training.tuning.few_images import at_the_edge, quality, quarters, tune_on_few
 from cpunet.training.tuning.search import candidates
 from tests.training.tuning.test_search import KnowingModel
 
@@ -54,6 +55,30 @@ def test_each_image_is_scored_once_for_the_same_settings(rows, monkeypatch):
     monkeypatch.setattr(settings_scores, "score_settings", lambda *each: calls.append(each[2]) or score(*each))
     tune_on_few(KnowingModel(rows, Targets(), 0.45), rows, 1.0)
     assert len(calls) < 3 * len(rows) * sum(len(values) for values in candidates(Targets().roles, 20.0).values())
+
+
+@pytest.mark.parametrize(("shift_at_first", "shift_then"), [(2, 0), (0, 2)], ids=["better", "worse"])
+def test_images_are_looked_at_again_with_what_was_found(rows, monkeypatch, shift_at_first, shift_then):
+    """The diameter is measured with the settings, and with it the scale at which images are seen."""
+
+    def seen(model, image, diameter_px):
+        at_first = model.card.postprocessing == Postprocessing()
+        shifted = np.roll(image.labels, shift_at_first if at_first else shift_then, axis=0)
+        probabilities = 0.45 * make_targets(shifted, Targets())
+        return settings_scores.Predicted(probabilities, image.labels, 0.5 if at_first else 1.0)
+
+    monkeypatch.setattr(few_images, "predict_image", seen)
+    monkeypatch.setattr(few_images, "resized", lambda image, factor: image)
+    found = tune_on_few(KnowingModel(rows, Targets(), 0.45), rows, None)
+    assert not found.kept
+    assert found.left_out > 0.95
+
+
+def test_objects_that_are_missed_or_invented_lower_the_quality_by_their_count():
+    truth = np.kron([[1, 2, 3, 4]], np.ones((4, 4), int))
+    fewer, same = (pool_scores([score_image(truth, each)]) for each in (np.where(truth == 4, 0, truth), truth))
+    assert quality(same) == same.mean_f1 == 1
+    assert quality(fewer) == pytest.approx(fewer.mean_f1 - 0.25 / 4)
 
 
 def test_an_image_is_cut_into_all_its_pixels(rows):
