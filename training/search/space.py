@@ -15,6 +15,10 @@ Value = Union[int, float, str, bool]
 SCALES = ("linear", "log")
 # What says how long and on what a trial runs, and so is the same in all of them.
 FIXED = ("seed", "steps", "validate_every", "validation_images", "early_stopping_patience", "devices", "workers")
+# What changes nothing that is learned.
+DESCRIBING = ("name", "version", "description", "licence", "citation", "modality")
+# Of a range of whole numbers, so many are tried before the search: not each must be one that a configuration takes.
+MOST_TRIED = 500
 WAY_OUT = "Give `low` and `high`, and `scale: log` where sizes matter more than differences; or `choices`."
 
 
@@ -134,6 +138,8 @@ def _kind_of(config: TrainingConfig, name: str) -> object:
             f"{SEARCH}: {name}: this is the same in all trials, or they could not be compared. Leave it out; --steps "
             "says how long a trial is."
         )
+    if name in DESCRIBING:
+        raise ConfigError(f"{SEARCH}: {name}: this only describes the model and changes no score. Leave it out.")
     *sections, field = name.split(".")
     place: Any = config
     for section in sections:
@@ -150,11 +156,20 @@ def _kind_of(config: TrainingConfig, name: str) -> object:
 
 def _refusal(content: Mapping[str, Any], number: SearchedNumber) -> str:
     """Return why a configuration refuses a value of a number; an empty text if it takes all that are tried."""
-    ends: Sequence[Value] = number.choices or (number.low, number.high)
-    for value in ends:
-        value = int(value) if number.is_whole else value
+    for value in _values_to_try(number):
         try:
             config_from_dict(with_values(content, {number.name: value}))
         except ValueError as error:
-            return f"{value!r} cannot be: {error}"
+            way_out = "" if number.choices or value in (number.low, number.high) else " Give `choices` that can be."
+            return f"{value!r} cannot be: {error}{way_out}"
     return ""
+
+
+def _values_to_try(number: SearchedNumber) -> Sequence[Value]:
+    """Return the choices, the ends of a range or, of whole numbers, evenly many from one end to the other."""
+    if number.choices:
+        return number.choices
+    if not number.is_whole:
+        return (number.low, number.high)
+    low, high = int(number.low), int(number.high)
+    return sorted({*range(low, high + 1, -(-(high - low) // MOST_TRIED)), high})

@@ -67,6 +67,8 @@ def test_values_are_put_in_their_place():
         ({"optimizer": {"low": 0, "high": 1}}, "search: optimizer: this is no number"),
         ({"optimizer": {"choices": ["adam"]}}, "choices must be a list of two values or more; it is \\['adam'\\]"),
         ({"optimizer": {"choices": ["adam", "eve"]}}, "search: optimizer: 'eve' cannot be: optimizer: must be one of"),
+        ({"patch_size": {"low": 48, "high": 64}}, "search: patch_size: 49 cannot be: .* Give `choices` that can be"),
+        ({"name": {"choices": ["one", "two"]}}, "search: name: this only describes the model"),
         ({"average_decay": {"low": 0, "high": 1}}, "search: average_decay: 1.0 cannot be: average_decay: must be 0 to"),
         ({"steps": {"low": 1, "high": 2}}, "search: steps: this is the same in all trials"),
     ],
