@@ -53,9 +53,7 @@ def measure_halo_of_volumes(predict: Predict, given: InputCard, seed: int = 0) -
     return _grow_for_nuclei(VolumeHalo(planes, px), predict, given, seed)
 
 
-def reach_in_volumes(
-    predict: Predict, given: InputCard, seed: int = 0, noticeable: float = NOTICEABLE
-) -> VolumeHalo:
+def reach_in_volumes(predict: Predict, given: InputCard, seed: int = 0, noticeable: float = NOTICEABLE) -> VolumeHalo:
     """Change one voxel, and measure how far away the output changes; see `cpunet.checks.halo.reach_of_impulse`.
 
     Returns

@@ -77,8 +77,8 @@ def stored_test_from_json(text: str, dimensions: int = IMAGES) -> StoredTest:
     if tensors[0] is None or tensors[1] is None:
         numbers = "five" if dimensions == VOLUMES else "four"
         raise ModelError(
-            f"the stored test is damaged: its input and output must each have a shape of {numbers} numbers, and as many "
-            f"float32 values in base64, at most {MOST_VALUES}. Export the model again."
+            f"the stored test is damaged: its input and output must each have a shape of {numbers} numbers, and as "
+            f"many float32 values in base64, at most {MOST_VALUES}. Export the model again."
         )
     return StoredTest(tensors[0], tensors[1])
 

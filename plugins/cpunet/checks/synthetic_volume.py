@@ -54,9 +54,7 @@ def synthetic_volume(
             middle = center + np.array([0.0, 0.0, shift * diameter_px])
             radii = diameter_px / 2 * rng.uniform(0.85, 1.15, 3) * spacing
             around = tuple(_around(*each) for each in zip(middle, radii, labels.shape))
-            away = sum(
-                ((grid - at) / radius) ** 2 for grid, at, radius in zip(np.ogrid[around], middle, radii)
-            )
+            away = sum(((grid - at) / radius) ** 2 for grid, at, radius in zip(np.ogrid[around], middle, radii))
             inside = (away < 1) & (labels[around] == 0)
             count += bool(inside.any())
             labels[around] = np.where(inside, count, labels[around])
@@ -71,4 +69,3 @@ def _around(center: float, radius: float, size: int) -> slice:
     """Return the places of an axis that an ellipsoid may cover."""
     start = min(max(0, int(center - radius)), size)
     return slice(start, max(start, min(size, int(center + radius) + 2)))
-

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from cpunet.checks.halo import NOTICEABLE
 from cpunet.checks.halo_of_volumes import reach_in_volumes
 from cpunet.errors import ModelError
@@ -24,6 +22,6 @@ def check_halo_of_volumes(model: OnnxModel) -> str:
             f"output.halo={max(reach.px, output.halo)}`."
         )
     return (
-        f"{output.halo_planes} planes and {output.halo} pixels; an impulse is noticed at most {reach.planes} planes and "
-        f"{reach.px} pixels far"
+        f"{output.halo_planes} planes and {output.halo} pixels; an impulse is noticed at most {reach.planes} planes "
+        f"and {reach.px} pixels far"
     )

@@ -49,7 +49,8 @@ def test_fields_are_of_sizes_that_the_network_takes():
     given = replace(GIVEN, divisible_by=12, divisible_by_planes=3, min_planes=5)
 
     def divisible(batch):
-        assert batch.shape[2] % 3 == 0 and batch.shape[2] >= 6
+        assert batch.shape[2] % 3 == 0
+        assert batch.shape[2] >= 6
         assert batch.shape[3] % 12 == batch.shape[4] % 12 == 0
         return sees(batch)
 
