@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from cpunet.checks.synthetic_volume import synthetic_volume
 from cpunet.model.axes import least_sizes
-from cpunet.model.card import VOLUMES, InputCard
+from cpunet.model.card import VOLUMES, InputCard, Normalization
 from cpunet.steps.prepare import normalize
 
 SMALLEST_SIDE_PX = 64
@@ -86,9 +86,13 @@ def synthetic_input(given: InputCard) -> npt.NDArray[np.float32]:
     ndarray of shape (1, C, Y, X), or (1, C, Z, Y, X) for a model of volumes
     """
     fields = _touching_volumes(given) if given.dimensions == VOLUMES else _touching_fields(given)
-    rows = fields.reshape(len(fields), -1, fields.shape[-1])  # of a volume, plane below plane
-    normalized = normalize(rows, given.normalization, None).reshape(fields.shape)
-    return (np.round(normalized * 4096) / 4096).astype(np.float32)[np.newaxis]
+    return (np.round(normalize_together(fields, given.normalization) * 4096) / 4096).astype(np.float32)[np.newaxis]
+
+
+def normalize_together(image: npt.NDArray[np.float32], normalization: Normalization) -> npt.NDArray[np.float32]:
+    """Normalize (C, Y, X), or all planes of (C, Z, Y, X) together, as `cpunet.steps.prepare.normalize` does."""
+    rows = image.reshape(len(image), -1, image.shape[-1])  # of a volume, plane below plane
+    return normalize(rows, normalization).reshape(image.shape)
 
 
 def _touching_fields(given: InputCard) -> npt.NDArray[np.float32]:
