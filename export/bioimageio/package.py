@@ -42,6 +42,7 @@ from cpunet.model.session import OnnxModel, open_model
 from cpunet.onnx_reader.model_file import ModelFile, read_model_file
 from cpunet.options import Options
 from cpunet.segment import segment_image
+from cpunet.volumes.segment_volume import segment_volume
 
 # Of images; planes and side of volumes.
 SMALLEST_TEST_SIDE, SMALLEST_TEST_VOLUME = 256, (8, 64)

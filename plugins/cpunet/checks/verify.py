@@ -26,6 +26,7 @@ from cpunet.onnx_reader.metadata import card_in, check_is_no_chooser, metadata_o
 from cpunet.onnx_reader.model_file import ModelFile, read_model_file
 from cpunet.onnx_reader.safety import check_onnx
 from cpunet.steps.predict import predict_in_tiles
+from cpunet.volumes.predict import predict_in_tiles_of_volume
 
 # By its release notes, the newest onnxruntime for CellProfiler's Python, 1.19.2, loads at most these. `cpunet export`
 # writes 17 and 8, which older releases load too.
@@ -188,7 +189,7 @@ def _in_tiles(image: npt.NDArray[np.float32], model: OnnxModel, tile_shape: Sequ
     """Predict (C, Y, X) or (C, Z, Y, X) in tiles of at most this shape, by the path that the module runs."""
     if model.card.input.dimensions == VOLUMES:
         planes, height, width = tile_shape
-        return predict_volume_in_tiles(image, model, (planes, height, width))
+        return predict_in_tiles_of_volume(image, model, planes, (height, width))
     height, width = tile_shape
     return predict_in_tiles(image, model, (height, width))
 
