@@ -167,10 +167,10 @@ def _look(row: IndexRow, depth: int = 1, outlined: bool = False) -> NDArray[np.u
 
 
 def _of_volumes(facts: Sequence[ImageFacts]) -> dict[str, str]:
-    return {
-        "planes (Z)": _most(str(seen.depth) for seen in facts),
-        "z step / pixel": _most("not known" if seen.z_step_px is None else f"{seen.z_step_px:.2g}" for seen in facts),
-    }
+    steps = [seen.z_step_px for seen in facts if seen.z_step_px is not None]
+    known = f"{min(steps):.2g} to {max(steps):.2g}" if steps else "not known"
+    missing = f", not known of {len(facts) - len(steps)}" if steps and len(steps) < len(facts) else ""
+    return {"planes (Z)": _most(str(seen.depth) for seen in facts), "z step / pixel": known + missing}
 
 
 def _counts(names: Iterable[str]) -> str:
