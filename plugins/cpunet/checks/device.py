@@ -125,7 +125,7 @@ def device_report(
         model = load_model(path, device, threads, card, gpu_memory_bytes)
         sentences += [
             f"The model {model.card.name} runs on {_in_words(model.provider)}.",
-            f"{_timed(model.card.input)} takes {_seconds_for_an_image(model):.2f} seconds.",
+            _said_of_seconds(model),
         ]
         provider = model.provider
     except CpunetError as error:
@@ -163,10 +163,12 @@ def _seconds_for_an_image(model: OnnxModel) -> float:
     return min(seconds)  # the first run also sets up the memory
 
 
-def _timed(given: InputCard) -> str:
-    if given.dimensions == VOLUMES:
-        return "A volume of {0} planes of {1} x {1} pixels".format(*TIMED_VOLUME)
-    return f"An image of {REPORTED_SIDE} x {REPORTED_SIDE} pixels"
+def _said_of_seconds(model: OnnxModel) -> str:
+    seconds = _seconds_for_an_image(model)
+    what = f"An image of {REPORTED_SIDE} x {REPORTED_SIDE}"
+    if model.card.input.dimensions == VOLUMES:
+        what = "A volume of {0} planes of {1} x {1}".format(*TIMED_VOLUME)
+    return f"{what} pixels takes {seconds:.2f} seconds."
 
 
 def _in_words(provider: str) -> str:

@@ -89,7 +89,9 @@ def test_why_no_gpu_is_named(tiny_model, gpu, monkeypatch, onnxruntime, device, 
     def load(path, *_):
         if not provider:
             raise DeviceError("CUDA was asked for")
-        return SimpleNamespace(card=SimpleNamespace(name="tiny"), provider=provider)
+        return SimpleNamespace(
+            card=card_of_answers("tiny", ["nuclei"], ["foreground"], "none", 20.0), provider=provider
+        )
 
     gpu(8 * 2**30)
     monkeypatch.setattr("cpunet.checks.device.import_onnxruntime", lambda: ONNXRUNTIME[onnxruntime])
