@@ -1,1 +1,1 @@
-"""Train a network that sees volumes."""
+"""Networks that see volumes: their data, their training and their scores."""
