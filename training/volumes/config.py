@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cpunet.errors import ConfigError
-from cpunet.model.card import Normalization, Postprocessing
+from cpunet.model.card import IMAGES, VOLUMES, Normalization, Postprocessing
 from cpunet.training.config import DataSource, check_fields_of_every_training
 from cpunet.training.network.losses import Loss
 from cpunet.training.patches.targets import Targets
 from cpunet.training.volumes.network import VolumeArchitecture
-from cpunet.training.volumes.patches.augmentation import VolumeAugmentation
+from cpunet.training.volumes.patches.augmentation import VOLUME_PRESETS, VolumeAugmentation
 
 # As `cpunet.model.card` allows it.
 SMALLEST_Z_STEP_PX, LARGEST_Z_STEP_PX = 0.05, 50.0
-IMAGES, VOLUMES = 2, 3
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class VolumeConfig:
     targets: Targets = field(default_factory=Targets)
     architecture: VolumeArchitecture = field(default_factory=VolumeArchitecture)
     normalization: Normalization = field(default_factory=Normalization)
-    augmentation: VolumeAugmentation = field(default_factory=VolumeAugmentation)
+    augmentation: VolumeAugmentation = VOLUME_PRESETS["standard"]
     loss: Loss = field(default_factory=Loss)
     diameter_px: float = 0.0
     z_step_px: float = 0.0
@@ -117,6 +116,7 @@ class VolumeConfig:
     decoding: Postprocessing | None = None
     seed: int = 1
 
+    presets = VOLUME_PRESETS
     # What a training of a 2-D U-Net may choose, and this one may not.
     devices = 1
     judged_by = "mean_f1"
@@ -125,7 +125,9 @@ class VolumeConfig:
     def __post_init__(self) -> None:
         check_fields_of_every_training(self)
         if not any(source.dimensions == VOLUMES for source in self.data):
-            raise ConfigError("data: all sets are images (dimensions: 2); name one with volumes, or use `cpunet train`.")
+            raise ConfigError(
+                "data: all sets are images (dimensions: 2); name one with volumes, or use `cpunet train`."
+            )
         if not self.channels:
             raise ConfigError("channels: name at least one.")
         check_z_step("z_step_px", self.z_step_px)

@@ -110,9 +110,7 @@ def check_contents(stream: BinaryIO) -> Network:
     return network
 
 
-def usual_shape(
-    network: Network, channels: Optional[int], side: int, planes: int = USUAL_PLANES
-) -> Tuple[int, ...]:
+def usual_shape(network: Network, channels: Optional[int], side: int, planes: int = USUAL_PLANES) -> Tuple[int, ...]:
     """Return the shape of an image (N, C, Y, X), or of a volume (N, C, Z, Y, X), that a network takes.
 
     What the network declares counts, and otherwise what is given.
