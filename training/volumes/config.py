@@ -145,8 +145,8 @@ class VolumeConfig:
             raise ConfigError(f"gradient_norm: must be larger than 0; it is {self.gradient_norm}.")
         if self.targets.kind in ("boundary", "boundary_gaussian"):
             raise ConfigError(
-                f"targets.kind: volumes are not cut into objects by their boundaries alone; it is {self.targets.kind!r}. "
-                "Choose another, such as foreground_border_distance."
+                "targets.kind: volumes are not cut into objects by their boundaries alone; it is "
+                f"{self.targets.kind!r}. Choose another, such as foreground_border_distance."
             )
         self.loss.check(self.targets)
 
