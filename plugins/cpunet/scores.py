@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Iterator, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,8 @@ MEAN_F1_THRESHOLDS = IOU_THRESHOLDS[:9]
 IGNORED = -1
 # An object counts as part of another if more than this share of its area lies in it.
 SHARE_INSIDE = 0.5
-# Pixels that are counted at once: 8 MiB as numbers of 8 bytes, whatever the size of an image or a volume.
-COUNTED_AT_ONCE = 2**20
+# Pixels that are counted at once: 16 MiB as numbers of 8 bytes, whatever the size of an image or a volume.
+COUNTED_AT_ONCE = 2**21
 
 
 @dataclass(frozen=True)
@@ -76,17 +76,19 @@ def overlap(truth: Labels, prediction: Labels) -> Overlap:
     truth_ids, prediction_ids = _numbers_in(truth), _numbers_in(prediction)
     shape = len(truth_ids), len(prediction_ids)
     counts = np.zeros(shape[0] * shape[1], np.intp)
-    for of_truth, of_prediction in zip(_places_among(truth, truth_ids), _places_among(prediction, prediction_ids)):
+    at_once = max(COUNTED_AT_ONCE, len(counts))  # no more parts than make up for going through all pairs
+    places = _places_among(truth, truth_ids, at_once), _places_among(prediction, prediction_ids, at_once)
+    for of_truth, of_prediction in zip(*places):
         counts += np.bincount(of_truth * shape[1] + of_prediction, minlength=len(counts))
     areas = counts.reshape(shape).astype(np.float64)
     rows, columns = truth_ids != 0, prediction_ids != 0
     return Overlap(areas.sum(axis=1)[rows], areas.sum(axis=0)[columns], areas[np.ix_(rows, columns)])
 
 
-def _parts_of(labels: Labels) -> Iterator[Labels]:
-    """Yield the pixels of a label image one after the other, `COUNTED_AT_ONCE` at a time."""
-    flat = labels.ravel()
-    return (flat[first : first + COUNTED_AT_ONCE] for first in range(0, flat.size, COUNTED_AT_ONCE))
+def _parts_of(labels: Labels, at_once: Optional[int] = None) -> Iterator[Labels]:
+    """Yield the pixels of a label image one after the other, `COUNTED_AT_ONCE` or another number at a time."""
+    flat, at_once = labels.ravel(), at_once or COUNTED_AT_ONCE
+    return (flat[first : first + at_once] for first in range(0, flat.size, at_once))
 
 
 def _numbers_in(labels: Labels) -> npt.NDArray[np.integer]:
@@ -101,13 +103,15 @@ def _numbers_in(labels: Labels) -> npt.NDArray[np.integer]:
     return np.flatnonzero(found)
 
 
-def _places_among(labels: Labels, numbers: npt.NDArray[np.integer]) -> Iterator[npt.NDArray[np.intp]]:
+def _places_among(
+    labels: Labels, numbers: npt.NDArray[np.integer], at_once: Optional[int] = None
+) -> Iterator[npt.NDArray[np.intp]]:
     """Yield for the pixels, part by part, the place of each one's label among all `numbers` that occur."""
     if not len(numbers) or numbers[0] < 0 or numbers[-1] > labels.size:
-        return (np.searchsorted(numbers, part) for part in _parts_of(labels))
+        return (np.searchsorted(numbers, part) for part in _parts_of(labels, at_once))
     place_of = np.zeros(int(numbers[-1]) + 1, np.intp)
     place_of[numbers] = np.arange(len(numbers))
-    return (place_of[part.astype(np.intp)] for part in _parts_of(labels))
+    return (place_of[part.astype(np.intp)] for part in _parts_of(labels, at_once))
 
 
 def judged(truth: Labels, prediction: Labels) -> Tuple[Labels, Labels]:

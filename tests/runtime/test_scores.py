@@ -146,7 +146,7 @@ def test_an_object_that_lies_mostly_where_nobody_judged_is_no_false_positive():
     assert score_image(truth, mostly_judged).prediction_count == 1
 
 
-@pytest.mark.parametrize("at_once", [7, 900, 2**20])
+@pytest.mark.parametrize("at_once", [7, 900, 2**21])
 @pytest.mark.parametrize("low", [0, -1])
 def test_volumes_are_scored_alike_however_many_voxels_are_counted_at_once(monkeypatch, at_once, low):
     truth, prediction = (np.stack([plane, np.roll(plane, 2, axis=1), 0 * plane]) for plane in random_pair(2))
@@ -170,4 +170,4 @@ def test_counting_a_large_volume_takes_no_memory_of_its_size():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert shared.iou[0, 0] == pytest.approx(39 / 41)
-    assert peak < 1.5 * truth.nbytes  # with the rolled copy
+    assert peak < 2.5 * truth.nbytes  # with the rolled copy; at once, as 8 bytes a voxel, it would be 5 times
