@@ -11,7 +11,7 @@ import yaml
 from cpunet.errors import ModelError
 from cpunet.export.card.declared import Declared
 from cpunet.export.card.fields import card_fields, check_known, field_value, flattened, with_field
-from cpunet.model.card import CARD_VERSION, KINDS, NORMALIZATIONS, ROLES, UNITS, check_card_version
+from cpunet.model.card import CARD_VERSION, IMAGES, KINDS, NORMALIZATIONS, ROLES, UNITS, VOLUMES, check_card_version
 from cpunet.training.facts import LARGEST_RATIO_ABOVE, LARGEST_RATIO_BELOW
 
 LOW, HIGH = "input.diameter_low_px", "input.diameter_high_px"
@@ -69,11 +69,16 @@ FLAGS = {
         ("--divisible-by", "input.divisible_by", "PX", "height and width must be multiples of it (measured)"),
         ("--min-size", "input.min_size", "PX", "smallest height and width (measured)"),
         ("--tile-shape", "input.tile_shape", "PX", "height and width, if the network takes no other (read)"),
+        ("--dimensions", "input.dimensions", "N", f"{IMAGES} for images, {VOLUMES} for volumes (read)"),
+        ("--z-step", "input.z_step_px", "PX", "of volumes, distance of two planes in training, widths of a pixel"),
+        ("--divisible-by-planes", "input.divisible_by_planes", "N", "of volumes, planes must be multiples of it"),
+        ("--min-planes", "input.min_planes", "N", "of volumes, smallest number of planes"),
     ),
     "output": (
         ("--roles", "output.roles", "ROLE", f"one a channel: {', '.join(ROLES)}"),
         ("--kind", "output.kind", "KIND", f"{' or '.join(KINDS)} (read from its outputs)"),
         ("--halo", "output.halo", "PX", "pixels a side that a tile needs around the part that is kept (measured)"),
+        ("--halo-planes", "output.halo_planes", "N", "of volumes, planes a side that a tile needs"),
     ),
     "from probabilities to objects": (
         ("--foreground-threshold", "postprocessing.foreground_threshold", "P", "between 0 and 1 (0.5)"),
