@@ -68,11 +68,12 @@ from cpunet.plugin.validity import (
     log_warning,
     refuse_wrong_settings,
 )
-from cpunet.segment import LEAST_SIDE_PX, segment_image, segment_stack
+from cpunet.segment import segment_image, segment_stack
 from cpunet.steps.confidence import confidence_of_kept
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.filters import filter_objects
 from cpunet.steps.look import options_for_kind
+from cpunet.steps.prepare import LEAST_SIDE_PX
 
 COLOR_CHANNELS = (3, 4)  # without and with an alpha channel
 

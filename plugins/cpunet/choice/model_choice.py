@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cpunet.choice.chooser import Chooser, in_order_of_card
 from cpunet.choice.features import FoundByModel
 from cpunet.errors import ModelError
-from cpunet.model.card import InputCard, ModelCard, Normalization, OutputCard, Postprocessing
+from cpunet.model.card import VOLUMES, InputCard, ModelCard, Normalization, OutputCard, Postprocessing
 from cpunet.model.ensemble import mean_model
 from cpunet.model.protocol import Model
 from cpunet.segmentation import Segmentation
@@ -77,8 +77,14 @@ def choice_card(cards: Sequence[ModelCard]) -> ModelCard:
     Raises
     ------
     ModelError
-        If they take different channels, or read images that are not normalized in different units.
+        If one sees volumes, or they take different channels, or read images that are not normalized in different units.
     """
+    of_volumes = [card.name for card in cards if card.input.dimensions == VOLUMES]
+    if of_volumes:
+        raise ModelError(
+            f"The model {of_volumes[0]} sees volumes (3-D), and objects are chosen among models of images alone. "
+            "Choose it alone, or average it with other models of volumes."
+        )
     several = [card for card in cards if card.input.channels != COLORS]
     first = several[0] if several else cards[0]
     for card in cards:
