@@ -51,7 +51,7 @@ def median_diameter(diameters: Sequence[NDArray[np.float64]], name: str) -> floa
     return float(np.median(medians))
 
 
-def set_diameters(config: TrainingConfig, facts: Mapping[str, Any]) -> list[float | None]:
+def set_diameters(config: Any, facts: Mapping[str, Any]) -> list[float | None]:
     """Return the typical diameter of each set's images, as a user would give it; None where images keep their size."""
     return [data["image_diameter_px"] if config.diameter_px else None for data in facts["data"]]
 

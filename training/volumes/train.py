@@ -10,7 +10,7 @@ import lightning
 from cpunet.errors import ConfigError
 from cpunet.interruption import held_back
 from cpunet.training.callbacks import WaitingTime
-from cpunet.training.facts import current_commit
+from cpunet.training.facts import current_commit, set_diameters
 from cpunet.training.train import (
     BEST,
     LAST,
@@ -21,7 +21,7 @@ from cpunet.training.train import (
     other_images,
 )
 from cpunet.training.volumes.config import VolumeConfig
-from cpunet.training.volumes.evaluation.scores import VolumeScores
+from cpunet.training.volumes.evaluation.scores import ValidationVolumes
 from cpunet.training.volumes.facts import volume_facts
 from cpunet.training.volumes.patches.sources import read_volume_sources, resolved, validation_volumes
 from cpunet.training.volumes.patches.stream import VolumeData
@@ -74,7 +74,7 @@ def train_volumes(config: VolumeConfig, root: Path, run_folder: Path) -> Path:
     facts["commit"] = (begun.facts.get("commit") if begun else None) or current_commit(Path(__file__).parent)
     run_folder.mkdir(parents=True, exist_ok=True)
     waiting = WaitingTime()
-    scores = VolumeScores(config, validation_volumes(config, root))
+    scores = ValidationVolumes(config, validation_volumes(config, root), set_diameters(config, facts))
     trainer = build_trainer(config, run_folder, [scores, *early_stopping(config), waiting])
     task = VolumeTask(config, facts)
     with held_back():

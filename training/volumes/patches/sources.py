@@ -9,20 +9,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import relabel_sequential
-from skimage.transform import resize
 
 from cpunet.errors import DataError
-from cpunet.model.card import IMAGES
-from cpunet.steps.planes import in_one_plane
-from cpunet.steps.prepare import measured_channels, normalize
+from cpunet.model.card import IMAGES, ModelCard
+from cpunet.options import Options
 from cpunet.training.data.ignored_pixels import with_ignored, without_ignored
 from cpunet.training.data.labeled_images import object_diameters, read_labeled_image, rows_of_split
 from cpunet.training.facts import median_diameter
 from cpunet.training.patches.patch import Patch
+from cpunet.training.patches.sources import resize_labels
 from cpunet.training.volumes.config import VolumeConfig, VolumeSource
 from cpunet.training.volumes.data.labeled_volumes import LabeledVolume, find_labeled_volumes, read_labeled_volume
 from cpunet.training.volumes.diameter import ball_diameters
+from cpunet.training.volumes.evaluation.torch_model import card_for_volume_training
 from cpunet.training.volumes.network import flat_levels_for
+from cpunet.volumes.prepare import prepare_volume
+from cpunet.volumes.resize import resize_volume
+from cpunet.volumes.spacing import planes_factor, seen_shape
 
 
 @dataclass(frozen=True)
@@ -103,14 +106,16 @@ def read_volume_sources(config: VolumeConfig, root: Path) -> list[SourceVolumes]
     ]
 
 
-def validation_volumes(config: VolumeConfig, root: Path) -> list[Patch]:
-    """Read `config.validation_images` validation volumes of each set, evenly over its index; always the same ones."""
-    volumes = []
+def validation_volumes(config: VolumeConfig, root: Path) -> list[list[LabeledVolume]]:
+    """Choose `config.validation_images` validation volumes of each set, evenly over its index; always the same ones.
+
+    DataError if a set has none. Sets of images have none, as their objects are not scored in 3-D.
+    """
+    chosen = []
     for source in config.data:
-        if source.dimensions != IMAGES:
-            rows = volumes_of_split(source, root, "val")
-            volumes += _read_volumes(config, source, rows[:: -(-len(rows) // config.validation_images)]).patches
-    return volumes
+        rows = [] if source.dimensions == IMAGES else volumes_of_split(source, root, "val")
+        chosen.append(rows[:: -(-len(rows) // config.validation_images) or 1])
+    return chosen
 
 
 def _read_volumes(config: VolumeConfig, source: VolumeSource, rows: Sequence[LabeledVolume]) -> SourceVolumes:
@@ -118,11 +123,9 @@ def _read_volumes(config: VolumeConfig, source: VolumeSource, rows: Sequence[Lab
     diameters = [ball_diameters(labels, row.z_step_px) for (_, labels, _), row in zip(read, rows, strict=True)]
     diameter = median_diameter(diameters, source.folder)
     scale = config.diameter_px / diameter if config.diameter_px else 1.0
+    card = card_for_volume_training(config)
     patches = [
-        normalized_volume(
-            image, labels, known, config, (scale * row.z_step_px / config.z_step_px, scale, scale), row.id
-        )
-        for row, (image, labels, known) in zip(rows, read, strict=True)
+        prepared_patch(*arrays, card, scale, row.z_step_px, row.id) for row, arrays in zip(rows, read, strict=True)
     ]
     files = {row.id: (row.image, row.labels, *([row.ignored] if row.ignored else [])) for row in rows}
     return SourceVolumes(tuple(patches), files, diameter, float(np.median([row.z_step_px for row in rows])))
@@ -134,30 +137,25 @@ def _read_images(config: VolumeConfig, source: VolumeSource, root: Path) -> Sour
     images = [read_labeled_image(row) for row in rows]
     diameter = median_diameter([object_diameters(image.labels) for image in images], source.folder)
     scale = config.diameter_px / diameter if config.diameter_px else 1.0
-    patches = [
-        normalized_volume(
-            image.image[np.newaxis],
-            without_ignored(image.labels)[np.newaxis],
-            (image.labels >= 0)[np.newaxis],
-            config,
-            (1.0, scale, scale),
-            image.id,
-        )
-        for image in images
-    ]
+    card = card_for_volume_training(config)
+    patches = []
+    for image in images:
+        labels, known = without_ignored(image.labels)[np.newaxis], (image.labels >= 0)[np.newaxis]
+        patches.append(prepared_patch(image.image[np.newaxis], labels, known, card, scale, None, image.id))
     files = {row.id: (row.image_path, row.labels_path, *([row.ignore_path] if row.ignore_path else [])) for row in rows}
     return SourceVolumes(tuple(patches), files, diameter, None)
 
 
-def normalized_volume(
+def prepared_patch(
     image: NDArray[np.generic],
     labels: NDArray[np.integer],
     known: NDArray[np.bool_] | None,
-    config: VolumeConfig,
-    factors: Sequence[float],
+    card: ModelCard,
+    scale: float,
+    z_step_px: float | None,
     name: str,
 ) -> Patch:
-    """Normalize a whole labeled volume, by the code that the module runs, then resample it.
+    """Normalize and resample a whole labeled volume, by the code that the module runs.
 
     Parameters
     ----------
@@ -165,40 +163,27 @@ def normalized_volume(
     labels : ndarray of shape (Z, Y, X), integer
     known : ndarray of shape (Z, Y, X), bool, or None
         Where somebody labeled; None if that is everywhere.
-    config : VolumeConfig
-    factors : sequence of float
-        By how much each axis is enlarged.
+    card : ModelCard
+        Of the network in training.
+    scale : float
+        By how much height and width are enlarged.
+    z_step_px : float or None
+        Distance of the planes over the width of a pixel; None for that of the network.
     name : str
         Of the volume, for the message.
 
     Raises
     ------
     DataError
-        If the volume does not fit the configuration.
+        If the volume does not fit the card.
     """
     try:
-        channels, usable, _, _ = measured_channels(in_one_plane(image), config.channels, config.normalization)
+        channels = prepare_volume(image, card.input).channels
+        factor = planes_factor(card.input, Options(z_step_px=z_step_px), scale)
     except ValueError as error:
         raise DataError(f"{name}: {error}") from error
-    normalized = normalize(channels, config.normalization, usable)
-    normalized = normalized.reshape(len(normalized), *labels.shape)
+    # Numbers without gaps: large ones would cost time in each patch, and are not exact in the warp's float32.
     numbers, _, _ = relabel_sequential(labels)
     numbers = numbers.astype(np.int32) if known is None else with_ignored(numbers, ~known)
-    shape = tuple(max(1, round(side * factor)) for side, factor in zip(labels.shape, factors, strict=True))
-    return Patch(resize_volume(normalized, shape), resize_volume_labels(numbers, shape))
-
-
-def resize_volume(channels: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Resample (C, Z, Y, X) to other planes, height and width, linearly; smoothed first where it shrinks."""
-    if channels.shape[1:] == shape:
-        return channels
-    shrinks = any(new < old for new, old in zip(shape, channels.shape[1:], strict=True))
-    how = {"order": 1, "mode": "edge", "anti_aliasing": shrinks, "preserve_range": True}
-    return np.stack([resize(each, shape, **how) for each in channels]).astype(np.float32)
-
-
-def resize_volume_labels(labels: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """Resample labels (Z, Y, X): each voxel gets the label of the nearest."""
-    if labels.shape == shape:
-        return labels
-    return resize(labels, shape, order=0, mode="edge", anti_aliasing=False, preserve_range=True).astype(np.int32)
+    shape = seen_shape(labels.shape, scale, factor)
+    return Patch(resize_volume(channels, shape), resize_labels(numbers, shape))
