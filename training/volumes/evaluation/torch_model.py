@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from cpunet.model.card import VOLUMES, ModelCard, OutputCard
+from cpunet.model.probabilities import checked_probabilities
 from cpunet.training.evaluation.torch_model import card_before_export
 from cpunet.training.network.unet import Probabilities
 from cpunet.training.volumes.config import VolumeConfig
@@ -24,7 +25,6 @@ class TorchVolumeModel:
 
     def __init__(self, network: VolumeUNet, config: VolumeConfig, card: ModelCard) -> None:
         self.network = Probabilities(network, config.targets.activation, config.loss.sharpening)
-        self.precision = config.precision
         self.card = card
 
     def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -35,9 +35,9 @@ class TorchVolumeModel:
         network.eval()
         volume = torch.from_numpy(batch).to(device, memory_format=torch.channels_last_3d)
         with torch.inference_mode():
-            result: NDArray[np.float32] = self.network(volume).cpu().numpy()
+            result = self.network(volume).contiguous().cpu().numpy()
         network.train(training)
-        return np.ascontiguousarray(result)
+        return checked_probabilities(result, self.card.output.roles, f"the network in training, {self.card.name}")
 
 
 def torch_volume_model(trained: TrainedVolumeNetwork) -> TorchVolumeModel:
