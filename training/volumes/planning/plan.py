@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +30,8 @@ DEPTHS = (2, 3, 4)
 DIAMETERS_A_PATCH = 4
 SMALLEST_PATCH, LARGEST_PATCH, FEWEST_PLANES = 48, 128, 8
 BATCH_CPU, BATCH_GPU = 2, 8
+# Larger patches take long, and hold hardly more that is new.
+VOXELS_CPU, VOXELS_GPU = 3.3e5, 2.1e6
 # How often a run shows each voxel of the training volumes, about.
 PASSES, FEWEST_STEPS, MOST_STEPS = 60, 1500, 12000
 BASE_CHANNELS = 24
@@ -90,15 +93,12 @@ def make_volume_plan(
     decide("patch_size", patch[1], f"{patch[0]} planes span {patch[0] * step:.0f} widths of a pixel")
     decide("batch_size", *_batch_size(summary, machine))
     decide("steps", *_steps(sets, scale, patch, content["batch_size"]))
-    decide(
-        "validate_every", int(np.clip(content["steps"] // 10, 1, 500)), "about ten validations, each on whole volumes"
-    )
+    every = int(np.clip(content["steps"] // 10, 1, 500))
+    decide("validate_every", every, "about ten validations, each on whole volumes")
     decide("learning_rate", 2e-3, "AdamW and one cycle")
     decide("average_decay", 0.995, "the mean of the last weights is steadier than the last ones: batches are small")
     decide("augmentation", "standard", "flips, turns in the plane, zoom, blur, light lost with depth, missing planes")
-    decide(
-        "workers", min(machine.cores, 8), f"{machine.cores} cores can prepare patches; the run reports how it waited"
-    )
+    decide("workers", min(machine.cores, 8), f"{machine.cores} cores can prepare patches")
     decide("seed", 1, "another seed gives another run of the same quality")
     config_from_dict(content, VolumeConfig)  # raises if a given value is not allowed
     return Plan(content, reasons, summary, VolumeConfig, "cpunet train-volumes --plan")
@@ -169,6 +169,7 @@ def _patch(
     side = max(facts.side_px * factor for facts, factor in factors)
     depth = max(facts.planes * factor * facts.z_step_px / z_step_px for facts, factor in factors)
     wanted = min(float(np.clip(DIAMETERS_A_PATCH * diameter, SMALLEST_PATCH, LARGEST_PATCH)), max(side, unit))
+    most_voxels = VOXELS_GPU if machine.gpu else VOXELS_CPU
     network = VolumeUNet(draft.architecture, len(draft.channels), len(draft.targets.roles))
     while True:
         size = max(unit, round(wanted / unit) * unit)
@@ -176,7 +177,8 @@ def _patch(
         patch = (max(unit_of_planes, round(planes / unit_of_planes) * unit_of_planes), size, size)
         summary = summarize_volumes(network, patch, draft.precision)
         needed = PEAK * summary.activation_bytes_per_patch
-        if needed <= MEMORY_SHARE * machine.free_bytes or wanted <= unit:
+        fits = needed <= MEMORY_SHARE * machine.free_bytes and math.prod(patch) <= most_voxels
+        if fits or wanted <= unit:
             break
         wanted -= unit
     return (
@@ -184,7 +186,8 @@ def _patch(
         summary,
         (
             f"about {size / diameter:.0f} objects side by side and as deep as that, no more than the volumes have, a "
-            f"multiple of {unit_of_planes} planes and {unit} pixels; a patch takes {needed / 1e6:.0f} MB at most, and "
+            f"multiple of {unit_of_planes} planes and {unit} pixels, and at most {most_voxels / 1e6:.2g} million voxels on "
+            f"this {'GPU' if machine.gpu else 'CPU'}; a patch takes {needed / 1e6:.0f} MB at most, and "
             f"{machine.free_bytes / 1e9:.1f} GB are free"
         ),
     )

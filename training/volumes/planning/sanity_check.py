@@ -16,7 +16,7 @@ from cpunet.files.outputs import check_output
 from cpunet.files.overlay import draw_outlines, gray_picture
 from cpunet.training.data.ignored_pixels import without_ignored
 from cpunet.training.patches.patch import Patch
-from cpunet.training.patches.stream import targets_and_weights
+from cpunet.training.patches.stream import Item, targets_and_weights
 from cpunet.training.planning.sanity_check import (
     OVERFIT_PATCHES,
     PATCHES_FILE,
@@ -60,9 +60,7 @@ def check_volume_training(config: VolumeConfig, root: Path, folder: Path) -> lis
     ]
 
 
-def _small_items_with_objects(
-    sources: Sequence[Sequence[Patch]], config: VolumeConfig
-) -> list[tuple[torch.Tensor, ...]]:
+def _small_items_with_objects(sources: Sequence[Sequence[Patch]], config: VolumeConfig) -> list[Item]:
     """Return small patches for overfitting, with objects if there are some among the first ones."""
     unit, unit_of_planes = config.architecture.divisible_by, config.architecture.divisible_by_planes
     small = replace(
