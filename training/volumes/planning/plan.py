@@ -186,8 +186,8 @@ def _patch(
         summary,
         (
             f"about {size / diameter:.0f} objects side by side and as deep as that, no more than the volumes have, a "
-            f"multiple of {unit_of_planes} planes and {unit} pixels, and at most {most_voxels / 1e6:.2g} million voxels on "
-            f"this {'GPU' if machine.gpu else 'CPU'}; a patch takes {needed / 1e6:.0f} MB at most, and "
+            f"multiple of {unit_of_planes} planes and {unit} pixels, at most {most_voxels / 1e6:.2g} million voxels "
+            f"on this {'GPU' if machine.gpu else 'CPU'}; a patch takes {needed / 1e6:.0f} MB at most, and "
             f"{machine.free_bytes / 1e9:.1f} GB are free"
         ),
     )
