@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +85,7 @@ def overlap(truth: Labels, prediction: Labels) -> Overlap:
     return Overlap(areas.sum(axis=1)[rows], areas.sum(axis=0)[columns], areas[np.ix_(rows, columns)])
 
 
-def _parts_of(labels: Labels, at_once: Optional[int] = None) -> Iterator[Labels]:
+def _parts_of(labels: npt.NDArray[Any], at_once: Optional[int] = None) -> Iterator[npt.NDArray[Any]]:
     """Yield the pixels of a label image one after the other, `COUNTED_AT_ONCE` or another number at a time."""
     flat, at_once = labels.ravel(), at_once or COUNTED_AT_ONCE
     return (flat[first : first + at_once] for first in range(0, flat.size, at_once))

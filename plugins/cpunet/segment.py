@@ -15,13 +15,13 @@ from cpunet.options import Options, check_options, progress_of_part
 from cpunet.segmentation import Segmentation, empty_segmentation
 from cpunet.steps.declump import needs_image
 from cpunet.steps.decode import decodes_by_card
+from cpunet.steps.linking.link import link_planes
 from cpunet.steps.look import check_options_of_kind, look, objects_of, options_for_kind, seen_in
 from cpunet.steps.outlines import outlines_as_asked
 from cpunet.steps.planes import (
     choose_scale_of_stack,
     confidence_of_linked,
     in_one_plane,
-    link_planes,
     mask_in_one_plane,
 )
 from cpunet.steps.prepare import LEAST_SIDE_PX, has_contrast, prepare
@@ -123,14 +123,14 @@ def segment_stack(
     1. All planes are normalized together, so that the noise of an empty plane is not stretched into objects.
     2. All planes share one scale, chosen on the plane with the most contrast.
     3. Each plane is predicted and decoded, and its outlines are drawn, by itself.
-    4. `link_planes` joins the objects of neighboring planes.
+    4. `link_planes` makes objects of the regions in all planes.
     5. Of several models, the objects are chosen in each plane, and the planes are linked anew.
     """
     options = options or Options()
     check_options(options)
     if isinstance(model, ModelChoice):
         of_models = zip(model.models, _options_of_models(options, model.models))
-        return choose_in_stack([segment_stack(stack, each, own) for each, own in of_models], model)
+        return choose_in_stack([segment_stack(stack, each, own) for each, own in of_models], model, stack)
     if model.card.input.dimensions == VOLUMES:
         return segment_volume(stack, model, options)
     check_options_of_kind(options, model.card)
@@ -156,6 +156,6 @@ def segment_stack(
         labels[z] = outlines_as_asked(found.labels, stack[z], plane_usable, model.card.postprocessing, options, scale)
         confidence.append(found.confidence)
         of_planes += [note for note in found.notes if note not in of_planes]
-    linked = link_planes(labels)
+    linked = link_planes(labels, stack)
     notes = (*notes, *of_scale, *of_planes, how)
     return Segmentation(linked, probabilities, scale, usable, notes, confidence_of_linked(labels, linked, confidence))

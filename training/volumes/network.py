@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from cpunet.training.network.summary import in_short, kept_bytes
 from cpunet.training.network.unet import HEAD_STD, LARGEST_DEPTH, he_normal
 
 # Planes lie clearly further apart than pixels where a voxel is more than so many times as long as it is wide.
@@ -92,6 +96,19 @@ class VolumeArchitecture:
     def min_planes(self) -> int:
         """Smallest number of planes."""
         return self.divisible_by_planes
+
+    @property
+    def receptive_field(self) -> tuple[int, int]:
+        """Planes, and height and width, of the largest piece of a volume that one output voxel can depend on."""
+        planes, side = 1, 1
+        for level in range(self.depth + 1):
+            # Each kernel of three adds a voxel of its level on both sides, and so does pooling, nearly.
+            on_the_way_up = self.decoder_convolutions if level < self.depth else 0
+            added = 2 * (2 + on_the_way_up) + (1 if level < self.depth else 0)
+            side += added * 2**level
+            if level >= self.flat_levels:
+                planes += added * 2 ** (level - max(self.flat_levels, 0))
+        return planes, side
 
 
 def flat_levels_for(z_step_px: float, depth: int) -> int:
@@ -242,3 +259,64 @@ class VolumeUNet(nn.Module):
             features = self.decoder[level](levels[level] + self.upsampling[level](features))
         logits: Tensor = self.head(features)
         return logits
+
+
+@dataclass(frozen=True)
+class VolumeNetworkSummary:
+    """What a network of volumes costs and sees.
+
+    Attributes
+    ----------
+    patch : tuple of int
+        Planes, height and width of the patch that the costs are for.
+    parameters : int
+    macs_per_patch : int
+        Multiply-accumulates of all convolutions for one patch.
+    receptive_field : tuple of int
+        See `VolumeArchitecture.receptive_field`.
+    activation_bytes_per_patch : int
+        What a training step keeps of each patch for the backward pass.
+    """
+
+    patch: tuple[int, int, int]
+    parameters: int
+    macs_per_patch: int
+    receptive_field: tuple[int, int]
+    activation_bytes_per_patch: int
+
+    def __str__(self) -> str:
+        planes, side = self.receptive_field
+        return (
+            f"{in_short(self.parameters)} parameters, {in_short(self.macs_per_patch)} multiply-accumulates for a patch "
+            f"of {'x'.join(map(str, self.patch))} voxels, receptive field {planes} planes of {side} pixels, "
+            f"{in_short(self.activation_bytes_per_patch, 'B')} of memory a patch in training"
+        )
+
+
+def summarize_volumes(network: VolumeUNet, patch: tuple[int, int, int], precision: str) -> VolumeNetworkSummary:
+    """Count and measure a network, which stays as it is.
+
+    Parameters
+    ----------
+    network : VolumeUNet
+    patch : tuple of int
+        Planes, height and width of a patch.
+    precision : str
+        lightning's word.
+    """
+    architecture = network.architecture
+    with torch.random.fork_rng(devices=[]):
+        copy = deepcopy(network).cpu().train()
+        smallest = (2 * architecture.min_planes, 2 * architecture.min_size, 2 * architecture.min_size)
+        shape = network.in_channels, *smallest
+        kept = kept_bytes(copy, (2, *shape), precision) - kept_bytes(copy, (1, *shape), precision)
+        shapes_only = copy.to("meta")
+        with FlopCounterMode(display=False) as counter:
+            shapes_only(torch.empty(1, network.in_channels, *patch, device="meta"))
+    return VolumeNetworkSummary(
+        patch=patch,
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        macs_per_patch=counter.get_total_flops() // 2,
+        receptive_field=architecture.receptive_field,
+        activation_bytes_per_patch=round(kept * math.prod(patch) / math.prod(smallest)),
+    )

@@ -27,10 +27,11 @@ class VolumeTask(TrainingTask):
     """
 
     config_key = VOLUME_KEY
+    memory_format = torch.channels_last_3d
     can_score_start = False
 
     def __init__(self, config: VolumeConfig, facts: dict[str, Any]) -> None:
-        network = build_volume_network(config).to(memory_format=torch.channels_last_3d)
+        network = build_volume_network(config).to(memory_format=self.memory_format)
         super().__init__(config, facts, network)
         self.loss = SegmentationLoss(config.loss, config.targets)
 
@@ -41,7 +42,7 @@ class VolumeTask(TrainingTask):
     def training_step(self, batch: Item, batch_index: int) -> Tensor:
         """Return the loss of one batch."""
         volume, targets, weights = batch
-        volume = volume.to(memory_format=torch.channels_last_3d)
+        volume = volume.to(memory_format=self.memory_format)
         loss: Tensor = self.loss(self.network(volume), targets, weights)
         self.log("loss", loss, prog_bar=True)
         return loss
