@@ -11,6 +11,7 @@ from cpunet.files.find import find_folders
 from cpunet.files.outputs import check_output
 from cpunet.training.checking.check import check_data
 from cpunet.training.checking.report import report_text, write_report
+from cpunet.training.commands import synthetic_volumes
 from cpunet.training.data.data_sets import HELP, data_sets_in
 from cpunet.training.data.index import read_checked_table
 from cpunet.training.data.splits import (
@@ -42,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--report", type=Path, metavar="FILE.html", help="write a page with pictures as well")
     check.add_argument("--overwrite", action="store_true", help="let the page replace a file that cpunet did not write")
     check.set_defaults(do=_check)
+    synthetic_volumes.add_arguments(
+        actions.add_parser("synthetic-volumes", help="make labeled volumes of drawn nuclei with real textures")
+    )
     _add_split(actions.add_parser("split", help="decide which images are for training, validation and test"))
 
 

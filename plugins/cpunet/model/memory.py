@@ -10,6 +10,7 @@ from typing import Callable, Optional, Tuple, TypeVar
 
 from cpunet.environment import number_in_environment
 from cpunet.errors import OutOfMemoryError
+from cpunet.model.axes import halos, least_sizes, round_up, units
 from cpunet.model.card import INSTANCES, VOLUMES, ModelCard
 from cpunet.model.protocol import Described
 from cpunet.options import TILE_PX, Options
@@ -148,21 +149,14 @@ def smaller_tiles(tile_shape: Tuple[int, ...], card: ModelCard) -> Optional[Tupl
     """
     if card.input.tile_shape is not None:
         return None
-    given = card.input
-    axes = [(given.divisible_by, card.output.halo, given.min_size)] * 2
-    if given.dimensions == VOLUMES:
-        axes = [(given.divisible_by_planes, card.output.halo_planes, given.min_planes), *axes]
-    smaller = tuple(_half(length, *axis, card.output.kind) for length, axis in zip(tile_shape, axes))
-    return smaller if any(new < old for new, old in zip(smaller, tile_shape)) else None
-
-
-def _half(length: int, unit: int, halo: int, min_size: int, kind: str) -> int:
-    """Halve the length of a tile along an axis; the halo and some units must fit into it."""
-    halo = -(-halo // unit) * unit
     # Networks that give objects mostly take any size, and would be seen in tiles that keep some pixels each.
-    kept = max(LEAST_UNITS_KEPT * unit, halo if kind == INSTANCES else 0)
-    smallest = -(-max(2 * halo + kept, min_size) // unit) * unit
-    return max(length // 2 // unit * unit, smallest)
+    kept = halos(card) if card.output.kind == INSTANCES else (0, 0, 0)
+    axes = zip(tile_shape, units(card.input), halos(card), least_sizes(card.input), kept)
+    smaller = tuple(
+        max(length // 2 // unit * unit, round_up(max(2 * halo + max(LEAST_UNITS_KEPT * unit, more), least), unit))
+        for length, unit, halo, least, more in axes
+    )
+    return smaller if any(new < old for new, old in zip(smaller, tile_shape)) else None
 
 
 def _size(tile_shape: Tuple[int, ...]) -> str:
