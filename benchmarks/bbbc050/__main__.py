@@ -1,4 +1,4 @@
-"""Score models on the volumes of BBBC050 by the path of the module: of volumes, and of images plane by plane and linked.
+"""Score models on the volumes of BBBC050 by the path of the module: as volumes, or plane by plane and linked.
 
 In the CellProfiler environment, without torch:
 

@@ -11,8 +11,8 @@ from skimage.segmentation import watershed
 
 from cpunet.steps.linking.profiles import Labels, profiles_of
 
-# An object is two where its mean contrast falls by this part of the lower of two peaks, or its area does. Of 0.25 to 0.5
-# and 0.5 to 0.7, these do best on the training volumes of BBBC050, and as well as any on drawn stacks
+# An object is two where its mean contrast falls by this part of the lower of two peaks, or its area does. Of 0.25 to
+# 0.5 and 0.5 to 0.7, these do best on the training volumes of BBBC050, and as well as any on drawn stacks
 # (benchmarks/linked_planes).
 FALL_OF_CONTRAST = 0.3
 FALL_OF_AREA = 0.6
