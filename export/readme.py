@@ -20,6 +20,16 @@ OUT_OF_FOLD = (
 )
 
 
+OF_VOLUMES = (
+    "SEG, IoU and MUCov are means over the volumes, as Tokuoka et al. 2020 (doi:10.1038/s41540-020-00152-8) score them."
+)
+
+
+def _of_volumes(score: Mapping[str, Any]) -> str:
+    """Return the further columns of the scores of volumes; '' for those of images."""
+    return "".join(f" {score[name]:.3f} |" for name in ("seg", "iou", "mucov") if name in score)
+
+
 def _of_folds(folds: Sequence[Mapping[str, Any]]) -> str:
     """Name the networks that are averaged, each with its sum and what it scored on the images that it left out."""
     return "; ".join(
@@ -118,13 +128,16 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         *([OUT_OF_FOLD, ""] if folds else []),
         "Default settings, the same for all sets; pooled over all objects. Mean F1 is over IoU 0.50 to 0.90, mAP over",
         "0.50 to 0.95. Over- and under-segmented objects are counted as `cpunet.scores` defines them.",
+        *([OF_VOLUMES] if given.dimensions == VOLUMES else []),
         "",
-        f"| set | {images} | objects | mean F1 | F1 at 0.5 | F1 at 0.7 | F1 at 0.9 | mAP | over / under |",
-        "|---|---|---|---|---|---|---|---|---|",
+        f"| set | {images} | objects | mean F1 | F1 at 0.5 | F1 at 0.7 | F1 at 0.9 | mAP | over / under |"
+        f"{' SEG | IoU | MUCov |' if given.dimensions == VOLUMES else ''}",
+        f"|---|---|---|---|---|---|---|---|---|{'---|---|---|' if given.dimensions == VOLUMES else ''}",
         *[
             f"| {name}{'' if folds else ' val'} | {score['images']} | {score['objects']} | {score['mean_f1']:.3f} | "
             f"{score['f1_at_0.5']:.3f} | {score['f1_at_0.7']:.3f} | {score['f1_at_0.9']:.3f} | "
             f"{score['mean_average_precision']:.3f} | {score['over_segmented']} / {score['under_segmented']} |"
+            f"{_of_volumes(score)}"
             for name, score in card.scores.items()
         ],
         "",

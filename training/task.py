@@ -35,7 +35,7 @@ class TrainingTask(lightning.LightningModule):
 
     Parameters
     ----------
-    config : TrainingConfig or DetectionConfig
+    config : TrainingConfig, DetectionConfig or VolumeConfig
     facts : dict
         See `cpunet.training.facts`.
     network : Module

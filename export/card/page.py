@@ -33,6 +33,9 @@ SCORE_TITLES = {
     "mean_average_precision": "mAP",
     "over_segmented": "over",
     "under_segmented": "under",
+    "seg": "SEG",
+    "iou": "IoU",
+    "mucov": "MUCov",
 }
 
 

@@ -99,7 +99,8 @@ def _grow_for_nuclei(halo: VolumeHalo, predict: Predict, given: InputCard, seed:
             for channel in range(len(given.channels))
         ]
         field = np.stack(volumes)[np.newaxis]
-        whole = predict(field)[(..., *(slice(more, more + size) for more, size in zip(around, inner)))]
+        kept_of_whole = tuple(slice(more, more + size) for more, size in zip(around, inner))
+        whole = predict(field)[(slice(None), slice(None), *kept_of_whole)]
         # Cut along Z alone, then along Y and X alone, then along all, where what each cut changes adds up.
         for cut in ((0,), (1, 2), (0, 1, 2)):
             while all(found[axis] + unit[axis] <= around[axis] for axis in cut):

@@ -10,13 +10,12 @@ from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from cpunet.checks import verify_instances
+from cpunet.checks import verify_instances, verify_volumes
 from cpunet.checks.agreement import Tolerance, check_agreement
 from cpunet.checks.halo import NOTICEABLE, largest_halo, reach_of_impulse
 from cpunet.checks.stored_test import STORED_TEST_KEY, run_stored_test
 from cpunet.checks.synthetic import synthetic_field, synthetic_input
 from cpunet.checks.synthetic_volume import synthetic_volume
-from cpunet.checks.verify_volumes import check_halo_of_volumes
 from cpunet.errors import DisagreementError, ModelError
 from cpunet.model.axes import halos, least_sizes, units
 from cpunet.model.card import INSTANCES, VOLUMES
@@ -71,7 +70,8 @@ def verify_model(path: Path, reference: Optional[Reference] = None) -> Iterator[
     CheckResult
         In this order: whether it is ONNX that is safe to open; its opset and IR version; the card; the names and
         numbers of inputs and outputs; the shapes for several sizes and batches; the values of the stored test, and of
-        the reference; tiles against the whole image; the halo.
+        the reference; tiles against the whole image; the halo; of volumes also whether the same volume gives the same
+        again, and the memory.
 
     Notes
     -----
@@ -93,6 +93,7 @@ def verify_model(path: Path, reference: Optional[Reference] = None) -> Iterator[
         ("shapes", verify_instances.check_shapes if of_objects else _check_shapes),
         ("stored test", functools.partial(_check_stored_test, file)),
         *(verify_instances.CHECKS if of_objects else MODEL_CHECKS),
+        *(verify_volumes.CHECKS if model.card.input.dimensions == VOLUMES else ()),
     ]
     if reference is not None:
         compare = functools.partial(_check_reference, reference)
@@ -267,7 +268,7 @@ def _check_tiles_of_one_shape(model: OnnxModel, tile: Sequence[int]) -> str:
 def _check_halo(model: OnnxModel) -> str:
     given = model.card.input
     if given.dimensions == VOLUMES:
-        return check_halo_of_volumes(model)
+        return verify_volumes.check_halo(model)
     # Twice the threshold of export, so that the rounding of another onnxruntime does not decide.
     reach = reach_of_impulse(
         model.predict,

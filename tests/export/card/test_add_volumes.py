@@ -10,14 +10,14 @@ from cpunet.checks.verify import verify_model
 from cpunet.export.card.schema import schema_errors
 from cpunet.onnx_reader.metadata import read_card, read_metadata
 from tests.export.card_files import ANSWERS, card, metadata_card, network_file, put, same
-from tests.tiny_volumes import volume_onnx
+from tests.tiny_volumes import tiny_volume_onnx
 
 SHAPE = ("N", 1, "Z", "Y", "X")
 OF_VOLUMES = [*ANSWERS, "--z-step", "2.2"]
 
 
 def pooled(path):
-    """Write means of 3 x 9 x 9 voxels, then of 1 x 4 x 4 that do not overlap: multiples of 4 pixels, reaches 1 and 7."""
+    """Write means of 3 x 9 x 9 voxels, then of 1 x 4 x 4 that do not overlap: multiples of 4 pixels, a reach of 7."""
     scales = helper.make_tensor("scales", TensorProto.FLOAT, [5], [1, 1, 1, 4, 4])
     nodes = [
         helper.make_node("AveragePool", ["image"], ["smooth"], kernel_shape=[3, 9, 9], pads=[1, 4, 4] * 2),
@@ -47,7 +47,8 @@ def test_planes_that_are_pooled_by_two_are_measured(tmp_path):
     scales = helper.make_tensor("scales", TensorProto.FLOAT, [5], [1, 1, 2, 1, 1])
     nodes = [
         helper.make_node("AveragePool", ["image"], ["small"], kernel_shape=[2, 1, 1], strides=[2, 1, 1]),
-        helper.make_node("Resize", ["small", "", "scales"], ["probabilities"], mode="nearest"),
+        helper.make_node("Resize", ["small", "", "scales"], ["logits"], mode="nearest"),
+        helper.make_node("Sigmoid", ["logits"], ["probabilities"]),
     ]
     path = network_file(tmp_path / "theirs.onnx", nodes, SHAPE, ("N", 1, "Z2", "Y", "X"), weights=[scales])
     assert card("add", path, *OF_VOLUMES) == 0
@@ -59,14 +60,14 @@ def test_answers_are_not_measured(tmp_path, capsys):
     path = pooled(tmp_path / "theirs.onnx")
     sizes = ("--divisible-by", 8, "--min-size", 16, "--divisible-by-planes", 2, "--min-planes", 4)
     assert card("add", path, *OF_VOLUMES, *sizes, "--halo", 24, "--halo-planes", 6) == 0
-    assert "measured" not in capsys.readouterr().out
+    assert ", measured" not in capsys.readouterr().out
     written = read_card(path)
     assert (written.input.divisible_by, written.input.min_planes, written.output.halo_planes) == (8, 4, 6)
 
 
 def test_what_only_volumes_need_is_asked_for(tmp_path, capsys):
-    path = put(tmp_path / "theirs.onnx", volume_onnx(card=None))
-    assert card("add", path, *ANSWERS[:-4], "--roles", "foreground", "--normalization", "none") == 2
+    path = put(tmp_path / "theirs.onnx", tiny_volume_onnx(card=None))
+    assert card("add", path, *ANSWERS[:-7], "--roles", "foreground", "--normalization", "none") == 2
     asked = re.findall(r"^    (--\S+)", capsys.readouterr().err, re.M)
     assert asked == ["--diameter", "--z-step", "--halo", "--halo-planes", "--units"]
 
@@ -74,7 +75,11 @@ def test_what_only_volumes_need_is_asked_for(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("shape", "words", "message"),
     [
-        (("N", 1, 16, "Y", "X"), OF_VOLUMES, r"fixed shape \(N, 1, 16, Y, X\); planes, height and width of volumes must"),
+        (
+            ("N", 1, 16, "Y", "X"),
+            OF_VOLUMES,
+            r"fixed shape \(N, 1, 16, Y, X\); planes, height and width of",
+        ),
         (SHAPE, [*OF_VOLUMES, "--dimensions", "2"], r"takes volumes \(N, C, Z, Y, X\), and input.dimensions says 2"),
         (("N", 1, "Y", "X"), [*OF_VOLUMES, "--dimensions", "3"], r"takes images \(N, C, Y, X\), and input.dim"),
         (("N", 1, "Y", "X"), OF_VOLUMES, "which only volumes have, and its input.dimensions is 2"),
@@ -91,7 +96,7 @@ def test_what_does_not_fit_is_refused_and_the_file_stays(tmp_path, capsys, shape
 
 
 def test_a_field_of_volumes_is_edited_and_checked(tmp_path, capsys):
-    path = put(tmp_path / "volumes.onnx", volume_onnx())
+    path = put(tmp_path / "volumes.onnx", tiny_volume_onnx())
     assert card("edit", path, "--set", "input.z_step_px=3.5", "--set", "output.halo_planes=5") == 0
     assert "input.z_step_px: 2.0 -> 3.5" in capsys.readouterr().out
     assert (read_card(path).input.z_step_px, read_card(path).output.halo_planes) == (3.5, 5)
@@ -103,7 +108,7 @@ def test_a_field_of_volumes_is_edited_and_checked(tmp_path, capsys):
 
 
 def test_the_page_says_that_the_model_is_of_volumes(tmp_path, capsys):
-    path = put(tmp_path / "volumes.onnx", volume_onnx())
+    path = put(tmp_path / "volumes.onnx", tiny_volume_onnx())
     assert card("show", path) == 0
     page = " ".join(capsys.readouterr().out.split())
     assert "dimensions 3-D: volumes (Z, Y, X)" in page
