@@ -54,7 +54,8 @@ the automatic smoothing and seed distance of the methods "*Shape*" and "*Intensi
         False,
         doc="""\
 Select "*Yes*" to discard objects whose area is smaller or larger than that of a circle of the
-minimum or maximum diameter, or whose volume is smaller or larger than that of a ball in a stack. The figure outlines discarded objects in magenta.
+minimum or maximum diameter. In a stack, balls and volumes take the place of circles and areas. The figure outlines
+discarded objects in magenta.
 
 The default is "*No*", so that you see all objects first.""",
     )
