@@ -27,7 +27,7 @@ def test_regions_have_the_faults_asked_for(drawn, faults):
     assert np.array_equal(planes, drawn.labels) == (faults == "exact")
 
 
-@pytest.mark.parametrize(("faults", "gain"), zip(FAULTS, (0.3, 0.2, 0.3, 0.3, 0.2)))
+@pytest.mark.parametrize(("faults", "gain"), list(zip(FAULTS, (0.3, 0.2, 0.3, 0.3, 0.2))))
 def test_linking_with_the_image_is_better_than_neighbors_alone(drawn, faults, gain):
     planes = regions_in_planes(drawn.labels, faults, seed=2)
     before, now = (score_volume(drawn.labels, link(planes, drawn.image)) for link in METHODS.values())
