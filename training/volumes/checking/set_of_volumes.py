@@ -30,7 +30,7 @@ def set_findings(folder: Path, rows: Sequence[IndexRow], volumes: Sequence[bool]
         if not is_volume and path.suffix in TIFFS and holds_volume(path):
             what = f"this is a volume, and {INDEX} does not say so. Write its number of planes into a column {DEPTH!r},"
             what += " or make the set with `cpunet data import-volumes`."
-            yield DataProblem(ERROR, "depth", "/".join(row.key), what)
+            yield DataProblem(WARNING, "depth", "/".join(row.key), what)
     count = sum(volumes)
     if not count:
         return
