@@ -45,9 +45,9 @@ def planes_factor(card: InputCard, options: Options, scale: float) -> float:
     times = step / float(card.z_step_px or 1.0)
     if not 1 / MOST_TIMES <= times <= MOST_TIMES:
         raise OptionError(
-            f"The planes lie {step:g} pixels apart, and the model knows {card.z_step_px:g}. At most {MOST_TIMES:g} times "
-            "as far or as near can be. Check the z step (distance of two planes over the width of a pixel), or choose "
-            "another model."
+            f"The planes lie {step:g} pixels apart, and the model knows {card.z_step_px:g}. At most {MOST_TIMES:g} "
+            "times as far or as near can be. Check the z step (distance of two planes over the width of a pixel), or "
+            "choose another model."
         )
     factor = scale * times
     return 1.0 if 1 / SAME_STEP < factor < SAME_STEP else factor
