@@ -33,6 +33,14 @@ def probabilities(trained_volumes):
     return Probabilities(trained_volumes.network, "sigmoid").eval()
 
 
+@pytest.fixture
+def known_halo(exported_volumes, monkeypatch):
+    """Do not measure again what takes seconds."""
+    output = read_card(exported_volumes).output
+    halo = VolumeHalo(output.halo_planes, output.halo)
+    monkeypatch.setattr("cpunet.export.volumes.volume_card.measure_halo_of_volumes", lambda *_: halo)
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 8, 16, 16), (2, 1, 2, 20, 12), (1, 1, 18, 8, 36)])
 def test_onnxruntime_computes_what_torch_computes(exported_volumes, probabilities, shape):
     volume = np.random.default_rng(0).random(shape).astype(np.float32)
@@ -106,6 +114,7 @@ def test_weights_and_readme_lie_beside(exported_volumes, trained_volumes):
     assert sha256(exported_volumes) in text
 
 
+@pytest.mark.usefixtures("known_halo")
 def test_data_tunes_the_thresholds_and_scores_volumes(trained_volumes, volumes_root, tmp_path, capsys):
     weights, output = tmp_path / "t.safetensors", tmp_path / "model.onnx"
     save_trained_volumes(weights, trained_volumes)
@@ -123,6 +132,7 @@ def test_data_tunes_the_thresholds_and_scores_volumes(trained_volumes, volumes_r
     assert "balls val mean F1" in checks[-1].text
 
 
+@pytest.mark.usefixtures("known_halo")
 def test_thresholds_of_the_configuration_are_not_tuned(volumes_root, tmp_path, capsys):
     settings = Postprocessing(foreground_threshold=0.35, marker_threshold=0.45, min_size_px=7)
     trained = random_volume_network()
@@ -133,6 +143,7 @@ def test_thresholds_of_the_configuration_are_not_tuned(volumes_root, tmp_path, c
     assert read_card(tmp_path / "model.onnx").postprocessing == settings
 
 
+@pytest.mark.usefixtures("known_halo")
 def test_a_card_is_kept_for_the_same_weights_alone(exported_volumes, volume_weights, exported, tmp_path):
     output = tmp_path / "again.onnx"
     export_model(volume_weights, output, card_of=exported_volumes)
