@@ -10,12 +10,16 @@ SHAPE = (8, 30, 32)
 
 
 def drawn_volume(seed=0, shape=SHAPE, z_step_px=2.0):
-    """Draw three bright balls on a noisy ground; returns image (Z, Y, X), uint16, and labels, uint16."""
+    """Draw three bright balls on a noisy ground; returns image (Z, Y, X), uint16, and labels, uint16.
+
+    Eight seeds in a row give eight other pictures: mirror images, with other noise.
+    """
     z, y, x = np.indices(shape)
     labels = np.zeros(shape, np.uint16)
     for number, center in enumerate([(2, 7, 8), (4, 20, 22), (4, 8, 24)], start=1):
         far = ((z - center[0]) * z_step_px) ** 2 + (y - center[1]) ** 2 + (x - center[2]) ** 2
         labels[far < 5**2] = number
+    labels = np.flip(labels, [axis for axis, bit in ((1, 1), (2, 2), (0, 4)) if seed & bit])
     noise = np.random.default_rng(seed).normal(100, 5, shape)
     return (noise + 400 * (labels > 0)).round().astype(np.uint16), labels
 

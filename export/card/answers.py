@@ -32,6 +32,11 @@ NEEDED_NORMALIZATION = (
     "--percentiles LOW HIGH, or --normalization zero_mean_unit_variance or none: how images were normalized for its "
     "training"
 )
+NEEDED_Z_STEP = (
+    "--z-step PX: how many times as far apart as two pixels two planes were in training, such as 2.2; the network "
+    "takes volumes"
+)
+NEEDED_HALO_PLANES = "--halo-planes N: half of the planes that the network sees at once, for the same reason"
 NEEDED_HALO = (
     "--halo PX: half the width of what the network sees at once; it cannot be measured without a normalization, as "
     "the range of the images is not known"
@@ -204,8 +209,13 @@ def check_complete(content: dict[str, Any], declared: Declared) -> None:
     missing = [asked for name, asked in NEEDED.items() if field_value(content, name) in (None, "", [])]
     if not field_value(content, "input.normalization"):
         missing.append(NEEDED_NORMALIZATION)
+    of_volumes = field_value(content, "input.dimensions") == VOLUMES
+    if of_volumes and field_value(content, "input.z_step_px") is None:
+        missing.append(NEEDED_Z_STEP)
     if field_value(content, KIND) == "none" and field_value(content, "output.halo") is None:
         missing.append(NEEDED_HALO)
+    if of_volumes and field_value(content, KIND) == "none" and field_value(content, "output.halo_planes") is None:
+        missing.append(NEEDED_HALO_PLANES)
     if field_value(content, KIND) == "none" and not field_value(content, UNITS_FIELD):
         missing.append(NEEDED_UNITS)
     ends = (("input", declared.in_channels, "input.channels"), ("output", declared.out_channels, "output.roles"))

@@ -107,6 +107,10 @@ DATA_SET = {
     "licence": ("License of the images.", {"type": "string"}),
     "source": ("Publication or address of the images.", {"type": "string"}),
     "sha256": ("One sum over images and labels, in the order of their ids.", SHA256),
+    "z_step_px": (
+        "Of volumes: distance between two planes before they were resampled, in widths of a pixel.",
+        {"type": ["number", "null"], "exclusiveMinimum": 0},
+    ),
     "image_diameter_px": (
         "Median diameter of the objects before the images were scaled, pixels.",
         {"type": "number", "minimum": 0},
@@ -142,6 +146,14 @@ PRETRAINED = {
     "sha256": ("Sum of their file.", SHA256),
 }
 SCORES = {
+    **{
+        name: (text, {"type": "number", **SHARE})
+        for name, text in (
+            ("seg", "Of volumes: SEG, the mean IoU of the true objects with those found for them."),
+            ("iou", "Of volumes: the IoU of all voxels in objects."),
+            ("mucov", "Of volumes: MUCov, the mean IoU of the objects found with the true ones."),
+        )
+    },
     "images": ("Images that were scored.", COUNT),
     "objects": ("True objects in them.", COUNT),
     "mean_f1": ("F1 averaged over IoU 0.50, 0.55 to 0.90.", {"type": "number", **SHARE}),

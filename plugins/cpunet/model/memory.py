@@ -10,6 +10,7 @@ from typing import Callable, Optional, Tuple, TypeVar
 
 from cpunet.environment import number_in_environment
 from cpunet.errors import OutOfMemoryError
+from cpunet.model.axes import halos, least_sizes, round_up, units
 from cpunet.model.card import INSTANCES, VOLUMES, ModelCard
 from cpunet.model.protocol import Described
 from cpunet.options import TILE_PX, Options
@@ -62,11 +63,13 @@ def segment_within_memory(
     """
     found, failure, tried = _with_smaller_tiles(segment, model, options, warn)
     if found is None and getattr(model, "provider", "") != "CPUExecutionProvider":
-        warn(f"The memory is too small for tiles of {_size(tried)} too; the network now runs on the CPU, slower.")
+        warn(
+            f"The memory is too small for tiles of {_size(tried)} pixels too; the network now runs on the CPU, slower."
+        )
         found, failure, tried = _with_smaller_tiles(segment, open_on_cpu(), options, warn)
     if found is None:
         raise OutOfMemoryError(
-            f"The memory is too small for this image, even in tiles of {_size(tried)} on the CPU. Close "
+            f"The memory is too small for this image, even in tiles of {_size(tried)} pixels on the CPU. Close "
             f"other programs, run fewer workers at once, or crop the image. ({failure})"
         )
     return found
@@ -120,7 +123,7 @@ def _with_smaller_tiles(
         smaller = smaller_tiles(seen, model.card)
         if smaller is None:
             return None, failure, tiles
-        warn(f"The memory is too small for tiles of {_size(seen)}; trying again with {_size(smaller)}.")
+        warn(f"The memory is too small for tiles of {_size(seen)} pixels; trying again with {_size(smaller)} pixels.")
         height, width = smaller[-2:]
         planes = smaller[0] if len(smaller) == VOLUMES else None
         options = replace(options, tile_shape=(height, width), tile_planes=planes, batch_size=1)
@@ -148,26 +151,19 @@ def smaller_tiles(tile_shape: Tuple[int, ...], card: ModelCard) -> Optional[Tupl
     """
     if card.input.tile_shape is not None:
         return None
-    given = card.input
-    axes = [(given.divisible_by, card.output.halo, given.min_size)] * 2
-    if given.dimensions == VOLUMES:
-        axes = [(given.divisible_by_planes, card.output.halo_planes, given.min_planes), *axes]
-    smaller = tuple(_half(length, *axis, card.output.kind) for length, axis in zip(tile_shape, axes))
-    return smaller if any(new < old for new, old in zip(smaller, tile_shape)) else None
-
-
-def _half(length: int, unit: int, halo: int, min_size: int, kind: str) -> int:
-    """Halve the length of a tile along an axis; the halo and some units must fit into it."""
-    halo = -(-halo // unit) * unit
     # Networks that give objects mostly take any size, and would be seen in tiles that keep some pixels each.
-    kept = max(LEAST_UNITS_KEPT * unit, halo if kind == INSTANCES else 0)
-    smallest = -(-max(2 * halo + kept, min_size) // unit) * unit
-    return max(length // 2 // unit * unit, smallest)
+    kept = halos(card) if card.output.kind == INSTANCES else (0, 0, 0)
+    axes = zip(tile_shape, units(card.input), halos(card), least_sizes(card.input), kept)
+    smaller = tuple(
+        max(length // 2 // unit * unit, round_up(max(2 * halo + max(LEAST_UNITS_KEPT * unit, more), least), unit))
+        for length, unit, halo, least, more in axes
+    )
+    return smaller if any(new < old for new, old in zip(smaller, tile_shape)) else None
 
 
 def _size(tile_shape: Tuple[int, ...]) -> str:
     planes = f"{tile_shape[0]} planes of " if len(tile_shape) == VOLUMES else ""
-    return f"{planes}{tile_shape[-2]} x {tile_shape[-1]} pixels"
+    return f"{planes}{tile_shape[-2]} x {tile_shape[-1]}"
 
 
 def gpu_memory_for_worker(total_bytes: int, workers: int) -> int:

@@ -7,12 +7,13 @@ from typing import Optional, Tuple
 import numpy as np
 import numpy.typing as npt
 
+from cpunet.model.axes import halos, least_sizes, units
 from cpunet.model.protocol import Model
 from cpunet.options import Options, Progress, progress_of_part
 from cpunet.steps.predict import mean_of_turns
 from cpunet.volumes.resize import resize_volume
 from cpunet.volumes.spacing import planes_factor, refuse_more_than_memory, seen_shape
-from cpunet.volumes.tile_shape import automatic_volume_tile, divisible_by_of, halo_of, min_size_of
+from cpunet.volumes.tile_shape import automatic_volume_tile
 from cpunet.volumes.tiling import predict_tiled_volume
 
 
@@ -98,9 +99,9 @@ def predict_in_tiles_of_volume(
         model.predict,
         len(card.output.roles),
         automatic_volume_tile(volume.shape[1:], model, tile_planes, tile_shape),
-        halo_of(card),
-        divisible_by_of(card),
-        min_size_of(card),
+        halos(card),
+        units(card.input),
+        least_sizes(card.input),
         batch_size,
         on_progress,
     )

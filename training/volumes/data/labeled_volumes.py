@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from cpunet.training.data.splits import KEPT_SPLIT
 
 # More planes than any stack has: a longer range in the index is a mistake, and would fill the memory.
 MOST_PLANES = 100_000
-PIXEL_SIZE, Z_STEP, DEPTH, LABELED_PLANES = "pixel_size_um", "z_step_um", "depth", "labeled_planes"
+PIXEL_SIZE, Z_STEP, LABELED_PLANES = "pixel_size_um", "z_step_um", "labeled_planes"
 Z_STEP_WAY_OUT = (
     f"Write {PIXEL_SIZE} and {Z_STEP} into {INDEX}, or give z_step_px, the distance of planes over the width of a "
     "pixel."
@@ -192,24 +192,49 @@ def length_of(cells: Mapping[str, str], column: str, folder: Path) -> float | No
     return value
 
 
+def planes_as_text(planes: Iterable[int]) -> str:
+    """Write numbers of planes, from 0 on, as `planes_of` reads them.
+
+    >>> planes_as_text([2, 6, 7, 8])
+    '3 7-9'
+    """
+    parts: list[list[int]] = []
+    for plane in sorted(planes):
+        if parts and plane == parts[-1][-1] + 1:
+            parts[-1].append(plane)
+        else:
+            parts.append([plane])
+    return " ".join(f"{part[0] + 1}-{part[-1] + 1}" if len(part) > 1 else str(part[0] + 1) for part in parts)
+
+
 def planes_of(cells: Mapping[str, str], folder: Path) -> tuple[int, ...]:
     """Return the labeled planes of a row of the index, from 0 on; empty where all are labeled.
 
-    The index numbers them from 1 on, as Fiji does. DataError if it holds something else.
+    DataError if the cell holds something else than `planes_of_text` reads.
+    """
+    try:
+        return planes_of_text(cells.get(LABELED_PLANES, ""))
+    except DataError as error:
+        raise DataError(f"{folder / INDEX}: {LABELED_PLANES} of {cells['id']}: {error}") from error
+
+
+def planes_of_text(text: str) -> tuple[int, ...]:
+    """Return the numbers of planes that a text names, from 0 on; the text counts from 1 on, as Fiji does.
+
+    DataError if it names something else.
 
     Examples
     --------
-    >>> planes_of({"id": "a", "labeled_planes": "7-9 3"}, Path("set"))
+    >>> planes_of_text("7-9 3")
     (2, 6, 7, 8)
     """
     planes: set[int] = set()
-    for word in cells.get(LABELED_PLANES, "").split():
+    for word in text.split():
         first, dash, last = word.partition("-")
-        numbers = [int(text) for text in (first, last or first) if text.isdecimal()]
+        numbers = [int(part) for part in (first, last or first) if part.isdecimal()]
         if len(numbers) < 2 or bool(dash) != bool(last) or not 1 <= numbers[0] <= numbers[1] <= MOST_PLANES:
             raise DataError(
-                f"{folder / INDEX}: {LABELED_PLANES} of {cells['id']} holds {word!r}; numbers of planes from 1 on are "
-                "needed, with spaces between them, such as 3 7-9."
+                f"{word!r} names no planes; numbers from 1 on are needed, with spaces between them, such as 3 7-9."
             )
         planes.update(range(numbers[0] - 1, numbers[1]))
     return tuple(sorted(planes))

@@ -19,8 +19,8 @@ from cpunet.files.formats.volume import write_volume
 from cpunet.files.images import LARGEST_UINT16
 from cpunet.files.mark import PROGRAM
 from cpunet.files.written_beside import written_beside
-from cpunet.training.data.index import INDEX, WRITTEN_FIELDS, write_table
-from cpunet.training.volumes.data.labeled_volumes import DEPTH, PIXEL_SIZE, Z_STEP
+from cpunet.training.data.index import DEPTH, INDEX, WRITTEN_FIELDS, write_table
+from cpunet.training.volumes.data.labeled_volumes import PIXEL_SIZE, Z_STEP
 from cpunet.training.volumes.synthetic.recipe import VolumeRecipe
 from cpunet.training.volumes.synthetic.scene import SyntheticVolume, make_volume
 from cpunet.training.volumes.synthetic.textures import read_textures

@@ -11,12 +11,11 @@ import numpy.typing as npt
 import tifffile
 
 from cpunet.errors import ImageError
-from cpunet.files.find import is_zarr
 from cpunet.files.formats.content import TIFF, content_of
 from cpunet.files.formats.memory_at_hand import refuse_more_than_memory
 from cpunet.files.formats.opened_tiff import opened_tiff
 from cpunet.files.formats.stored_image import StoredImage, as_shown, stored_numbers
-from cpunet.files.formats.tiff import AXES, chosen_image
+from cpunet.files.formats.tiff import AXES, MOST_CHANNELS, chosen_image
 from cpunet.files.formats.tiff_pixels import (
     JPEGS,
     SAVE_PLAIN,
@@ -31,7 +30,7 @@ from cpunet.files.formats.voxel_size import NOTHING_SAID, VoxelSize, voxel_size_
 from cpunet.files.written_beside import written_beside
 
 # What can be the axis of the planes: depths, and planes of which a file does not say what they are.
-PLANES = "ZQI"
+PLANES, UNKNOWN = "ZQI", "QI"
 CHANNELS = "CS"
 PLANE_AXES = 2
 WAY_OUT = (
@@ -70,8 +69,8 @@ def read_volume(path: Path) -> Volume:
     Parameters
     ----------
     path : Path
-        TIFF, OME-TIFF or a stack of ImageJ, of gray values or channels; or a folder of OME-Zarr (.zarr), for
-        which the package zarr is needed.
+        TIFF, OME-TIFF or a stack of ImageJ, of gray values or channels; or a folder of OME-Zarr, for which the
+        package zarr is needed.
 
     Raises
     ------
@@ -114,7 +113,7 @@ def read_label_volume(path: Path) -> Volume:
 def holds_volume(path: Path) -> bool:
     """Return True for a file that `read_volume` takes, by what its header says; False for what cannot be read."""
     try:
-        if is_zarr(path):
+        if path.is_dir():
             from cpunet.mosaic.readers.ome_zarr import finest_array
 
             found = finest_array(path)
@@ -167,7 +166,7 @@ def write_volume(path: Path, pixels: npt.NDArray[Any], size: VoxelSize = NOTHING
 def _read(path: Path) -> _StoredVolume:
     """Read a file by its content, and name it in whatever goes wrong."""
     try:
-        if is_zarr(path):
+        if path.is_dir():
             return _read_zarr(path)
         if content_of(path) == TIFF:
             with opened_tiff(path, _read_tiff) as found:
@@ -222,6 +221,10 @@ def _planes_and_channels(axes: str, shape: Sequence[int]) -> Tuple[int, ...]:
     longer = [number for number, axis in enumerate(axes) if shape[number] != 1 or axis in "YX"]
     planes = [number for number in longer if axes[number] in PLANES]
     channels = [number for number in longer if axes[number] in CHANNELS]
+    lengths = {axis: shape[number] for number, axis in enumerate(axes)}
+    if planes and axes[planes[0]] in UNKNOWN and lengths["X"] <= MOST_CHANNELS < min(lengths["Y"], shape[planes[0]]):
+        # tifffile writes an array (Y, X, C) as so many planes of a few columns, unless it is told otherwise.
+        planes = []
     if 0 in shape:
         raise ImageError(f"this has no pixels: its shape is {tuple(shape)}.")
     more = [f"{shape[number]} {AXES.get(axes[number], f'planes along {axes[number]}')}" for number in longer]
