@@ -8,7 +8,7 @@ from cpunet.__main__ import main
 from cpunet.errors import DataError, LabelFileError
 from cpunet.files.formats.volume import read_label_volume, read_volume, write_volume
 from cpunet.files.formats.voxel_size import VoxelSize
-from cpunet.training.volumes.data.import_volumes import numbers_of_objects
+from cpunet.training.volumes.data.import_volumes import numbers_of_objects, storable
 from cpunet.training.volumes.data.labeled_volumes import find_labeled_volumes, read_labeled_volume
 from tests.labeled_volumes import SHAPE, drawn_volume, write_volumes
 
@@ -144,6 +144,20 @@ def test_whole_numbers_in_a_floating_type_are_labels(tmp_path):
     assert (labels.tolist(), ignored.tolist()) == ([[[0, 1, 0]]], [[[False, False, True]]])
     with pytest.raises(LabelFileError, match="from -2 to 3"):
         numbers_of_objects(np.array([[[-2, 3]]]), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored"),
+    [(bool, "uint8"), ("f2", "float32"), ("i8", "uint32"), ("u8", "uint32"), ("i2", "int16"), ("f8", "float64")],
+)
+def test_types_that_ome_tiff_lacks_are_stored_in_others(tmp_path, kind, stored):
+    image = storable(np.ones((2, 3, 4), kind), tmp_path / "a.tif")
+    write_volume(tmp_path / "a.tif", image)
+    assert read_volume(tmp_path / "a.tif").pixels.dtype == stored
+    assert storable(np.array([[[-1]]]), tmp_path).dtype == np.int32
+    for wrong in (np.array([[[2**40]]]), np.array([[[1j]]])):
+        with pytest.raises(DataError, match=r"save them in 32 bits|real numbers"):
+            storable(wrong, tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize(
