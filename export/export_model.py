@@ -94,7 +94,7 @@ def export_model(
     folded = fold_batch_norm(network)
     exact = copy.deepcopy(folded).double()
     if isinstance(trained, TrainedVolumeNetwork):
-        card = volume_card_from_training(trained, rebuild, predict_with(exact))
+        card = volume_card_from_training(trained, rebuild, predict_with(folded))
     else:
         card = card_from_training(trained, rebuild, halo_of(exact, trained))
     if card_of is not None:

@@ -70,7 +70,7 @@ def card_page(card: ModelCard, place: str, size_bytes: int, sha256: str) -> str:
         "Decoding",
         *[f"  {line}" for line in textwrap.wrap("; ".join([decoding(card), *finish(card)]), WIDTH - 2)],
         "",
-        "Scores on validation images, pooled over all objects",
+        f"Scores on validation {'volumes' if card.input.dimensions == VOLUMES else 'images'}, pooled over all objects",
         *_score_table(card.scores),
         "",
         "Training data",
@@ -113,8 +113,11 @@ UNITS_IN_WORDS = {
 def input_entries(card: InputCard) -> list[tuple[str, str]]:
     """Say what a network takes, as pairs of a name and a sentence."""
     given = card.normalization
+    image = "volume" if card.dimensions == VOLUMES else "image"
     of_what = (
-        "each channel of each image" if given.per_channel or len(card.channels) == 1 else "all channels of each image"
+        f"each channel of each {image}"
+        if given.per_channel or len(card.channels) == 1
+        else f"all channels of each {image}"
     )
     if given.kind == "percentile":
         normalization = (
@@ -130,9 +133,8 @@ def input_entries(card: InputCard) -> list[tuple[str, str]]:
     sizes = f"{multiples}{card.min_size} or more a side"
     if card.tile_shape is not None:
         sizes = "tiles of {} x {} pixels, and no others".format(*card.tile_shape)
-    images, planes = "images", []
+    planes = []
     if card.dimensions == VOLUMES:
-        images = "volumes"
         of_planes = f"multiples of {card.divisible_by_planes}, " if card.divisible_by_planes > 1 else ""
         sizes += f", and {of_planes}{card.min_planes} or more planes"
         planes = [
@@ -150,7 +152,7 @@ def input_entries(card: InputCard) -> list[tuple[str, str]]:
             f"{card.diameter_high_px:g}",
         ),
         ("pixel size", "not given" if card.pixel_size_um is None else f"{card.pixel_size_um:g} micrometers"),
-        ("sizes", f"{images} of any size; the network gets {sizes}"),
+        ("sizes", f"{image}s of any size; the network gets {sizes}"),
     ]
 
 

@@ -21,7 +21,7 @@ from cpunet.training.volumes.weights import TrainedVolumeNetwork
 MOST_TUNED_ON = 8
 
 
-def volume_card_from_training(trained: TrainedVolumeNetwork, command: str, exact: Predict) -> ModelCard:
+def volume_card_from_training(trained: TrainedVolumeNetwork, command: str, predict: Predict) -> ModelCard:
     """Make the card of a trained network of volumes; thresholds and scores are added once they are measured.
 
     Parameters
@@ -29,12 +29,13 @@ def volume_card_from_training(trained: TrainedVolumeNetwork, command: str, exact
     trained : TrainedVolumeNetwork
     command : str
         Rebuilds the model.
-    exact : callable
-        The network in double precision, on which the halo is measured.
+    predict : callable
+        The network, on which the halo is measured; in single precision, as torch has no fast convolution of volumes in
+        double precision.
     """
     draft = card_for_volume_training(trained.config)
     given = replace(draft.input, **known_diameters(trained.facts))
-    halo = measure_halo_of_volumes(exact, given)
+    halo = measure_halo_of_volumes(predict, given)
     return replace(
         draft,
         input=given,
