@@ -24,12 +24,12 @@ def drawn_volume(seed=0, shape=SHAPE, z_step_px=2.0):
     return (noise + 400 * (labels > 0)).round().astype(np.uint16), labels
 
 
-def write_volumes(folder, rows, shape=SHAPE):
+def write_volumes(folder, rows, shape=SHAPE, z_step_px=2.0):
     """Write drawn volumes with an index; each row names at least id and split."""
     for sub in ("images", "labels"):
         (folder / sub).mkdir(parents=True)
     for seed, row in enumerate(rows):
-        image, labels = drawn_volume(seed, shape)
+        image, labels = drawn_volume(seed, shape, z_step_px)
         tifffile.imwrite(folder / "images" / f"{row['id']}.tif", image, photometric="minisblack")
         tifffile.imwrite(folder / "labels" / f"{row['id']}.tif", labels, photometric="minisblack")
     write_rows(folder, rows)
