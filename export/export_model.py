@@ -20,6 +20,7 @@ from cpunet.export.readme import report_files
 from cpunet.export.set_scores import ImageSet, image_sets, scored
 from cpunet.export.to_onnx import predict_with, trace
 from cpunet.export.training_card import card_from_training, kept_card
+from cpunet.export.volumes.volume_card import tuned_and_scored_on_volumes, volume_card_from_training
 from cpunet.export.weights_beside import check_weights_beside
 from cpunet.files.find import identity
 from cpunet.model.card import ModelCard, Postprocessing
@@ -28,7 +29,8 @@ from cpunet.training.licence import weights_with_licence
 from cpunet.training.network.unet import Probabilities
 from cpunet.training.tuning.few_images import FEW_VALIDATION_IMAGES, MOST_IMAGES, at_the_edge, tune_on_few
 from cpunet.training.tuning.search import candidates, tune_postprocessing
-from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained, save_trained
+from cpunet.training.volumes.weights import TrainedVolumeNetwork, load_trained_volumes, save_trained_volumes
+from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, holds_volumes, load_trained, save_trained
 
 # More images of a set hardly change the thresholds, and each takes its share of some fifty trials.
 MOST_TUNED_ON = 20
@@ -47,7 +49,7 @@ def export_model(
     Parameters
     ----------
     weights : Path
-        A checkpoint, or a safetensors file.
+        A checkpoint, or a safetensors file, of `cpunet train` or `cpunet train-volumes`.
     output : Path
         Ends in ``.onnx``.
     data : Path, optional
@@ -75,9 +77,11 @@ def export_model(
     6. Verify them beside their place, and rename.
     """
     check_model_name(output)
-    trained = load_trained(weights)
+    of_volumes = holds_volumes(weights)
+    trained = load_trained_volumes(weights) if of_volumes else load_trained(weights)
     if "diameter_px" not in trained.facts:
-        raise WeightsError(f"{weights}: its training has not finished: finish it with `cpunet train` first.")
+        command = "cpunet train-volumes" if of_volumes else "cpunet train"
+        raise WeightsError(f"{weights}: its training has not finished: finish it with `{command}` first.")
     if card_of is None:
         trained = weights_with_licence(trained)
     if card_of is not None and (data is not None or rebuild):
@@ -89,17 +93,26 @@ def export_model(
     network = Probabilities(trained.network, config.targets.activation, config.loss.sharpening).eval()
     folded = fold_batch_norm(network)
     exact = copy.deepcopy(folded).double()
-    card = card_from_training(trained, rebuild, halo_of(exact, trained))
+    if isinstance(trained, TrainedVolumeNetwork):
+        card = volume_card_from_training(trained, rebuild, predict_with(folded))
+    else:
+        card = card_from_training(trained, rebuild, halo_of(exact, trained))
     if card_of is not None:
         card = kept_card(card_of, predict_with(network), card)
     traced = trace(folded, card.input)
-    if data is not None:
+    if data is not None and isinstance(trained, TrainedVolumeNetwork):
+        card = tuned_and_scored_on_volumes(trained, traced, card, data)
+    elif data is not None:
         card = tuned_and_scored(trained, traced, card, data)
     content = with_card_and_test(traced, card, predict_with(exact))
     put_verified(output, content, Reference("torch", predict_with(network)))
     if identity(weights) != identity(beside):
-        save_trained(beside, trained)
-    print(f"onnxruntime and torch agree ({Tolerance()}); halo measured: {card.output.halo} pixels")
+        if isinstance(trained, TrainedVolumeNetwork):
+            save_trained_volumes(beside, trained)
+        else:
+            save_trained(beside, trained)
+    planes = f" and {card.output.halo_planes} planes" if of_volumes else ""
+    print(f"onnxruntime and torch agree ({Tolerance()}); halo measured: {card.output.halo} pixels{planes}")
     if encoder := card.provenance.get("pretrained"):
         licence = encoder["licence"] or "which is not known: ask who made them"
         print(f"the encoder began with weights of others ({encoder['source']}); their license: {licence}")

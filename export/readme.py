@@ -8,7 +8,7 @@ from typing import Any
 
 from cpunet.files.images import write_text
 from cpunet.files.mark import text_is_as_written
-from cpunet.model.card import INSTANCES, ModelCard
+from cpunet.model.card import INSTANCES, VOLUMES, ModelCard
 from cpunet.onnx_reader.metadata import sha256
 
 MARK = "<!-- written by `cpunet export` from the model card; remove this line to keep your own text -->"
@@ -18,6 +18,16 @@ OUT_OF_FOLD = (
     "Out of fold: each image was scored by the one network that was not trained on it. Their mean is not in this "
     "table, as no image is unseen by all."
 )
+
+
+OF_VOLUMES = (
+    "SEG, IoU and MUCov are means over the volumes, as Tokuoka et al. 2020 (doi:10.1038/s41540-020-00152-8) score them."
+)
+
+
+def _of_volumes(score: Mapping[str, Any]) -> str:
+    """Return the further columns of the scores of volumes; '' for those of images."""
+    return "".join(f" {score[name]:.3f} |" for name in ("seg", "iou", "mucov") if name in score)
 
 
 def _of_folds(folds: Sequence[Mapping[str, Any]]) -> str:
@@ -44,15 +54,39 @@ def _output(card: ModelCard) -> str:
             f"- **Output:** at most {card.postprocessing.max_objects} objects of a tile, each with a box, a score and "
             f"a mask. Tiles overlap by {card.output.halo} pixels on each side."
         )
-    return (
-        f"- **Output:** {', '.join(card.output.roles)}, each 0 to 1. Tiles need a halo of {card.output.halo} pixels "
-        "(measured by an impulse)."
+    return f"- **Output:** {', '.join(card.output.roles)}, each 0 to 1. Tiles need a halo of {halo(card)}."
+
+
+def halo(card: ModelCard) -> str:
+    """Say what the tiles of a network need on each side, and how that was found."""
+    if card.input.dimensions == VOLUMES:
+        return (
+            f"{card.output.halo_planes} planes along Z and {card.output.halo} pixels along Y and X (measured by an "
+            "impulse)"
+        )
+    return f"{card.output.halo} pixels (measured by an impulse)"
+
+
+def _objects(card: ModelCard) -> list[str]:
+    given = card.input
+    sizes = (
+        f"- **Objects:** {given.diameter_low_px:.0f} to {given.diameter_high_px:.0f} pixels in diameter without "
+        f"rescaling; trained at {given.diameter_px:.0f}."
     )
+    if given.dimensions != VOLUMES:
+        return [sizes]
+    return [
+        f"{sizes} The diameter is that of a ball of the same volume.",
+        f"- **Planes:** trained where two planes lie {given.z_step_px:g} times as far apart as two pixels. Volumes "
+        "with another step are resampled to it.",
+    ]
 
 
 def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
     """Write what a user must know of a model in Markdown; `sums` are SHA-256 by file name."""
     given = card.input
+    image = "volume (3-D)" if given.dimensions == VOLUMES else "image"
+    images = "volumes" if given.dimensions == VOLUMES else "images"
     pretrained, start, averaged, folds = (
         card.provenance.get(name) for name in ("pretrained", "start_from", "average_with", "folds")
     )
@@ -63,11 +97,10 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         "",
         card.description,
         "",
-        f"- **Input:** {', '.join(given.channels)} ({given.modality}), one image of any size and bit depth. Each "
-        f"image is normalized by its own percentiles {given.normalization.percentile_low:g} and "
+        f"- **Input:** {', '.join(given.channels)} ({given.modality}), one {image} of any size and bit depth. Each "
+        f"{image} is normalized by its own percentiles {given.normalization.percentile_low:g} and "
         f"{given.normalization.percentile_high:g}.",
-        f"- **Objects:** {given.diameter_low_px:.0f} to {given.diameter_high_px:.0f} pixels in diameter without "
-        f"rescaling; trained at {given.diameter_px:.0f}.",
+        *_objects(card),
         _output(card),
         f"- **Decoding:** {decoding(card)}.",
         f"- **License of the weights:** {card.licence or 'not given'}. **Authors:** "
@@ -80,7 +113,7 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
         "",
         "## Training data",
         "",
-        "| set | images | objects | license | source | SHA-256 of the files |",
+        f"| set | {images} | objects | license | source | SHA-256 of the files |",
         "|---|---|---|---|---|---|",
         *[
             f"| {data['name']} train | {data['images']} | {data['objects']} | {data['licence']} | {data['source']} | "
@@ -88,20 +121,23 @@ def model_readme(card: ModelCard, sums: Mapping[str, str]) -> str:
             for data in card.provenance.get("data", [])
         ],
         "",
-        "Training images with a duplicate in a validation or test split are left out.",
+        f"Training {images} with a duplicate in a validation or test split are left out.",
         "",
-        "## Scores on validation images",
+        f"## Scores on validation {images}",
         "",
         *([OUT_OF_FOLD, ""] if folds else []),
         "Default settings, the same for all sets; pooled over all objects. Mean F1 is over IoU 0.50 to 0.90, mAP over",
         "0.50 to 0.95. Over- and under-segmented objects are counted as `cpunet.scores` defines them.",
+        *([OF_VOLUMES] if given.dimensions == VOLUMES else []),
         "",
-        "| set | images | objects | mean F1 | F1 at 0.5 | F1 at 0.7 | F1 at 0.9 | mAP | over / under |",
-        "|---|---|---|---|---|---|---|---|---|",
+        f"| set | {images} | objects | mean F1 | F1 at 0.5 | F1 at 0.7 | F1 at 0.9 | mAP | over / under |"
+        f"{' SEG | IoU | MUCov |' if given.dimensions == VOLUMES else ''}",
+        f"|---|---|---|---|---|---|---|---|---|{'---|---|---|' if given.dimensions == VOLUMES else ''}",
         *[
             f"| {name}{'' if folds else ' val'} | {score['images']} | {score['objects']} | {score['mean_f1']:.3f} | "
             f"{score['f1_at_0.5']:.3f} | {score['f1_at_0.7']:.3f} | {score['f1_at_0.9']:.3f} | "
             f"{score['mean_average_precision']:.3f} | {score['over_segmented']} / {score['under_segmented']} |"
+            f"{_of_volumes(score)}"
             for name, score in card.scores.items()
         ],
         "",
@@ -143,7 +179,7 @@ def decoding(card: ModelCard) -> str:
     else:
         how = (
             f"foreground above {settings.foreground_threshold:g}, markers above {settings.marker_threshold:g}; markers "
-            f"of at least {settings.marker_min_size_px:g} pixels"
+            f"of at least {settings.marker_min_size_px:g} {'voxels' if card.input.dimensions == VOLUMES else 'pixels'}"
         )
     return f"{how}; objects of at least {settings.min_size_px:g}"
 

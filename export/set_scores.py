@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from cpunet.model.card import ModelCard
 from cpunet.model.find import MODEL_FILE
@@ -79,11 +80,22 @@ def scored(trained: TrainedNetwork, traced: bytes, card: ModelCard, sets: Sequen
     if not sets:
         print("    no image was left out of training: the card gets no scores")
         return card
+
+    def score(model: Model) -> dict[str, dict[str, Any]]:
+        return {name: scores_for_card(each) for name, each in score_sets(model, sets).items()}
+
+    return with_scores(traced, card, score)
+
+
+def with_scores(traced: bytes, card: ModelCard, score: Callable[[Model], dict[str, dict[str, Any]]]) -> ModelCard:
+    """Return a card with the scores of a traced network, by data set, and print them.
+
+    `score` takes the network as a model with this card.
+    """
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / MODEL_FILE
         draft.write_bytes(traced)
-        found = score_sets(load_model(draft, device="cpu", card=card), sets)
-    scores = {name: scores_for_card(each) for name, each in found.items()}
+        scores = score(load_model(draft, device="cpu", card=card))
     for name, values in scores.items():
         print(f"    {name} val: {values}")
     return replace(card, scores=scores)

@@ -10,7 +10,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from cpunet.model.card import InputCard
+from cpunet.model.card import VOLUMES, InputCard
 from cpunet.steps.tiling import Predict
 
 # The newest onnxruntime for CellProfiler's Python loads more; these are old enough for every release in use.
@@ -24,17 +24,22 @@ def trace(network: torch.nn.Module, given: InputCard) -> bytes:
     Parameters
     ----------
     network : Module
-        Turns (N, C, Y, X) into probabilities; folded by `cpunet.export.batch_norm.fold_batch_norm`, on the CPU.
+        Turns (N, C, Y, X), or (N, C, Z, Y, X), into probabilities; folded by
+        `cpunet.export.batch_norm.fold_batch_norm`, on the CPU.
     given : InputCard
 
     Returns
     -------
     bytes
-        Batch, height and width are free; no external data. The same weights give the same bytes on any machine.
+        Batch, planes, height and width are free; no external data. The same weights give the same bytes on any machine.
     """
     size = max(given.min_size, 4 * given.divisible_by)
-    example = torch.zeros(1, len(given.channels), size, size)
-    free = {0: "N", 2: "Y", 3: "X"}
+    sizes, names = [size, size], ["Y", "X"]
+    if given.dimensions == VOLUMES:
+        sizes.insert(0, max(given.min_planes, 4 * given.divisible_by_planes))
+        names.insert(0, "Z")
+    example = torch.zeros(1, len(given.channels), *sizes)
+    free = {0: "N", **dict(enumerate(names, start=2))}
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch announces that this exporter will go one day
@@ -61,7 +66,7 @@ def readable_by_all(traced: bytes) -> bytes:
 
 
 def predict_with(model: torch.nn.Module) -> Predict:
-    """Return a function that runs a torch network, of any precision, on an ndarray (N, C, Y, X), float32."""
+    """Return a function that runs a torch network, of any precision, on an ndarray of one batch, float32."""
 
     def predict(batch: NDArray[np.float32]) -> NDArray[np.float32]:
         precision = next(model.parameters()).dtype

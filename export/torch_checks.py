@@ -11,12 +11,15 @@ from cpunet.export.card.file import card_content
 from cpunet.export.card.schema import check_against_schema
 from cpunet.export.set_scores import image_sets, score_sets
 from cpunet.export.to_onnx import predict_with
+from cpunet.export.volumes.sets import score_volume_sets, volume_sets
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_metadata
 from cpunet.training.data.data_sets import data_root
 from cpunet.training.evaluation.card_scores import scores_for_card
 from cpunet.training.network.unet import Probabilities
-from cpunet.training.weights import WEIGHTS_FILE, holds_detector, load_trained, load_training
+from cpunet.training.volumes.config import VolumeConfig
+from cpunet.training.volumes.weights import load_trained_volumes
+from cpunet.training.weights import WEIGHTS_FILE, holds_detector, holds_volumes, load_trained, load_training
 
 # Other processors and other releases of onnxruntime round differently, and an object more or less is worth this much.
 SCORE_TOLERANCE = 0.005
@@ -29,7 +32,7 @@ def torch_reference(path: Path) -> Reference | None:
         return None
     if holds_detector(weights):
         return _detector_reference(weights)
-    trained = load_trained(weights)
+    trained = load_trained_volumes(weights) if holds_volumes(weights) else load_trained(weights)
     config = trained.config
     network = Probabilities(trained.network, config.targets.activation, config.loss.sharpening).eval()
     return Reference("torch", predict_with(network))
@@ -68,9 +71,14 @@ def _checked_scores(path: Path, data: Sequence[Path]) -> str:
     trained = load_training(weights)
     root = data_root(data, [source.folder for source in trained.config.data])
     model = load_model(path, device="cpu")
+    if isinstance(trained.config, VolumeConfig):
+        scored = score_volume_sets(model, volume_sets(trained, root, "val"))
+    else:
+        by_set = score_sets(model, image_sets(trained, root, "val"))
+        scored = {name: scores_for_card(scores) for name, scores in by_set.items()}
     texts = []
-    for name, scores in score_sets(model, image_sets(trained, root, "val")).items():
-        found, promised = scores_for_card(scores)["mean_f1"], model.card.scores.get(name, {}).get("mean_f1")
+    for name, scores in scored.items():
+        found, promised = scores["mean_f1"], model.card.scores.get(name, {}).get("mean_f1")
         if promised is None:
             raise ScoreError(f"{path}: its card has no score for {name}. Export it with --data.")
         if found < promised - SCORE_TOLERANCE:

@@ -10,7 +10,7 @@ from typing import Any
 from cpunet.checks.agreement import Tolerance, check_agreement
 from cpunet.checks.synthetic import synthetic_input
 from cpunet.errors import DisagreementError, ModelError
-from cpunet.model.card import ModelCard
+from cpunet.model.card import IMAGES, VOLUMES, ModelCard
 from cpunet.model.session import load_model
 from cpunet.steps.tiling import Predict
 from cpunet.training.config import TrainingConfig
@@ -57,7 +57,7 @@ def kept_card(path: Path, predict: Predict, measured: ModelCard) -> ModelCard:
     path : Path
         The ONNX file that was exported from the same weights before.
     predict : callable
-        The network of the weights: turns (N, C, Y, X) into probabilities.
+        The network of the weights: turns (N, C, Y, X), or (N, C, Z, Y, X), into probabilities.
     measured : ModelCard
         Of the weights. Its halo is taken, as it was measured now.
 
@@ -67,6 +67,12 @@ def kept_card(path: Path, predict: Predict, measured: ModelCard) -> ModelCard:
         If the file cannot be used, or holds another network: its thresholds and scores would be wrong for this one.
     """
     model = load_model(path, device="cpu")
+    if model.card.input.dimensions != measured.input.dimensions:
+        kinds = {IMAGES: "images", VOLUMES: "volumes"}
+        raise ModelError(
+            f"{path}: its card is of a model of {kinds[model.card.input.dimensions]}, and the weights are of one of "
+            f"{kinds[measured.input.dimensions]}. Give the file that was exported from these weights."
+        )
     if (model.card.input.channels, model.card.output.roles) != (measured.input.channels, measured.output.roles):
         raise ModelError(
             f"{path}: its card is of a model of {', '.join(model.card.input.channels)}, and the weights are of one of "
@@ -80,4 +86,5 @@ def kept_card(path: Path, predict: Predict, measured: ModelCard) -> ModelCard:
             f"{path}: its card cannot be kept, as it is of another network: {error} Tune and score these weights with "
             "--data instead."
         ) from None
-    return replace(model.card, output=replace(model.card.output, halo=measured.output.halo))
+    halo, halo_planes = measured.output.halo, measured.output.halo_planes
+    return replace(model.card, output=replace(model.card.output, halo=halo, halo_planes=halo_planes))

@@ -8,7 +8,14 @@ import torch
 
 from cpunet.errors import OutputError
 from cpunet.files.outputs import check_output
-from cpunet.training.weights import CONFIG_KEY, DETECTION_KEY, holds_detector, read_stored
+from cpunet.training.weights import (
+    CONFIG_KEY,
+    DETECTION_KEY,
+    VOLUME_KEY,
+    holds_detector,
+    holds_volumes,
+    read_stored,
+)
 
 
 def check_weights_beside(path: Path, network: torch.nn.Module, overwrite: bool) -> None:
@@ -16,7 +23,8 @@ def check_weights_beside(path: Path, network: torch.nn.Module, overwrite: bool) 
     check_output(path, overwrite=overwrite)
     if overwrite or not path.exists():
         return
-    _, _, before = read_stored(path, DETECTION_KEY if holds_detector(path) else CONFIG_KEY, dict, "cpunet train")
+    key = DETECTION_KEY if holds_detector(path) else VOLUME_KEY if holds_volumes(path) else CONFIG_KEY
+    _, _, before = read_stored(path, key, dict, "cpunet train")
     now = network.state_dict()
     if before.keys() != now.keys() or not all(torch.equal(before[name], now[name]) for name in now):
         raise OutputError(

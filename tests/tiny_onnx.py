@@ -156,9 +156,9 @@ def tiny_onnx(card=CARD, channels=1, out_channels=1, gain=14.0, offset=-4.0, siz
     return model
 
 
-def changed_card(**sections):
-    """Return the card with sections, or fields of sections, replaced."""
-    card = json.loads(json.dumps(CARD))
+def changed_card(card=CARD, /, **sections):
+    """Return a card with sections, or fields of sections, replaced."""
+    card = json.loads(json.dumps(card))
     for name, value in sections.items():
         if isinstance(value, dict) and name in card:
             card[name].update(value)

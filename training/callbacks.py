@@ -65,8 +65,7 @@ class ValidationScores(lightning.Callback):
         averaging = [callback for callback in trainer.callbacks if isinstance(callback, WeightAveraging)]
         for callback in averaging:
             callback.on_validation_epoch_start(trainer, pl_module)  # the average's weights, which checkpoints hold
-        scores = self._scores(trainer, pl_module)
-        found = {VALIDATION_SCORE: scores.mean_f1, "val_mean_average_precision": scores.mean_average_precision}
+        found = self.measured(trainer, pl_module)
         if self.batches:
             found[VALIDATION_LOSS] = float(
                 trainer.strategy.broadcast(mean_loss(pl_module.network, pl_module.loss, self.batches))
@@ -78,6 +77,11 @@ class ValidationScores(lightning.Callback):
         for schedule in trainer.lr_scheduler_configs:
             if schedule.reduce_on_plateau:
                 schedule.scheduler.step(found[judging_metric(self.config)[0]])
+
+    def measured(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> dict[str, float]:
+        """Return the scores of the validation images, by the names under which they are logged."""
+        scores = self._scores(trainer, task)
+        return {VALIDATION_SCORE: scores.mean_f1, "val_mean_average_precision": scores.mean_average_precision}
 
     def model_of(self, task: lightning.LightningModule) -> Model:
         """Give the network in training the interface of an exported model."""

@@ -296,7 +296,7 @@ def config_from_dict(content: object, kind: type[Config] = TrainingConfig) -> Co
     values["data"] = values.get("data") or ()
     values.pop(SEARCH, None)
     if "augmentation" in values:
-        values["augmentation"] = _augmentation(values["augmentation"])
+        values["augmentation"] = _augmentation(values["augmentation"], getattr(kind, "presets", PRESETS))
     config = dataclass_from(kind, values, ConfigError)
     if config.normalization.kind == "none" and not config.normalization.units:
         # Said in every card from now on, because the numbers of a file mean another brightness in another type.
@@ -360,13 +360,13 @@ def config_to_dict(config: TrainingConfig) -> dict[str, Any]:
     return asdict(config)
 
 
-def _augmentation(content: object) -> object:
+def _augmentation(content: object, presets: Mapping[str, Any]) -> object:
     """Replace a preset's name by its fields. A mapping may name a preset under ``preset`` and change single fields."""
     changes = {"preset": content} if isinstance(content, str) else content
     if not isinstance(changes, dict):
         return content
     changes = {RENAMED.get(name, name): value for name, value in changes.items()}
     preset = changes.pop("preset", "standard")
-    if preset not in PRESETS:
-        raise ConfigError(f"augmentation: there is no preset {preset!r}; the presets are {', '.join(PRESETS)}.")
-    return {**asdict(PRESETS[preset]), **changes}
+    if preset not in presets:
+        raise ConfigError(f"augmentation: there is no preset {preset!r}; the presets are {', '.join(presets)}.")
+    return {**asdict(presets[preset]), **changes}

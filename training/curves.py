@@ -13,6 +13,8 @@ from cpunet.files.written_beside import written_beside
 CURVES_FILE = "curves.png"
 # The mean F1 of the model to start from, on the validation images.
 START_METRIC = "start_mean_f1"
+# Only of volumes.
+SEG_METRIC, FOREGROUND_METRIC = "val_seg", "val_foreground_iou"
 
 
 def read_metrics(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -52,7 +54,12 @@ def curves_figure(metrics: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
     upper, lower = figure.subplots(2, 1, sharex=True)
     groups = {
         upper: {"loss": "loss", "val_loss": "loss of the validation images"},
-        lower: {"val_mean_f1": "mean F1", "val_mean_average_precision": "mAP"},
+        lower: {
+            "val_mean_f1": "mean F1",
+            "val_mean_average_precision": "mAP",
+            SEG_METRIC: "SEG",
+            FOREGROUND_METRIC: "IoU of the foreground",
+        },
     }
     for axes, names in groups.items():
         for name, label in names.items():

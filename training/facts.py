@@ -26,10 +26,16 @@ LARGEST_RATIO_BELOW, LARGEST_RATIO_ABOVE = 1.8, 1.5
 
 def data_sum(rows: Sequence[IndexRow]) -> str:
     """Return one SHA-256 over the images, labels and ignore masks of a set, in the order of their ids."""
+    files = {row.id: (row.image_path, row.labels_path, *([row.ignore_path] if row.ignore_path else [])) for row in rows}
+    return sum_of_files(files)
+
+
+def sum_of_files(files: Mapping[str, Sequence[Path]]) -> str:
+    """Return one SHA-256 over the files of each id, in the order of the ids."""
     digest = hashlib.sha256()
-    for row in sorted(rows, key=lambda row: row.id):
-        digest.update(row.id.encode())
-        for path in (row.image_path, row.labels_path, *([row.ignore_path] if row.ignore_path else [])):
+    for name in sorted(files):
+        digest.update(name.encode())
+        for path in files[name]:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
@@ -45,7 +51,7 @@ def median_diameter(diameters: Sequence[NDArray[np.float64]], name: str) -> floa
     return float(np.median(medians))
 
 
-def set_diameters(config: TrainingConfig, facts: Mapping[str, Any]) -> list[float | None]:
+def set_diameters(config: Any, facts: Mapping[str, Any]) -> list[float | None]:
     """Return the typical diameter of each set's images, as a user would give it; None where images keep their size."""
     return [data["image_diameter_px"] if config.diameter_px else None for data in facts["data"]]
 

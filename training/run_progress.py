@@ -7,6 +7,7 @@ from typing import Any
 import lightning
 
 from cpunet.progress import Progress
+from cpunet.training.curves import SEG_METRIC
 from cpunet.training.optimizers import VALIDATION_LOSS, VALIDATION_SCORE
 
 
@@ -51,4 +52,6 @@ def _measured(trainer: lightning.Trainer) -> str:
         texts.append(f"loss of the validation images {float(found[VALIDATION_LOSS]):.3f}")
     if VALIDATION_SCORE in found:
         texts.append(f"mean F1 of the validation images {float(found[VALIDATION_SCORE]):.3f}")
+    if SEG_METRIC in found:
+        texts.append(f"SEG {float(found[SEG_METRIC]):.3f}")
     return ", ".join(texts)

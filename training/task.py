@@ -35,7 +35,7 @@ class TrainingTask(lightning.LightningModule):
 
     Parameters
     ----------
-    config : TrainingConfig or DetectionConfig
+    config : TrainingConfig, DetectionConfig or VolumeConfig
     facts : dict
         See `cpunet.training.facts`.
     network : Module
@@ -44,9 +44,12 @@ class TrainingTask(lightning.LightningModule):
     ----------
     config_key : str
         Under which a checkpoint has the configuration.
+    memory_format : torch.memory_format
+        How the network wants its batches.
     """
 
     config_key: str
+    memory_format = torch.channels_last
 
     def __init__(self, config: Any, facts: dict[str, Any], network: torch.nn.Module) -> None:
         super().__init__()

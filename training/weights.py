@@ -19,11 +19,14 @@ from cpunet.training.config import Config, TrainingConfig, config_from_dict, con
 from cpunet.training.detection.config import DetectionConfig
 from cpunet.training.network.build import build_network
 from cpunet.training.network.unet import UNet
+from cpunet.training.volumes.config import VolumeConfig
 
 KEY_PREFIX = "cpunet_"
 CONFIG_KEY, FACTS_KEY = f"{KEY_PREFIX}config", f"{KEY_PREFIX}facts"
 # In place of `CONFIG_KEY`, in what `cpunet train-detection` writes.
 DETECTION_KEY = f"{KEY_PREFIX}detection_config"
+# In place of `CONFIG_KEY`, in what `cpunet train-volumes` writes.
+VOLUME_KEY = f"{KEY_PREFIX}volume_config"
 WEIGHTS_FILE = "weights.safetensors"
 NETWORK_PREFIX = "network."
 
@@ -59,6 +62,11 @@ def load_trained(path: Path) -> TrainedNetwork:
                 f"{path}: this is a Mask R-CNN of `cpunet train-detection`, which cannot be used here. `cpunet export` "
                 "writes it as an .onnx file, which `cpunet evaluate`, `segment` and the module take."
             ) from None
+        if holds_volumes(path):
+            raise WeightsError(
+                f"{path}: this is a network of volumes, of `cpunet train-volumes`, which cannot be used here: images "
+                "are needed. `cpunet evaluate` and `cpunet export` take it."
+            ) from None
         raise
     network = build_network(config)
     network.load_state_dict(weights)
@@ -71,12 +79,12 @@ class StoredTraining:
 
     Attributes
     ----------
-    config : TrainingConfig or DetectionConfig
+    config : TrainingConfig, DetectionConfig or VolumeConfig
     facts : dict
         What `cpunet.training.facts.training_facts` found in the data.
     """
 
-    config: TrainingConfig | DetectionConfig
+    config: TrainingConfig | DetectionConfig | VolumeConfig
     facts: dict[str, Any]
 
 
@@ -84,6 +92,8 @@ def load_training(path: Path) -> StoredTraining:
     """Read what a checkpoint or a safetensors file says of its training; WeightsError if it says nothing."""
     if holds_detector(path):
         config, facts, _ = read_stored(Path(path), DETECTION_KEY, detection_config, "cpunet train-detection")
+    elif holds_volumes(path):
+        config, facts, _ = read_stored(Path(path), VOLUME_KEY, volume_config, "cpunet train-volumes")
     else:
         config, facts, _ = read_stored(Path(path), CONFIG_KEY, _config, "cpunet train")
     return StoredTraining(config, facts)
@@ -128,14 +138,27 @@ def detection_config(content: dict[str, Any]) -> DetectionConfig:
     return config_from_dict(content, DetectionConfig)
 
 
+def volume_config(content: dict[str, Any]) -> VolumeConfig:
+    """Build the configuration of a training on volumes from its plain content."""
+    return config_from_dict(content, VolumeConfig)
+
+
 def holds_detector(path: Path) -> bool:
     """Return whether a file holds what `cpunet train-detection` wrote; False if it cannot be read."""
-    path = Path(path)
+    return _has_key(Path(path), DETECTION_KEY)
+
+
+def holds_volumes(path: Path) -> bool:
+    """Return whether a file holds what `cpunet train-volumes` wrote; False if it cannot be read."""
+    return _has_key(Path(path), VOLUME_KEY)
+
+
+def _has_key(path: Path, key: str) -> bool:
     try:
         stored = _read_metadata(path) if path.suffix == ".safetensors" else _read_checkpoint(path)[0]
     except Exception:  # torch's reader meets a broken file with almost any exception
         return False
-    return DETECTION_KEY in stored
+    return key in stored
 
 
 def save_trained(path: Path, trained: TrainedNetwork) -> None:

@@ -34,7 +34,8 @@ from loguru import logger
 
 from cpunet.errors import ModelError
 from cpunet.export.bioimageio.conversions import put_right, ready_to_read
-from cpunet.model.card import ModelCard, Normalization
+from cpunet.model.axes import least_sizes, units
+from cpunet.model.card import VOLUMES, InputCard, ModelCard
 
 RDF, WEIGHTS, DOCUMENTATION, COVER = "rdf.yaml", "model.onnx", "README.md", "cover.png"
 TEST_INPUT, TEST_OUTPUT = "test_input.npy", "test_output.npy"
@@ -99,14 +100,14 @@ def description(card: ModelCard, sums: dict[str, str], opset: int, one_at_a_time
     def file(name: str) -> dict[str, str]:
         return {"source": name, "sha256": sums[name]}
 
-    free = ParameterizedSize(min=smallest_side(card), step=card.input.divisible_by)
-    sizes = card.input.tile_shape or (free, free)
+    sizes = card.input.tile_shape or [
+        ParameterizedSize(min=least, step=unit)
+        for least, unit in zip(smallest_shape(card), units(card.input), strict=True)
+    ]
     batch = BatchAxis(size=1) if one_at_a_time else BatchAxis()
-    scale = {} if card.input.pixel_size_um is None else {"scale": card.input.pixel_size_um, "unit": "micrometer"}
     doi = re.search(r"10\.\d{4,9}/[^\s,;]+", card.citation)
-    halo = {"halo": card.output.halo} if card.output.halo else {}  # the format asks for 1 or more
-    output_axis = SpaceOutputAxisWithHalo if halo else SpaceOutputAxis
-    axes = [AxisId(axis) for axis in "yx"]
+    axes = [AxisId(axis) for axis in space(card.input)]
+    scales = [_scale(card.input, axis) for axis in axes]
     with OFFLINE:
         return ModelDescr(
             name=package_name(card.name),
@@ -115,7 +116,7 @@ def description(card: ModelCard, sums: dict[str, str], opset: int, one_at_a_time
             authors=[{"name": re.sub(r"[/\\]", "-", name)} for name in card.authors],
             **({"cite": [{"text": card.citation, "doi": doi[0].rstrip(".")}]} if doi else {}),
             **_license(card.licence),
-            tags=["cpunet", "CellProfiler", "2d", "segmentation", card.input.modality],
+            tags=["cpunet", "CellProfiler", f"{card.input.dimensions}d", "segmentation", card.input.modality],
             documentation=file(DOCUMENTATION),
             covers=[file(COVER)],
             inputs=[
@@ -125,10 +126,13 @@ def description(card: ModelCard, sums: dict[str, str], opset: int, one_at_a_time
                     axes=[
                         batch,
                         ChannelAxis(channel_names=identifiers(card.input.channels)),
-                        *[SpaceInputAxis(id=axis, size=size, **scale) for axis, size in zip(axes, sizes, strict=True)],
+                        *[
+                            SpaceInputAxis(id=axis, size=size, **scale)
+                            for axis, size, scale in zip(axes, sizes, scales, strict=True)
+                        ],
                     ],
                     test_tensor=file(TEST_INPUT),
-                    preprocessing=preprocessing(card.input.normalization, len(card.input.channels)),
+                    preprocessing=preprocessing(card.input),
                 )
             ],
             outputs=[
@@ -139,8 +143,8 @@ def description(card: ModelCard, sums: dict[str, str], opset: int, one_at_a_time
                         batch,
                         ChannelAxis(channel_names=list(card.output.roles)),
                         *[
-                            output_axis(id=axis, size=SizeReference(tensor_id=INPUT, axis_id=axis), **halo, **scale)
-                            for axis in axes
+                            _output_axis(axis, halo, scale)
+                            for axis, halo, scale in zip(axes, _halos(card), scales, strict=True)
                         ],
                     ],
                     test_tensor=file(TEST_OUTPUT),
@@ -150,8 +154,32 @@ def description(card: ModelCard, sums: dict[str, str], opset: int, one_at_a_time
         )
 
 
-def preprocessing(normalization: Normalization, channels: int) -> list[Any]:
-    """Say `cpunet.steps.prepare.normalize` of an image of so many channels in the format's own steps.
+def space(given: InputCard) -> str:
+    """Return the axes of space that a network takes, ``yx`` or ``zyx``."""
+    return "zyx" if given.dimensions == VOLUMES else "yx"
+
+
+def _scale(given: InputCard, axis: str) -> dict[str, Any]:
+    """Say how far apart two pixels, or two planes, lie: in micrometers, or planes in widths of a pixel."""
+    step = float(given.z_step_px or 1.0) if axis == "z" else 1.0
+    if given.pixel_size_um is not None:
+        return {"scale": step * given.pixel_size_um, "unit": "micrometer"}
+    return {"scale": step} if axis == "z" else {}
+
+
+def _halos(card: ModelCard) -> list[int]:
+    return [card.output.halo_planes if axis == "z" else card.output.halo for axis in space(card.input)]
+
+
+def _output_axis(axis: AxisId, halo: int, scale: dict[str, Any]) -> SpaceOutputAxis | SpaceOutputAxisWithHalo:
+    size = SizeReference(tensor_id=INPUT, axis_id=axis)
+    if halo:
+        return SpaceOutputAxisWithHalo(id=axis, size=size, halo=halo, **scale)
+    return SpaceOutputAxis(id=axis, size=size, **scale)  # the format asks for a halo of 1 or more
+
+
+def preprocessing(given: InputCard) -> list[Any]:
+    """Say how cpunet normalizes the image or volume of a network in the format's own steps.
 
     Notes
     -----
@@ -159,9 +187,11 @@ def preprocessing(normalization: Normalization, channels: int) -> list[Any]:
     even if the package says another). Percentiles of an image of more than two million pixels are exact there. Where
     both percentiles coincide in an image that is not constant, its minimum and maximum are not used instead.
     """
+    normalization = given.normalization
     if normalization.kind == "none":
         return []
-    axes = tuple(map(AxisId, ("y", "x") if normalization.per_channel or channels == 1 else ("channel", "y", "x")))
+    together = () if normalization.per_channel or len(given.channels) == 1 else ("channel",)
+    axes = tuple(map(AxisId, (*together, *space(given))))
     if normalization.kind == "zero_mean_unit_variance":
         return [ZeroMeanUnitVarianceDescr(kwargs=ZeroMeanUnitVarianceKwargs(axes=axes, eps=EPSILON))]
     if normalization.percentile_high <= 1:
@@ -179,9 +209,9 @@ def preprocessing(normalization: Normalization, channels: int) -> list[Any]:
     return [ScaleRangeDescr(kwargs=percentiles), ClipDescr(kwargs=limits)]
 
 
-def smallest_side(card: ModelCard) -> int:
-    """Return the smallest height and width, pixels, of which something is left once the halo is cut off."""
-    return -(-max(card.input.min_size, 2 * card.output.halo + 1) // card.input.divisible_by) * card.input.divisible_by
+def smallest_shape(card: ModelCard) -> tuple[int, ...]:
+    """Return the smallest (Y, X) or (Z, Y, X) of which something is left once the halo is cut off."""
+    return least_sizes(card.input, 2 * card.output.halo_planes + 1, 2 * card.output.halo + 1)
 
 
 def package_name(name: str) -> str:

@@ -15,8 +15,10 @@ from bioimageio.spec.model.v0_5 import InputTensorDescr, OutputTensorDescr
 from numpy.typing import NDArray
 
 from cpunet.checks.agreement import Tolerance, check_agreement
-from cpunet.checks.halo import FIELD_PX, largest_halo, reach_in_field, reach_of_impulse
+from cpunet.checks.halo import FIELD_PX, largest_halo, reach_along_axes, reach_in_field, reach_of_impulse
+from cpunet.checks.halo_of_volumes import LARGEST_FIELD, VolumeHalo, reach_in_volumes
 from cpunet.checks.stored_test import MOST_VALUES, STORED_TEST_KEY, StoredTest, stored_test_to_json
+from cpunet.checks.synthetic import normalize_together
 from cpunet.errors import DisagreementError, ModelError
 from cpunet.export.bioimageio.archive import Package, read_file
 from cpunet.export.bioimageio.description import preprocessing
@@ -27,17 +29,18 @@ from cpunet.export.card.add import with_answers, with_tile
 from cpunet.export.card.fields import field_value, flattened, with_field
 from cpunet.export.card.file import check_runs, checked_card, network
 from cpunet.export.put_in_place import errors_name, put_in_place
-from cpunet.model.card import METADATA_KEY, ModelCard, card_to_json
+from cpunet.model.axes import round_up, units
+from cpunet.model.card import METADATA_KEY, VOLUMES, ModelCard, card_to_json
 from cpunet.model.card_limits import card_from_json
 from cpunet.model.session import OnnxModel, load_model
 from cpunet.onnx_reader.model_file import LARGEST_FILE_BYTES, read_model_file
 from cpunet.onnx_reader.safety import check_contents
 from cpunet.onnx_reader.write_metadata import with_metadata
-from cpunet.steps.prepare import normalize
 
 # What the format itself allows, unless a package says otherwise; a binarized pixel may fall to the other side.
 AS_THE_FORMAT = Tolerance(rtol=1e-3, atol=1e-3, mismatched_per_million=100)
 STRICT = Tolerance()
+HALOS = ("output.halo", "output.halo_planes")
 LARGEST_TENSOR_BYTES = 2**26
 # What a network makes of a larger test image may not fit into the memory.
 MOST_TENSOR_VALUES = 2**23
@@ -99,16 +102,16 @@ def import_package(package: Package, output: Path, answers: Mapping[str, Any]) -
                 content = with_metadata(content, STORED_TEST_KEY, stored_test_to_json(test))
             else:
                 notes.append("the package's test is too large to be stored in the file; synthetic nuclei are its test")
-            halo = field_value(answers, "output.halo")
-            if halo is None and "output.halo" not in measured:
+            if all(field_value(answers, name) is None and name not in measured for name in HALOS):
                 card, note = _with_measured_halo(model, test.input)
                 content = with_metadata(content, METADATA_KEY, card_to_json(card))
                 notes += note
             beside.write_bytes(content)
             load_model(beside, device="cpu")
-    tile = model.card.input.tile_shape
+    tile, of_volumes = model.card.input.tile_shape, model.card.input.dimensions == VOLUMES
     widest = FIELD_PX // 2 if tile is None else largest_halo(tile, model.card.input.divisible_by)
-    if measured.get("output.halo", 0) >= widest:
+    deepest, widest = (size // 2 for size in LARGEST_FIELD) if of_volumes else (0, widest)
+    if measured.get("output.halo", 0) >= widest or (of_volumes and measured.get("output.halo_planes", 0) >= deepest):
         notes.append("the network sees farther than any halo of its tiles, so the edges of tiles may show")
     if tile is not None:
         notes.append(f"the network takes {tile[0]} x {tile[1]} pixels alone; larger images are cut into such tiles")
@@ -118,7 +121,7 @@ def import_package(package: Package, output: Path, answers: Mapping[str, Any]) -
 
 def _with_sizes_that_run(bare: Path, known: dict[str, Any], answers: Mapping[str, Any]) -> tuple[bytes, dict[str, int]]:
     """Make the card; sizes that the description names and the network does not take are measured instead."""
-    sizes = ("divisible_by", "min_size")
+    sizes = ("divisible_by", "min_size", "divisible_by_planes", "min_planes")
     described = {name for name in sizes if name in known["input"] and field_value(answers, f"input.{name}") is None}
     try:
         content, measured = with_answers(read_model_file(bare), known)
@@ -164,6 +167,10 @@ def _with_tile_and_halo(known: dict[str, Any]) -> dict[str, Any]:
         known = with_tile(known, tile)
     if field_value(known, "output.halo") is None and field_value(known, "input.normalization.kind") == "none":
         known = with_field(known, "output.halo", 0)
+    of_volumes = field_value(known, "input.dimensions") == VOLUMES
+    unknown_planes = of_volumes and field_value(known, "output.halo_planes") is None
+    if unknown_planes and field_value(known, "input.normalization.kind") == "none":
+        known = with_field(known, "output.halo_planes", 0)
     halo = field_value(known, "output.halo")
     if tile is not None and isinstance(halo, int):  # as a halo is rounded up, something must be left of a tile
         unit = field_value(known, "input.divisible_by")
@@ -175,6 +182,8 @@ def _with_measured_halo(model: OnnxModel, image: NDArray[np.float32]) -> tuple[M
     """Enlarge the halo of a package if its network sees farther, in its own test input or in noise."""
     card, given = model.card, model.card.input
     dark_and_bright = (float(image.min()), float(image.max()))
+    if given.dimensions == VOLUMES:
+        return _with_measured_halo_of_volumes(model, image[:1], dark_and_bright)
     reach = max(
         reach_in_field(model.predict, image[:1], dark_and_bright),
         reach_of_impulse(
@@ -192,6 +201,29 @@ def _with_measured_halo(model: OnnxModel, image: NDArray[np.float32]) -> tuple[M
     return replace(card, output=replace(card.output, halo=halo)), [note]
 
 
+def _with_measured_halo_of_volumes(
+    model: OnnxModel, volume: NDArray[np.float32], dark_and_bright: tuple[float, float]
+) -> tuple[ModelCard, list[str]]:
+    """Do the same for a network of volumes, along Z and along Y and X."""
+    card, unit = model.card, units(model.card.input)
+    in_test, in_noise = (
+        reach_along_axes(model.predict, volume, dark_and_bright),
+        reach_in_volumes(model.predict, card.input),
+    )
+    reach = VolumeHalo(max(in_test[0], in_noise.planes), max(*in_test[1:], in_noise.px))
+    if reach.planes <= card.output.halo_planes and reach.px <= card.output.halo:
+        return card, []
+    planes, px = (
+        before if far <= before else round_up(far + 1, step)
+        for far, before, step in zip(reach, (card.output.halo_planes, card.output.halo), unit, strict=False)
+    )
+    note = (
+        f"output.halo: {px}, output.halo_planes: {planes}; the network sees {reach.px} pixels and {reach.planes} "
+        f"planes far, and the package gives {card.output.halo} and {card.output.halo_planes}"
+    )
+    return replace(card, output=replace(card.output, halo=px, halo_planes=planes)), [note]
+
+
 def with_answers_for(content: dict[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:
     """Return a card's content with a user's answers in place of its own."""
     for name, value in flattened(answers).items():
@@ -204,8 +236,7 @@ def _own_card(text: str, contract: Contract) -> dict[str, Any]:
     card = card_from_json(text)
     inside = [*contract.preprocessing.inside, *contract.postprocessing]
     own, asked = card.input.normalization, contract.preprocessing.normalization
-    channels = len(card.input.channels)
-    if inside or preprocessing(own, channels) != preprocessing(asked, channels):
+    if inside or preprocessing(card.input) != preprocessing(replace(card.input, normalization=asked)):
         raise ModelError(
             f"the card in its weights asks for {own}, and its description for {asked}"
             f"{' and further steps' if inside else ''}. Ask its author which is right."
@@ -229,10 +260,10 @@ def check_test(package: Package, contract: Contract, model: OnnxModel) -> tuple[
     expected = _test_tensor(package, contract.output, contract.gives, "its test output", len(model.card.output.roles))
     normalization = model.card.input.normalization
     if contract.preprocessing.of_data_set and len(image) > 1:  # the images of the test are its data set
-        together = normalize(np.concatenate(list(image), axis=1), normalization)
+        together = normalize_together(np.concatenate(list(image), axis=1), normalization)
         prepared = np.stack(np.split(together, len(image), axis=1))
     else:
-        prepared = np.stack([normalize(planes, normalization) for planes in image])
+        prepared = np.stack([normalize_together(planes, normalization) for planes in image])
     found = model.predict(prepared)
     try:
         difference = check_agreement(found, expected, AS_THE_FORMAT, "cpunet and the package")
@@ -249,7 +280,7 @@ def check_test(package: Package, contract: Contract, model: OnnxModel) -> tuple[
 def _test_tensor(
     package: Package, tensor: InputTensorDescr | OutputTensorDescr, layout: Layout, what: str, channels: int
 ) -> NDArray[np.float32]:
-    """Read a test tensor as (N, C, Y, X)."""
+    """Read a test tensor as (N, C, Y, X) or (N, C, Z, Y, X)."""
     values = read_tensor(package, tensor, what)
     turned = as_ours(values, layout)
     if turned is None or turned.shape[1] != channels or 0 in turned.shape:

@@ -21,8 +21,9 @@ from cpunet.errors import ModelError
 from cpunet.export.bioimageio.steps import FLOATS, Preprocessing, Step, read_postprocessing, read_preprocessing
 from cpunet.export.bioimageio.tensors import Layout, read_layout
 from cpunet.export.card.fields import with_field
-from cpunet.model.card import ROLES
+from cpunet.model.card import ROLES, VOLUMES
 
+NAMES = {"z": "depth", "y": "height", "x": "width"}
 MICROMETERS = {"nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3}
 # What authors of packages call the roles, without marks between the words.
 SYNONYMS = {
@@ -86,6 +87,11 @@ def read_contract(description: ModelDescr) -> Contract:
     gives, output_axes = read_layout(probabilities)
     prepared = read_preprocessing(image.preprocessing, takes, str(image.id), image.dtype)
     normalization = prepared.normalization
+    if takes.space != gives.space:
+        raise ModelError(
+            f"its input has the axes {', '.join(takes.names)} and its output {', '.join(gives.names)}; both must have "
+            "planes (z), or neither. Ask its author to correct it."
+        )
     _check_sizes_agree(image, input_axes, probabilities, output_axes)
     roles, notes = _roles(_channel_names(output_axes, "output"))
     known: dict[str, Any] = {
@@ -105,9 +111,11 @@ def read_contract(description: ModelDescr) -> Contract:
     }
     if roles:
         known["output.roles"] = roles
-    halos = [getattr(output_axes[axis], "halo", None) for axis in "yx"]
-    if any(halo is not None for halo in halos):
-        known["output.halo"] = max(halo or 0 for halo in halos)
+    halos = {axis: getattr(output_axes[axis], "halo", None) for axis in takes.space}
+    if any(halo is not None for halo in halos.values()):
+        known["output.halo"] = max(halos[axis] or 0 for axis in "yx")
+        if "z" in halos:
+            known["output.halo_planes"] = halos["z"] or 0
     content: dict[str, Any] = {}
     for name, value in known.items():
         if value not in ("", []):
@@ -165,14 +173,14 @@ def _sizes(axes: dict[str, Any]) -> dict[str, Any]:
     """Return what sizes the network takes, and the pixel size, where the description says so."""
     height, width = axes["y"], axes["x"]
     sizes = [height.size, width.size]
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = _of_planes(axes["z"], height, sizes) if "z" in axes else {}
     if all(isinstance(size, int) for size in sizes):
-        found = {"input.tile_shape": sizes}
+        found |= {"input.tile_shape": sizes}
     elif all(isinstance(size, ParameterizedSize) for size in sizes):
         # The format asks for min + n * step; cpunet for multiples of a step.
         if not any(size.min % size.step for size in sizes):
             unit = math.lcm(*(size.step for size in sizes))
-            found = {"input.divisible_by": unit, "input.min_size": max(size.min for size in sizes)}
+            found |= {"input.divisible_by": unit, "input.min_size": max(size.min for size in sizes)}
     else:
         raise ModelError(
             f"its input has the height {_shown(sizes[0])} and the width {_shown(sizes[1])}; both must be fixed, or "
@@ -183,11 +191,30 @@ def _sizes(axes: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _of_planes(depth: Any, height: Any, sizes: list[Any]) -> dict[str, Any]:
+    """Return how many planes a network of volumes takes, and how far apart they lie."""
+    fixed = [size for size in (depth.size, *sizes) if not isinstance(size, ParameterizedSize)]
+    if fixed:
+        raise ModelError(
+            f"its input is a volume of the fixed depth, height or width {_shown(fixed[0])}; a network of volumes must "
+            "take any. Ask its author to export it with dynamic axes."
+        )
+    found: dict[str, Any] = {"input.dimensions": VOLUMES}
+    if depth.size.min % depth.size.step == 0:
+        found |= {"input.divisible_by_planes": depth.size.step, "input.min_planes": depth.size.min}
+    said = depth.unit == height.unit and (depth.unit is not None or depth.scale != height.scale)
+    if said or {depth.unit, height.unit} <= MICROMETERS.keys():
+        found["input.z_step_px"] = (
+            depth.scale * MICROMETERS.get(depth.unit, 1.0) / (height.scale * MICROMETERS.get(height.unit, 1.0))
+        )
+    return found
+
+
 def _check_sizes_agree(
     image: InputTensorDescr, takes: dict[str, Any], probabilities: OutputTensorDescr, gives: dict[str, Any]
 ) -> None:
     """Refuse an output that is not as large as the input."""
-    for axis in "yx":
+    for axis in [each for each in "zyx" if each in takes]:
         given, size = takes[axis], gives[axis].size
         if isinstance(size, SizeReference):
             alike = str(size.tensor_id) == str(image.id) and str(size.axis_id) == axis and size.offset == 0
@@ -196,7 +223,7 @@ def _check_sizes_agree(
             alike = size == given.size
         if not alike:
             raise ModelError(
-                f"its output {probabilities.id} has another {'height' if axis == 'y' else 'width'} than its input: "
+                f"its output {probabilities.id} has another {NAMES[axis]} than its input: "
                 f"{_shown(size)}, scale {gives[axis].scale:g}, and the input's is {_shown(given.size)}, scale "
                 f"{given.scale:g}. Only networks whose output is as large as their input can be used: export it with "
                 "padded convolutions, and enlarged to the input's size."

@@ -1,4 +1,4 @@
-"""Put a package's steps into its network, as ONNX's own operators, and turn its axes into (N, C, Y, X)."""
+"""Put a package's steps into its network, as ONNX's own operators, and turn its axes into those that cpunet takes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def with_steps(
     gives: Layout,
     one_at_a_time: bool,
 ) -> bytes:
-    """Make a network of float32 (N, C, Y, X) to (N, C, Y, X) of a package's network.
+    """Make a network of float32 (N, C, Y, X) to (N, C, Y, X), or with Z of volumes, of a package's network.
 
     Parameters
     ----------
@@ -81,14 +81,14 @@ def with_steps(
             f"its network has opset {opset}, and steps can be put into one from {OLDEST_OPSET} on. Export it again, or "
             "convert it with onnx.version_converter."
         )
-    first = _Chain("cpunet_input", "cpunet_before", opset)
+    first = _Chain("cpunet_input", "cpunet_before", opset, len(takes.ours))
     first.add_all(before)
     if kinds[0] != TensorProto.FLOAT:
         first.add("Cast", to=kinds[0])
     first.reshape("Squeeze", takes.missing)
     first.transpose(takes.order)
     first.reshape("Unsqueeze", takes.single)
-    last = _Chain(end.name, "cpunet_after", opset)
+    last = _Chain(end.name, "cpunet_after", opset, len(gives.ours))
     last.reshape("Squeeze", gives.single)
     last.transpose(tuple(np.argsort(gives.order)))
     last.reshape("Unsqueeze", gives.missing)
@@ -111,7 +111,7 @@ def with_steps(
 
 
 def _declared(value: onnx.ValueInfoProto, layout: Layout) -> list[int | str]:
-    """Return the declared sizes of a tensor as those of (N, C, Y, X)."""
+    """Return the declared sizes of a tensor as those of (N, C, Y, X) or (N, C, Z, Y, X)."""
     dims = value.type.tensor_type.shape.dim
     if value.type.tensor_type.HasField("shape") and len(dims) != len(layout.kinds):
         raise ModelError(
@@ -120,14 +120,14 @@ def _declared(value: onnx.ValueInfoProto, layout: Layout) -> list[int | str]:
         )
     sizes = {kind: dim.dim_value for kind, dim in zip(layout.kinds, dims, strict=False) if dim.dim_value > 0}
     batch = sizes.get("batch", "N") if "batch" in layout.kinds else 1
-    return [batch, layout.channels, sizes.get("y", "Y"), sizes.get("x", "X")]
+    return [batch, layout.channels, *(sizes.get(axis, axis.upper()) for axis in layout.space)]
 
 
 class _Chain:
     """Nodes one after the other, each of which takes the output of the one before."""
 
-    def __init__(self, start: str, name: str, opset: int) -> None:
-        self._now, self._name, self._opset = start, name, opset
+    def __init__(self, start: str, name: str, opset: int, axes: int) -> None:
+        self._now, self._name, self._opset, self._axes = start, name, opset, axes
         self._nodes: list[onnx.NodeProto] = []
 
     def add(self, operator: str, constant: np.ndarray | None = None, **attributes: object) -> None:
@@ -142,7 +142,7 @@ class _Chain:
 
     def add_all(self, steps: Sequence[Step]) -> None:
         for step in steps:
-            values = np.array(step.values, np.float32).reshape(-1, 1, 1)
+            values = np.array(step.values, np.float32).reshape(-1, *(1,) * (self._axes - 2))
             if step.kind in OPERATORS:
                 self.add(OPERATORS[step.kind], values)
             elif step.kind == "clip":
@@ -158,9 +158,10 @@ class _Chain:
             elif step.kind == "sigmoid":
                 self.add("Sigmoid")
             else:  # before opset 13, a Softmax takes all axes from the given one on together
-                self.transpose((0, 2, 3, 1))
-                self.add("Softmax", axis=3)
-                self.transpose((0, 3, 1, 2))
+                last = self._axes - 1
+                self.transpose((0, *range(2, self._axes), 1))
+                self.add("Softmax", axis=last)
+                self.transpose((0, last, *range(1, last)))
 
     def transpose(self, order: Sequence[int]) -> None:
         if list(order) != sorted(order):

@@ -19,7 +19,8 @@ import yaml
 from bioimageio.spec import dump_description
 from numpy.typing import NDArray
 
-from cpunet.checks.synthetic import synthetic_field
+from cpunet.checks.synthetic import normalize_together, synthetic_field
+from cpunet.checks.synthetic_volume import synthetic_volume
 from cpunet.errors import ModelError, PackageError
 from cpunet.export.bioimageio.description import (
     COVER,
@@ -29,20 +30,22 @@ from cpunet.export.bioimageio.description import (
     TEST_OUTPUT,
     WEIGHTS,
     description,
-    smallest_side,
+    smallest_shape,
 )
 from cpunet.export.put_in_place import put_in_place
 from cpunet.export.readme import decoding, model_readme
 from cpunet.files.mark import PROGRAM
 from cpunet.files.overlay import draw_outlines, picture
-from cpunet.model.card import InputCard, ModelCard
+from cpunet.model.axes import least_sizes
+from cpunet.model.card import VOLUMES, InputCard, ModelCard
 from cpunet.model.session import OnnxModel, open_model
 from cpunet.onnx_reader.model_file import ModelFile, read_model_file
 from cpunet.options import Options
 from cpunet.segment import segment_image
-from cpunet.steps.prepare import normalize
+from cpunet.volumes.segment_volume import segment_volume
 
-SMALLEST_TEST_SIDE = 256
+# Of images; planes and side of volumes.
+SMALLEST_TEST_SIDE, SMALLEST_TEST_VOLUME = 256, (8, 64)
 DRAWN_WHITE, HOT = 255, 40
 
 
@@ -83,9 +86,9 @@ def write_bioimageio(onnx_path: Path, zip_path: Path, sample_image: NDArray[Any]
 
 
 def package_files(file: ModelFile, model: OnnxModel, image: NDArray[np.float32]) -> dict[str, bytes]:
-    """Make all files of a package, by name; `image` (C, Y, X), float32, is the test input."""
+    """Make all files of a package, by name; `image` (C, Y, X) or (C, Z, Y, X), float32, is the test input."""
     card = model.card
-    expected = model.predict(normalize(image, card.input.normalization)[np.newaxis])
+    expected = model.predict(normalize_together(image, card.input.normalization)[np.newaxis])
     files = {
         WEIGHTS: file.content,
         TEST_INPUT: _npy(image[np.newaxis]),
@@ -105,26 +108,32 @@ def package_files(file: ModelFile, model: OnnxModel, image: NDArray[np.float32])
 
 
 def middle_of(card: ModelCard, sample: NDArray[Any] | None) -> NDArray[np.float32]:
-    """Cut a test input (C, Y, X), float32, from the middle of an image, or draw it.
+    """Cut a test input (C, Y, X), or (C, Z, Y, X), float32, from the middle of an image or volume, or draw it.
 
     It is a square, or has the only height and width that the network takes.
     """
-    channels, unit = len(card.input.channels), card.input.divisible_by
-    shape = card.input.tile_shape or (max(smallest_side(card), -(-SMALLEST_TEST_SIDE // unit) * unit),) * 2
+    channels, dimensions = len(card.input.channels), card.input.dimensions
+    smallest = (
+        least_sizes(card.input, *SMALLEST_TEST_VOLUME)
+        if dimensions == VOLUMES
+        else least_sizes(card.input, side_px=SMALLEST_TEST_SIDE)
+    )
+    shape = card.input.tile_shape or tuple(map(max, smallest_shape(card), smallest))
     if sample is None:
         return _drawn(card.input, shape)
     planes = np.asarray(sample, np.float32)
-    planes = planes[np.newaxis] if planes.ndim == 2 else np.moveaxis(planes, -1, 0)
-    if planes.ndim == 3 and planes.shape[0] == 1:
+    planes = planes[np.newaxis] if planes.ndim == dimensions else np.moveaxis(planes, -1, 0)
+    if planes.ndim == 1 + dimensions and planes.shape[0] == 1:
         planes = np.repeat(planes, channels, axis=0)
-    if planes.ndim != 3 or planes.shape[0] != channels or not np.isfinite(planes).all():
+    if planes.ndim != 1 + dimensions or planes.shape[0] != channels or not np.isfinite(planes).all():
+        wanted = "a volume (Z, Y, X) or (Z, Y, X, C)" if dimensions == VOLUMES else "an image (Y, X) or (Y, X, C)"
         raise ModelError(
             f"The sample image has the shape {np.shape(sample)}, and the model takes {', '.join(card.input.channels)}. "
-            "Give an image (Y, X) or (Y, X, C) with as many channels, all of whose values are numbers."
+            f"Give {wanted} with as many channels, all of whose values are numbers."
         )
-    for axis, side in zip((1, 2), shape, strict=True):
+    for axis, side in enumerate(shape, start=1):
         missing = max(0, side - planes.shape[axis])
-        widths = [(0, 0)] * 3
+        widths = [(0, 0)] * planes.ndim
         widths[axis] = (missing // 2, missing - missing // 2)
         planes = np.pad(planes, widths, mode="symmetric")
         start = (planes.shape[axis] - side) // 2
@@ -137,23 +146,36 @@ def _drawn(given: InputCard, shape: Sequence[int]) -> NDArray[np.float32]:
 
     Without a normalization, no pixel is brighter than the model's units allow.
     """
-    columns = max(1, int(shape[1] / (2.4 * given.diameter_px)))
-    diameter = min(given.diameter_px, min(shape) / 3)
-    field = synthetic_field((shape[0], shape[1]), columns, diameter, touching=True).image
+    diameter = min(given.diameter_px, min(shape[-2:]) / 3)
+    if given.dimensions == VOLUMES:
+        assert given.z_step_px is not None  # the card of a model of volumes has one
+        field = synthetic_volume(shape, diameter, given.z_step_px, touching=True).image
+    else:
+        columns = max(1, int(shape[1] / (2.4 * given.diameter_px)))
+        field = synthetic_field((shape[0], shape[1]), columns, diameter, touching=True).image
     white = DRAWN_WHITE
     if given.normalization.kind == "none" and given.normalization.units != "as_stored":
         white = 1
     else:
-        field[0, 0] = HOT
-    contrast = white / (1 + 0.25 * np.arange(len(given.channels))[:, np.newaxis, np.newaxis])
+        field[(0,) * field.ndim] = HOT
+    contrast = white / (1 + 0.25 * np.arange(len(given.channels)).reshape(-1, *(1,) * field.ndim))
     steps = DRAWN_WHITE / white
     return (np.round(field * contrast * steps) / steps).astype(np.float32)
 
 
 def cover_picture(model: OnnxModel, image: NDArray[np.float32]) -> bytes:
-    """Show the test input with the outlines of the objects that cpunet finds in it, as a PNG file."""
+    """Show the test input, or the middle plane of a volume, with the outlines of the objects that cpunet finds in it.
+
+    The bytes of a PNG file.
+    """
+    options = Options(diameter_px=model.card.input.diameter_px)
+    if model.card.input.dimensions == VOLUMES:
+        middle = image.shape[1] // 2
+        labels = segment_volume(np.moveaxis(image, 0, -1), model, options).labels[middle]
+        image = image[:, middle]
+    else:
+        labels = segment_image(np.moveaxis(image, 0, -1), model, options).labels
     shown = np.moveaxis(image, 0, -1) if image.shape[0] == 3 else image.mean(axis=0)
-    labels = segment_image(np.moveaxis(image, 0, -1), model, Options(diameter_px=model.card.input.diameter_px)).labels
     buffer = io.BytesIO()
     PIL.Image.fromarray(draw_outlines(picture(shown), labels)).save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
@@ -166,15 +188,19 @@ def documentation(file: ModelFile, card: ModelCard) -> str:
     if card.name not in text:  # it is about something else
         text = model_readme(card, {WEIGHTS: file.sha256})
     given = card.input
+    image, rescaled, by_step = "image", "rescale an image", ""
+    if given.dimensions == VOLUMES:
+        image, rescaled = "volume", "resample a volume"
+        by_step = f"Planes must lie {given.z_step_px:g} times as far apart as pixels. "
     return f"""{text.rstrip()}
 
 ## In other programs than cpunet
 
 The package gives {len(card.output.roles)} channel{"s" if len(card.output.roles) > 1 else ""} of values from 0 to 1: \
 {", ".join(card.output.roles)}. It ends there, as the format has no step that makes objects
-of them as cpunet does ({decoding(card)}). Nor does it rescale an image: enlarge or shrink yours so that its objects
+of them as cpunet does ({decoding(card)}). Nor does it {rescaled}: enlarge or shrink yours so that its objects
 have a diameter of {given.diameter_low_px:g} to {given.diameter_high_px:g} pixels, best {given.diameter_px:g}. \
-Percentiles are those of the whole image, so normalize it
+{by_step}Percentiles are those of the whole {image}, so normalize it
 before it is cut into tiles.
 
 ## Validation of your own results

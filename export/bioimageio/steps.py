@@ -130,8 +130,9 @@ def _then_of_whole_image(found: Preprocessing, step: Any, layout: Layout, tensor
     given = step.kwargs
     axes = layout.names if given.axes is None else tuple(map(str, given.axes))
     kinds = {layout.kind_of.get(axis, axis) for axis in axes}
-    if not {"y", "x"} <= kinds:
-        raise _not_done("preprocessing", step, f"over {', '.join(axes)}; cpunet takes y and x together")
+    if not set(layout.space) <= kinds:
+        together = " and ".join(layout.space)
+        raise _not_done("preprocessing", step, f"over {', '.join(axes)}; cpunet takes {together} together")
     if getattr(given, "reference_tensor", None) not in (None, tensor):
         raise _not_done("preprocessing", step, f"by the values of another tensor, {given.reference_tensor}")
     per_channel = "channel" not in kinds or layout.channels == 1

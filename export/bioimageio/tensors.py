@@ -1,4 +1,4 @@
-"""The axes of a bioimage.io tensor: in which order they stand, and how they become (N, C, Y, X)."""
+"""The axes of a bioimage.io tensor: in which order they stand, and how they become (N, C, Y, X) or (N, C, Z, Y, X)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from cpunet.errors import ModelError
 
-OURS = ("batch", "channel", "y", "x")
+OF_IMAGES, OF_VOLUMES = ("batch", "channel", "y", "x"), ("batch", "channel", "z", "y", "x")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the axes of a tensor stand to (N, C, Y, X).
+    """How the axes of a tensor stand to (N, C, Y, X), or to (N, C, Z, Y, X) of volumes.
 
     Attributes
     ----------
     kinds : tuple of str
-        What each axis of the tensor is, in its order: ``batch``, ``channel``, ``y``, ``x``, or ``single`` for any other
-        of length 1.
+        What each axis of the tensor is, in its order: ``batch``, ``channel``, ``z`` unless its length is 1, ``y``,
+        ``x``, or ``single`` for any other of length 1.
     names : tuple of str
         As the package calls them.
     channels : int
@@ -39,25 +39,35 @@ class Layout:
         return dict(zip(self.names, self.kinds, strict=True))
 
     @property
+    def ours(self) -> tuple[str, ...]:
+        """The axes that cpunet takes: those of volumes if the tensor has planes."""
+        return OF_VOLUMES if "z" in self.kinds else OF_IMAGES
+
+    @property
+    def space(self) -> str:
+        """The axes of space that cpunet takes, ``yx`` or ``zyx``."""
+        return "".join(self.ours[2:])
+
+    @property
     def missing(self) -> tuple[int, ...]:
-        """Axes of (N, C, Y, X) that the tensor lacks."""
-        return tuple(place for place, kind in enumerate(OURS) if kind not in self.kinds)
+        """Axes of `ours` that the tensor lacks."""
+        return tuple(place for place, kind in enumerate(self.ours) if kind not in self.kinds)
 
     @property
     def single(self) -> tuple[int, ...]:
-        """Axes of the tensor that (N, C, Y, X) lacks."""
+        """Axes of the tensor that `ours` lacks."""
         return tuple(place for place, kind in enumerate(self.kinds) if kind == "single")
 
     @property
     def order(self) -> tuple[int, ...]:
-        """Where each axis of the tensor, `single` ones left out, stands in (N, C, Y, X), missing ones left out."""
-        present = [kind for kind in OURS if kind in self.kinds]
+        """Where each axis of the tensor, `single` ones left out, stands in `ours`, missing ones left out."""
+        present = [kind for kind in self.ours if kind in self.kinds]
         return tuple(present.index(kind) for kind in self.kinds if kind != "single")
 
     @property
     def is_ours(self) -> bool:
-        """Whether the tensor is (N, C, Y, X) as it stands."""
-        return self.kinds == OURS
+        """Whether the tensor is (N, C, Y, X) or (N, C, Z, Y, X) as it stands."""
+        return self.kinds == self.ours
 
 
 def read_layout(tensor: InputTensorDescr | OutputTensorDescr) -> tuple[Layout, dict[str, Any]]:
@@ -72,11 +82,11 @@ def read_layout(tensor: InputTensorDescr | OutputTensorDescr) -> tuple[Layout, d
     Raises
     ------
     ModelError
-        If the tensor is no 2-D image.
+        If the tensor is no image and no volume.
     """
     names = tuple(str(axis.id) for axis in tensor.axes)
     kinds = tuple(
-        axis.type if axis.type in ("batch", "channel") else str(axis.id) if _is_plane(axis) else "single"
+        axis.type if axis.type in ("batch", "channel") else str(axis.id) if _is_space(axis) else "single"
         for axis in tensor.axes
     )
     longer = [
@@ -85,20 +95,23 @@ def read_layout(tensor: InputTensorDescr | OutputTensorDescr) -> tuple[Layout, d
     if not {"y", "x"} <= set(kinds) or longer:
         found = ", ".join(names)
         raise ModelError(
-            f"its {tensor.id} has the axes {found}; batch, channel, y, x are needed, in any order, and others of the "
-            "length 1 at most. Models of volumes, time series or tables cannot be used."
+            f"its {tensor.id} has the axes {found}; batch, channel, y, x are needed, and z of volumes, in any order, "
+            "and others of the length 1 at most. Models of time series or tables cannot be used."
         )
     axes = {kind: axis for kind, axis in zip(kinds, tensor.axes, strict=True) if kind != "single"}
     channels = len(axes["channel"].channel_names) if "channel" in axes else 1
     return Layout(kinds, names, channels), axes
 
 
-def _is_plane(axis: Any) -> bool:
-    return axis.type == "space" and str(axis.id) in ("y", "x")
+def _is_space(axis: Any) -> bool:
+    return axis.type == "space" and (str(axis.id) in ("y", "x") or (str(axis.id) == "z" and axis.size != 1))
 
 
 def as_ours(values: NDArray[np.float32], layout: Layout) -> NDArray[np.float32] | None:
-    """Return a tensor as (N, C, Y, X); None if it has another number of axes than it should, or an axis is too long."""
+    """Return a tensor as (N, C, Y, X) or (N, C, Z, Y, X).
+
+    None if it has another number of axes than it should, or an axis is too long.
+    """
     if values.ndim != len(layout.kinds) or any(values.shape[place] != 1 for place in layout.single):
         return None
     values = np.squeeze(values, layout.single)

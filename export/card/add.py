@@ -7,24 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from cpunet.checks.halo import FIELD_PX, largest_halo, measure_halo
+from cpunet.checks.halo import FIELD_PX, largest_halo
+from cpunet.checks.halo_of_volumes import LARGEST_FIELD
 from cpunet.errors import ModelError
 from cpunet.export.card.answers import check_complete, with_defaults
 from cpunet.export.card.declared import declared_channels
 from cpunet.export.card.fields import field_value, with_field
 from cpunet.export.card.file import checked_card, network, put_runnable, sum_lines, with_card_and_test
-from cpunet.model.card import INSTANCES, METADATA_KEY
-from cpunet.model.session import OnnxModel, open_model
+from cpunet.export.card.measure import TRIAL_PX, measured_fields
+from cpunet.model.card import IMAGES, INSTANCES, METADATA_KEY, VOLUMES
+from cpunet.model.session import open_model
 from cpunet.onnx_reader.metadata import metadata_of, read_card
 from cpunet.onnx_reader.model_file import ModelFile, read_model_file
 from cpunet.onnx_reader.safety import check_onnx
 
-LARGEST_UNIT = 128
-# An image of about so many pixels shows which multiples a network takes.
-TRIAL_PX = 64
-LARGEST_MULTIPLE = 32
 # Of the largest diameter: half of it, and half as much again, for objects that are longer than wide.
 HALO_OF_OBJECTS = 0.75
 LARGEST_UNIT_OF_TILES, UNITS_OF_A_TILE = 32, 16
@@ -56,13 +52,21 @@ def add_card(path: Path, answers: Mapping[str, Any]) -> list[str]:
     content, measured = with_answers(file, answers)
     put_runnable(path, content)
     lines = [f"{name}: {value}, measured" for name, value in measured.items()]
-    tile = read_card(path).input.tile_shape
+    written = read_card(path)
+    tile = written.input.tile_shape
     if tile is not None:
         lines.append(
             f"The network takes {tile[0]} x {tile[1]} pixels alone: larger images are cut into tiles of this shape."
         )
-    far = FIELD_PX // 2 if tile is None else largest_halo(tile, read_card(path).input.divisible_by) - 1
-    if measured.get("output.halo", 0) > far:
+    far = FIELD_PX // 2 if tile is None else largest_halo(tile, written.input.divisible_by) - 1
+    if written.input.dimensions == VOLUMES:
+        far_planes, far = (size // 2 for size in LARGEST_FIELD)
+        if measured.get("output.halo_planes", 0) > far_planes or measured.get("output.halo", 0) > far:
+            lines.append(
+                "One voxel changes the result at all distances that were tried: this network looks at the whole "
+                "volume, so that one larger than a tile may show the tiles' edges."
+            )
+    elif measured.get("output.halo", 0) > far:
         lines.append(
             "One pixel changes the result at all distances that were tried: this network looks at the whole image, so "
             "that one larger than a tile (1024 pixels) may show the tiles' edges."
@@ -84,6 +88,7 @@ def with_answers(file: ModelFile, answers: Mapping[str, Any]) -> tuple[bytes, di
     declared = declared_channels(network(file.content))
     if declared.gives_objects:
         answers = with_objects(answers)
+    answers = with_dimensions(answers, declared.dimensions)
     check_complete(dict(answers), declared)
     tile_shape = declared.tile_shape or field_value(answers, "input.tile_shape")
     if tile_shape is not None:
@@ -97,6 +102,21 @@ def with_answers(file: ModelFile, answers: Mapping[str, Any]) -> tuple[bytes, di
     for name, value in measured.items():
         content = with_field(content, name, value)
     return with_card_and_test(file.content, checked_card(content), model.predict), measured
+
+
+def with_dimensions(answers: Mapping[str, Any], declared: int | None) -> dict[str, Any]:
+    """Return a card's content that says whether the network takes volumes, if it does.
+
+    `declared` is what the file says, None if it says nothing. Raises ModelError if it says something else than the
+    answers.
+    """
+    answered = field_value(answers, "input.dimensions")
+    if answered is not None and declared is not None and answered != declared:
+        takes = {IMAGES: "images (N, C, Y, X)", VOLUMES: "volumes (N, C, Z, Y, X)"}[declared]
+        raise ModelError(f"the network takes {takes}, and input.dimensions says {answered}. Leave out --dimensions.")
+    if declared == VOLUMES:
+        return with_field(dict(answers), "input.dimensions", VOLUMES)
+    return dict(answers)
 
 
 def with_objects(answers: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,54 +147,3 @@ def with_tile(answers: Mapping[str, Any], tile_shape: Sequence[int]) -> dict[str
     for name, value in (("input.divisible_by", unit), ("input.min_size", unit)):
         content = with_field(content, name, value)
     return content
-
-
-def measured_fields(model: OnnxModel, answers: Mapping[str, Any]) -> dict[str, int]:
-    """Measure the sizes and the halo that nobody answered for; by the fields' dotted names, pixels."""
-    names = ("input.divisible_by", "input.min_size", "output.halo")
-    unit, smallest, halo = (field_value(answers, name) for name in names)
-    if unit is None or smallest is None:
-        unit, least = measured_sizes(model, unit)
-        smallest = smallest or least
-    if halo is None:
-        only = model.card.input.tile_shape
-        halo = measure_halo(model.predict, len(model.card.input.channels), unit, smallest, only_shape=only)
-    found = dict(zip(names, (unit, smallest, halo), strict=True))
-    return {name: value for name, value in found.items() if field_value(answers, name) is None}
-
-
-def measured_sizes(model: OnnxModel, divisible_by: int | None = None) -> tuple[int, int]:
-    """Try which sizes come out of a network as large as they went in.
-
-    Returns
-    -------
-    divisible_by : int
-        The given one, or the smallest power of two of which odd multiples, too, come out as large as they went in.
-    min_size : int
-        The smallest square of a multiple of it by 1, 2, 4 to 32 that does.
-    """
-    units = [2**power for power in range(LARGEST_UNIT.bit_length())] if divisible_by is None else [divisible_by]
-    failure = ModelError(f"{model.path}: no size was tried.")
-    for unit in units:
-        odd = TRIAL_PX // unit | 1
-        sides = [unit * 2**power for power in range(LARGEST_MULTIPLE.bit_length())]
-        try:
-            _try_size(model, odd * unit, (odd + 2) * unit)
-        except ModelError as error:
-            failure = error
-            continue
-        for side in sides:
-            try:
-                _try_size(model, side, side)
-            except ModelError as error:
-                failure = error
-                continue
-            return unit, side
-    raise ModelError(
-        f"no image size that was tried (multiples of {units[0]} to {units[-1]} pixels) comes out of the network as "
-        f"large as it went in, with a channel for each role. The last failure: {failure}"
-    )
-
-
-def _try_size(model: OnnxModel, height: int, width: int) -> None:
-    model.predict(np.zeros((1, len(model.card.input.channels), height, width), np.float32))

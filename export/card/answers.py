@@ -11,7 +11,7 @@ import yaml
 from cpunet.errors import ModelError
 from cpunet.export.card.declared import Declared
 from cpunet.export.card.fields import card_fields, check_known, field_value, flattened, with_field
-from cpunet.model.card import CARD_VERSION, KINDS, NORMALIZATIONS, ROLES, UNITS, check_card_version
+from cpunet.model.card import CARD_VERSION, IMAGES, KINDS, NORMALIZATIONS, ROLES, UNITS, VOLUMES, check_card_version
 from cpunet.training.facts import LARGEST_RATIO_ABOVE, LARGEST_RATIO_BELOW
 
 LOW, HIGH = "input.diameter_low_px", "input.diameter_high_px"
@@ -32,6 +32,11 @@ NEEDED_NORMALIZATION = (
     "--percentiles LOW HIGH, or --normalization zero_mean_unit_variance or none: how images were normalized for its "
     "training"
 )
+NEEDED_Z_STEP = (
+    "--z-step PX: how many times as far apart as two pixels two planes were in training, such as 2.2; the network "
+    "takes volumes"
+)
+NEEDED_HALO_PLANES = "--halo-planes N: half of the planes that the network sees at once, for the same reason"
 NEEDED_HALO = (
     "--halo PX: half the width of what the network sees at once; it cannot be measured without a normalization, as "
     "the range of the images is not known"
@@ -69,11 +74,16 @@ FLAGS = {
         ("--divisible-by", "input.divisible_by", "PX", "height and width must be multiples of it (measured)"),
         ("--min-size", "input.min_size", "PX", "smallest height and width (measured)"),
         ("--tile-shape", "input.tile_shape", "PX", "height and width, if the network takes no other (read)"),
+        ("--dimensions", "input.dimensions", "N", f"{IMAGES} for images, {VOLUMES} for volumes (read)"),
+        ("--z-step", "input.z_step_px", "PX", "of volumes, distance of two planes in training, widths of a pixel"),
+        ("--divisible-by-planes", "input.divisible_by_planes", "N", "of volumes, planes must be multiples of it"),
+        ("--min-planes", "input.min_planes", "N", "of volumes, smallest number of planes"),
     ),
     "output": (
         ("--roles", "output.roles", "ROLE", f"one a channel: {', '.join(ROLES)}"),
         ("--kind", "output.kind", "KIND", f"{' or '.join(KINDS)} (read from its outputs)"),
         ("--halo", "output.halo", "PX", "pixels a side that a tile needs around the part that is kept (measured)"),
+        ("--halo-planes", "output.halo_planes", "N", "of volumes, planes a side that a tile needs"),
     ),
     "from probabilities to objects": (
         ("--foreground-threshold", "postprocessing.foreground_threshold", "P", "between 0 and 1 (0.5)"),
@@ -199,8 +209,13 @@ def check_complete(content: dict[str, Any], declared: Declared) -> None:
     missing = [asked for name, asked in NEEDED.items() if field_value(content, name) in (None, "", [])]
     if not field_value(content, "input.normalization"):
         missing.append(NEEDED_NORMALIZATION)
+    of_volumes = field_value(content, "input.dimensions") == VOLUMES
+    if of_volumes and field_value(content, "input.z_step_px") is None:
+        missing.append(NEEDED_Z_STEP)
     if field_value(content, KIND) == "none" and field_value(content, "output.halo") is None:
         missing.append(NEEDED_HALO)
+    if of_volumes and field_value(content, KIND) == "none" and field_value(content, "output.halo_planes") is None:
+        missing.append(NEEDED_HALO_PLANES)
     if field_value(content, KIND) == "none" and not field_value(content, UNITS_FIELD):
         missing.append(NEEDED_UNITS)
     ends = (("input", declared.in_channels, "input.channels"), ("output", declared.out_channels, "output.roles"))

@@ -8,6 +8,7 @@ import onnx
 
 from cpunet.checks.verify import NEWEST_IR, NEWEST_OPSET
 from cpunet.errors import ModelError
+from cpunet.model.card import VOLUMES
 from cpunet.model.instances import OUTPUTS
 
 
@@ -22,12 +23,15 @@ class Declared:
         Height and width, pixels, of a network that takes no other.
     gives_objects : bool
         Whether its outputs are the boxes, scores and masks of objects.
+    dimensions : int, optional
+        2 if it takes images, 3 if it takes volumes.
     """
 
     in_channels: int | None
     out_channels: int | None
     tile_shape: tuple[int, int] | None = None
     gives_objects: bool = False
+    dimensions: int | None = None
 
 
 def declared_channels(model: onnx.ModelProto) -> Declared:
@@ -36,8 +40,9 @@ def declared_channels(model: onnx.ModelProto) -> Declared:
     Raises
     ------
     ModelError
-        If it is too new, its input is not one float32 tensor (N, C, Y, X), or its output neither that nor objects. N
-        must be free or 1, Y and X both free or both fixed, the same at both ends.
+        If it is too new, its input is not one float32 tensor (N, C, Y, X) or (N, C, Z, Y, X), or its output neither
+        that nor objects. N must be free or 1, Y and X both free or both fixed, the same at both ends; those of volumes
+        must be free.
     """
     graph = model.graph
     opset = max([entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")], default=0)
@@ -55,6 +60,7 @@ def declared_channels(model: onnx.ModelProto) -> Declared:
             f"{len(graph.output)} outputs ({', '.join(value.name for value in graph.output)}); one of each is needed."
         )
     in_channels, takes = _channels_and_sides(inputs[0], "input")
+    axes = len(inputs[0].type.tensor_type.shape.dim) if inputs[0].type.tensor_type.HasField("shape") else None
     if gives_objects:
         return Declared(in_channels, None, takes, gives_objects)
     out_channels, gives = _channels_and_sides(graph.output[0], "output")
@@ -64,7 +70,7 @@ def declared_channels(model: onnx.ModelProto) -> Declared:
             f"the network takes {found} and gives {gives[0]} x {gives[1]} pixels; both must be the same. Export it "
             "again with dynamic axes, and padded so that its output is as large as its input."
         )
-    return Declared(in_channels, out_channels, takes)
+    return Declared(in_channels, out_channels, takes, dimensions=None if axes is None else axes - 2)
 
 
 def _channels_and_sides(value: onnx.ValueInfoProto, what: str) -> tuple[int | None, tuple[int, int] | None]:
@@ -81,10 +87,15 @@ def _channels_and_sides(value: onnx.ValueInfoProto, what: str) -> tuple[int | No
     # Some exporters write -1 for a free size.
     shape = [dim.dim_value if dim.dim_value > 0 else dim.dim_param or "?" for dim in tensor.shape.dim]
     text = f"({', '.join(str(size) for size in shape)})"
-    if isinstance(shape[3], int) and not any(isinstance(size, int) for size in shape[:3]):
+    if isinstance(shape[-1], int) and not any(isinstance(size, int) for size in shape[:-1]):
         raise ModelError(
             f"its {what} {value.name!r} has the shape {text}, with the channels last; they must stand second. Export "
             "the network with channels first, or with a transpose at its input and output."
+        )
+    if len(shape) == 2 + VOLUMES and any(isinstance(side, int) for side in shape[2:]):
+        raise ModelError(
+            f"its {what} {value.name!r} has the fixed shape {text}; planes, height and width of volumes must all be "
+            "free. Export the network again with dynamic axes; docs/model-card.md has the call."
         )
     sides = [side for side in shape[2:] if isinstance(side, int)]
     if len(sides) == 1 or (isinstance(shape[0], int) and shape[0] != 1):

@@ -17,6 +17,7 @@ from cpunet.checks.synthetic import synthetic_input
 from cpunet.errors import ModelError
 from cpunet.export.card.schema import check_against_schema
 from cpunet.export.put_in_place import put_in_place
+from cpunet.model.axes import least_sizes, units
 from cpunet.model.card import INSTANCES, METADATA_KEY, ModelCard, card_to_json
 from cpunet.model.card_limits import card_from_json
 from cpunet.model.instances import Instances
@@ -124,17 +125,21 @@ def sum_lines(path: Path, before: str) -> list[str]:
 
 
 def check_runs(model: OnnxModel) -> None:
-    """Run a network on the smallest image that its card allows and on a larger one, or on the only one.
+    """Run a network on the smallest image or volume that its card allows and on a larger one, or on the only one.
 
     Raises
     ------
     ModelError
         If it fails, or returns something else than its card says.
     """
-    given, unit = model.card.input, model.card.input.divisible_by
-    smallest = -(-given.min_size // unit) * unit
+    given = model.card.input
+    smallest = least_sizes(given)
+    larger = (1,) * (len(smallest) - 1) + (3,)
     rng = np.random.default_rng(0)
-    sizes = [(smallest, smallest), (smallest + unit, smallest + 3 * unit)]
+    sizes = [
+        smallest,
+        tuple(size + more * unit for size, more, unit in zip(smallest, larger, units(given), strict=True)),
+    ]
     for shape in sizes if given.tile_shape is None else [given.tile_shape]:
         noise = rng.random((1, len(given.channels), *shape), np.float32)
         if model.card.output.kind == INSTANCES:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cpunet.export.readme import decoding
-from cpunet.model.card import INSTANCES, InputCard, ModelCard, OutputCard
+from cpunet.model.card import INSTANCES, VOLUMES, InputCard, ModelCard, OutputCard
 from cpunet.steps.pixels.channels import COLORS
 
 WIDTH = 100
@@ -33,6 +33,9 @@ SCORE_TITLES = {
     "mean_average_precision": "mAP",
     "over_segmented": "over",
     "under_segmented": "under",
+    "seg": "SEG",
+    "iou": "IoU",
+    "mucov": "MUCov",
 }
 
 
@@ -62,12 +65,12 @@ def card_page(card: ModelCard, place: str, size_bytes: int, sha256: str) -> str:
         *_entry("Cite", card.citation or "nothing given"),
         *_section("Input", input_entries(card.input)),
         *_section("Output", output_entries(card.output)),
-        *_entry("  halo", f"{card.output.halo} pixels a side of a tile"),
+        *_entry("  halo", _halo(card)),
         "",
         "Decoding",
         *[f"  {line}" for line in textwrap.wrap("; ".join([decoding(card), *finish(card)]), WIDTH - 2)],
         "",
-        "Scores on validation images, pooled over all objects",
+        f"Scores on validation {'volumes' if card.input.dimensions == VOLUMES else 'images'}, pooled over all objects",
         *_score_table(card.scores),
         "",
         "Training data",
@@ -93,6 +96,13 @@ def output_entries(card: OutputCard) -> list[tuple[str, str]]:
     return [(role, ROLE_MEANINGS[role]) for role in card.roles]
 
 
+def _halo(card: ModelCard) -> str:
+    pixels = f"{card.output.halo} pixels a side of a tile"
+    if card.input.dimensions == VOLUMES:
+        return f"{pixels} along Y and X; {card.output.halo_planes} planes along Z"
+    return pixels
+
+
 UNITS_IN_WORDS = {
     "zero_to_one": "none; the network reads 0 to 1, where 1 is the largest number of the file's type (255, 65535)",
     "as_stored": "none; the network reads the numbers of the file",
@@ -103,8 +113,11 @@ UNITS_IN_WORDS = {
 def input_entries(card: InputCard) -> list[tuple[str, str]]:
     """Say what a network takes, as pairs of a name and a sentence."""
     given = card.normalization
+    image = "volume" if card.dimensions == VOLUMES else "image"
     of_what = (
-        "each channel of each image" if given.per_channel or len(card.channels) == 1 else "all channels of each image"
+        f"each channel of each {image}"
+        if given.per_channel or len(card.channels) == 1
+        else f"all channels of each {image}"
     )
     if given.kind == "percentile":
         normalization = (
@@ -120,7 +133,16 @@ def input_entries(card: InputCard) -> list[tuple[str, str]]:
     sizes = f"{multiples}{card.min_size} or more a side"
     if card.tile_shape is not None:
         sizes = "tiles of {} x {} pixels, and no others".format(*card.tile_shape)
+    planes = []
+    if card.dimensions == VOLUMES:
+        of_planes = f"multiples of {card.divisible_by_planes}, " if card.divisible_by_planes > 1 else ""
+        sizes += f", and {of_planes}{card.min_planes} or more planes"
+        planes = [
+            ("dimensions", "3-D: volumes (Z, Y, X)"),
+            ("planes", f"trained where two lie {card.z_step_px:g} times as far apart as two pixels"),
+        ]
     return [
+        *planes,
         ("channels", ", ".join(card.channels) + gray),
         ("modality", card.modality or "not given"),
         ("normalization", normalization),
@@ -130,7 +152,7 @@ def input_entries(card: InputCard) -> list[tuple[str, str]]:
             f"{card.diameter_high_px:g}",
         ),
         ("pixel size", "not given" if card.pixel_size_um is None else f"{card.pixel_size_um:g} micrometers"),
-        ("sizes", f"images of any size; the network gets {sizes}"),
+        ("sizes", f"{image}s of any size; the network gets {sizes}"),
     ]
 
 

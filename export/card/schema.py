@@ -13,7 +13,16 @@ from jsonschema import Draft202012Validator
 
 from cpunet.errors import ModelError
 from cpunet.export.card.fields import PLACES
-from cpunet.model.card import KINDS, LARGEST_SHIFT_PX, NORMALIZATIONS, ROLES, UNITS
+from cpunet.model.card import (
+    IMAGES,
+    KINDS,
+    LARGEST_SHIFT_PX,
+    NORMALIZATIONS,
+    ROLES,
+    SMALLEST_Z_STEP_PX,
+    UNITS,
+    VOLUMES,
+)
 from cpunet.model.card_limits import LARGEST, LARGEST_TILE_PX, MOST_CHANNELS
 
 TYPES: dict[str, dict[str, Any]] = {
@@ -50,6 +59,10 @@ RULES: dict[str, dict[str, Any]] = {
     "input.diameter_low_px": ABOVE_0,
     "input.diameter_high_px": ABOVE_0,
     "input.pixel_size_um": ABOVE_0,
+    "input.dimensions": {"enum": [IMAGES, VOLUMES]},
+    "input.z_step_px": {"minimum": SMALLEST_Z_STEP_PX},
+    "input.divisible_by_planes": {"minimum": 1},
+    "input.min_planes": {"minimum": 1},
     "output.roles": {
         "items": {"enum": list(ROLES)},
         "minItems": 1,
@@ -57,6 +70,7 @@ RULES: dict[str, dict[str, Any]] = {
         "contains": {"enum": ["foreground", "interior", "boundary"]},
     },
     "output.halo": {"minimum": 0},
+    "output.halo_planes": {"minimum": 0},
     "output.kind": {"enum": list(KINDS)},
     "postprocessing.foreground_threshold": BETWEEN_0_AND_1,
     "postprocessing.outline_level": BETWEEN_0_AND_1,
@@ -79,11 +93,11 @@ TEXTS = {
     "licence": "License of the weights; an SPDX identifier such as `CC0-1.0` where there is one.",
     "authors": "Who made the model.",
     "citation": "What to cite, with its DOI.",
-    "input": "What the network takes: one tensor, float32 (N, C, Y, X).",
+    "input": "What the network takes: one tensor, float32 (N, C, Y, X), or (N, C, Z, Y, X) of volumes.",
     "output": "What the network gives: one tensor, float32 (N, C, Y, X), of the input's height and width, each value "
-    "0 to 1; or the objects themselves, see `kind`.",
+    "0 to 1; of volumes (N, C, Z, Y, X); or the objects themselves, see `kind`.",
     "postprocessing": "How the output becomes objects. Areas and lengths are those of the image as the network "
-    "sees it.",
+    "sees it; of volumes, a size in pixels is a number of voxels.",
 }
 # What the two free objects hold.
 DATA_SET = {
@@ -93,6 +107,10 @@ DATA_SET = {
     "licence": ("License of the images.", {"type": "string"}),
     "source": ("Publication or address of the images.", {"type": "string"}),
     "sha256": ("One sum over images and labels, in the order of their ids.", SHA256),
+    "z_step_px": (
+        "Of volumes: distance between two planes before they were resampled, in widths of a pixel.",
+        {"type": ["number", "null"], "exclusiveMinimum": 0},
+    ),
     "image_diameter_px": (
         "Median diameter of the objects before the images were scaled, pixels.",
         {"type": "number", "minimum": 0},
@@ -128,6 +146,14 @@ PRETRAINED = {
     "sha256": ("Sum of their file.", SHA256),
 }
 SCORES = {
+    **{
+        name: (text, {"type": "number", **SHARE})
+        for name, text in (
+            ("seg", "Of volumes: SEG, the mean IoU of the true objects with those found for them."),
+            ("iou", "Of volumes: the IoU of all voxels in objects."),
+            ("mucov", "Of volumes: MUCov, the mean IoU of the objects found with the true ones."),
+        )
+    },
     "images": ("Images that were scored.", COUNT),
     "objects": ("True objects in them.", COUNT),
     "mean_f1": ("F1 averaged over IoU 0.50, 0.55 to 0.90.", {"type": "number", **SHARE}),

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from cpunet.errors import OptionError, WeightsError
 from cpunet.export.average import export_average
@@ -12,14 +15,17 @@ from cpunet.export.export_model import export_model
 from cpunet.export.precision import PRECISIONS
 from cpunet.export.reduced_precision import export_reduced
 from cpunet.files.find import identity
+from cpunet.files.formats.volume import read_volume
 from cpunet.files.images import read_image
 from cpunet.files.outputs import check_output
+from cpunet.model.card import VOLUMES
+from cpunet.onnx_reader.metadata import read_card
 from cpunet.training.data.data_sets import HELP, data_root
 from cpunet.training.detection.packages import missing
 from cpunet.training.folds.deal import FOLDS_FILE
 from cpunet.training.planning.machine import stay_within_cores
 from cpunet.training.quiet import quiet_libraries
-from cpunet.training.weights import WEIGHTS_FILE, holds_detector, load_training
+from cpunet.training.weights import WEIGHTS_FILE, holds_detector, holds_volumes, load_training
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--bioimageio", type=Path, metavar="ZIP", help="write a bioimage.io package of the model, too")
     parser.add_argument(
-        "--sample", type=Path, metavar="IMAGE", help="the package's test image and cover (default: synthetic nuclei)"
+        "--sample",
+        type=Path,
+        metavar="IMAGE",
+        help="the package's test image, or volume, and cover (default: synthetic nuclei)",
     )
     parser.add_argument(
         "--overwrite",
@@ -83,8 +92,14 @@ def _run(arguments: argparse.Namespace) -> int:
         raise WeightsError(f"{weights} is a folder. Give the file of weights in it, such as {weights / WEIGHTS_FILE}.")
     data = None if arguments.data is None else _data_root(weights, arguments.data)
     if arguments.precision != PRECISIONS[0]:
-        if holds_detector(weights.with_name(WEIGHTS_FILE) if weights.suffix == ".onnx" else weights):
+        beside = weights.with_name(WEIGHTS_FILE) if weights.suffix == ".onnx" else weights
+        if holds_detector(beside):
             raise OptionError(f"{weights} holds Mask R-CNN, which is exported as float32 alone. Leave out --precision.")
+        if holds_volumes(beside) or (weights.suffix == ".onnx" and read_card(weights).input.dimensions == VOLUMES):
+            raise OptionError(
+                f"{weights} holds a network of volumes (3-D), which is exported as float32 alone. Leave out "
+                "--precision."
+            )
         if output is None or output.suffix != ".onnx" or data is None:
             raise OptionError(
                 f"--precision {arguments.precision} needs -o FILE.onnx, and --data FOLDER to see what it costs: the "
@@ -104,9 +119,15 @@ def _run(arguments: argparse.Namespace) -> int:
         from cpunet.export.bioimageio.package import write_bioimageio  # bioimageio takes seconds to import
 
         package, sample = arguments.bioimageio, arguments.sample
-        write_bioimageio(output or weights, package, None if sample is None else read_image(sample))
+        model = output or weights
+        write_bioimageio(model, package, None if sample is None else _read_sample(sample, model))
         print(f"{package}  {package.stat().st_size / 1e6:.2f} MB  bioimageio.core's test passed")
     return 0
+
+
+def _read_sample(sample: Path, model: Path) -> NDArray[Any]:
+    """Read an image, or a volume if the model is one of volumes."""
+    return read_volume(sample).pixels if read_card(model).input.dimensions == VOLUMES else read_image(sample)
 
 
 def _export_folds(arguments: argparse.Namespace) -> int:

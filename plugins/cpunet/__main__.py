@@ -64,6 +64,10 @@ COMMANDS = {
         "cpunet.training.commands.train_detection",
         "train Mask R-CNN, which finds objects by boxes and masks (needs cpunet[detection])",
     ),
+    "train-volumes": (
+        "cpunet.training.commands.train_volumes",
+        "train a 3-D U-Net, which sees stacks as volumes (needs cpunet[training])",
+    ),
     "train-ablation": (
         "cpunet.training.commands.train_ablation",
         "train without each augmentation in turn, and show what each is worth (needs cpunet[training])",

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cpunet.errors import OptionError
+from cpunet.model.card import LARGEST_Z_STEP_PX, SMALLEST_Z_STEP_PX
 
 SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 4.0
 DECLUMP_METHODS = ("probability", "shape", "intensity", "none")
@@ -68,11 +69,16 @@ class Options:
     crop_px : int, optional
         The network sees squares of this side, pixels of the rescaled image, that overlap by half or more. The mean
         counts, in which a crop's middle weighs more than its edge. None: the image is not cut into crops.
+    z_step_px : float, optional
+        Only for models of volumes: the distance between two planes of the image in widths of its pixels, such as 2.2.
+        None: as far as in the volumes that the model was trained on.
     mask : ndarray of shape (Y, X), bool, optional
         The usable part of the image. Nothing outside it sets the contrast or becomes an object.
     tile_shape : tuple of int, optional
         Height and width of a tile that the network sees at once, pixels. None: as few tiles as about 1 GB of memory
         allows, see `cpunet.steps.tile_shape.automatic_tile_shape`.
+    tile_planes : int, optional
+        Only for models of volumes: planes of a tile. None: as the memory allows.
     batch_size : int
         Tiles in one call of the network.
     on_progress : callable, optional
@@ -95,8 +101,10 @@ class Options:
     augmentation: str = "none"
     view_scales: Tuple[float, ...] = (1.0,)
     crop_px: Optional[int] = None
+    z_step_px: Optional[float] = None
     mask: Optional[npt.NDArray[np.bool_]] = None
     tile_shape: Optional[Tuple[int, int]] = None
+    tile_planes: Optional[int] = None
     batch_size: int = 1
     on_progress: Optional[Progress] = None
 
@@ -139,6 +147,14 @@ def check_options(options: Options) -> None:
         )
     if options.crop_px is not None and not options.crop_px >= SMALLEST_CROP_PX:
         raise OptionError(f"Crops must be {SMALLEST_CROP_PX} pixels wide or more; they are {options.crop_px}.")
+    step = options.z_step_px
+    if step is not None and not SMALLEST_Z_STEP_PX <= step <= LARGEST_Z_STEP_PX:  # so that NaN is refused too
+        raise OptionError(
+            f"The z step, the distance of two planes over the width of a pixel, must lie between "
+            f"{SMALLEST_Z_STEP_PX:g} and {LARGEST_Z_STEP_PX:g}; it is {step}."
+        )
+    if options.tile_planes is not None and not options.tile_planes >= 1:
+        raise OptionError(f"Tiles must have one plane or more; they have {options.tile_planes}.")
     if options.fill_holes is not None:
         _check_choice("way to fill holes", options.fill_holes, FILL_HOLES)
     for what, value in (

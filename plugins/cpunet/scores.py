@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ MEAN_F1_THRESHOLDS = IOU_THRESHOLDS[:9]
 IGNORED = -1
 # An object counts as part of another if more than this share of its area lies in it.
 SHARE_INSIDE = 0.5
+# Pixels that are counted at once: 16 MiB as numbers of 8 bytes, whatever the size of an image or a volume.
+COUNTED_AT_ONCE = 2**21
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,13 @@ def overlap(truth: Labels, prediction: Labels) -> Overlap:
 
     Parameters
     ----------
-    truth, prediction : ndarray of shape (Y, X), integer
+    truth, prediction : ndarray of shape (Y, X) or (Z, Y, X), integer
         0 is background; labels may have gaps.
 
     Returns
     -------
     Overlap
-        Objects in the order of their labels.
+        Objects in the order of their labels. Of a volume, areas are volumes, in voxels.
 
     Raises
     ------
@@ -71,26 +73,45 @@ def overlap(truth: Labels, prediction: Labels) -> Overlap:
         raise ValueError(
             f"The truth has the shape {truth.shape} and the prediction {prediction.shape}; they must agree."
         )
-    truth_ids, truth_index = _numbered(truth)
-    prediction_ids, prediction_index = _numbered(prediction)
+    truth_ids, prediction_ids = _numbers_in(truth), _numbers_in(prediction)
     shape = len(truth_ids), len(prediction_ids)
-    pairs = truth_index * shape[1] + prediction_index
-    counts = np.bincount(pairs, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+    counts = np.zeros(shape[0] * shape[1], np.intp)
+    at_once = max(COUNTED_AT_ONCE, len(counts))  # no more parts than make up for going through all pairs
+    places = _places_among(truth, truth_ids, at_once), _places_among(prediction, prediction_ids, at_once)
+    for of_truth, of_prediction in zip(*places):
+        counts += np.bincount(of_truth * shape[1] + of_prediction, minlength=len(counts))
+    areas = counts.reshape(shape).astype(np.float64)
     rows, columns = truth_ids != 0, prediction_ids != 0
-    return Overlap(counts.sum(axis=1)[rows], counts.sum(axis=0)[columns], counts[np.ix_(rows, columns)])
+    return Overlap(areas.sum(axis=1)[rows], areas.sum(axis=0)[columns], areas[np.ix_(rows, columns)])
 
 
-def _numbered(labels: Labels) -> Tuple[npt.NDArray[np.integer], npt.NDArray[np.intp]]:
-    """Return the labels that occur, in order, and for each pixel the place of its own among them."""
-    flat = labels.ravel()
-    if flat.min(initial=0) < 0 or flat.max(initial=0) > flat.size:
-        present, places = np.unique(flat, return_inverse=True)
-        return present, places.ravel()
-    flat = flat.astype(np.intp)
-    present = np.flatnonzero(np.bincount(flat))  # in a tenth of the time of a sort
-    place_of = np.zeros(int(flat.max(initial=0)) + 1, np.intp)
-    place_of[present] = np.arange(len(present))
-    return present, place_of[flat]
+def _parts_of(labels: npt.NDArray[Any], at_once: Optional[int] = None) -> Iterator[npt.NDArray[Any]]:
+    """Yield the pixels of a label image one after the other, `COUNTED_AT_ONCE` or another number at a time."""
+    flat, at_once = labels.ravel(), at_once or COUNTED_AT_ONCE
+    return (flat[first : first + at_once] for first in range(0, flat.size, at_once))
+
+
+def _numbers_in(labels: Labels) -> npt.NDArray[np.integer]:
+    """Return the labels that occur, in order."""
+    highest = int(labels.max(initial=0))
+    if labels.min(initial=0) < 0 or highest > labels.size:
+        return np.unique(labels)
+    found = np.zeros(highest + 1, bool)
+    for part in _parts_of(labels):
+        counts = np.bincount(part.astype(np.intp))  # in a tenth of the time of a sort
+        found[: len(counts)] |= counts > 0
+    return np.flatnonzero(found)
+
+
+def _places_among(
+    labels: Labels, numbers: npt.NDArray[np.integer], at_once: Optional[int] = None
+) -> Iterator[npt.NDArray[np.intp]]:
+    """Yield for the pixels, part by part, the place of each one's label among all `numbers` that occur."""
+    if not len(numbers) or numbers[0] < 0 or numbers[-1] > labels.size:
+        return (np.searchsorted(numbers, part) for part in _parts_of(labels, at_once))
+    place_of = np.zeros(int(numbers[-1]) + 1, np.intp)
+    place_of[numbers] = np.arange(len(numbers))
+    return (place_of[part.astype(np.intp)] for part in _parts_of(labels, at_once))
 
 
 def judged(truth: Labels, prediction: Labels) -> Tuple[Labels, Labels]:
@@ -98,12 +119,12 @@ def judged(truth: Labels, prediction: Labels) -> Tuple[Labels, Labels]:
 
     Parameters
     ----------
-    truth, prediction : ndarray of shape (Y, X), integer
+    truth, prediction : ndarray of shape (Y, X) or (Z, Y, X), integer
         0 is background; in the truth, `IGNORED` marks pixels that were not judged.
 
     Returns
     -------
-    truth, prediction : ndarray of shape (Y, X), integer
+    truth, prediction : ndarray of the same shape, integer
         With background in those pixels, and without the predicted objects that have more than half of their area
         there. The arrays themselves if all pixels were judged.
 
@@ -116,10 +137,14 @@ def judged(truth: Labels, prediction: Labels) -> Tuple[Labels, Labels]:
     ignored = truth < 0
     if not ignored.any():
         return truth, prediction
-    numbers, places = _numbered(prediction)
-    index = places.reshape(prediction.shape)
-    share = np.bincount(index[ignored], minlength=len(numbers)) / np.bincount(index.ravel())
-    unseen = ignored | (share > SHARE_INSIDE)[index]
+    numbers = _numbers_in(prediction)
+    area, not_judged = (np.zeros(len(numbers), np.intp) for _ in range(2))
+    for places, part in zip(_places_among(prediction, numbers), _parts_of(ignored)):
+        area += np.bincount(places, minlength=len(numbers))
+        not_judged += np.bincount(places[part], minlength=len(numbers))
+    left_out = not_judged > SHARE_INSIDE * area
+    unseen = np.concatenate([left_out[places] for places in _places_among(prediction, numbers)])
+    unseen = unseen.reshape(prediction.shape) | ignored
     return np.where(ignored, 0, truth), np.where(unseen, 0, prediction)
 
 
@@ -218,8 +243,8 @@ def score_image(truth: Labels, prediction: Labels) -> ImageScores:
 
     Parameters
     ----------
-    truth, prediction : ndarray of shape (Y, X), integer
-        0 is background. Where the truth is `IGNORED`, nothing counts: see `judged`.
+    truth, prediction : ndarray of shape (Y, X) or (Z, Y, X), integer
+        0 is background. Pixels are voxels in a volume. Where the truth is `IGNORED`, nothing counts: see `judged`.
 
     Raises
     ------

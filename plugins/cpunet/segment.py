@@ -8,25 +8,27 @@ from typing import Any, List, Optional, Sequence, Union
 import numpy.typing as npt
 
 from cpunet.choice.model_choice import ModelChoice, choose_in_image, choose_in_stack
+from cpunet.errors import ModelError
+from cpunet.model.card import VOLUMES
 from cpunet.model.protocol import Model
 from cpunet.options import Options, check_options, progress_of_part
 from cpunet.segmentation import Segmentation, empty_segmentation
 from cpunet.steps.declump import needs_image
 from cpunet.steps.decode import decodes_by_card
+from cpunet.steps.linking.link import link_planes
 from cpunet.steps.look import check_options_of_kind, look, objects_of, options_for_kind, seen_in
 from cpunet.steps.outlines import outlines_as_asked
 from cpunet.steps.planes import (
     choose_scale_of_stack,
     confidence_of_linked,
     in_one_plane,
-    link_planes,
     mask_in_one_plane,
 )
-from cpunet.steps.prepare import has_contrast, prepare
+from cpunet.steps.prepare import LEAST_SIDE_PX, has_contrast, prepare
 from cpunet.steps.scale import choose_scale
+from cpunet.volumes.segment_volume import segment_volume
 
-# A line of pixels has no objects with a center and an outline, and CellProfiler cannot hold any.
-LEAST_SIDE_PX = 2
+PLANE_BY_PLANE = "Segmented plane by plane by the model {}, and the objects of neighboring planes were linked."
 
 
 def segment_image(
@@ -51,6 +53,8 @@ def segment_image(
 
     Raises
     ------
+    ModelError
+        If the model sees volumes.
     ValueError
         If the image's shape or type does not fit the model, or an option is out of range.
     """
@@ -59,6 +63,12 @@ def segment_image(
     if isinstance(model, ModelChoice):
         of_models = zip(model.models, _options_of_models(options, model.models))
         return choose_in_image([segment_image(image, each, own) for each, own in of_models], model)
+    if model.card.input.dimensions == VOLUMES:
+        raise ModelError(
+            f"The model {model.card.name} sees volumes (3-D), and this is an image of one plane. Give it a stack (in "
+            "CellProfiler: 'Process as 3D?' in NamesAndTypes; in Python: cpunet.segment.segment_stack), or choose a "
+            "model of images."
+        )
     check_options_of_kind(options, model.card)
     channels, usable, notes = prepare(image, model.card.input, options.mask)
     if min(image.shape[:2]) < LEAST_SIDE_PX or not has_contrast(channels, usable):
@@ -84,14 +94,14 @@ def _options_of_models(options: Options, models: Sequence[Model]) -> List[Option
 def segment_stack(
     stack: npt.NDArray[Any], model: Union[Model, ModelChoice], options: Optional[Options] = None
 ) -> Segmentation:
-    """Find the objects in a 3-D stack, plane by plane.
+    """Find the objects in a 3-D stack: as a volume by a model of volumes, and plane by plane by a model of images.
 
     Parameters
     ----------
     stack : ndarray of shape (Z, Y, X) or (Z, Y, X, C), any real dtype
         Not changed. NaN and infinite voxels count as masked out.
     model : Model or ModelChoice
-        Of 2-D images.
+        Of volumes, which `cpunet.volumes.segment_volume.segment_volume` runs; or of images, see the notes.
     options : Options, optional
         The mask may be one for all planes, (Y, X), or (Z, Y, X). Progress counts the tiles of all planes.
 
@@ -99,7 +109,7 @@ def segment_stack(
     -------
     Segmentation
         Labels (Z, Y, X), 1..n without gaps, and probabilities (C, Z, Y, X). The confidence of an object is the mean of
-        those in its planes, weighted by their pixels.
+        those in its planes, weighted by their pixels. The last note says how the stack was segmented.
 
     Raises
     ------
@@ -108,23 +118,28 @@ def segment_stack(
 
     Notes
     -----
+    By a model of images:
+
     1. All planes are normalized together, so that the noise of an empty plane is not stretched into objects.
     2. All planes share one scale, chosen on the plane with the most contrast.
     3. Each plane is predicted and decoded, and its outlines are drawn, by itself.
-    4. `link_planes` joins the objects of neighboring planes.
+    4. `link_planes` makes objects of the regions in all planes.
     5. Of several models, the objects are chosen in each plane, and the planes are linked anew.
     """
     options = options or Options()
     check_options(options)
     if isinstance(model, ModelChoice):
         of_models = zip(model.models, _options_of_models(options, model.models))
-        return choose_in_stack([segment_stack(stack, each, own) for each, own in of_models], model)
+        return choose_in_stack([segment_stack(stack, each, own) for each, own in of_models], model, stack)
+    if model.card.input.dimensions == VOLUMES:
+        return segment_volume(stack, model, options)
     check_options_of_kind(options, model.card)
     shape = stack.shape[:3]
     channels, usable, notes = prepare(in_one_plane(stack), model.card.input, mask_in_one_plane(options.mask, shape))
+    how = PLANE_BY_PLANE.format(model.card.name)
     something = min(shape[1:]) >= LEAST_SIDE_PX and has_contrast(channels, usable)
     channels, usable = channels.reshape(-1, *shape), None if usable is None else usable.reshape(shape)
-    empty = empty_segmentation(shape, model.card, usable, notes)
+    empty = empty_segmentation(shape, model.card, usable, (*notes, how))
     if not something:
         return empty
     scale, diameter_px, of_scale = choose_scale_of_stack(channels, usable, model, options)
@@ -141,6 +156,6 @@ def segment_stack(
         labels[z] = outlines_as_asked(found.labels, stack[z], plane_usable, model.card.postprocessing, options, scale)
         confidence.append(found.confidence)
         of_planes += [note for note in found.notes if note not in of_planes]
-    linked = link_planes(labels)
-    notes = (*notes, *of_scale, *of_planes)
+    linked = link_planes(labels, stack)
+    notes = (*notes, *of_scale, *of_planes, how)
     return Segmentation(linked, probabilities, scale, usable, notes, confidence_of_linked(labels, linked, confidence))

@@ -40,7 +40,7 @@ class Segmentation(NamedTuple):
         0..1, a channel for each role of the model's output. Of a model that gives objects: the foreground, with the
         probability of the mask times the score of its object.
     scale : float
-        By how much the image was enlarged for the network.
+        By how much the image was enlarged for the network; of a volume, its height and width.
     usable : ndarray of the shape of `labels`, bool, or None
         The pixels that were measured and are in the mask; None if every pixel counts.
     notes : tuple of str

@@ -1,8 +1,10 @@
+import tracemalloc
 from itertools import permutations
 
 import numpy as np
 import pytest
 
+from cpunet import scores as scores_module
 from cpunet.scores import IOU_THRESHOLDS, matched_iou, overlap, pool_scores, score_image
 
 
@@ -142,3 +144,30 @@ def test_an_object_that_lies_mostly_where_nobody_judged_is_no_false_positive():
     mostly_behind, mostly_judged = field((20, 25, 8, 13)), field((20, 25, 6, 11))
     assert score_image(truth, mostly_behind).prediction_count == 0
     assert score_image(truth, mostly_judged).prediction_count == 1
+
+
+@pytest.mark.parametrize("at_once", [7, 900, 2**21])
+@pytest.mark.parametrize("low", [0, -1])
+def test_volumes_are_scored_alike_however_many_voxels_are_counted_at_once(monkeypatch, at_once, low):
+    truth, prediction = (np.stack([plane, np.roll(plane, 2, axis=1), 0 * plane]) for plane in random_pair(2))
+    truth = np.where(np.random.default_rng(0).random(truth.shape) < 0.05, low, truth)
+    expected = score_image(truth.reshape(-1, 30), prediction.reshape(-1, 30))  # planes one below the other
+    monkeypatch.setattr(scores_module, "COUNTED_AT_ONCE", at_once)
+    assert score_image(truth, prediction) == expected
+    if not low:
+        np.testing.assert_allclose(overlap(truth, prediction).iou, brute_force_iou(truth, prediction))
+    large = np.where(prediction > 0, prediction + 10**6, 0)  # numbers above that of the voxels
+    assert score_image(truth, large) == expected
+    assert expected.truth_count == 9
+    assert expected.prediction_count == 8
+
+
+def test_counting_a_large_volume_takes_no_memory_of_its_size():
+    truth = np.zeros((64, 512, 512), np.int32)  # 64 MiB
+    truth[10:50, 100:400, 100:400] = 1
+    tracemalloc.start()
+    shared = overlap(truth, np.roll(truth, 1, axis=0))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert shared.iou[0, 0] == pytest.approx(39 / 41)
+    assert peak < 2.5 * truth.nbytes  # with the rolled copy; at once, as 8 bytes a voxel, it would be 5 times

@@ -16,10 +16,12 @@ from cpunet.training.checking.appearance import Cluster, clusters_of
 from cpunet.training.checking.image_facts import ERROR, WARNING, DataProblem, ImageFacts, look_at
 from cpunet.training.data.duplicates import SAME_PICTURE, TESTED_SPLITS, leaking_images
 from cpunet.training.data.ignored_pixels import IGNORE_FOLDER
-from cpunet.training.data.index import INDEX, id_fault, index_problems, read_table
+from cpunet.training.data.index import INDEX, id_fault, index_problems, is_volume, read_table
 from cpunet.training.data.labeled_images import IndexRow, none_for_validation, row_of
 from cpunet.training.data.splits import KEPT_SPLIT
 from cpunet.training.importing.pairs import image_files
+from cpunet.training.volumes.checking.set_of_volumes import set_findings
+from cpunet.training.volumes.checking.volume_facts import look_at_volume
 
 USED_SPLITS = {"train", *TESTED_SPLITS}
 NEAR_DUPLICATE = 0.95
@@ -82,10 +84,12 @@ def check_data(folders: Sequence[Path]) -> DataReport:
         usable = {cells["id"]: cells for cells in table if not id_fault(cells["id"])}
         of_set = [row_of(folder, cells) for cells in usable.values()]
         for row in tqdm(of_set, desc=f"check {folder.name}", unit="image", disable=None):
-            seen, found = look_at(row, usable[row.id])
+            look = look_at_volume if is_volume(usable[row.id], row.image_path) else look_at
+            seen, found = look(row, usable[row.id])
             facts += [seen] if seen else []
             findings += found
         findings += [*_split_findings(folder, of_set), *_stray_files(folder, of_set)]
+        findings += set_findings(folder, of_set, [is_volume(usable[row.id], row.image_path) for row in of_set])
         rows += of_set
     names = Counter(folder.name for folder in folders)
     findings += [

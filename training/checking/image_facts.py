@@ -81,6 +81,10 @@ class ImageFacts:
         See `appearance`.
     thumbnail : ndarray of shape (THUMBNAIL_PX, THUMBNAIL_PX), float32
         Fine structure, mean 0 and length 1, or all 0; that of duplicates correlates.
+    depth : int
+        The number of planes; of a volume, `shape` is that of a plane.
+    z_step_px : float, optional
+        Of a volume, the distance of planes over the width of a pixel; None where the index does not say it.
     """
 
     row: IndexRow
@@ -91,6 +95,8 @@ class ImageFacts:
     pixels: str
     features: NDArray[np.float64]
     thumbnail: NDArray[np.float32]
+    depth: int = 1
+    z_step_px: float | None = None
 
 
 def look_at(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | None, list[DataProblem]]:
@@ -237,7 +243,7 @@ def label_warnings(labels: NDArray[np.integer]) -> list[Warned]:
         return [("pieces", f"{what} Are these labels an image, and images and labels swapped?")]
     area = np.bincount(labels.ravel(), minlength=len(numbers))
     return [
-        (kind, f"{_objects(numbers[1:][broken])} {how}")
+        (kind, f"{objects_named(numbers[1:][broken])} {how}")
         for kind, broken, how in (
             ("pieces", count[1:] > 1, "in several pieces: two under one number, or stray pixels."),
             ("specks", area[1:] < SPECK_PX, f"of less than {SPECK_PX} pixels."),
@@ -246,6 +252,7 @@ def label_warnings(labels: NDArray[np.integer]) -> list[Warned]:
     ]
 
 
-def _objects(numbers: NDArray[np.integer]) -> str:
+def objects_named(numbers: NDArray[np.integer]) -> str:
+    """Say how many objects there are, and the first numbers of them."""
     shown = ", ".join(str(number) for number in numbers[:5]) + (" ..." if len(numbers) > 5 else "")
     return f"{len(numbers)} object{'s' if len(numbers) > 1 else ''} ({shown})"

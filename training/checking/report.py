@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,10 @@ from cpunet.report.html_page import figure_uri, picture_uri, write_page
 from cpunet.training.checking.check import DataReport
 from cpunet.training.checking.image_facts import ERROR, DataProblem, ImageFacts
 from cpunet.training.checking.outlined import outlined_images
+from cpunet.training.data.duplicates import Key
 from cpunet.training.data.ignored_pixels import without_ignored
 from cpunet.training.data.labeled_images import IndexRow, read_labeled_image
+from cpunet.training.volumes.checking.shown_planes import fullest_plane
 
 PICTURE_PX = 256
 PICTURED_OF_A_KIND, EXAMPLES = 4, 4
@@ -30,6 +32,7 @@ def set_table(report: DataReport) -> list[dict[str, str]]:
         rows = [row for row in report.rows if row.folder == folder]
         facts = [seen for seen in report.facts if seen.row.folder == folder]
         diameters = _diameters(facts)
+        volumes = [seen for seen in facts if seen.depth > 1]
         middle = "-"
         if len(diameters):
             low, median, high = np.percentile(diameters, (5, 50, 95))
@@ -41,6 +44,7 @@ def set_table(report: DataReport) -> list[dict[str, str]]:
                 "splits": _counts(row.split or "none" for row in rows),
                 "modalities": _counts(row.modality for row in rows),
                 "sizes (Y x X)": _most(f"{seen.shape[0]} x {seen.shape[1]}" for seen in facts),
+                **(_of_volumes(volumes) if volumes else {}),
                 "channels": _most(str(1 if len(seen.shape) == 2 else seen.shape[2]) for seen in facts),
                 "bits used": _bits(facts),
                 "objects": str(len(diameters)),
@@ -95,12 +99,13 @@ def write_report(report: DataReport, path: Path) -> None:
         if finding.picture:
             of_kind[finding.kind].append(finding)
     pictured = [finding for findings in of_kind.values() for finding in findings[:PICTURED_OF_A_KIND]]
+    depth_of = {seen.row.key: seen.depth for seen in report.facts}
     content = {
         "table": set_table(report),
         "verdict": verdict(report),
         "errors": report.errors,
         "findings": report.findings,
-        "gallery": [_pictured(finding) for finding in pictured],
+        "gallery": [_pictured(finding, depth_of) for finding in pictured],
         "outlined": outlined_images(report.facts),
         "histograms": [
             {"set": folder.name, "picture": figure_uri(_histogram(facts))}
@@ -112,7 +117,7 @@ def write_report(report: DataReport, path: Path) -> None:
                 "images": len(cluster.facts),
                 "modalities": dict(cluster.modalities),
                 "pictures": [
-                    {"name": "/".join(seen.row.key), "picture": picture_uri(_look(seen.row))}
+                    {"name": "/".join(seen.row.key), "picture": picture_uri(_look(seen.row, seen.depth))}
                     for seen in cluster.facts[:EXAMPLES]
                 ],
             }
@@ -137,26 +142,35 @@ def _histogram(facts: Sequence[ImageFacts]) -> Figure:
     return figure
 
 
-def _pictured(finding: DataProblem) -> dict[str, object]:
+def _pictured(finding: DataProblem, depth_of: Mapping[Key, int]) -> dict[str, object]:
     return {
         "severity": finding.severity,
         "kind": finding.kind,
         "where": finding.where,
         "what": finding.what,
-        "pictures": [picture_uri(_look(row, outlined=True)) for row in finding.picture[:2]],
+        "pictures": [picture_uri(_look(row, depth_of[row.key], outlined=True)) for row in finding.picture[:2]],
     }
 
 
-def _look(row: IndexRow, outlined: bool = False) -> NDArray[np.uint8]:
-    """Draw a small picture of an image, with the outlines of its objects if `outlined`."""
-    image = gray_of_equal_colors(read_image(row.image_path))
+def _look(row: IndexRow, depth: int = 1, outlined: bool = False) -> NDArray[np.uint8]:
+    """Draw a small picture of an image, or of a volume's fullest plane, with outlines of objects if `outlined`."""
+    if depth > 1:
+        image, labels = fullest_plane(row)
+    else:
+        image = gray_of_equal_colors(read_image(row.image_path))
+        labels = without_ignored(read_labeled_image(row).labels) if outlined else None
     step = max(1, -(-max(image.shape[:2]) // PICTURE_PX))
     small = image[::step, ::step]
     color = small.dtype == np.uint8 and small.ndim == 3 and small.shape[2] in (3, 4)
     picture = np.ascontiguousarray(small[..., :3]) if color else gray_picture(small)
-    return (
-        draw_outlines(picture, without_ignored(read_labeled_image(row).labels)[::step, ::step]) if outlined else picture
-    )
+    return picture if labels is None or not outlined else draw_outlines(picture, labels[::step, ::step])
+
+
+def _of_volumes(facts: Sequence[ImageFacts]) -> dict[str, str]:
+    steps = [seen.z_step_px for seen in facts if seen.z_step_px is not None]
+    known = f"{min(steps):.2g} to {max(steps):.2g}" if steps else "not known"
+    missing = f", not known of {len(facts) - len(steps)}" if steps and len(steps) < len(facts) else ""
+    return {"planes (Z)": _most(str(seen.depth) for seen in facts), "z step / pixel": known + missing}
 
 
 def _counts(names: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from cpunet.commands.model_arguments import add_averaging, opened_chooser, views_of
 from cpunet.errors import OptionError
 from cpunet.files.find import identity
+from cpunet.files.formats.volume import holds_volume
+from cpunet.files.images import write_text
 from cpunet.files.mark import source_of
 from cpunet.files.outputs import check_output
 from cpunet.options import Options
@@ -21,6 +24,7 @@ from cpunet.training.evaluation.report.score_texts import overlap_table, termina
 from cpunet.training.evaluation.report.write_report import write_report, write_scores
 from cpunet.training.evaluation.scoring import chosen_rows, evaluate
 from cpunet.training.planning.machine import stay_within_cores
+from cpunet.training.volumes.evaluation.evaluate import evaluate_volumes, volumes_of_rows
 
 REPORT_FILE, SCORES_FILE, REVIEW_FILE = "report.html", "scores.json", "review.html"
 
@@ -55,6 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="PX",
         help="typical diameter of the objects; by default it is measured on each image",
+    )
+    parser.add_argument(
+        "--z-step",
+        type=float,
+        metavar="PX",
+        help="of volumes of which index.csv does not say it: distance of the planes over the width of a pixel",
     )
     add_averaging(parser)
     parser.add_argument(
@@ -101,8 +111,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.model is None and chooser is not None:
         raise OptionError("--combine and --chooser are for models, and there is no --model.")
     methods = chosen_methods(models, arguments.beside, rows, options, output, chooser)
-    if output.exists() and not output.is_dir():
-        raise OptionError(f"{output}: this is a file; -o needs a folder.")
+    if holds_volume(rows[0].image_path):
+        return _evaluate_volumes(arguments, methods, rows)
+    if arguments.z_step is not None:
+        raise OptionError("--z-step is for volumes, and these are images.")
     check_outputs(output, methods, rows, arguments.overwrite)
     output.mkdir(parents=True, exist_ok=True)
     seen = sorted({row.folder.name for row in rows if row.split != arguments.split})
@@ -125,6 +137,21 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if evaluation.failed else 0
 
 
+def _evaluate_volumes(arguments: argparse.Namespace, methods: Sequence[Method], rows: Sequence[IndexRow]) -> int:
+    """Evaluate on volumes, and return 1 if one could not be scored."""
+    if arguments.noisy_labels:
+        raise OptionError("--noisy-labels is for images, and these are volumes.")
+    output = arguments.output
+    volumes = volumes_of_rows(rows, arguments.z_step)
+    check_outputs(output, methods, rows, arguments.overwrite, (SCORES_FILE,))
+    output.mkdir(parents=True, exist_ok=True)
+    done = evaluate_volumes(methods, rows, volumes)
+    report("\n".join(done.table()))
+    write_text(output / SCORES_FILE, json.dumps(done.as_json(), indent=1, allow_nan=False) + "\n")
+    print(f"{done.scored} volumes scored, {len(done.failed)} failed; the scores: {output / SCORES_FILE}")
+    return 1 if done.failed else 0
+
+
 def review_command(method: ModelMethod, rows: Sequence[IndexRow], output: Path) -> str:
     """Return the command that makes a page for experts of the images that have labels of the model."""
     folders = dict.fromkeys(row.folder for row in rows)
@@ -132,13 +159,21 @@ def review_command(method: ModelMethod, rows: Sequence[IndexRow], output: Path) 
     return f"cpunet review make {' '.join(map(word_of, words))}"
 
 
-def check_outputs(output: Path, methods: Sequence[Method], rows: Sequence[IndexRow], overwrite: bool) -> None:
+def check_outputs(
+    output: Path,
+    methods: Sequence[Method],
+    rows: Sequence[IndexRow],
+    overwrite: bool,
+    names: Sequence[str] = (REPORT_FILE, SCORES_FILE),
+) -> None:
     """Raise OutputError before the work if one of its files would replace an input or something of the user's."""
+    if output.exists() and not output.is_dir():
+        raise OptionError(f"{output}: this is a file; -o needs a folder.")
     inputs = {identity(path) for row in rows for path in (row.image_path, row.labels_path)}
     inputs |= {
         identity(path) for method in methods if isinstance(method, LabelFolder) for path in method.files.values()
     }
-    for name in (REPORT_FILE, SCORES_FILE):
+    for name in names:
         check_output(output / name, inputs, overwrite)
     for method in methods:
         if isinstance(method, ModelMethod):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,10 +58,11 @@ def without_ignored(labels: NDArray[np.integer]) -> NDArray[np.integer]:
     return np.maximum(labels, 0)
 
 
-def continued(labels: NDArray[np.integer]) -> NDArray[np.integer]:
+def continued(labels: NDArray[np.integer], sampling: Sequence[float] | None = None) -> NDArray[np.integer]:
     """Return labels in which the nearest labeled pixel goes on where nobody labeled.
 
-    An object that is cut by the edge of what was labeled has no edge of its own there.
+    An object that is cut by the edge of what was labeled has no edge of its own there. `sampling` is the distance of
+    two neighbors along each axis, 1 by default.
 
     Examples
     --------
@@ -70,5 +72,5 @@ def continued(labels: NDArray[np.integer]) -> NDArray[np.integer]:
     ignored = labels < 0
     if not ignored.any() or ignored.all():
         return without_ignored(labels)
-    nearest = ndimage.distance_transform_edt(ignored, return_distances=False, return_indices=True)
+    nearest = ndimage.distance_transform_edt(ignored, sampling, return_distances=False, return_indices=True)
     return labels[tuple(nearest)]

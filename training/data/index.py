@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cpunet.errors import DataError
+from cpunet.files.images import TIFF_SUFFIXES
 from cpunet.files.written_beside import written_beside
 
 INDEX = "index.csv"
 INDEX_FIELDS = ("id", "modality", "split", "duplicate_of")
 NEEDED, LONGEST_SHOWN = ", ".join(INDEX_FIELDS), 100
+# The number of planes of a volume; empty or 1 for an image of one plane.
+DEPTH = "depth"
 WRITTEN_FIELDS = ("id", "height", "width", "dtype", "channels", "objects", "modality", "split", "duplicate_of", "group")
 
 
@@ -76,6 +79,15 @@ def read_checked_table(folder: Path) -> IndexTable:
     if problems:
         raise DataError(f"{folder}: {problems[0]}")
     return table
+
+
+def is_volume(cells: Mapping[str, str], image: Path) -> bool:
+    """Return whether a row of an index is a volume, a stack of planes in TIFF.
+
+    >>> [is_volume({"depth": depth}, Path(name)) for depth, name in (("40", "a.tif"), ("1", "a.tif"), ("8", "a.png"))]
+    [True, False, False]
+    """
+    return cells.get(DEPTH, "") not in ("", "1") and image.suffix in TIFF_SUFFIXES
 
 
 def index_problems(rows: Iterable[dict[str, str]]) -> list[str]:

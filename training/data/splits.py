@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from cpunet.errors import DataError, ImageError
+from cpunet.files.formats.volume import read_volume
 from cpunet.files.images import read_image
 from cpunet.training.data.duplicates import Key, duplicate_families, joined, pixel_sum
-from cpunet.training.data.index import IndexTable, write_table
+from cpunet.training.data.index import IndexTable, is_volume, write_table
 from cpunet.training.data.labeled_images import IndexRow, row_of
 
 KEPT_SPLIT = "excluded"
@@ -37,7 +38,10 @@ def inseparable(folder: Path, rows: Sequence[Cells]) -> list[list[int]]:
     """
     records = [row_of(folder, cells) for cells in rows]
     try:
-        sums = [pixel_sum(read_image(record.image_path)) for record in records]
+        sums = [
+            pixel_sum(read_volume(path).pixels if is_volume(cells, path) else read_image(path))
+            for path, cells in zip((record.image_path for record in records), rows, strict=True)
+        ]
     except ImageError as error:
         raise DataError(str(error)) from error
     return families_of(records, sums)

@@ -31,7 +31,9 @@ from cpunet.training.evaluation.torch_model import TorchModel, torch_model
 from cpunet.training.facts import START_SCORE, known_diameters
 from cpunet.training.importing.formats.drawn import ReadLabels
 from cpunet.training.importing.label_files import guess_format, read_labels
-from cpunet.training.weights import WEIGHTS_FILE, load_trained
+from cpunet.training.volumes.evaluation.torch_model import TorchVolumeModel, torch_volume_model
+from cpunet.training.volumes.weights import TrainedVolumeNetwork, load_trained_volumes
+from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, holds_volumes, load_trained
 
 WEIGHTS_SUFFIXES = (".safetensors", ".ckpt")
 LABELS_FOLDER = "labels"
@@ -221,14 +223,20 @@ def _fine_tuned_from(card: ModelCard) -> str:
     return f"; fine-tuned from {start['name']}{before}"
 
 
-def open_weights(path: Path, needs_diameter: bool) -> TorchModel:
+def open_weights(path: Path, needs_diameter: bool) -> Model:
     """Open the weights of a training run as a model, with the thresholds of its validations.
 
     WeightsError if they cannot be read, or if images will be rescaled (`needs_diameter`) and the trained diameter is
     not known yet.
     """
-    trained = load_trained(path)
-    model = torch_model(trained)
+    trained: TrainedNetwork | TrainedVolumeNetwork
+    model: TorchModel | TorchVolumeModel
+    if holds_volumes(path):
+        trained = load_trained_volumes(path)
+        model = torch_volume_model(trained)
+    else:
+        trained = load_trained(path)
+        model = torch_model(trained)
     if "diameter_px" in trained.facts:
         known = {name: trained.facts[name] for name in ("start_from",) if name in trained.facts}
         model.card = replace(

@@ -10,9 +10,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from cpunet.errors import DataError, ImageError, LabelFileError
+from cpunet.files.formats.volume import read_volume
 from cpunet.files.images import read_image
 from cpunet.training.data.duplicates import SeenImages
-from cpunet.training.data.index import INDEX, WRITTEN_FIELDS, index_problems, read_table, write_table
+from cpunet.training.data.index import INDEX, WRITTEN_FIELDS, index_problems, is_volume, read_table, write_table
 from cpunet.training.data.labeled_images import MOST_WITHOUT_VALIDATION, read_index
 from cpunet.training.data.splits import counted, inseparable, split_at_random
 from cpunet.training.importing.files import folder_beside, store_image, store_labels
@@ -55,6 +56,9 @@ class ImportOptions:
     skip_unpaired: bool = False
     series: int | None = None
     depths_as_channels: bool = False
+
+
+Store = Callable[[Pair, str, Path, SeenImages, ImportOptions], tuple[dict[str, str], str]]
 
 
 def pair_sources(sources: Sequence[Path]) -> list[Pairing]:
@@ -114,6 +118,7 @@ def import_pairs(
     target: Path,
     options: ImportOptions,
     add_files: Callable[[Path], None] | None = None,
+    store: Store | None = None,
 ) -> list[str]:
     """Write images, labels and index.csv, all of them or nothing.
 
@@ -126,6 +131,9 @@ def import_pairs(
     options : ImportOptions
     add_files : callable, optional
         Writes further files into the folder of the data set, before it gets its name.
+    store : callable, optional
+        Writes one image and its labels, and returns its row of index.csv and a sentence on changes and doubts; for
+        images of one plane if it is not given.
 
     Returns
     -------
@@ -159,7 +167,7 @@ def import_pairs(
         everything = [(pairing.label_format, pair) for pairing in pairings for pair in pairing.pairs]
         for label_format, pair in tqdm(everything, desc="import", unit="image", disable=None):
             try:
-                cells, sentence = _store(pair, label_format, folder, earlier, options)
+                cells, sentence = (store or _store)(pair, label_format, folder, earlier, options)
             except (ImageError, LabelFileError, DataError) as error:
                 problems.append(str(error))
                 continue
@@ -251,8 +259,11 @@ def _images_of(folders: Iterable[Path]) -> SeenImages:
     """Read each image of other data sets; they are named <set>/<id>."""
     seen = SeenImages()
     for folder in folders:
-        for row in tqdm(read_index(folder), desc=f"look at {folder.name}", unit="image", disable=None):
-            seen.duplicate_of(read_image(row.image_path), "/".join(row.key))
+        rows = list(zip(read_index(folder), read_table(folder).rows, strict=True))
+        for row, cells in tqdm(rows, desc=f"look at {folder.name}", unit="image", disable=None):
+            path = row.image_path
+            image = read_volume(path).pixels.max(axis=0) if is_volume(cells, path) else read_image(path)
+            seen.duplicate_of(image, "/".join(row.key))
     return seen
 
 

@@ -131,9 +131,9 @@ class SegmentationLoss(nn.Module):
 
         Parameters
         ----------
-        logits, targets : Tensor of shape (N, C, Y, X)
+        logits, targets : Tensor of shape (N, C, Y, X) or (N, C, Z, Y, X)
             Targets 0..1.
-        pixel_weights : Tensor of shape (N, 1, Y, X)
+        pixel_weights : Tensor of shape (N, 1, Y, X) or (N, 1, Z, Y, X)
             0 where nobody labeled: such pixels count in no term.
 
         Returns
@@ -146,7 +146,8 @@ class SegmentationLoss(nn.Module):
         if self.settings.cross_entropy:
             total = total + self.settings.cross_entropy * self.cross_entropy(logits, targets, pixel_weights)
         if self.settings.dice and self.distinct:
-            here, there = torch.where(judged, logits, self.nothing), torch.where(judged, targets, 0.0)
+            nothing = self.nothing.reshape(1, -1, *[1] * (logits.ndim - 2))
+            here, there = torch.where(judged, logits, nothing), torch.where(judged, targets, 0.0)
             total = total + self.settings.dice * self.overlap(here[:, self.distinct], there[:, self.distinct])
         if self.settings.focal and self.distinct:
             total = total + self.settings.focal * self.focal(logits, targets, judged)
@@ -157,7 +158,7 @@ class SegmentationLoss(nn.Module):
     def cross_entropy(self, logits: Tensor, targets: Tensor, pixel_weights: Tensor) -> Tensor:
         """Return the weighted cross-entropy: a mean over pixels, and with sigmoid a sum over channels."""
         # Not a matrix product, which mixed precision would compute in 16 bits.
-        return ((self.entropies(logits, targets) * pixel_weights).mean(dim=(0, 2, 3)) * self.class_weights).sum()
+        return (mean_of_channels(self.entropies(logits, targets) * pixel_weights) * self.class_weights).sum()
 
     def focal(self, logits: Tensor, targets: Tensor, judged: Tensor) -> Tensor:
         """Return the cross-entropy in which well-predicted pixels count little, of the channels of 0 or 1."""
@@ -168,15 +169,20 @@ class SegmentationLoss(nn.Module):
         # A power below 1 has no slope at 0.
         wrong = (1 - right).clamp(min=SMALLEST_ERROR)
         values = balance * wrong**self.settings.focal_gamma * self.entropies(logits, targets) * judged
-        return (values.mean(dim=(0, 2, 3)) * self.class_weights)[self.distinct].sum()
+        return (mean_of_channels(values) * self.class_weights)[self.distinct].sum()
 
     def mean_squared_error(self, logits: Tensor, targets: Tensor, judged: Tensor) -> Tensor:
         """Return the mean squared difference of the probabilities, summed over the channels."""
         squares = (probabilities_of(logits, self.activation) - targets) ** 2 * judged
-        return (squares.mean(dim=(0, 2, 3)) * self.class_weights).sum()
+        return (mean_of_channels(squares) * self.class_weights).sum()
 
     def entropies(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return the cross-entropy of each pixel and channel, (N, C, Y, X); with softmax, of the true class alone."""
+        """Return the cross-entropy of each pixel and channel; with softmax, of the true class alone."""
         if self.softmax:
             return -targets * functional.log_softmax(logits, dim=1)
         return functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+
+
+def mean_of_channels(values: Tensor) -> Tensor:
+    """Return the mean of each channel, (C,), of images (N, C, Y, X) or volumes (N, C, Z, Y, X)."""
+    return values.mean(dim=(0, *range(2, values.ndim)))

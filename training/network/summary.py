@@ -44,9 +44,9 @@ class NetworkSummary:
     def __str__(self) -> str:
         macs, size = self.macs_per_patch, self.patch_size
         return (
-            f"{_short(self.parameters)} parameters, {_short(macs)} multiply-accumulates for a patch of {size}x{size} "
-            f"({_short(macs / size**2)} a pixel), receptive field {self.receptive_field_px} pixels, "
-            f"{_short(self.activation_bytes_per_patch, 'B')} of memory a patch in training"
+            f"{in_short(self.parameters)} parameters, {in_short(macs)} multiply-accumulates for a patch of "
+            f"{size}x{size} ({in_short(macs / size**2)} a pixel), receptive field {self.receptive_field_px} pixels, "
+            f"{in_short(self.activation_bytes_per_patch, 'B')} of memory a patch in training"
         )
 
 
@@ -135,25 +135,27 @@ def measure_activation_bytes(network: UNet, patch_size: int, precision: str = "3
     """
     copy = deepcopy(network).cpu().train()
     size = 2 * network.architecture.min_size
-    small = _kept_bytes(copy, 2, size, precision) - _kept_bytes(copy, 1, size, precision)
+    shape = network.in_channels, size, size
+    small = kept_bytes(copy, (2, *shape), precision) - kept_bytes(copy, (1, *shape), precision)
     return round(small * (patch_size / size) ** 2)
 
 
-def _kept_bytes(network: UNet, batch_size: int, size: int, precision: str) -> int:
+def kept_bytes(network: nn.Module, shape: tuple[int, ...], precision: str) -> int:
+    """Return how many bytes a network keeps of a batch of this shape for the backward pass."""
     kept: dict[int, Tensor] = {}  # holding the tensors keeps their addresses from being given to others
 
     def keep(tensor: Tensor) -> Tensor:
         kept[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    image = torch.rand(batch_size, network.in_channels, size, size)
+    image = torch.rand(shape)
     mixed = precision != "32-true"
     with saved_tensors_hooks(keep, lambda tensor: tensor), torch.autocast("cpu", torch.bfloat16, enabled=mixed):
         network(image)
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 
-def _short(number: float, unit: str = "") -> str:
+def in_short(number: float, unit: str = "") -> str:
     """Write a number with three digits and k, M or G before its unit."""
     for factor, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= factor / 10:

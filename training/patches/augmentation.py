@@ -385,7 +385,7 @@ def _sampling_grid(
     """
     grid = create_grid((patch_size, patch_size), dtype=np.float32, backend="torch")
     if augmentation.elastic_px:
-        weights = _spline_weights(patch_size)
+        weights = spline_weights(patch_size)
         largest = rng.uniform(0, augmentation.elastic_px)
         points = rng.uniform(-largest, largest, (2, weights.shape[1], weights.shape[1])).astype(np.float32)
         grid[:2] += torch.from_numpy(weights @ points @ weights.T)
@@ -401,7 +401,7 @@ def _sampling_grid(
 
 
 @lru_cache(maxsize=8)
-def _spline_weights(size: int) -> NDArray[np.float32]:
+def spline_weights(size: int) -> NDArray[np.float32]:
     """Return how much each control point of a cubic B-spline contributes at each pixel along an axis.
 
     float32 of shape (size, points). A row sums to 1 and none of it is negative, so that nothing is moved further than

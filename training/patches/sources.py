@@ -74,7 +74,7 @@ def normalized_patch(image: LabeledImage, config: TrainingConfig, scale: float =
 
 
 def resize_labels(labels: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """Resample labels to another height and width: each pixel gets the label of the nearest.
+    """Resample labels (Y, X) or (Z, Y, X) to another shape: each pixel gets the label of the nearest.
 
     Examples
     --------

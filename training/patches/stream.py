@@ -76,7 +76,10 @@ class PatchStream(Dataset[Item]):
         """Draw and augment patch `index`."""
         rng = np.random.default_rng((self.config.seed, self.first + index))
         images = self.sources[rng.choice(len(self.sources), p=self.shares)]
-        image = images[rng.integers(len(images))]
+        return self.changed(images[rng.integers(len(images))], rng)
+
+    def changed(self, image: Patch, rng: np.random.Generator) -> Patch:
+        """Cut a patch out of an image and augment it."""
         return augment(image, self.config.augmentation, self.config.patch_size, rng, self.nuclei, self.colors)
 
     def __getitem__(self, index: int) -> Item:
@@ -87,15 +90,27 @@ class PatchStream(Dataset[Item]):
 
 
 def targets_and_weights(
-    labels: NDArray[np.integer], config: TrainingConfig
+    labels: NDArray[np.integer], config: Any, sampling: Sequence[float] | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return what is learned of a patch's labels (Y, X): targets (roles, Y, X) and pixel weights (Y, X).
+    """Return what is learned of the labels of a patch.
 
-    The weight of pixels that nobody labeled is 0.
+    Parameters
+    ----------
+    labels : ndarray of shape (Y, X) or (Z, Y, X), integer
+    config : TrainingConfig or VolumeConfig
+        Of which targets and loss are read.
+    sampling : sequence of float, optional
+        Distance of two neighbors along each axis, pixels; 1 by default.
+
+    Returns
+    -------
+    targets : ndarray of shape (roles, Y, X) or (roles, Z, Y, X), float32
+    weights : ndarray of the labels' shape, float32
+        0 where nobody labeled.
     """
-    whole = continued(labels)
-    targets = make_targets(whole, config.targets)
-    weights = pixel_weights(whole, targets, config.loss, config.targets)
+    whole = continued(labels, sampling)
+    targets = make_targets(whole, config.targets, sampling)
+    weights = pixel_weights(whole, targets, config.loss, config.targets, sampling)
     return targets, np.where(labels < 0, np.float32(0), weights)
 
 

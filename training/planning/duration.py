@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from cpunet.cores import cores_allowed
 from cpunet.errors import ConfigError
@@ -19,7 +21,6 @@ from cpunet.training.evaluation.torch_model import TorchModel, card_for_training
 from cpunet.training.fine_tune import freeze_encoder, trainable_parameters
 from cpunet.training.network.build import build_network
 from cpunet.training.network.losses import SegmentationLoss
-from cpunet.training.network.unet import UNet
 from cpunet.training.optimizers import build_optimizer
 from cpunet.training.patches.sources import read_sources
 from cpunet.training.patches.stream import first_patches
@@ -64,9 +65,9 @@ class Duration:
             )
         return steps
 
-    def of(self, config: TrainingConfig) -> Duration:
+    def of(self, config: Any) -> Duration:
         """Return the time of another run of the same network and images."""
-        return replace(self, steps=config.steps, validations=_validations(config))
+        return replace(self, steps=config.steps, validations=validations_of(config))
 
     def __str__(self) -> str:
         return (
@@ -96,35 +97,35 @@ def measure_duration(config: TrainingConfig, root: Path) -> Duration:
     _, sources, _ = read_sources(config, root)
     stream = first_patches(sources, config, 2**30)
     items = iter(range(2**30))
-    patch_s = _seconds(lambda: stream[next(items)])
+    patch_s = seconds_of(lambda: stream[next(items)])
     cores = min(max(config.workers, 1) * config.devices, cores_allowed())
     patches_s = config.batch_size * patch_s / cores
     sample = [row for rows in validation_sample(config, root) for row in rows]
     model = TorchModel(network, config, card_for_training(config))
     # A random network finds no sizes of objects.
     options = Options(scale=1.0)
-    image_s = _seconds(lambda: score_images(model, sample[:1], options))
+    image_s = seconds_of(lambda: score_images(model, sample[:1], options))
     on_gpu = torch.cuda.is_available()
-    step_s = _step_seconds(network.cuda() if on_gpu else network, config)
+    step_s = step_seconds(network.cuda() if on_gpu else network, config, (config.patch_size,) * 2)
     per_step = max(step_s, patches_s) if on_gpu else step_s + patches_s
-    return Duration(config.steps, _validations(config), per_step, image_s * len(sample))
+    return Duration(config.steps, validations_of(config), per_step, image_s * len(sample))
 
 
-def _validations(config: TrainingConfig) -> int:
+def validations_of(config: Any) -> int:
     """Count the validations of a run, with that of the model to start from."""
-    return -(-config.steps // config.validate_every) + bool(config.start_from)
+    return -(-config.steps // config.validate_every) + bool(getattr(config, "start_from", ""))
 
 
-def _step_seconds(network: UNet, config: TrainingConfig) -> float:
-    """Measure a step of the optimizer on random numbers."""
+def step_seconds(network: nn.Module, config: Any, shape: tuple[int, ...]) -> float:
+    """Measure a step of the optimizer on random numbers, of patches of this shape."""
     device = next(network.parameters()).device
     loss_of = SegmentationLoss(config.loss, config.targets)
     optimizer = build_optimizer(trainable_parameters(network), config)
-    count, size = config.batch_size // config.devices, config.patch_size
-    image = torch.rand(count, len(config.channels), size, size, device=device)
-    targets = torch.rand(count, len(config.targets.roles), size, size, device=device)
-    weights = torch.ones(count, 1, size, size, device=device)
-    image = image.to(memory_format=torch.channels_last)
+    count = config.batch_size // config.devices
+    image = torch.rand(count, len(config.channels), *shape, device=device)
+    targets = torch.rand(count, len(config.targets.roles), *shape, device=device)
+    weights = torch.ones(count, 1, *shape, device=device)
+    image = image.to(memory_format=torch.channels_last if len(shape) == 2 else torch.channels_last_3d)
     half = torch.float16 if config.precision == "16-mixed" else torch.bfloat16
 
     def step() -> None:
@@ -138,10 +139,10 @@ def _step_seconds(network: UNet, config: TrainingConfig) -> float:
 
     network.train()
     step()  # the first one plans and allocates
-    return _seconds(step)
+    return seconds_of(step)
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def seconds_of(work: Callable[[], object]) -> float:
     """Return the mean time of a piece of work: repeated for about a second, and twice if it takes longer."""
     began, repeats = time.perf_counter(), 0
     while repeats < FEWEST_REPEATS or time.perf_counter() - began < MEASURED_SECONDS:

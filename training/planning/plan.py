@@ -19,6 +19,7 @@ from cpunet.training.network.summary import NetworkSummary, measure_receptive_fi
 from cpunet.training.network.unet import Architecture, UNet
 from cpunet.training.planning.machine import Machine
 from cpunet.training.planning.set_facts import SetFacts, look_at_set
+from cpunet.training.volumes.network import VolumeNetworkSummary
 from cpunet.training.weights import TrainedNetwork, load_trained
 
 # Objects of this size show their outline and fit several times into a patch; rescaling would only blur them.
@@ -55,17 +56,23 @@ class Plan:
         The fields of `TrainingConfig` that the plan decides.
     reasons : dict of str to str
         A sentence for each field of `content`.
-    summary : NetworkSummary
+    summary : NetworkSummary or VolumeNetworkSummary
+    kind : type
+        Of the configuration.
+    command : str
+        What planned.
     """
 
     content: dict[str, Any]
     reasons: dict[str, str]
-    summary: NetworkSummary
+    summary: NetworkSummary | VolumeNetworkSummary
+    kind: type[Any] = TrainingConfig
+    command: str = "cpunet train --plan"
 
     @property
-    def config(self) -> TrainingConfig:
+    def config(self) -> Any:
         """The configuration, checked."""
-        return config_from_dict(self.content)
+        return config_from_dict(self.content, self.kind)
 
 
 def make_plan(
@@ -129,9 +136,9 @@ def make_plan(
     scale = [diameter / facts.diameter_px if diameter else 1.0 for facts in sets]
     decide("architecture", *_architecture(sets, scale, start))
     architecture = config_from_dict(content).architecture
-    decide("normalization", *_normalization(sets, start))
+    decide("normalization", *normalization_of(sets, start))
     decide("patch_size", *_patch_size(sets, scale, architecture))
-    decide("precision", *_precision(machine))
+    decide("precision", *precision_of(machine))
     draft = config_from_dict(content)
     summary = summarize(build_network(draft), draft.patch_size, draft.precision)
     decide("batch_size", *_batch_size(summary, machine))
@@ -219,7 +226,8 @@ def _architecture(
     )
 
 
-def _normalization(sets: Sequence[SetFacts], start: TrainedNetwork | None) -> tuple[dict[str, Any], str]:
+def normalization_of(sets: Sequence[Any], start: TrainedNetwork | None = None) -> tuple[dict[str, Any], str]:
+    """Choose the percentiles, with a reason, for sets with `foreground` and `dark_background`."""
     if start:
         return asdict(start.config.normalization), "that of the model to start from"
     if not all(facts.dark_background for facts in sets):
@@ -247,7 +255,8 @@ def _patch_size(sets: Sequence[SetFacts], scale: Sequence[float], architecture: 
     )
 
 
-def _precision(machine: Machine) -> tuple[str, str]:
+def precision_of(machine: Machine) -> tuple[str, str]:
+    """Choose the precision, with a reason."""
     if machine.fast_bf16:
         return (
             "bf16-mixed",

@@ -17,7 +17,7 @@ def plan_as_yaml(plan: Plan, duration: str = "") -> str:
     `duration` says how long the run will take.
     """
     lines = [
-        "# Planned by `cpunet train --plan` from the data and the machine; edit any value.",
+        f"# Planned by `{plan.command}` from the data and the machine; edit any value.",
         f"# The network: {plan.summary}.",
         *([f"# The training takes {duration}."] if duration else []),
     ]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,12 +96,12 @@ def least_loss(loss: SegmentationLoss, batch: Item) -> float:
     return float(loss(logits, targets, weights))
 
 
-def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> SanityCheck:
+def check_initial_loss(task: Any, batch: Item, expected: bool) -> SanityCheck:
     """Compare the loss of an untrained network with that of an undecided one.
 
     Parameters
     ----------
-    task : SegmentationTask
+    task : SegmentationTask or VolumeTask
         Not trained yet.
     batch : tuple of Tensor
     expected : bool
@@ -124,7 +125,7 @@ def check_initial_loss(task: SegmentationTask, batch: Item, expected: bool) -> S
     return SanityCheck(bool(np.isfinite(found)), text, doubtful=worse)
 
 
-def check_overfitting(task: SegmentationTask, batch: Item) -> SanityCheck:
+def check_overfitting(task: Any, batch: Item) -> SanityCheck:
     """Train `task` on a single batch; a working network can overfit it."""
     image, targets, weights = batch
     undecided, least = undecided_loss(task.loss, batch), least_loss(task.loss, batch)
@@ -134,7 +135,7 @@ def check_overfitting(task: SegmentationTask, batch: Item) -> SanityCheck:
     learned, steps = 0.0, 0
     while steps < OVERFIT_STEPS and learned < LEARNED:
         task.on_train_epoch_start()
-        loss: Tensor = task.loss(task.network(image.to(memory_format=torch.channels_last)), targets, weights)
+        loss: Tensor = task.loss(task.network(image.to(memory_format=task.memory_format)), targets, weights)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

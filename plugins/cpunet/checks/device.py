@@ -11,17 +11,21 @@ import numpy as np
 
 from cpunet.checks.stored_test import run_stored_test
 from cpunet.checks.synthetic import synthetic_field
+from cpunet.checks.synthetic_volume import SyntheticVolume, synthetic_volume
 from cpunet.errors import CpunetError, RuntimeMissingError
-from cpunet.model.card import ModelCard
+from cpunet.model.card import VOLUMES, InputCard, ModelCard
 from cpunet.model.memory import total_gpu_memory_bytes
 from cpunet.model.session import CPU, CUDA, OnnxModel, import_onnxruntime, load_model
 from cpunet.options import Options
 from cpunet.segment import segment_image
+from cpunet.volumes.segment_volume import segment_volume
 
 TIMED_RUNS = 5
 # The user waits for the report in the window: no second run if the first took longer than this.
 LONG_SECONDS = 3.0
 REPORTED_SIDE = 1024
+# Planes and side of the volume for a model of volumes.
+TIMED_VOLUME = (32, 128)
 GPU_LIBRARIES_PAGE = "https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html"
 
 
@@ -49,23 +53,28 @@ def measure(model: OnnxModel, stored_test: Optional[str] = None) -> Measured:
 
     Notes
     -----
+    A model of volumes gets a synthetic volume of 32 planes of 128 x 128 pixels instead.
+
     A model of fluorescent nuclei must find between half and twice as many objects as the field has nuclei. A model of
     other images need not, if it passes the test in its file.
     """
     tested = None if stored_test is None else run_stored_test(stored_test, model, model.path)
-    field = synthetic_field((512, 512))
-    image = _with_channels(field.image, model)
-    segment_image(image, model)  # the first call sets up the memory
+    of_volumes = model.card.input.dimensions == VOLUMES
+    drawn_image, drawn_labels = _volume(model.card.input) if of_volumes else synthetic_field((512, 512))
+    image = _with_channels(drawn_image, model)
+    segment, what = (segment_volume, "volume") if of_volumes else (segment_image, "field")
+    segment(image, model)  # the first call sets up the memory
     seconds = []
     for _ in range(TIMED_RUNS):
         start = time.perf_counter()
-        labels = segment_image(image, model).labels
+        labels = segment(image, model).labels
         seconds.append(time.perf_counter() - start)
-    found, drawn = int(labels.max()), int(field.labels.max())
+    found, drawn = int(labels.max()), int(drawn_labels.max())
+    size = "x".join(map(str, drawn_labels.shape))
     lines = [
-        f"runs on   {model.provider}",
-        f"512x512   {statistics.median(seconds):.3f} s (median of {TIMED_RUNS})",
-        f"found     {found} objects in a synthetic field of {drawn} nuclei",
+        f"runs on   {model.provider}{', on volumes (3-D)' if of_volumes else ''}",
+        f"{size:9} {statistics.median(seconds):.3f} s (median of {TIMED_RUNS})",
+        f"found     {found} objects in a synthetic {what} of {drawn} nuclei",
     ]
     if tested is not None:
         lines.append(f"test      the one in the file agrees within {tested}")
@@ -73,10 +82,10 @@ def measure(model: OnnxModel, stored_test: Optional[str] = None) -> Measured:
         return Measured(lines, "")
     modality = model.card.input.modality
     if tested is not None and "fluorescence" not in modality.lower():
-        return Measured([*lines, f"          (not judged by that field: it was trained on {modality})"], "")
+        return Measured([*lines, f"          (not judged by that {what}: it was trained on {modality})"], "")
     return Measured(
         lines,
-        f"it found {found} objects in a synthetic field of {drawn} fluorescent nuclei. Its weights, its card's "
+        f"it found {found} objects in a synthetic {what} of {drawn} fluorescent nuclei. Its weights, its card's "
         "normalization or its card's roles are wrong, or it was trained on other images and carries no test "
         "(`cpunet card add` and `cpunet export` write one).",
     )
@@ -116,7 +125,7 @@ def device_report(
         model = load_model(path, device, threads, card, gpu_memory_bytes)
         sentences += [
             f"The model {model.card.name} runs on {_in_words(model.provider)}.",
-            f"An image of {REPORTED_SIDE} x {REPORTED_SIDE} pixels takes {_seconds_for_an_image(model):.2f} seconds.",
+            _said_of_seconds(model),
         ]
         provider = model.provider
     except CpunetError as error:
@@ -132,16 +141,34 @@ def _with_channels(image: Any, model: OnnxModel) -> Any:
     return image if channels == 1 else np.stack([image] * channels, axis=-1)
 
 
+def _volume(given: InputCard) -> SyntheticVolume:
+    """Draw a volume of nuclei of the trained diameter and z step."""
+    assert given.z_step_px is not None  # the card of a model of volumes has one
+    planes, side = TIMED_VOLUME
+    return synthetic_volume((planes, side, side), min(given.diameter_px, side / 3), given.z_step_px)
+
+
 def _seconds_for_an_image(model: OnnxModel) -> float:
     half = REPORTED_SIDE // 2
+    of_volumes = model.card.input.dimensions == VOLUMES
     # Four copies of one field: to make a field of the whole size would take seconds.
-    image = _with_channels(np.tile(synthetic_field((half, half)).image, (2, 2)), model)
+    one = _volume(model.card.input).image if of_volumes else np.tile(synthetic_field((half, half)).image, (2, 2))
+    image = _with_channels(one, model)
+    segment = segment_volume if of_volumes else segment_image
     seconds: List[float] = []
     while not seconds or (len(seconds) < TIMED_RUNS and sum(seconds) < LONG_SECONDS):
         start = time.perf_counter()
-        segment_image(image, model, Options(scale=1.0))
+        segment(image, model, Options(scale=1.0))
         seconds.append(time.perf_counter() - start)
     return min(seconds)  # the first run also sets up the memory
+
+
+def _said_of_seconds(model: OnnxModel) -> str:
+    seconds = _seconds_for_an_image(model)
+    what = f"An image of {REPORTED_SIDE} x {REPORTED_SIDE}"
+    if model.card.input.dimensions == VOLUMES:
+        what = "A volume of {0} planes of {1} x {1}".format(*TIMED_VOLUME)
+    return f"{what} pixels takes {seconds:.2f} seconds."
 
 
 def _in_words(provider: str) -> str:

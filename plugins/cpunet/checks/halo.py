@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,8 @@ from cpunet.checks.synthetic import synthetic_field
 from cpunet.steps.tiling import Predict
 
 FIELD_PX = 512
-PATTERNS = 4
+# The noise is smooth over so many pixels.
+COARSENESSES_PX = (2, 4, 8, 16)
 # A probability that moves by less than this cannot change an object.
 NOTICEABLE = 1e-3
 # A tile of synthetic nuclei is compared with the whole image: diameters, the side of the inner part of the tile,
@@ -116,14 +117,19 @@ def reach_of_impulse(
     """
     rng = np.random.default_rng(seed)
     height, width = only_shape or [-(-max(FIELD_PX, min_size) // divisible_by) * divisible_by] * 2
-    reach = 0
-    for pattern in range(PATTERNS):
-        coarseness = 2 ** (pattern + 1)
-        coarse = rng.random((in_channels, -(-height // coarseness), -(-width // coarseness)), np.float32)
-        field = scipy.ndimage.zoom(coarse, (1, coarseness, coarseness), order=1, mode="nearest")
-        field = field[np.newaxis, :, :height, :width]
-        reach = max(reach, reach_in_field(predict, field, (0.0, 1.0), noticeable))
-    return reach
+    return max(
+        reach_in_field(predict, noise_field(rng, in_channels, (height, width), (size, size)), (0.0, 1.0), noticeable)
+        for size in COARSENESSES_PX
+    )
+
+
+def noise_field(
+    rng: np.random.Generator, in_channels: int, shape: Sequence[int], coarseness: Sequence[int]
+) -> npt.NDArray[np.float32]:
+    """Make noise (1, C) and `shape`, 0..1, which is smooth over as many pixels of each axis as `coarseness` says."""
+    coarse = rng.random((in_channels, *(-(-size // step) for size, step in zip(shape, coarseness))), np.float32)
+    field: npt.NDArray[np.float32] = scipy.ndimage.zoom(coarse, (1, *coarseness), order=1, mode="nearest")
+    return field[(np.newaxis, slice(None), *(slice(size) for size in shape))]
 
 
 def reach_in_field(
@@ -133,9 +139,20 @@ def reach_in_field(
     noticeable: float = NOTICEABLE,
 ) -> int:
     """Measure how far away the output changes, as `reach_of_impulse` does, in the middle of one field (1, C, Y, X)."""
-    row, column = field.shape[2] // 2, field.shape[3] // 2
+    return max(reach_along_axes(predict, field, dark_and_bright, noticeable))
+
+
+def reach_along_axes(
+    predict: Predict,
+    field: npt.NDArray[np.float32],
+    dark_and_bright: Sequence[float],
+    noticeable: float = NOTICEABLE,
+) -> Tuple[int, ...]:
+    """Measure along each axis of a field (1, C, Y, X) or (1, C, Z, Y, X) how far from its middle the output changes."""
+    middle = tuple(size // 2 for size in field.shape[2:])
     dark, bright = field.copy(), field.copy()
-    dark[..., row, column], bright[..., row, column] = dark_and_bright
+    dark[(..., *middle)], bright[(..., *middle)] = dark_and_bright
     moved = np.abs(predict(dark) - predict(bright)).max(axis=(0, 1)) > noticeable
-    rows, columns = np.nonzero(moved)
-    return max(int(np.abs(rows - row).max()), int(np.abs(columns - column).max())) if len(rows) else 0
+    return tuple(
+        int(np.abs(places - place).max()) if len(places) else 0 for places, place in zip(np.nonzero(moved), middle)
+    )

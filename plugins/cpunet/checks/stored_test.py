@@ -16,7 +16,8 @@ import numpy.typing as npt
 from cpunet.checks.agreement import Tolerance, check_agreement
 from cpunet.checks.instances_agreement import InstancesTolerance, check_instances_agreement
 from cpunet.errors import ModelError
-from cpunet.model.card import INSTANCES
+from cpunet.model.axes import units
+from cpunet.model.card import IMAGES, INSTANCES, VOLUMES
 from cpunet.model.instances import OUTPUTS, Instances, checked_instances
 from cpunet.model.protocol import InstanceModel, Model
 
@@ -31,9 +32,9 @@ class StoredTest:
 
     Attributes
     ----------
-    input : ndarray of shape (N, C, Y, X), float32
+    input : ndarray of shape (N, C, Y, X), or (N, C, Z, Y, X) of volumes, float32
         Normalized as the card says.
-    output : ndarray of shape (N, roles, Y, X), float32
+    output : ndarray of shape (N, roles, Y, X), or (N, roles, Z, Y, X), float32
         Probabilities, computed in double precision by the program that wrote the file, or by the network itself when
         a card was added to it.
     """
@@ -65,18 +66,19 @@ def stored_test_to_json(test: Union[StoredTest, StoredInstancesTest]) -> str:
     return json.dumps({name: _tensor_to_dict(values) for name, values in tensors.items()}, sort_keys=True)
 
 
-def stored_test_from_json(text: str) -> StoredTest:
-    """Read a test of probabilities from a file that anyone may have written.
+def stored_test_from_json(text: str, dimensions: int = IMAGES) -> StoredTest:
+    """Read a test of probabilities, of images or of volumes, from a file that anyone may have written.
 
     Raises ModelError if the text is no such test, declares another number of values than it holds, or more than four
     million.
     """
     content = _content(text)
-    tensors = [_tensor_from(content.get(name), 4) for name in ("input", "output")]
+    tensors = [_tensor_from(content.get(name), 2 + dimensions) for name in ("input", "output")]
     if tensors[0] is None or tensors[1] is None:
+        numbers = "five" if dimensions == VOLUMES else "four"
         raise ModelError(
-            "the stored test is damaged: its input and output must each have a shape of four numbers, and as many "
-            f"float32 values in base64, at most {MOST_VALUES}. Export the model again."
+            f"the stored test is damaged: its input and output must each have a shape of {numbers} numbers, and as "
+            f"many float32 values in base64, at most {MOST_VALUES}. Export the model again."
         )
     return StoredTest(tensors[0], tensors[1])
 
@@ -115,17 +117,21 @@ def run_stored_test(text: str, model: Model, path: Path) -> str:
         If the network gives something else.
     """
     given, of_objects = model.card.input, model.card.output.kind == INSTANCES
-    read = stored_instances_test_from_json if of_objects else stored_test_from_json
     try:
-        test: Union[StoredTest, StoredInstancesTest] = read(text)
+        test: Union[StoredTest, StoredInstancesTest] = (
+            stored_instances_test_from_json(text) if of_objects else stored_test_from_json(text, given.dimensions)
+        )
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
-    _, channels, height, width = test.input.shape
-    fits = (height, width) == tuple(given.tile_shape or (height, width))
-    if channels != len(given.channels) or height % given.divisible_by or width % given.divisible_by or not fits:
+    channels, *sizes_found = test.input.shape[1:]
+    fits = tuple(sizes_found) == tuple(given.tile_shape or sizes_found)
+    multiples = not any(size % unit for size, unit in zip(sizes_found, units(given)))
+    if channels != len(given.channels) or not multiples or not fits:
         sizes = f"sides divisible by {given.divisible_by}"
         if given.tile_shape is not None:
             sizes = "{} x {} pixels alone".format(*given.tile_shape)
+        elif given.dimensions == VOLUMES:
+            sizes += f", planes by {given.divisible_by_planes}"
         raise ModelError(
             f"{path}: the stored test's input has the shape {test.input.shape}, which does not fit the card "
             f"({len(given.channels)} channels, {sizes}). Export the model again."

@@ -8,10 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from cpunet.model.card import InputCard
+from cpunet.checks.synthetic_volume import synthetic_volume
+from cpunet.model.axes import least_sizes
+from cpunet.model.card import VOLUMES, InputCard, Normalization
 from cpunet.steps.prepare import normalize
 
 SMALLEST_SIDE_PX = 64
+# Of the test that a model of volumes carries: half a megabyte with three roles.
+SMALLEST_PLANES_OF_VOLUME, SMALLEST_SIDE_OF_VOLUME_PX = 8, 48
 
 
 class SyntheticField(NamedTuple):
@@ -72,18 +76,45 @@ def _around(center: float, radius: float, size: int) -> slice:
 
 
 def synthetic_input(given: InputCard) -> npt.NDArray[np.float32]:
-    """Make the input of a stored test, (1, C, Y, X), float32: synthetic nuclei, normalized for the model.
+    """Make the input of a stored test, float32: synthetic nuclei, normalized for the model.
 
     Each channel is another field of nuclei of the trained diameter, some of which touch. Values are rounded to 1/4096,
     so that the same card gives the same bytes on any machine.
+
+    Returns
+    -------
+    ndarray of shape (1, C, Y, X), or (1, C, Z, Y, X) for a model of volumes
     """
+    fields = _touching_volumes(given) if given.dimensions == VOLUMES else _touching_fields(given)
+    return (np.round(normalize_together(fields, given.normalization) * 4096) / 4096).astype(np.float32)[np.newaxis]
+
+
+def normalize_together(image: npt.NDArray[np.float32], normalization: Normalization) -> npt.NDArray[np.float32]:
+    """Normalize (C, Y, X), or all planes of (C, Z, Y, X) together, as `cpunet.steps.prepare.normalize` does."""
+    rows = image.reshape(len(image), -1, image.shape[-1])  # of a volume, plane below plane
+    return normalize(rows, normalization).reshape(image.shape)
+
+
+def _touching_fields(given: InputCard) -> npt.NDArray[np.float32]:
     unit = given.divisible_by
     height, width = given.tile_shape or [-(-max(SMALLEST_SIDE_PX, given.min_size) // unit) * unit] * 2
     columns = max(1, int(width / (2 * given.diameter_px)))
     largest = min(height, width) / 3
-    fields = [
-        synthetic_field((height, width), columns, min(given.diameter_px, largest), touching=True, seed=seed).image
-        for seed in range(len(given.channels))
-    ]
-    normalized = normalize(np.stack(fields), given.normalization, None)
-    return (np.round(normalized * 4096) / 4096).astype(np.float32)[np.newaxis]
+    return np.stack(
+        [
+            synthetic_field((height, width), columns, min(given.diameter_px, largest), touching=True, seed=seed).image
+            for seed in range(len(given.channels))
+        ]
+    )
+
+
+def _touching_volumes(given: InputCard) -> npt.NDArray[np.float32]:
+    assert given.z_step_px is not None  # the card of a model of volumes has one
+    shape = least_sizes(given, SMALLEST_PLANES_OF_VOLUME, SMALLEST_SIDE_OF_VOLUME_PX)
+    diameter_px = min(given.diameter_px, shape[1] / 3)
+    return np.stack(
+        [
+            synthetic_volume(shape, diameter_px, given.z_step_px, touching=True, seed=seed).image
+            for seed in range(len(given.channels))
+        ]
+    )

@@ -10,19 +10,22 @@ from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from cpunet.checks import verify_instances
+from cpunet.checks import verify_instances, verify_volumes
 from cpunet.checks.agreement import Tolerance, check_agreement
 from cpunet.checks.halo import NOTICEABLE, largest_halo, reach_of_impulse
 from cpunet.checks.stored_test import STORED_TEST_KEY, run_stored_test
 from cpunet.checks.synthetic import synthetic_field, synthetic_input
+from cpunet.checks.synthetic_volume import synthetic_volume
 from cpunet.errors import DisagreementError, ModelError
-from cpunet.model.card import INSTANCES
+from cpunet.model.axes import halos, least_sizes, units
+from cpunet.model.card import INSTANCES, VOLUMES
 from cpunet.model.instances import OUTPUTS
 from cpunet.model.session import OnnxModel, open_model
 from cpunet.onnx_reader.metadata import card_in, check_is_no_chooser, metadata_of, versions_of
 from cpunet.onnx_reader.model_file import ModelFile, read_model_file
 from cpunet.onnx_reader.safety import check_onnx
 from cpunet.steps.predict import predict_in_tiles
+from cpunet.volumes.predict import predict_in_tiles_of_volume
 
 # By its release notes, the newest onnxruntime for CellProfiler's Python, 1.19.2, loads at most these. `cpunet export`
 # writes 17 and 8, which older releases load too.
@@ -67,7 +70,8 @@ def verify_model(path: Path, reference: Optional[Reference] = None) -> Iterator[
     CheckResult
         In this order: whether it is ONNX that is safe to open; its opset and IR version; the card; the names and
         numbers of inputs and outputs; the shapes for several sizes and batches; the values of the stored test, and of
-        the reference; tiles against the whole image; the halo.
+        the reference; tiles against the whole image; the halo; of volumes also whether the same volume gives the same
+        again, and the memory.
 
     Notes
     -----
@@ -89,6 +93,7 @@ def verify_model(path: Path, reference: Optional[Reference] = None) -> Iterator[
         ("shapes", verify_instances.check_shapes if of_objects else _check_shapes),
         ("stored test", functools.partial(_check_stored_test, file)),
         *(verify_instances.CHECKS if of_objects else MODEL_CHECKS),
+        *(verify_volumes.CHECKS if model.card.input.dimensions == VOLUMES else ()),
     ]
     if reference is not None:
         compare = functools.partial(_check_reference, reference)
@@ -110,20 +115,20 @@ def _result(name: str, check: Callable[[Subject], str], subject: Subject) -> Che
 
 
 def _noise(model: OnnxModel) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield noise (N, C, Y, X), 0..1, in shapes that a network must take: batches of one and two, wide and high.
+    """Yield noise, 0..1, in shapes that a network must take: batches of one and two, wide and high; volumes also deep.
 
     A network that takes one height and width only gets no other.
     """
     given = model.card.input
     rng = np.random.default_rng(0)
     unit = given.divisible_by
-    side = -(-max(given.min_size, 4 * unit) // unit) * unit
-    for batch, height, width in (
-        [(1, side, side), (2, side, side + 3 * unit), (1, side + 7 * unit, side)]
-        if given.tile_shape is None
-        else [(batch, *given.tile_shape) for batch in (1, 2)]
-    ):
-        yield rng.random((batch, len(given.channels), height, width), np.float32)
+    *planes, side, _ = least_sizes(given, 2 * given.divisible_by_planes, 4 * unit)
+    deeper = [size + 3 * given.divisible_by_planes for size in planes]
+    shapes = [(1, *planes, side, side), (2, *planes, side, side + 3 * unit), (1, *deeper, side + 7 * unit, side)]
+    if given.tile_shape is not None:
+        shapes = [(batch, *given.tile_shape) for batch in (1, 2)]
+    for batch, *sizes in shapes:
+        yield rng.random((batch, len(given.channels), *sizes), np.float32)
 
 
 def _check_file(file: ModelFile) -> str:
@@ -146,12 +151,15 @@ def _check_versions(file: ModelFile) -> str:
 def _check_card(file: ModelFile) -> str:
     card = card_in(file.path, metadata_of(file))
     gives = "objects" if card.output.kind == INSTANCES else ", ".join(card.output.roles)
-    return f"{card.name} {card.version}: {', '.join(card.input.channels)} in, {gives} out"
+    of_what = " (3-D)" if card.input.dimensions == VOLUMES else ""
+    return f"{card.name} {card.version}{of_what}: {', '.join(card.input.channels)} in, {gives} out"
 
 
 def _check_names(file: ModelFile) -> str:
     model = open_model(file, "cpu")
     free = "batch, height and width are free"
+    if model.card.input.dimensions == VOLUMES:
+        free = "batch, depth, height and width are free"
     if model.card.input.tile_shape is not None:
         free = "tiles of {} x {} pixels alone".format(*model.card.input.tile_shape)
     if model.card.output.kind == INSTANCES:
@@ -167,10 +175,24 @@ def _check_shapes(model: OnnxModel) -> str:
             alone = np.concatenate([model.predict(image[place : place + 1]) for place in range(len(image))])
             check_agreement(found, alone, Tolerance(), "a batch of two and its images one by one")
         tried.append("x".join(str(size) for size in image.shape))
-    odd = next(_noise(model))[0][:, :-1, :-3]
-    predict_in_tiles(odd, model, odd.shape[1:])
-    tried.append("x".join(str(size) for size in (1, *odd.shape)))
+    whole = next(_noise(model))[0]
+    *_, height, width = whole.shape
+    odd = [whole[..., : height - 1, : width - 3]]
+    if model.card.input.dimensions == VOLUMES:
+        odd.append(whole[:, :1, : height - 1, : width - 3])  # one plane
+    for image in odd:
+        _in_tiles(image, model, image.shape[1:])
+        tried.append("x".join(str(size) for size in (1, *image.shape)))
     return ", ".join(tried)
+
+
+def _in_tiles(image: npt.NDArray[np.float32], model: OnnxModel, tile_shape: Sequence[int]) -> npt.NDArray[np.float32]:
+    """Predict (C, Y, X) or (C, Z, Y, X) in tiles of at most this shape, by the path that the module runs."""
+    if model.card.input.dimensions == VOLUMES:
+        planes, height, width = tile_shape
+        return predict_in_tiles_of_volume(image, model, planes, (height, width))
+    height, width = tile_shape
+    return predict_in_tiles(image, model, (height, width))
 
 
 def _check_stored_test(file: ModelFile, model: OnnxModel) -> str:
@@ -192,33 +214,47 @@ def _check_reference(reference: Reference, model: OnnxModel) -> str:
 
 
 def _check_tiles(model: OnnxModel) -> str:
-    given, halo = model.card.input, model.card.output.halo
-    unit = given.divisible_by
+    given = model.card.input
     if given.tile_shape is not None:
         return _check_tiles_of_one_shape(model, given.tile_shape)
-    tile = max(-(-given.min_size // unit), 2 * -(-halo // unit) + 4) * unit
-    shape = (tile + 3 * unit, tile + unit)
-    # Nuclei, because a network may see nothing at all in noise.
-    columns = max(2, int(shape[1] / (2 * given.diameter_px)))
-    fields = [
-        synthetic_field(shape, columns, given.diameter_px, seed=seed).image for seed in range(len(given.channels))
+    unit = units(given)
+    tile = [
+        max(-(-least // step), 2 * halo // step + 4) * step
+        for least, step, halo in zip(least_sizes(given), unit, halos(model.card))
     ]
-    image = np.stack(fields).astype(np.float32)
-    whole = predict_in_tiles(image, model, shape)
-    difference = check_agreement(predict_in_tiles(image, model, (tile, tile)), whole, TILED, "tiles and the whole")
-    return f"tiles of {tile} pixels agree with the whole within {difference:.1e} ({TILED})"
+    shape = [side + more * step for side, more, step in zip(tile, (3,) * (len(tile) - 1) + (1,), unit)]
+    image = _nuclei(model, shape)
+    whole = _in_tiles(image, model, shape)
+    difference = check_agreement(_in_tiles(image, model, tile), whole, TILED, "tiles and the whole")
+    sizes = "{} planes of {} x {}".format(*tile) if given.dimensions == VOLUMES else f"{tile[0]}"
+    return f"tiles of {sizes} pixels agree with the whole within {difference:.1e} ({TILED})"
+
+
+def _nuclei(model: OnnxModel, shape: Sequence[int]) -> npt.NDArray[np.float32]:
+    """Draw nuclei (C, Y, X) or (C, Z, Y, X), because a network may see nothing at all in noise."""
+    given = model.card.input
+    if given.dimensions == VOLUMES:
+        assert given.z_step_px is not None  # the card of a model of volumes has one
+        fields = [
+            synthetic_volume(shape, given.diameter_px, given.z_step_px, seed=seed).image
+            for seed in range(len(given.channels))
+        ]
+    else:
+        height, width = shape
+        columns = max(2, int(width / (2 * given.diameter_px)))
+        fields = [
+            synthetic_field((height, width), columns, given.diameter_px, seed=seed).image
+            for seed in range(len(given.channels))
+        ]
+    return np.stack(fields).astype(np.float32)
 
 
 def _check_tiles_of_one_shape(model: OnnxModel, tile: Sequence[int]) -> str:
     """Compare the tiles of an image with one tile that was cut from the middle of it."""
-    given, unit = model.card.input, model.card.input.divisible_by
+    unit = model.card.input.divisible_by
     shift = -(-min(tile) // 3 // unit) * unit
     shape = (tile[0] + 2 * shift, tile[1] + 2 * shift)
-    columns = max(2, int(shape[1] / (2 * given.diameter_px)))
-    fields = [
-        synthetic_field(shape, columns, given.diameter_px, seed=seed).image for seed in range(len(given.channels))
-    ]
-    image = np.stack(fields).astype(np.float32)
+    image = _nuclei(model, shape)
     halo = -(-model.card.output.halo // unit) * unit
     inner_y, inner_x = (slice(halo, side - halo) for side in tile)
     alone = model.predict(image[np.newaxis, :, shift : shift + tile[0], shift : shift + tile[1]])[0]
@@ -231,6 +267,8 @@ def _check_tiles_of_one_shape(model: OnnxModel, tile: Sequence[int]) -> str:
 
 def _check_halo(model: OnnxModel) -> str:
     given = model.card.input
+    if given.dimensions == VOLUMES:
+        return verify_volumes.check_halo(model)
     # Twice the threshold of export, so that the rounding of another onnxruntime does not decide.
     reach = reach_of_impulse(
         model.predict,

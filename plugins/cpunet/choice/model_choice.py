@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +11,15 @@ import numpy.typing as npt
 from cpunet.choice.chooser import Chooser, in_order_of_card
 from cpunet.choice.features import FoundByModel
 from cpunet.errors import ModelError
-from cpunet.model.card import InputCard, ModelCard, Normalization, OutputCard, Postprocessing
+from cpunet.model.card import VOLUMES, InputCard, ModelCard, Normalization, OutputCard, Postprocessing
 from cpunet.model.ensemble import mean_model
 from cpunet.model.protocol import Model
 from cpunet.segmentation import Segmentation
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.filters import relabel
+from cpunet.steps.linking.link import link_planes
 from cpunet.steps.pixels.channels import COLORS
-from cpunet.steps.planes import confidence_of_linked, link_planes
+from cpunet.steps.planes import confidence_of_linked
 
 ROLE = "foreground"
 # Ends the name of models that are chosen among, also in the measurements.
@@ -77,8 +78,14 @@ def choice_card(cards: Sequence[ModelCard]) -> ModelCard:
     Raises
     ------
     ModelError
-        If they take different channels, or read images that are not normalized in different units.
+        If one sees volumes, or they take different channels, or read images that are not normalized in different units.
     """
+    of_volumes = [card.name for card in cards if card.input.dimensions == VOLUMES]
+    if of_volumes:
+        raise ModelError(
+            f"The model {of_volumes[0]} sees volumes (3-D), and objects are chosen among models of images alone. "
+            "Choose it alone, or average it with other models of volumes."
+        )
     several = [card for card in cards if card.input.channels != COLORS]
     first = several[0] if several else cards[0]
     for card in cards:
@@ -138,8 +145,8 @@ def choose_in_image(found: Sequence[Segmentation], choice: ModelChoice) -> Segme
     return _segmentation(found, parts, chosen.labels, chosen.predicted_iou)
 
 
-def choose_in_stack(found: Sequence[Segmentation], choice: ModelChoice) -> Segmentation:
-    """Choose among what the models found in a stack, plane by plane, and link the planes anew.
+def choose_in_stack(found: Sequence[Segmentation], choice: ModelChoice, stack: npt.NDArray[Any]) -> Segmentation:
+    """Choose among what the models found in a stack (Z, Y, X) or (Z, Y, X, C), plane by plane, and link them anew.
 
     The confidence of an object is the mean predicted IoU of its regions in the planes, weighted by their pixels.
     """
@@ -149,7 +156,7 @@ def choose_in_stack(found: Sequence[Segmentation], choice: ModelChoice) -> Segme
         chosen = choice.chooser.choose([_plane(each, z) for each in parts])
         labels[z] = chosen.labels
         of_planes.append(chosen.predicted_iou)
-    linked = link_planes(labels)
+    linked = link_planes(labels, stack)
     return _segmentation(found, parts, linked, confidence_of_linked(labels, linked, of_planes))
 
 

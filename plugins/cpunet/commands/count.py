@@ -46,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--typical-area",
         type=float,
         metavar="PX",
-        help="area of one object, pixels; by default the median of all objects of the whole set that touch neither "
-        "another object nor the image's frame",
+        help="area of one object, pixels (of 3-D stacks, its voxels); by default the median of all objects of the "
+        "whole set that touch neither another object nor the image's frame",
     )
     parser.add_argument(
         "--bound",

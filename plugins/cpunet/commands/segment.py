@@ -15,6 +15,7 @@ from cpunet.files.find import find_images, identity
 from cpunet.files.formats.time_stack import is_time_stack
 from cpunet.files.mark import is_result
 from cpunet.files.segment_file import Batch, results_of, segment_file
+from cpunet.files.segment_volume_file import is_volume_for, sees_volumes, segment_volume_file
 from cpunet.interruption import stop_if_requested
 from cpunet.model.forms import chosen_form, forms_of, said_of_form
 from cpunet.model.memory import (
@@ -77,7 +78,15 @@ def add_segmentation_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--channel",
         metavar="NAME|N",
-        help="of a time-lapse stack with several channels: the one that shows the objects, by name or number from 1 on",
+        help="of a stack with several channels: the one that shows the objects, by number from 1 on or, of a "
+        "time-lapse, by name",
+    )
+    parser.add_argument(
+        "--z-step",
+        type=float,
+        metavar="PX",
+        help="of 3-D stacks: the distance of two planes over the width of a pixel, such as 2.5; by default as the file "
+        "says it, or as in the volumes that the model was trained on",
     )
     parser.add_argument("--foreground-threshold", type=float, metavar="P", help="0 to 1; lower makes objects larger")
     parser.add_argument(
@@ -120,6 +129,7 @@ def segment_images(arguments: argparse.Namespace) -> Segmented:
         diameter_px=arguments.diameter,
         foreground_threshold=arguments.foreground_threshold,
         outline_level=arguments.outline_level,
+        z_step_px=arguments.z_step,
         declump_method="none" if arguments.no_declump else "probability",
         **views_of(arguments),
     )
@@ -221,7 +231,8 @@ def _segment_all(
         show_progress(done, len(paths), path.name)
         try:
             over_time = is_time_stack(path)
-            in_parts = not over_time and (by_tile or goes_by_tile(path))
+            in_volume = not over_time and is_volume_for(path, batch)
+            in_parts = not (over_time or in_volume) and (by_tile or goes_by_tile(path))
             labels = (
                 labels_of_mosaic(path, batch.output, label_format)
                 if in_parts
@@ -237,11 +248,18 @@ def _segment_all(
                     f"{path}: a time-lapse is segmented frame by frame, into TIFF. Leave out --by-tile and --labels "
                     "ome-zarr."
                 )
+            if in_volume and by_tile:
+                raise OptionError(
+                    f"{path}: a 3-D stack is segmented in the memory, into TIFF. Leave out --by-tile and --labels "
+                    "ome-zarr."
+                )
             if over_time:
                 count = segment_time_lapse(path, batch, channel)
+            elif in_volume:
+                count = segment_volume_file(path, batch, channel)
             else:
                 if channel is not None:
-                    batch.warn("NOTE --channel is for time-lapse stacks; images that are none are taken as they are.")
+                    batch.warn("NOTE --channel is for stacks; images that are none are taken as they are.")
                 count = segment_mosaic_file(path, batch, label_format) if in_parts else segment_file(path, batch)
         except Exception as error:  # a bad file must not keep the others from being done
             stop_if_requested()
@@ -253,6 +271,11 @@ def _segment_all(
             continue
         written[labels] = path
         # Printing is no part of the work: where it fails, the image has been done all the same.
-        report(f"{printable(path)}: {count} objects{' in all frames' if over_time else ''}")
+        where = " in all frames" if over_time else f", {_how_seen(batch)}" if in_volume else ""
+        report(f"{printable(path)}: {count} objects{where}")
     show_progress(len(paths), len(paths), "done")
     return Segmented({path: labels for labels, path in written.items()}, failed)
+
+
+def _how_seen(batch: Batch) -> str:
+    return "segmented as a volume" if sees_volumes(batch) else "segmented plane by plane and linked"

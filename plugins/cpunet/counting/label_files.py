@@ -8,9 +8,11 @@ from typing import List, NamedTuple, Optional, Sequence
 from cpunet.counting.stacks import areas_in_stack
 from cpunet.files.find import find_files
 from cpunet.files.formats.time_stack import is_time_stack
+from cpunet.files.formats.volume import holds_volume, read_label_volume
 from cpunet.files.images import read_numbers_as_said
 from cpunet.files.labeled_images import numbered_labels
 from cpunet.steps.confidence import ObjectAreas, areas_apart
+from cpunet.steps.planes import in_one_plane
 from cpunet.steps.runs import runs_of
 
 LABELS_ENDING, OVERLAY_ENDING = "_labels", "_overlay"
@@ -53,7 +55,9 @@ def find_label_files(words: Sequence[Path]) -> List[Path]:
 
 
 def measure_file(path: Path) -> List[MeasuredImage]:
-    """Measure the areas of the objects in a label file: one image, or one for each frame of a stack.
+    """Measure the areas of the objects in a label file: one image, or one for each frame of a time-lapse.
+
+    Of a stack of depths (Z, Y, X), the areas are volumes, in voxels.
 
     Raises
     ------
@@ -64,5 +68,9 @@ def measure_file(path: Path) -> List[MeasuredImage]:
     """
     if is_time_stack(path):
         return [MeasuredImage(path, frame, areas) for frame, areas in enumerate(areas_in_stack(path), start=1)]
-    labels = numbered_labels(path, read_numbers_as_said(path))
+    if holds_volume(path):
+        stack = read_label_volume(path).pixels
+        labels = numbered_labels(path, in_one_plane(stack)).reshape(stack.shape)
+    else:
+        labels = numbered_labels(path, read_numbers_as_said(path))
     return [MeasuredImage(path, None, areas_apart(labels, runs_of(labels)))]

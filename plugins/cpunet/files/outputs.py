@@ -23,8 +23,8 @@ from cpunet.model.card import METADATA_KEY
 from cpunet.onnx_reader.metadata import CHOOSER_KEY, read_metadata
 
 WAYS_OUT = "Move it away, write elsewhere with -o, or give --overwrite."
-# The metadata of weights that `cpunet train` and `cpunet train-detection` wrote, as `cpunet.training.weights` names it.
-WEIGHTS_KEYS = {"cpunet_config", "cpunet_detection_config"}
+# The metadata of weights that the trainings of all kinds of networks wrote, as `cpunet.training.weights` names it.
+WEIGHTS_KEYS = {"cpunet_config", "cpunet_detection_config", "cpunet_volume_config"}
 LONGEST_HEADER_BYTES = 2**24
 
 

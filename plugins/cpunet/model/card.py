@@ -19,6 +19,8 @@ UNITS = ("zero_to_one", "as_stored")
 PROBABILITIES, INSTANCES = "probabilities", "instances"
 KINDS = (PROBABILITIES, INSTANCES)
 LARGEST_SHIFT_PX = 50
+IMAGES, VOLUMES = 2, 3
+SMALLEST_Z_STEP_PX, LARGEST_Z_STEP_PX = 0.05, 50.0
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Normalization:
 
 @dataclass(frozen=True)
 class InputCard:
-    """The input of the network: float32 (N, C, Y, X).
+    """The input of the network: float32 (N, C, Y, X), or (N, C, Z, Y, X) of volumes.
 
     Attributes
     ----------
@@ -96,7 +98,8 @@ class InputCard:
     normalization : Normalization
         Applied by the runtime before the network.
     diameter_px : float
-        Median diameter of the training objects, of a disk of the same area.
+        Median diameter of the training objects, of a disk of the same area. Of volumes: of a ball of the same volume,
+        in widths of a pixel.
     diameter_low_px, diameter_high_px : float
         Smallest and largest diameter in training. An image whose objects lie between them is not rescaled.
     pixel_size_um : float, optional
@@ -105,6 +108,14 @@ class InputCard:
         Such as ``fluorescence``.
     tile_shape : tuple of int, optional
         Height and width, pixels, of a network that takes no other: images are cut into tiles of exactly this shape.
+    dimensions : int
+        2 for images, 3 for volumes. The four fields that follow say nothing of images.
+    z_step_px : float, optional
+        Only for volumes, which need it: the distance between two planes in training, in widths of a pixel.
+    divisible_by_planes : int
+        Only for volumes: the number of planes must be a multiple of it.
+    min_planes : int
+        Only for volumes: the smallest number of planes.
     """
 
     channels: Tuple[str, ...]
@@ -117,6 +128,10 @@ class InputCard:
     modality: str
     pixel_size_um: Optional[float] = None
     tile_shape: Optional[Tuple[int, ...]] = None
+    dimensions: int = IMAGES
+    z_step_px: Optional[float] = None
+    divisible_by_planes: int = 1
+    min_planes: int = 1
 
     def __post_init__(self) -> None:
         if not self.channels:
@@ -137,11 +152,47 @@ class InputCard:
                 "The model card's tile_shape must be a height and a width, both multiples of divisible_by, "
                 f"{self.divisible_by}; it is {list(shape)}."
             )
+        self._check_planes()
+
+    def _check_planes(self) -> None:
+        """Refuse fields of volumes in a card of images, and wrong ones in a card of volumes."""
+        if self.dimensions not in (IMAGES, VOLUMES):
+            raise ModelError(
+                f"The model card's input.dimensions must be {IMAGES} (images) or {VOLUMES} (volumes); it is "
+                f"{self.dimensions}."
+            )
+        if self.dimensions == IMAGES:
+            given = (self.z_step_px, self.divisible_by_planes, self.min_planes)
+            if given != (None, 1, 1):
+                raise ModelError(
+                    "The model card gives input.z_step_px, divisible_by_planes or min_planes "
+                    f"({', '.join(map(str, given))}), which only volumes have, and its input.dimensions is {IMAGES}. "
+                    f"Set input.dimensions to {VOLUMES}, or leave them out."
+                )
+            return
+        step = self.z_step_px
+        if step is None or not SMALLEST_Z_STEP_PX <= step <= LARGEST_Z_STEP_PX:  # so that NaN is refused too
+            raise ModelError(
+                "The model card's input.z_step_px, the distance between two planes in widths of a pixel, must lie "
+                f"between {SMALLEST_Z_STEP_PX:g} and {LARGEST_Z_STEP_PX:g} for a network of volumes; it is {step}."
+            )
+        if self.divisible_by_planes < 1 or self.min_planes < 1:
+            raise ModelError(
+                "The model card's input.divisible_by_planes and input.min_planes must be 1 or more; they are "
+                f"{self.divisible_by_planes} and {self.min_planes}."
+            )
+        if self.tile_shape is not None:
+            raise ModelError(
+                "The model card's input.tile_shape is for networks of images; a network of volumes must take any size. "
+                "Export the network again with dynamic axes."
+            )
 
 
 @dataclass(frozen=True)
 class OutputCard:
-    """The output of the network: probabilities, float32 (N, C, Y, X), each value 0..1; or the objects themselves.
+    """The output of the network: probabilities, each value 0..1, or the objects themselves.
+
+    Probabilities are float32 (N, C, Y, X), or (N, C, Z, Y, X) of volumes.
 
     Attributes
     ----------
@@ -154,11 +205,14 @@ class OutputCard:
     kind : str
         ``probabilities``, or ``instances``: boxes (n, 4), scores (n,) and masks (n, M, M) of objects, as of a Mask
         R-CNN.
+    halo_planes : int
+        Only for volumes: planes on each side of a tile that are predicted and then dropped.
     """
 
     roles: Tuple[str, ...]
     halo: int
     kind: str = PROBABILITIES
+    halo_planes: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -185,11 +239,15 @@ class OutputCard:
             )
         if self.halo < 0:
             raise ModelError(f"The model card's halo must be 0 or more; it is {self.halo}.")
+        if self.halo_planes < 0:
+            raise ModelError(f"The model card's output.halo_planes must be 0 or more; it is {self.halo_planes}.")
 
 
 @dataclass(frozen=True)
 class Postprocessing:
     """Settings that turn the network's output into objects, tuned on validation images.
+
+    Where they speak of an area in pixels, that of volumes is a number of voxels.
 
     Attributes
     ----------
@@ -300,8 +358,34 @@ class ModelCard:
                 f"The model card's halo of {halo} pixels a side leaves nothing of a tile of {list(shape)} pixels, and "
                 "the network takes no other. Set a smaller one with `cpunet card edit --set output.halo=PX`."
             )
+        if self.input.dimensions == IMAGES and self.output.halo_planes:
+            raise ModelError(
+                f"The model card's output.halo_planes is {self.output.halo_planes}, which only volumes have, and its "
+                f"input.dimensions is {IMAGES}. Set input.dimensions to {VOLUMES}, or leave it out."
+            )
+        if self.input.dimensions == VOLUMES:
+            _check_of_volumes(self.output, self.postprocessing)
 
 
+def _check_of_volumes(output: OutputCard, settings: Postprocessing) -> None:
+    """Refuse what a network of volumes cannot give, or cannot be asked for."""
+    if output.kind == INSTANCES:
+        raise ModelError(
+            f"The model card's output is of the kind {INSTANCES} and its input.dimensions is {VOLUMES}. Objects "
+            f"themselves are read from networks of images only; export the network with {PROBABILITIES}."
+        )
+    if not {"foreground", "interior"} & set(output.roles):
+        raise ModelError(
+            "A model of volumes must have a channel with the role foreground or interior; the card names "
+            f"{', '.join(output.roles)}. Train it with one of these targets."
+        )
+
+
+# Fields that only the cards of networks of volumes are written with.
+OF_VOLUMES = {
+    "input": ("dimensions", "z_step_px", "divisible_by_planes", "min_planes"),
+    "output": ("halo_planes",),
+}
 # Fields that only the cards of this kind are written with.
 OF_INSTANCES = {
     "output": ("kind",),
@@ -313,8 +397,10 @@ SECTIONS: Dict[str, Type[Any]] = {"input": InputCard, "output": OutputCard, "pos
 def card_to_json(card: ModelCard) -> str:
     """Write a card as JSON for the ONNX file's metadata; sorted keys, so that a card always gives the same bytes."""
     content = asdict(card)
-    if card.output.kind == PROBABILITIES:
-        for section, names in OF_INSTANCES.items():
+    left_out = [OF_INSTANCES] if card.output.kind == PROBABILITIES else []
+    left_out += [OF_VOLUMES] if card.input.dimensions == IMAGES else []
+    for sections in left_out:
+        for section, names in sections.items():
             for name in names:
                 del content[section][name]
     for name, value in content.pop("extra").items():

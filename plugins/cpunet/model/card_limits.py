@@ -7,7 +7,7 @@ import re
 from typing import Any, Dict, List, Tuple
 
 from cpunet.errors import ModelError
-from cpunet.model.card import ModelCard, card_from_content
+from cpunet.model.card import LARGEST_Z_STEP_PX, ModelCard, card_from_content
 
 LARGEST_CARD_CHARACTERS = 2**20
 DEEPEST_NESTING = 32
@@ -25,8 +25,11 @@ LARGEST: Dict[str, Dict[str, float]] = {
         "diameter_low_px": 1e5,
         "diameter_high_px": 1e5,
         "pixel_size_um": 1e5,
+        "z_step_px": LARGEST_Z_STEP_PX,
+        "divisible_by_planes": 1024,
+        "min_planes": 1024,
     },
-    "output": {"halo": 1024},
+    "output": {"halo": 1024, "halo_planes": 1024},
     "postprocessing": {"marker_min_size_px": 1e9, "min_size_px": 1e9, "dilation_px": 1000, "max_objects": 10_000},
 }
 # Control characters, which can change a terminal, and lone surrogates, which cannot be printed or written.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List
 
-from cpunet.model.card import PROBABILITIES, ModelCard
+from cpunet.model.card import PROBABILITIES, VOLUMES, ModelCard
 from cpunet.onnx_reader.metadata import sha256
 
 
@@ -30,8 +30,8 @@ def describe(name: str, path: Path, card: ModelCard) -> List[str]:
     return [
         own_name if name in ("", card.name) else f"{name} (its card: {own_name})",
         *[f"    {line}" for line in card.description.splitlines()],
-        f"    takes     {', '.join(card.input.channels)} ({card.input.modality}); objects of {low:.0f} to {high:.0f} "
-        f"pixels, trained at {middle:.0f}",
+        f"    takes     {of_volumes(card)}{', '.join(card.input.channels)} ({card.input.modality}); objects of "
+        f"{low:.0f} to {high:.0f} pixels, trained at {middle:.0f}{z_step(card)}",
         f"    gives     {what_it_gives(card)}",
         *([] if level is None else [f"    outlines  at level {level:g}, from background (0) to inside (1)"]),
         *([f"    outlines  moved outward by {shift_px:g} pixels"] if shift_px else []),
@@ -40,6 +40,16 @@ def describe(name: str, path: Path, card: ModelCard) -> List[str]:
         f"    file      {path}",
         f"    sha256    {sha256(path)}",
     ]
+
+
+def of_volumes(card: ModelCard) -> str:
+    """Say before other words that a model is one of volumes; '' for a model of images."""
+    return "3-D volumes of " if card.input.dimensions == VOLUMES else ""
+
+
+def z_step(card: ModelCard) -> str:
+    """Say behind other words how far the planes of volumes lay apart in training; '' for a model of images."""
+    return "" if card.input.z_step_px is None else f"; planes {card.input.z_step_px:g} pixels apart"
 
 
 def what_it_gives(card: ModelCard) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cpunet.errors import ModelError
-from cpunet.model.card import INSTANCES, OF_INSTANCES, InputCard, ModelCard, OutputCard, Postprocessing
+from cpunet.model.card import IMAGES, INSTANCES, OF_INSTANCES, InputCard, ModelCard, OutputCard, Postprocessing
 from cpunet.model.protocol import Model
 
 
@@ -27,11 +27,11 @@ class ModelEnsemble:
         return ", ".join(dict.fromkeys(name for name in names if name))
 
     def needed_bytes(self, shape: Tuple[int, ...]) -> int:
-        """Add up what the models take for an input (N, C, Y, X), bytes: each keeps its memory while the others run."""
+        """Add up what the models take for an input of this shape, bytes: each keeps its memory while the others run."""
         return sum(model.needed_bytes(shape) for model in self.models)  # type: ignore[attr-defined]
 
     def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Turn (N, C, Y, X) into the mean of the models' probabilities (N, roles, Y, X), role by role."""
+        """Turn (N, C, Y, X) or (N, C, Z, Y, X) into the mean of the models' probabilities, role by role."""
         roles = self.card.output.roles
         total = np.zeros((len(batch), len(roles), *batch.shape[2:]), np.float32)
         for model in self.models:
@@ -58,7 +58,7 @@ def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
     ----------
     cards : sequence of ModelCard
         All must take the same channels, normalized alike, and give the same roles, in any order. Networks that take
-        tiles of one size only must agree in it.
+        tiles of one size only must agree in it. Networks of volumes must agree in their z step.
 
     Returns
     -------
@@ -71,8 +71,8 @@ def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
     Raises
     ------
     ValueError
-        If there is no model, one gives objects, or two differ in channels, normalization, roles or their
-        only tile size, or share no diameter.
+        If there is no model, one gives objects, or two differ in dimensions, z step, channels, normalization, roles or
+        their only tile size, or share no diameter.
     """
     if not cards:
         raise ModelError("There is no model to average; choose one at least.")
@@ -85,6 +85,7 @@ def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
             "of `cpunet combine`."
         )
     for card in cards[1:]:
+        _check_dimensions(first, card)
         _check_alike(first, card, "channels", first.input.channels, card.input.channels)
         _check_alike(first, card, "normalization", first.input.normalization, card.input.normalization)
         _check_alike(first, card, "tile sizes", first.input.tile_shape, card.input.tile_shape)
@@ -95,7 +96,11 @@ def average_cards(cards: Sequence[ModelCard]) -> ModelCard:
         description="The mean of " + ", ".join(f"{card.name} {card.version}" for card in cards) + ".",
         licence=", ".join(dict.fromkeys(card.licence for card in cards)),
         input=_common_input([card.input for card in cards], [card.name for card in cards]),
-        output=OutputCard(first.output.roles, max(card.output.halo for card in cards)),
+        output=OutputCard(
+            first.output.roles,
+            max(card.output.halo for card in cards),
+            halo_planes=max(card.output.halo_planes for card in cards),
+        ),
         postprocessing=_mean_settings([card.postprocessing for card in cards]),
         authors=tuple(dict.fromkeys(author for card in cards for author in card.authors)),
         citation="\n".join(dict.fromkeys(card.citation for card in cards if card.citation)),
@@ -125,6 +130,10 @@ def _common_input(inputs: Sequence[InputCard], names: Sequence[str]) -> InputCar
         modality=", ".join(dict.fromkeys(card.modality for card in inputs)),
         pixel_size_um=pixel_sizes.pop() if len(pixel_sizes) == 1 else None,
         tile_shape=inputs[0].tile_shape,
+        dimensions=inputs[0].dimensions,
+        z_step_px=inputs[0].z_step_px,
+        divisible_by_planes=int(np.lcm.reduce([card.divisible_by_planes for card in inputs])),
+        min_planes=max(card.min_planes for card in inputs),
     )
 
 
@@ -135,6 +144,17 @@ def _mean_settings(settings: Sequence[Postprocessing]) -> Postprocessing:
     levels = [each.outline_level for each in settings if each.outline_level is not None]
     level = float(np.mean(levels)) if len(levels) == len(settings) else None
     return Postprocessing(**means, fill_holes=any(each.fill_holes for each in settings), outline_level=level)
+
+
+def _check_dimensions(first: ModelCard, other: ModelCard) -> None:
+    """Refuse to average models of images with models of volumes, or models of volumes of other proportions."""
+    if first.input.dimensions != other.input.dimensions:
+        planar, volumetric = (first, other) if first.input.dimensions == IMAGES else (other, first)
+        raise ModelError(
+            f"The models {planar.name} and {volumetric.name} cannot be averaged: {planar.name} sees images (2-D), and "
+            f"{volumetric.name} sees volumes (3-D). Choose models of one kind."
+        )
+    _check_alike(first, other, "z steps", first.input.z_step_px, other.input.z_step_px)
 
 
 def _check_alike(first: ModelCard, other: ModelCard, what: str, wanted: Any, found: Any) -> None:

@@ -6,8 +6,13 @@ from pathlib import Path
 from typing import Any, List
 
 from cpunet.errors import ModelError
-from cpunet.model.card import INSTANCES, ModelCard
+from cpunet.model.card import IMAGES, INSTANCES, VOLUMES, ModelCard
 from cpunet.model.instances import OUTPUTS
+
+TILE_SHAPE_WAY_OUT = (
+    ", or write this height and width into its card: `cpunet card add`, or `cpunet card edit --set "
+    'input.tile_shape="[HEIGHT, WIDTH]"`.'
+)
 
 
 def check_fits_card(path: Path, card: ModelCard, session: Any) -> str:
@@ -36,10 +41,13 @@ def check_fits_card(path: Path, card: ModelCard, session: Any) -> str:
         ("input", inputs[0], len(card.input.channels)),
         *(("output", value, len(card.output.roles)) for value in outputs),
     ):
-        if value.type != "tensor(float)" or len(value.shape) != 4:
+        axes = card.input.dimensions + 2
+        if value.type == "tensor(float)" and len(value.shape) in (IMAGES + 2, VOLUMES + 2) and len(value.shape) != axes:
+            raise ModelError(_other_dimensions(path, value.shape))
+        if value.type != "tensor(float)" or len(value.shape) != axes:
             raise ModelError(
                 f"{path}: the network's {what} is a {value.type} of shape {value.shape}; a float32 tensor "
-                "(N, C, Y, X) is needed."
+                f"({'N, C, Y, X' if card.input.dimensions == IMAGES else 'N, C, Z, Y, X'}) is needed."
             )
         batch, _, *sides = value.shape
         if isinstance(batch, int) and batch != 1:
@@ -50,9 +58,8 @@ def check_fits_card(path: Path, card: ModelCard, session: Any) -> str:
         if any(isinstance(side, int) for side in sides) and sides != list(card.input.tile_shape or ()):
             raise ModelError(
                 f"{path}: the network's {what} has the fixed shape {value.shape}, and its card says "
-                f"{_size_in_card(card)}. Export the model again with dynamic axes, so that images of any size fit, or "
-                "write this height and width into its card: `cpunet card add`, or `cpunet card edit --set "
-                'input.tile_shape="[HEIGHT, WIDTH]"`.'
+                f"{_size_in_card(card)}. Export the model again with dynamic axes, so that images of any size fit"
+                f"{TILE_SHAPE_WAY_OUT if card.input.dimensions == IMAGES else '.'}"
             )
         if isinstance(value.shape[1], int) and value.shape[1] != channels:
             raise ModelError(
@@ -77,6 +84,20 @@ def _check_gives_instances(path: Path, outputs: List[Any]) -> None:
                 f"{path}: the network's output {name} is a {found[name].type} of shape {found[name].shape}; a float32 "
                 f"tensor with {axes} axes is needed. Export the model again."
             )
+
+
+def _other_dimensions(path: Path, shape: List[Any]) -> str:
+    """Say that a network takes volumes and its card is one of images, or the reverse, and the way out."""
+    if len(shape) == VOLUMES + 2:
+        return (
+            f"{path}: the network takes volumes, (N, C, Z, Y, X), and its card is one of images. A file without a card "
+            "is taken for a network of images: give it one with `cpunet card add MODEL.onnx --dimensions 3 --z-step PX "
+            "...`. In a card that it has, set input.dimensions=3 and input.z_step_px with `cpunet card edit`."
+        )
+    return (
+        f"{path}: the network takes images, (N, C, Y, X), and its card is one of volumes. Export the model again, or "
+        "set input.dimensions=2 and remove the fields of volumes from its card."
+    )
 
 
 def _size_in_card(card: ModelCard) -> str:

@@ -10,10 +10,13 @@ from typing import Callable, Optional, Tuple, TypeVar
 
 from cpunet.environment import number_in_environment
 from cpunet.errors import OutOfMemoryError
-from cpunet.model.card import INSTANCES, ModelCard
+from cpunet.model.axes import halos, least_sizes, round_up, units
+from cpunet.model.card import INSTANCES, VOLUMES, ModelCard
 from cpunet.model.protocol import Described
 from cpunet.options import TILE_PX, Options
 
+# The planes of a volume's tiles where they were not asked for: more than are chosen, so that fewer are tried next.
+TILE_PLANES = 64
 # The side of a tile without its halo is at least so many units of `divisible_by`; below, most of the work is the halo.
 LEAST_UNITS_KEPT = 4
 # The rest is for the screen, and for what CUDA needs in each process.
@@ -99,10 +102,10 @@ def open_within_memory(
 
 def _with_smaller_tiles(
     segment: Callable[[AnyModel, Options], Result], model: AnyModel, options: Options, warn: Callable[[str], None]
-) -> Tuple[Optional[Result], str, Tuple[int, int]]:
+) -> Tuple[Optional[Result], str, Tuple[int, ...]]:
     """Return the result or None, the reason of the last failure, and the last size of tiles."""
     while True:
-        tiles = options.tile_shape or (TILE_PX, TILE_PX)  # at least so large, where it is chosen for the image
+        tiles = _tiles_of(options, model.card)
         try:
             return segment(model, options), "", tiles
         except (OutOfMemoryError, MemoryError) as error:
@@ -115,13 +118,21 @@ def _with_smaller_tiles(
             return None, str(error), tiles
         seen = tiles
         if shape is not None:  # the image may be smaller than the tiles that were asked for
-            most = options.tile_shape or shape[2:]
-            seen = min(most[0], shape[2]), min(most[1], shape[3])
+            asked = options.tile_shape is not None or options.tile_planes is not None
+            seen = tuple(map(min, tiles if asked else shape[2:], shape[2:]))
         smaller = smaller_tiles(seen, model.card)
         if smaller is None:
             return None, failure, tiles
         warn(f"The memory is too small for tiles of {_size(seen)} pixels; trying again with {_size(smaller)} pixels.")
-        options = replace(options, tile_shape=smaller, batch_size=1)
+        height, width = smaller[-2:]
+        planes = smaller[0] if len(smaller) == VOLUMES else None
+        options = replace(options, tile_shape=(height, width), tile_planes=planes, batch_size=1)
+
+
+def _tiles_of(options: Options, card: ModelCard) -> Tuple[int, ...]:
+    """Return the tiles that are asked for; where they are chosen for the image, they are at least so large."""
+    sides = options.tile_shape or (TILE_PX, TILE_PX)
+    return sides if card.input.dimensions != VOLUMES else (options.tile_planes or TILE_PLANES, *sides)
 
 
 def _start_anew(model: Described) -> None:
@@ -131,27 +142,28 @@ def _start_anew(model: Described) -> None:
             each.start_anew()
 
 
-def smaller_tiles(tile_shape: Tuple[int, int], card: ModelCard) -> Optional[Tuple[int, int]]:
-    """Halve the height and width of tiles as far as a model's halo allows.
+def smaller_tiles(tile_shape: Tuple[int, ...], card: ModelCard) -> Optional[Tuple[int, ...]]:
+    """Halve the height and width of tiles, and the planes of a volume's, as far as a model's halo allows.
 
-    Returns multiples of the card's `divisible_by`, or None if the tiles cannot become smaller. A side that is too short
+    Returns multiples of what the card asks for, or None if the tiles cannot become smaller. A side that is too short
     for the halo becomes longer, since tiles must also cover the same image at another scale. Tiles of a network that
     takes one size only stay as they are.
     """
     if card.input.tile_shape is not None:
         return None
-    unit = card.input.divisible_by
-    halo = -(-card.output.halo // unit) * unit
     # Networks that give objects mostly take any size, and would be seen in tiles that keep some pixels each.
-    kept = max(LEAST_UNITS_KEPT * unit, halo if card.output.kind == INSTANCES else 0)
-    smallest = max(2 * halo + kept, card.input.min_size)
-    smallest = -(-smallest // unit) * unit
-    height, width = (max(side // 2 // unit * unit, smallest) for side in tile_shape)
-    return (height, width) if height < tile_shape[0] or width < tile_shape[1] else None
+    kept = halos(card) if card.output.kind == INSTANCES else (0, 0, 0)
+    axes = zip(tile_shape, units(card.input), halos(card), least_sizes(card.input), kept)
+    smaller = tuple(
+        max(length // 2 // unit * unit, round_up(max(2 * halo + max(LEAST_UNITS_KEPT * unit, more), least), unit))
+        for length, unit, halo, least, more in axes
+    )
+    return smaller if any(new < old for new, old in zip(smaller, tile_shape)) else None
 
 
-def _size(tile_shape: Tuple[int, int]) -> str:
-    return f"{tile_shape[0]} x {tile_shape[1]}"
+def _size(tile_shape: Tuple[int, ...]) -> str:
+    planes = f"{tile_shape[0]} planes of " if len(tile_shape) == VOLUMES else ""
+    return f"{planes}{tile_shape[-2]} x {tile_shape[-1]}"
 
 
 def gpu_memory_for_worker(total_bytes: int, workers: int) -> int:

@@ -20,7 +20,7 @@ def checked_probabilities(
 
     Parameters
     ----------
-    found : ndarray of shape (N, roles, Y, X), float32
+    found : ndarray of shape (N, roles, Y, X) or (N, roles, Z, Y, X), float32
     roles : sequence of str
         The meaning of each channel.
     subject : str
@@ -28,7 +28,7 @@ def checked_probabilities(
 
     Returns
     -------
-    ndarray of shape (N, roles, Y, X), float32
+    ndarray of the same shape, float32
         `found` itself, where it does not go beyond 0 or 1 by rounding.
 
     Raises
@@ -60,7 +60,8 @@ def _fault(found: npt.NDArray[np.float32], roles: Sequence[str], subject: str) -
             f"{found.size}. "
             "Its weights are damaged, or its training went wrong. Copy or download the file again, or use another."
         )
-    lowest, highest = found.min(axis=(0, 2, 3)), found.max(axis=(0, 2, 3))
+    others = (0, *range(2, found.ndim))
+    lowest, highest = found.min(axis=others), found.max(axis=others)
     worst = int(np.argmax(np.maximum(-lowest, highest - 1)))
     way_out = (
         "Divide it by its largest value in each object, within the network"

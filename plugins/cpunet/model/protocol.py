@@ -27,7 +27,7 @@ class Model(Protocol):
         """The model's description of its input, its output and how to decode it."""
 
     def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Turn (N, C, Y, X) into probabilities (N, roles, Y, X)."""
+        """Turn (N, C, Y, X), or (N, C, Z, Y, X) of volumes, into probabilities (N, roles, ...) of the same grid."""
 
 
 class InstanceModel(Model, Protocol):

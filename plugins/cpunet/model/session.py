@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from cpunet.cores import threads_within_limits
 from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
+from cpunet.model.axes import round_up
 from cpunet.model.card import INSTANCES, METADATA_KEY, InputCard, ModelCard
 from cpunet.model.first_opening.first_run import run_once
 from cpunet.model.first_opening.in_child import try_in_child
@@ -36,7 +37,7 @@ from cpunet.onnx_reader.structure import Network
 
 DEVICES = ("automatic", "cpu", "cuda")
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
-LEAST_SIDE = 64
+LEAST_SIDE, LEAST_PLANES = 64, 8
 INSTALL_COMMAND = (
     # The installed application cannot install anything by itself; any other Python can install for it.
     "python -m pip install --no-deps --only-binary=:all: "
@@ -108,8 +109,12 @@ class OnnxModel:
 
     @property
     def smallest_shape(self) -> Tuple[int, ...]:
-        """The shape (N, C, Y, X) of the smallest image that the network takes, at least 64 pixels wide if it may be."""
-        return usual_shape(self._network, len(self.card.input.channels), smallest_side(self.card.input))
+        """The shape of the smallest input that the network takes: (N, C, Y, X), or (N, C, Z, Y, X) of volumes.
+
+        It is at least 64 pixels wide and 8 planes deep, if it may be.
+        """
+        given = self.card.input
+        return usual_shape(self._network, len(given.channels), smallest_side(given), smallest_depth(given))
 
     def _check_needs(self, shape: Tuple[int, ...]) -> None:
         """Refuse an input for which the network would take too much memory or time; once for each shape."""
@@ -123,7 +128,7 @@ class OnnxModel:
         self._shapes.add(shape)
 
     def needed_bytes(self, shape: Tuple[int, ...]) -> int:
-        """Compute what the intermediate values take for an input (N, C, Y, X), bytes; onnxruntime takes somewhat more.
+        """Compute what the intermediate values take for an input of this shape, bytes; onnxruntime takes somewhat more.
 
         Raises ModelError if the network cannot be followed.
         """
@@ -143,11 +148,11 @@ class OnnxModel:
 
         Parameters
         ----------
-        batch : ndarray of shape (N, C, Y, X), float32
+        batch : ndarray of shape (N, C, Y, X), or (N, C, Z, Y, X) for a network of volumes, float32
 
         Returns
         -------
-        ndarray of shape (N, roles, Y, X), float32
+        ndarray of shape (N, roles, Y, X) or (N, roles, Z, Y, X), float32
             Probabilities, 0..1. A network whose batch is fixed to 1 runs once for each image.
 
         Raises
@@ -354,7 +359,7 @@ def _open(file: ModelFile, card: ModelCard, device: str, threads: int, gpu_memor
     """Check and open a file; if this user has not opened it before, in a process of its own first."""
     if is_trusted(file.sha256):
         return open_session(file, card, device, threads, gpu_memory_bytes)
-    check_onnx(file, len(card.input.channels), smallest_side(card.input))
+    check_onnx(file, len(card.input.channels), smallest_side(card.input), smallest_depth(card.input))
     import_onnxruntime()  # the first of all errors, since a child could do nothing either
     tried = try_in_child(file, card)
     model = open_session(file, card, device, threads, gpu_memory_bytes)
@@ -417,7 +422,12 @@ def open_session(
 
 def smallest_side(given: InputCard) -> int:
     """Return the side, pixels, of the smallest square that a network takes and that is no stamp of an image."""
-    return -(-max(given.min_size, LEAST_SIDE) // given.divisible_by) * given.divisible_by
+    return round_up(max(given.min_size, LEAST_SIDE), given.divisible_by)
+
+
+def smallest_depth(given: InputCard) -> int:
+    """Return the planes of the smallest volume that a network takes and that is no thin slice of one."""
+    return round_up(max(given.min_planes, LEAST_PLANES), given.divisible_by_planes)
 
 
 def _providers(wants_cuda: bool, gpu_memory_bytes: Optional[int]) -> List[Any]:

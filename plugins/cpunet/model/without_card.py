@@ -20,6 +20,7 @@ NORMALIZATIONS_BY_NAME: Dict[str, Normalization] = {
 # These suit a U-Net with up to five poolings, whose receptive field reaches a little over 64 pixels. Smaller values
 # would save time for a smaller network, and give wrong probabilities at the edges of tiles for this one.
 DIVISIBLE_BY, MIN_SIZE, HALO = 32, 32, 64
+# Such a file is one of images. What volumes need besides (z step, planes of the halo), `cpunet card add` asks for.
 # How much smaller and larger than in training objects may be: networks are commonly trained at one scale, with some
 # augmentation.
 SMALLER, LARGER = 1.8, 2.0

@@ -9,8 +9,8 @@ from typing import Callable, NamedTuple, Optional, Tuple, cast
 
 import numpy as np
 
-from cpunet.errors import OptionError
-from cpunet.model.card import INSTANCES
+from cpunet.errors import ModelError, OptionError
+from cpunet.model.card import INSTANCES, VOLUMES
 from cpunet.model.protocol import InstanceModel, Model
 from cpunet.mosaic.disk_array import DiskArray, Window
 from cpunet.mosaic.first_pass import ChannelsOfMosaic, look_at_all
@@ -27,11 +27,11 @@ from cpunet.mosaic.prepared import PreparedMosaic
 from cpunet.mosaic.readers.open_mosaic import MosaicImage
 from cpunet.mosaic.scale_of_mosaic import choose_scale_of_mosaic
 from cpunet.options import Options, check_options
-from cpunet.segment import LEAST_SIDE_PX
 from cpunet.segmentation import Segmentation
 from cpunet.steps.decode import decodes_by_card, postprocessing_at_scale
 from cpunet.steps.filters import relabel
 from cpunet.steps.look import check_options_of_kind
+from cpunet.steps.prepare import LEAST_SIDE_PX
 from cpunet.steps.scale import for_measuring
 
 # Called with a stage of the work, the steps of it that are done, and their number.
@@ -114,6 +114,11 @@ def segment_mosaic(
     connected, split, filled and numbered over the whole mosaic, so that no seam is left.
     """
     check_options_of_mosaic(options)
+    if model.card.input.dimensions == VOLUMES:
+        raise ModelError(
+            f"The model {model.card.name} sees volumes (3-D), and an image that is segmented by tile is one plane. "
+            "Choose a model of images."
+        )
     check_options_of_kind(options, model.card)
     card = model.card
     report(LOOK, 0, 1)

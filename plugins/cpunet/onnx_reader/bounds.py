@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Deque, Dict, List, NamedTuple, Optional, Tuple
 
@@ -57,7 +58,7 @@ def check_needs(network: Network, shape: Tuple[int, ...]) -> Needs:
     ----------
     network : Network
     shape : tuple of int
-        (N, C, Y, X) of the input.
+        (N, C, Y, X) of the input, or (N, C, Z, Y, X).
 
     Raises
     ------
@@ -75,7 +76,7 @@ def check_needs(network: Network, shape: Tuple[int, ...]) -> Needs:
             f"opening the network alone would compute {needs.fixed_bytes} bytes of constants by {needs.fixed_work} "
             f"operations; {most_fixed} bytes and {MOST_FIXED_WORK} operations are the limits. {WAY_OUT}"
         )
-    pixels = shape[0] * shape[2] * shape[3]
+    pixels = shape[0] * math.prod(shape[2:])
     most = MOST_WORK + MOST_WORK_A_PIXEL * pixels
     if {output.name for output in network.outputs} == set(OUTPUTS):
         most += MOST_WORK_FOR_OBJECTS

@@ -17,15 +17,24 @@ from cpunet.onnx_reader.tensor import BITS, FLOAT, FLOAT16, TYPE_NAMES, Tensor
 # A U-Net has some hundred nodes and ten thousand fields; these are read in about a second.
 MOST_NODES, MOST_FIELDS, MOST_TEXT_BYTES = 20_000, 500_000, 32 * 2**20
 LARGEST_RANK = 8
+# (N, C, Y, X), or (N, C, Z, Y, X).
+IMAGE_AXES, VOLUME_AXES = 4, 5
 LARGEST_WEIGHTS_BYTES = 2**31 - 1
 LARGEST_SIDE = 16_384
-# Where nothing says which sizes a network takes, its needs are computed for a square of so many pixels.
-USUAL_SIDE = 256
+# Where nothing says which sizes a network takes, its needs are computed for a square of so many pixels, and so many
+# planes if it takes volumes.
+USUAL_SIDE, USUAL_PLANES = 256, 16
+AGAIN = (
+    "Export the network again with one image in, and one plane for each kind of probability out; or the boxes, scores "
+    "and masks of objects."
+)
 # With this metadata, a file chooses onnxruntime's options, such as a file to write a profile to.
 SESSION_OPTIONS_KEY = "ort_config"
 
 
-def check_onnx(file: ModelFile, channels: Optional[int] = None, side: int = USUAL_SIDE) -> Network:
+def check_onnx(
+    file: ModelFile, channels: Optional[int] = None, side: int = USUAL_SIDE, planes: int = USUAL_PLANES
+) -> Network:
     """Raise ModelError if a model file that was read is not safe to open, and return its network.
 
     Parameters
@@ -35,6 +44,8 @@ def check_onnx(file: ModelFile, channels: Optional[int] = None, side: int = USUA
         Of the image, if they are known.
     side : int
         Height and width, pixels, for which memory and work are computed; fixed sizes of the file take precedence.
+    planes : int
+        Depth, of a network that takes volumes.
 
     Raises
     ------
@@ -50,7 +61,7 @@ def check_onnx(file: ModelFile, channels: Optional[int] = None, side: int = USUA
     """
     network = listed_network(file)
     try:
-        check_needs(network, usual_shape(network, channels, side))
+        check_needs(network, usual_shape(network, channels, side, planes))
     except ModelError as error:
         error.args = (f"{file.path}: {error}",)  # keeps its kind, and the shape of one that lacks memory
         raise
@@ -99,19 +110,23 @@ def check_contents(stream: BinaryIO) -> Network:
     return network
 
 
-def usual_shape(network: Network, channels: Optional[int], side: int) -> Tuple[int, ...]:
-    """Return the shape (N, C, Y, X) of an image that a network takes, by what it declares and otherwise as given."""
+def usual_shape(network: Network, channels: Optional[int], side: int, planes: int = USUAL_PLANES) -> Tuple[int, ...]:
+    """Return the shape of an image (N, C, Y, X), or of a volume (N, C, Z, Y, X), that a network takes.
+
+    What the network declares counts, and otherwise what is given.
+    """
     weights = {tensor.name: tensor.dims for tensor in network.tensors}
     (image,) = [value for value in network.inputs if value.name not in weights]
+    first: Tuple[int, ...] = ()
+    for node in network.nodes:
+        dims = weights.get(node.inputs[1] if len(node.inputs) > 1 else "", ())
+        if node.operator == "Conv" and node.inputs[0] == image.name and len(dims) > 1:
+            first = dims
+            break
     if channels is None:
-        channels = 1
-        for node in network.nodes:
-            dims = weights.get(node.inputs[1] if len(node.inputs) > 1 else "", ())
-            if node.operator == "Conv" and node.inputs[0] == image.name and len(dims) > 1:
-                channels = dims[1]
-                break
-    usual = (1, channels, side, side)
-    declared = image.dims or (None,) * 4
+        channels = first[1] if first else 1
+    declared = image.dims or (None,) * (VOLUME_AXES if len(first) == VOLUME_AXES else IMAGE_AXES)
+    usual = (1, channels, *([planes] if len(declared) == VOLUME_AXES else []), side, side)
     shape = (size if size is not None and size > 0 else free for size, free in zip(declared, usual))
     return tuple(shape)
 
@@ -210,26 +225,32 @@ def _check_inputs_and_outputs(network: Network) -> None:
             f"the network has {len(inputs)} inputs and {len(network.outputs)} outputs; one of each is needed. "
             "Export it with an image as its only input."
         )
-    _check_value("input", inputs[0], 4)
     objects = {value.name for value in network.outputs} == set(OUTPUTS)
+    axes = (IMAGE_AXES,) if objects else (IMAGE_AXES, VOLUME_AXES)
+    _check_value("input", inputs[0], *axes)
+    declared = inputs[0].dims
     for value in network.outputs:
-        _check_value("output", value, OUTPUTS[value.name] if objects else 4)
+        _check_value("output", value, *((OUTPUTS[value.name],) if objects else axes))
+        if not objects and declared is not None and value.dims is not None and len(declared) != len(value.dims):
+            raise ModelError(
+                f"the network's input {shown(inputs[0].name)} has {len(declared)} dimensions and its output "
+                f"{shown(value.name)} has {len(value.dims)}; both must be the same. {AGAIN}"
+            )
 
 
-def _check_value(what: str, value: Declared, axes: int) -> None:
+def _check_value(what: str, value: Declared, *axes: int) -> None:
+    """Refuse a declared tensor that is none of float, or has another number of axes than one of `axes`."""
     name = f"the network's {what} {shown(value.name)}"
-    again = (
-        "Export the network again with one image in, and one plane for each kind of probability out; or the boxes, "
-        "scores and masks of objects."
-    )
+    of_image = IMAGE_AXES in axes
     if value.data_type not in (FLOAT, FLOAT16):
         kind = TYPE_NAMES.get(value.data_type or 0, "an unusual type")
         found = "no tensor" if value.data_type is None else f"a tensor of {kind}"
-        needed = "(N, C, Y, X)" if axes == 4 else f"of {axes} axes"
-        raise ModelError(f"{name} is {found}; a float32 tensor {needed} is needed. {again}")
-    if value.dims is not None and len(value.dims) != axes:
-        needed = "four (N, C, Y, X)" if axes == 4 else str(axes)
-        raise ModelError(f"{name} has {len(value.dims)} dimensions; {needed} are needed. {again}")
+        needed = "(N, C, Y, X)" if of_image else f"of {axes[0]} axes"
+        raise ModelError(f"{name} is {found}; a float32 tensor {needed} is needed. {AGAIN}")
+    if value.dims is not None and len(value.dims) not in axes:
+        needed = "four (N, C, Y, X)" if of_image else str(axes[0])
+        of_volume = ", or five (N, C, Z, Y, X)," if VOLUME_AXES in axes else ""
+        raise ModelError(f"{name} has {len(value.dims)} dimensions; {needed}{of_volume} are needed. {AGAIN}")
     for size in value.dims or ():
         if size is not None and not -1 <= size <= LARGEST_SIDE:  # some exporters write -1 for a free size
-            raise ModelError(f"{name} declares a size of {size}; the limit is {LARGEST_SIDE}. {again}")
+            raise ModelError(f"{name} declares a size of {size}; the limit is {LARGEST_SIDE}. {AGAIN}")

@@ -6,6 +6,7 @@ from typing import Iterator, List, Tuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 from skimage.segmentation import watershed
 
 from cpunet.steps.filters import inner_pixels
@@ -124,9 +125,12 @@ def _moved(runs: Runs, before: Runs, after: Runs) -> Runs:
 
 
 def flood(inside: npt.NDArray[np.bool_], markers: Labels, score: npt.NDArray[np.float32]) -> Labels:
-    """Divide the pixels of clumps among the markers in them, by a watershed from the highest score down; all (Y, X)."""
+    """Divide the pixels of clumps among the markers in them, by a watershed from the highest score down.
+
+    All arrays are (Y, X), or (Z, Y, X).
+    """
     # The inner pixels of a marker have no neighbor to flood; without them the watershed's queue is far shorter.
-    inner = inner_pixels(markers > 0)
+    inner = inner_pixels(markers > 0) if markers.ndim == 2 else ndimage.binary_erosion(markers > 0, border_value=1)
     rim = inside & ~inner
     flooded: Labels = watershed(_levels(rim, markers, score), np.where(rim, markers, 0), mask=rim)
     np.copyto(flooded, markers, where=inner)

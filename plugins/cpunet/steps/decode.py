@@ -64,25 +64,34 @@ def decode(
     3. `declump` makes the labels.
     """
     roles = card.output.roles
-    settings = postprocessing_at_scale(card.postprocessing, scale)
+    settings = settings_of(card.postprocessing, options, scale)
+    diameter_px = options.diameter_px or 0.0
+    if not diameter_px and depends_on_diameter(options):
+        found = declump(probabilities, roles, settings, BY_PROBABILITY, usable, channels)
+        diameter_px = typical_diameter(found) if found.any() else card.input.diameter_px / scale
+    how = declumping_of(options, diameter_px, area_of_disc(diameter_px))
+    return declump(probabilities, roles, settings, how, usable, channels)
+
+
+def settings_of(card: Postprocessing, options: Options, scale: float, planes: float = 1.0) -> Postprocessing:
+    """Return the card's settings for the image's own grid, some of which the options replace.
+
+    `scale` and `planes` say by how much the image's sides, and the planes of a volume, were multiplied.
+    """
+    settings = postprocessing_at_scale(card, scale, planes)
     if options.foreground_threshold:
         settings = replace(settings, foreground_threshold=options.foreground_threshold)
     if options.fill_holes is not None:
         settings = replace(settings, fill_holes=options.fill_holes != "never")
-    diameter_px = options.diameter_px or 0.0
-    if not diameter_px and _depends_on_diameter(options):
-        found = declump(probabilities, roles, settings, BY_PROBABILITY, usable, channels)
-        diameter_px = typical_diameter(found) if found.any() else card.input.diameter_px / scale
-    how = _declumping(options, diameter_px)
-    return declump(probabilities, roles, settings, how, usable, channels)
+    return settings
 
 
-def postprocessing_at_scale(settings: Postprocessing, scale: float) -> Postprocessing:
-    """Convert settings for an image enlarged by `scale` into settings for the image itself."""
+def postprocessing_at_scale(settings: Postprocessing, scale: float, planes: float = 1.0) -> Postprocessing:
+    """Convert settings for an image enlarged by `scale`, and by `planes` in Z, into settings for the image itself."""
     return replace(
         settings,
-        marker_min_size_px=settings.marker_min_size_px / scale**2,
-        min_size_px=settings.min_size_px / scale**2,
+        marker_min_size_px=settings.marker_min_size_px / (scale**2 * planes),
+        min_size_px=settings.min_size_px / (scale**2 * planes),
         dilation_px=settings.dilation_px / scale,
     )
 
@@ -91,13 +100,14 @@ def _is_classical(options: Options) -> bool:
     return options.declump_method in ("shape", "intensity")
 
 
-def _depends_on_diameter(options: Options) -> bool:
+def depends_on_diameter(options: Options) -> bool:
+    """Return True if a length that the options leave open follows from the objects' diameter."""
     automatic = options.smoothing_px is None or options.min_distance_px is None
     return (_is_classical(options) and automatic) or options.fill_holes == "after thresholding"
 
 
-def _declumping(options: Options, diameter_px: float) -> Declumping:
-    """Replace each length that the options leave open by a number.
+def declumping_of(options: Options, diameter_px: float, typical_size_px: float) -> Declumping:
+    """Replace each length that the options leave open by a number; holes of up to the typical size are filled.
 
     IdentifyPrimaryObjects smooths by 2.35 / 3.5 of the smallest diameter and keeps peaks 1 / 1.5 of it apart. The
     smallest diameter is about half of the typical one, so both lengths are a third of the typical diameter here.
@@ -107,5 +117,5 @@ def _declumping(options: Options, diameter_px: float) -> Declumping:
         options.declump_method,
         smoothing_px=third if options.smoothing_px is None else options.smoothing_px,
         min_distance_px=third if options.min_distance_px is None else options.min_distance_px,
-        fill_before_px=area_of_disc(diameter_px) if options.fill_holes == "after thresholding" else 0,
+        fill_before_px=typical_size_px if options.fill_holes == "after thresholding" else 0,
     )

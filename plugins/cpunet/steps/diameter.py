@@ -16,18 +16,21 @@ def volume_of_sphere(diameter_px: float) -> float:
     return float(np.pi * diameter_px**3 / 6)
 
 
-def typical_diameter(labels: npt.NDArray[np.int32]) -> float:
-    """Return the area-weighted median diameter of the objects.
+def typical_diameter(labels: npt.NDArray[np.int32], z_step_px: float = 1.0) -> float:
+    """Return the area-weighted median diameter of the objects; in a volume, the volume-weighted one.
 
     Parameters
     ----------
-    labels : ndarray of shape (Y, X), int32
+    labels : ndarray of shape (Y, X) or (Z, Y, X), int32
         1..n without gaps, at least one object.
+    z_step_px : float
+        Distance between two planes of a volume, in widths of a pixel.
 
     Returns
     -------
     float
-        Pixels, of a disc of the same area as the median object. Weighted by area, many small fragments hardly count.
+        Pixels, of a disc of the same area, or a ball of the same volume, as the median object. Weighted by area, many
+        small fragments hardly count.
 
     Examples
     --------
@@ -39,4 +42,6 @@ def typical_diameter(labels: npt.NDArray[np.int32]) -> float:
     areas = np.sort(np.bincount(labels[labels > 0])[1:])
     covered = np.cumsum(areas)
     median = areas[np.searchsorted(covered, covered[-1] / 2)]
-    return float(2 * np.sqrt(median / np.pi))
+    if labels.ndim == 2:
+        return float(2 * np.sqrt(median / np.pi))
+    return float(np.cbrt(6 * median * z_step_px / np.pi))

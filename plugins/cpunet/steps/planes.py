@@ -1,4 +1,4 @@
-"""Stacks of planes: prepare all as one image, choose one scale, and link the objects of neighboring planes."""
+"""Stacks of planes: prepare all as one image, choose one scale, and the confidence of objects in several planes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ import numpy.typing as npt
 from cpunet.errors import ImageError
 from cpunet.model.protocol import Model
 from cpunet.options import Options
-from cpunet.scores import overlap
 from cpunet.steps.diameter import typical_diameter
 from cpunet.steps.scale import first_pass_with_objects, judgment, measure_scale, scale_of_options
 
-# Regions of two neighboring planes belong to one object if at least half of the smaller lies over the larger.
-LEAST_SHARED = 0.5
 # Planes in which objects to be measured are looked for: the one with most contrast may show a piece of dust alone.
 MOST_PLANES = 4
 
@@ -92,60 +89,6 @@ def choose_scale_of_stack(
     return found.scale, typical_diameter(found.labels) if found.labels.any() else None, judgment(found, model.card)
 
 
-def link_planes(planes: npt.NDArray[np.int32], least_shared: float = LEAST_SHARED) -> npt.NDArray[np.int32]:
-    """Give the regions of neighboring planes that belong to one object the same number.
-
-    Parameters
-    ----------
-    planes : ndarray of shape (Z, Y, X), int32
-        Each plane numbered by itself, 0 is background; numbers may have gaps.
-    least_shared : float
-        0..1; two regions are linked only if they share at least this part of the area of the smaller one.
-
-    Returns
-    -------
-    ndarray of shape (Z, Y, X), int32
-        1..n without gaps, in the order in which objects first appear.
-
-    Notes
-    -----
-    A region is linked to a region of the plane before if each is the best match (IoU) of the other and they share
-    enough; ties go to the first. An object thus has at most one region in a plane. Where the network merges two
-    objects in one plane, one of them ends there and gets a new number afterward. So does an object that is
-    missed in a plane.
-
-    `stitch3D` in Cellpose (Stringer et al. 2021, doi:10.1038/s41592-020-01018-x) works alike, but asks for an IoU of
-    0.25. Between distant planes, the end of a nucleus can have less than a quarter of the area of the plane before, and
-    would become an object of its own; but at least half of its area lies over the larger region.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> planes = np.array([[[1, 1, 0, 0]], [[5, 5, 0, 2]], [[0, 0, 0, 3]]])
-    >>> link_planes(planes)[:, 0].tolist()
-    [[1, 1, 0, 0], [1, 1, 0, 2], [0, 0, 0, 2]]
-    """
-    linked = np.zeros(planes.shape, np.int32)
-    count = 0
-    for z, plane in enumerate(planes):
-        ids = np.unique(plane[plane != 0])
-        number_of = np.zeros(int(plane.max()) + 1, np.int32)
-        before = np.unique(linked[z - 1][linked[z - 1] != 0]) if z else ids[:0]
-        if len(ids) and len(before):
-            both = overlap(linked[z - 1], plane)
-            iou, own = both.iou, np.arange(len(ids))
-            best = iou.argmax(axis=0)
-            shared = both.intersection[best, own]
-            smaller = np.minimum(both.truth_area[best], both.prediction_area)
-            mutual = (iou.argmax(axis=1)[best] == own) & (shared > 0) & (shared >= least_shared * smaller)
-            number_of[ids[mutual]] = before[best[mutual]]
-        new = ids[number_of[ids] == 0]
-        number_of[new] = count + 1 + np.arange(len(new))
-        count += len(new)
-        linked[z] = number_of[plane]
-    return linked
-
-
 def confidence_of_linked(
     planes: npt.NDArray[np.int32],
     linked: npt.NDArray[np.int32],
@@ -158,7 +101,7 @@ def confidence_of_linked(
     planes : ndarray of shape (Z, Y, X), int32
         Each plane numbered 1..n by itself.
     linked : ndarray of shape (Z, Y, X), int32
-        From `link_planes`.
+        From `cpunet.steps.linking.link.link_planes`.
     confidence : sequence of ndarray of shape (n,), float32, or None
         Of each plane; None for a model without it.
 

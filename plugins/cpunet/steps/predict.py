@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,8 @@ from cpunet.options import AUGMENTATIONS, Options, Progress, progress_of_part
 from cpunet.steps.resize import rescale, resize_planes
 from cpunet.steps.tile_shape import automatic_tile_shape
 from cpunet.steps.tiling import predict_tiled
+
+PredictView = Callable[[npt.NDArray[np.float32], Optional[Progress]], npt.NDArray[np.float32]]
 
 
 def predict(
@@ -51,11 +53,17 @@ def predict(
     doi:10.1038/s41592-020-01018-x) and in the winners of the Data Science Bowl 2018 (Caicedo et al. 2019,
     doi:10.1038/s41592-019-0612-7). The time grows with the number of views.
     """
+
+    def predict_view(view: npt.NDArray[np.float32], report: Optional[Progress]) -> npt.NDArray[np.float32]:
+        if options.crop_px is None:
+            return predict_in_tiles(view, model, options.tile_shape, options.batch_size, report)
+        return predict_in_crops(view, model, options.crop_px, report)
+
     scales = options.view_scales
     probabilities: Optional[npt.NDArray[np.float32]] = None
     for index, factor in enumerate(scales):
         progress = progress_of_part(options.on_progress, index, len(scales))
-        predicted = _mean_of_turns(rescale(channels, scale * factor), model, options, progress)
+        predicted = mean_of_turns(rescale(channels, scale * factor), options.augmentation, predict_view, progress)
         predicted = resize_planes(predicted, channels.shape[1:])
         probabilities = predicted if probabilities is None else np.add(probabilities, predicted, out=probabilities)
     assert probabilities is not None
@@ -66,21 +74,21 @@ def predict(
     return probabilities
 
 
-def _mean_of_turns(
-    image: npt.NDArray[np.float32], model: Model, options: Options, on_progress: Optional[Progress]
+def mean_of_turns(
+    image: npt.NDArray[np.float32], augmentation: str, predict_view: PredictView, on_progress: Optional[Progress]
 ) -> npt.NDArray[np.float32]:
-    """Predict (C, Y, X) mirrored and turned in each way of the augmentation, and average what is turned back."""
-    views = AUGMENTATIONS[options.augmentation]
+    """Predict (C, Y, X) or (C, Z, Y, X) mirrored and turned in each way of the augmentation, and average the results.
+
+    Each is turned back first. Volumes are mirrored and turned in their planes. `predict_view` takes a view, and the
+    function that counts its tiles.
+    """
+    views = AUGMENTATIONS[augmentation]
     mean: Optional[npt.NDArray[np.float32]] = None
     for index, (turns, mirrored) in enumerate(views):
-        view = np.ascontiguousarray(np.rot90(np.flip(image, 2) if mirrored else image, turns, axes=(1, 2)))
-        progress = progress_of_part(on_progress, index, len(views))
-        if options.crop_px is None:
-            predicted = predict_in_tiles(view, model, options.tile_shape, options.batch_size, progress)
-        else:
-            predicted = predict_in_crops(view, model, options.crop_px, progress)
-        predicted = np.rot90(predicted, -turns, axes=(1, 2))
-        predicted = np.flip(predicted, 2) if mirrored else predicted
+        view = np.ascontiguousarray(np.rot90(np.flip(image, -1) if mirrored else image, turns, axes=(-2, -1)))
+        predicted = predict_view(view, progress_of_part(on_progress, index, len(views)))
+        predicted = np.rot90(predicted, -turns, axes=(-2, -1))
+        predicted = np.flip(predicted, -1) if mirrored else predicted
         mean = predicted if mean is None else np.add(mean, predicted, out=mean)
     assert mean is not None
     mean /= np.float32(len(views))

@@ -17,6 +17,8 @@ from cpunet.steps.pixels.percentiles import percentile_of
 # The percentiles of a larger image are those of an even grid of this many pixels: sorting a whole mosaic would take
 # longer than the network, and move the result by less than its noise.
 PIXELS_ENOUGH_FOR_PERCENTILES = 2_000_000
+# A line of pixels has no objects with a center and an outline, and CellProfiler cannot hold any.
+LEAST_SIDE_PX = 2
 UNITS_UNKNOWN = (
     "The model card says that images are not normalized, and not in which units the model reads them. Values of 0 to 1 "
     "were given to it, as CellProfiler has them. If it was trained on the numbers of the files, change that once: "

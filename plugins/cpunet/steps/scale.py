@@ -111,19 +111,22 @@ def measure_scale(
     model: Model,
     options: Options,
     first: Optional[Segmentation] = None,
+    z_step_px: float = 1.0,
 ) -> Segmentation:
     """Measure the objects of an image with the model itself, until it sees them at a size that it knows.
 
     Parameters
     ----------
-    channels : ndarray of shape (C, Y, X), float32
-    usable : ndarray of shape (Y, X), bool, or None
+    channels : ndarray of shape (C, Y, X), or (C, Z, Y, X) for a model of volumes, float32
+    usable : ndarray of the same shape without channels, bool, or None
     model : Model
     options : Options
         Touching objects are always separated as the card says, because a clump is no object to be measured; and no
         pass is augmented.
     first : Segmentation, optional
         The first pass, if it was made already.
+    z_step_px : float
+        Distance between two planes of a volume, in widths of a pixel.
 
     Returns
     -------
@@ -141,7 +144,7 @@ def measure_scale(
     options = for_measuring(options)
     found = first or segment_at(channels, usable, model, options, 1.0)
     for _ in range(MOST_PASSES):
-        scale = next_scale(found, model.card)
+        scale = next_scale(found, model.card, z_step_px)
         if scale == found.scale:
             break
         later = segment_at(channels, usable, model, options, scale)
@@ -226,15 +229,18 @@ def for_measuring(options: Options) -> Options:
     return replace(options, **BY_CARD, augmentation="none", view_scales=(1.0,), crop_px=None)
 
 
-def judgment(found: Segmentation, card: ModelCard) -> Tuple[str, ...]:
-    """Return what a user should know if the objects of the last pass say nothing of the scale; empty if they do."""
+def judgment(found: Segmentation, card: ModelCard, z_step_px: float = 1.0) -> Tuple[str, ...]:
+    """Return what a user should know if the objects of the last pass say nothing of the scale; empty if they do.
+
+    The planes of a volume lie `z_step_px` apart.
+    """
     known = f"{card.input.diameter_low_px:g} to {card.input.diameter_high_px:g} pixels"
     if not found.labels.any():
         return (
             "No object was found, so no size could be measured, and the image was not rescaled: the model saw it as "
             f"for objects of {known}. If there are objects of another size, give their typical diameter.",
         )
-    diameter_px, sure = typical_diameter(found.labels), certainty(found, card.output.roles)
+    diameter_px, sure = typical_diameter(found.labels, z_step_px), certainty(found, card.output.roles)
     if sure < LEAST_CERTAINTY or _scale_after(found.scale, diameter_px, sure, card.input) != found.scale:
         return (
             f"The size of the objects could not be measured with certainty (about {diameter_px:.0f} pixels; the model "
@@ -287,8 +293,8 @@ def certainty(found: Segmentation, roles: Sequence[str]) -> float:
     return float(np.abs(2 * inside - 1).mean())
 
 
-def next_scale(found: Segmentation, card: ModelCard) -> float:
-    """Return the scale for the next pass.
+def next_scale(found: Segmentation, card: ModelCard, z_step_px: float = 1.0) -> float:
+    """Return the scale for the next pass; the planes of a volume lie `z_step_px` apart.
 
     1. If there is nothing to measure, it is that of `found`.
     2. If the objects are too uncertain to be whole, it is half of that.
@@ -297,7 +303,8 @@ def next_scale(found: Segmentation, card: ModelCard) -> float:
     """
     if not found.labels.any():
         return found.scale
-    return _scale_after(found.scale, typical_diameter(found.labels), certainty(found, card.output.roles), card.input)
+    diameter_px = typical_diameter(found.labels, z_step_px)
+    return _scale_after(found.scale, diameter_px, certainty(found, card.output.roles), card.input)
 
 
 def _scale_after(scale: float, diameter_px: float, certainty_of_objects: float, card: InputCard) -> float:

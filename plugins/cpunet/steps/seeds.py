@@ -87,15 +87,17 @@ def brightness_of_objects(image: Plane, regions: Labels, usable: Optional[npt.ND
     return image
 
 
-def smoothed(plane: Plane, smoothing_px: float, usable: Optional[npt.NDArray[np.bool_]] = None) -> Plane:
-    """Smooth (Y, X) with a Gaussian of this full width at half maximum.
+def smoothed(
+    plane: Plane, smoothing_px: float, usable: Optional[npt.NDArray[np.bool_]] = None, z_step_px: float = 1.0
+) -> Plane:
+    """Smooth (Y, X), or (Z, Y, X) with planes so many pixels apart, with a Gaussian of this full width at half maximum.
 
     What lies beyond the frame or is not usable is left out; the result is 0 where no usable pixel is near.
     """
     if smoothing_px == 0:
         return plane
     counts = np.ones(plane.shape, np.float32) if usable is None else usable.astype(np.float32)
-    sigma = smoothing_px / WIDTH_IN_SIGMA
+    sigma = [smoothing_px / WIDTH_IN_SIGMA / step for step in (z_step_px, 1.0, 1.0)[-plane.ndim :]]
     weight = ndimage.gaussian_filter(counts, sigma, mode="constant")
     total = ndimage.gaussian_filter(plane * counts, sigma, mode="constant")
     result = np.zeros_like(plane)
@@ -104,14 +106,14 @@ def smoothed(plane: Plane, smoothing_px: float, usable: Optional[npt.NDArray[np.
 
 
 def peaks(score: Plane, regions: Labels) -> Labels:
-    """Mark the local maxima of the score in each region, all (Y, X), with the numbers 1..n.
+    """Mark the local maxima of the score in each region, all (Y, X) or (Z, Y, X), with the numbers 1..n.
 
     Several pixels of one height that touch, also by a corner, are one maximum.
     """
     inside = regions > 0
     # The background is lower than any region, so that a maximum at the edge of a region counts.
     tops = inside & local_maxima(np.where(inside, score, score.min() - 1))
-    numbered, _ = ndimage.label(tops, np.ones((3, 3), bool))
+    numbered, _ = ndimage.label(tops, np.ones((3,) * tops.ndim, bool))
     markers = np.zeros(regions.shape, np.int32)
     if tops.any():
         # Two regions may meet at a corner, and one maximum extend over both.
@@ -120,24 +122,28 @@ def peaks(score: Plane, regions: Labels) -> Labels:
     return markers
 
 
-def keep_apart(markers: Labels, score: Plane, regions: Labels, min_distance_px: float) -> Labels:
+def keep_apart(
+    markers: Labels, score: Plane, regions: Labels, min_distance_px: float, z_step_px: float = 1.0
+) -> Labels:
     """Drop seeds that are too close to a higher seed of their region, and number the others 1..n.
 
     From the highest seed down, each seed that is left drops all whose center (mean row and column) is nearer than
     `min_distance_px`. Of seeds of one height, the larger goes first, then the first. Seeds of other regions do not
-    count, as in IdentifyPrimaryObjects. The markers are 1..n without gaps; all arrays are (Y, X).
+    count, as in IdentifyPrimaryObjects. The markers are 1..n without gaps; all arrays are (Y, X), or (Z, Y, X) with
+    planes so many pixels apart.
     """
     count = int(markers.max())
     if min_distance_px == 0 or count < 2:
         return markers
-    y, x = np.nonzero(markers)
-    number = markers[y, x] - 1
+    places = np.nonzero(markers)
+    number = markers[places] - 1
     area = np.bincount(number, minlength=count)
-    center = np.stack([np.bincount(number, weights=axis, minlength=count) / area for axis in (y, x)], axis=1)
+    center = np.stack([np.bincount(number, weights=axis, minlength=count) / area for axis in places], axis=1)
+    center *= (z_step_px, 1.0, 1.0)[-markers.ndim :]
     height = np.full(count, -np.inf)
-    np.maximum.at(height, number, score[y, x])
+    np.maximum.at(height, number, score[places])
     region = np.zeros(count, np.intp)
-    region[number] = regions[y, x]
+    region[number] = regions[places]
     nearer = float(np.nextafter(min_distance_px, 0))
     tree = cKDTree(center)
     kept = np.ones(count, bool)

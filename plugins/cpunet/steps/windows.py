@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ WINDOW_PX = 1024
 CONTRAST_PERCENTILE = 75
 Mask = Optional[npt.NDArray[np.bool_]]
 Window = Tuple[slice, slice]
+Part = TypeVar("Part")
 
 
 def windows_to_measure(plane: npt.NDArray[np.float32], usable: Mask = None) -> List[Window]:
@@ -36,8 +37,8 @@ def contrast(part: npt.NDArray[np.float32], usable: Mask = None) -> float:
     return float(values.std()) if values.size else 0.0
 
 
-def by_contrast(windows: Sequence[Window], contrasts: Sequence[float]) -> List[Window]:
-    """Sort windows in the order of `windows_to_measure`."""
+def by_contrast(windows: Sequence[Part], contrasts: Sequence[float]) -> List[Part]:
+    """Sort windows, of an image or a volume, in the order of `windows_to_measure`."""
     wanted = np.percentile(contrasts, CONTRAST_PERCENTILE)
     first = int(np.argmin(np.abs(np.array(contrasts) - wanted)))
     others = sorted((i for i in range(len(windows)) if i != first), key=lambda i: -contrasts[i])

@@ -331,11 +331,17 @@ def test_one_size_with_a_halo_in_format_0_4(tmp_path):
 
 
 VOLUME = [BATCH, CHANNEL, {"type": "space", "id": "z", "size": 5}, free("y"), free("x")]
+VOLUME_OUT = [BATCH, CHANNEL, *map(same_as_input, "zyx")]
 WRONG = {
-    "a volume": ({"input": {"axes": VOLUME}}, "Models of volumes"),
+    "a volume of one depth": (
+        {"input": {"axes": VOLUME, "preprocessing": []}, "output": {"axes": VOLUME_OUT}},
+        "a volume of the fixed depth, height or width 5",
+    ),
+    "a volume to an image": ({"input": {"axes": VOLUME, "preprocessing": []}}, "both must have planes (z), or neither"),
+    "a volume normalized plane by plane": ({"input": {"axes": VOLUME}}, "cpunet takes z and y and x together"),
     "a time series": (
         {"input": {"axes": [BATCH, {"type": "time", "id": "time", "size": 3}, CHANNEL, free("y"), free("x")]}},
-        "Models of volumes, time series",
+        "Models of time series",
     ),
     "no width": (
         {

@@ -98,7 +98,7 @@ def test_the_same_model_gives_the_same_bytes_and_a_valid_description(tiny, tmp_p
 
 
 def test_a_package_that_bioimageio_refuses_is_not_written(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(bioimageio_package, "normalize", lambda image, normalization: image / 300)
+    monkeypatch.setattr(bioimageio_package, "normalize_together", lambda image, normalization: image / 300)
     with pytest.raises(PackageError, match="Reproduce test outputs"):
         write_bioimageio(tiny, tmp_path / "wrong.zip")
     assert not list(tmp_path.glob("*wrong*"))

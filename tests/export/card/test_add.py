@@ -163,10 +163,15 @@ REFUSED = {
         (),
         r"\(N, Y, X, 1\), with the channels last",
     ),
-    "3-D": (
-        lambda path: network_file(path, same(), ("N", 1, "Z", "Y", "X")),
+    "six axes": (
+        lambda path: network_file(path, same(), ("N", 1, "T", "Z", "Y", "X")),
         (),
-        r"'image' has 5 dimensions; four \(N, C, Y, X\) are needed",
+        r"'image' has 6 dimensions; four \(N, C, Y, X\), or five \(N, C, Z, Y, X\), are needed",
+    ),
+    "volumes in, images out": (
+        lambda path: network_file(path, same(), ("N", 1, "Z", "Y", "X"), ("N", 1, "Y", "X")),
+        (),
+        "input 'image' has 5 dimensions and its output 'probabilities' has 4; both must be the same",
     ),
     "whole numbers": (
         lambda path: network_file(path, same(), kind=TensorProto.UINT8),

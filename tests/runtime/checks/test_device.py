@@ -6,12 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 from cpunet.__main__ import main
-from cpunet.checks.device import device_report
+from cpunet.checks.device import device_report, measure
 from cpunet.errors import DeviceError
 from cpunet.model import packages as bundled_packages
-from cpunet.model.session import CPU, CUDA
+from cpunet.model.session import CPU, CUDA, load_model
 from cpunet.model.without_card import card_of_answers
 from tests.tiny_onnx import changed_card, tiny_onnx
+from tests.tiny_volumes import tiny_volume_onnx
 
 
 @pytest.fixture
@@ -88,7 +89,9 @@ def test_why_no_gpu_is_named(tiny_model, gpu, monkeypatch, onnxruntime, device, 
     def load(path, *_):
         if not provider:
             raise DeviceError("CUDA was asked for")
-        return SimpleNamespace(card=SimpleNamespace(name="tiny"), provider=provider)
+        return SimpleNamespace(
+            card=card_of_answers("tiny", ["nuclei"], ["foreground"], "none", 20.0), provider=provider
+        )
 
     gpu(8 * 2**30)
     monkeypatch.setattr("cpunet.checks.device.import_onnxruntime", lambda: ONNXRUNTIME[onnxruntime])
@@ -111,3 +114,17 @@ def test_packages_beside_the_plugin_count_as_installed(tmp_path, monkeypatch, ca
     monkeypatch.setattr("cpunet.commands.doctor.list_models", dict)
     assert main(["doctor"]) == 1
     assert "onnxruntime-gpu  9.9.9" in capsys.readouterr().out
+
+
+def test_a_model_of_volumes_is_run_on_a_volume(tmp_path, gpu, monkeypatch):
+    path = tmp_path / "tiny_3d.onnx"
+    path.write_bytes(tiny_volume_onnx())
+    monkeypatch.setattr("cpunet.checks.device.TIMED_VOLUME", (16, 64))
+    said = device_report(path, "cpu")
+    assert said[1] == "The model tiny_3d runs on the CPU."
+    assert re.fullmatch(r"A volume of 16 planes of 64 x 64 pixels takes \d+\.\d\d seconds\.", said[2])
+    found = measure(load_model(path, "cpu"))
+    assert found.lines[0].endswith("on volumes (3-D)")
+    assert found.lines[1].startswith("16x64x64 ")
+    assert re.search(r"found     (\d+) objects in a synthetic volume of \1 nuclei", found.lines[2])
+    assert found.problem == ""

@@ -6,12 +6,14 @@ import pytest
 from cpunet.choice.card import chooser_card_from_json, chooser_card_to_json, read_chooser_card
 from cpunet.choice.chooser import load_chooser
 from cpunet.choice.features import feature_names
-from cpunet.choice.model_choice import choice_of
+from cpunet.choice.model_choice import choice_card, choice_of
 from cpunet.errors import ModelError
+from cpunet.model.card import card_from_content
 from cpunet.model.session import load_model
 from cpunet.onnx_reader.metadata import read_card
 from tests.tiny_onnx import changed_card, tiny_onnx
 from tests.tiny_trees import chooser_card, chooser_onnx, listed, stump_attributes, trees_onnx
+from tests.tiny_volumes import changed_volume_card
 
 ONE, OTHER = tiny_onnx(), tiny_onnx(changed_card(name="other"), gain=20.0)
 MODELS = listed(("tiny", ONE), ("other", OTHER))
@@ -166,3 +168,11 @@ def test_a_model_is_no_file_that_chooses_and_the_other_way_round(tiny_model, cho
     for read in (load_model, read_card):
         with pytest.raises(ModelError, match="no model but a file that chooses"):
             read(chooser_file)
+
+
+def test_models_of_volumes_are_not_chosen_among():
+    cards = [card_from_content(changed_card()), card_from_content(changed_volume_card())]
+    with pytest.raises(
+        ModelError, match=r"tiny_3d sees volumes \(3-D\), and objects are chosen among models of images"
+    ):
+        choice_card(cards)

@@ -7,6 +7,7 @@ from cpunet.errors import ModelError
 from cpunet.model.card import Normalization, card_to_json
 from cpunet.model.card_limits import card_from_json
 from tests.tiny_onnx import CARD, changed_card
+from tests.tiny_volumes import changed_volume_card
 
 # All fields of a normalization but the units, as version 1 exported them.
 V1_NONE = {name: value for name, value in asdict(Normalization("none")).items() if name != "units"}
@@ -20,6 +21,18 @@ def test_a_card_survives_writing_and_reading():
     card = read(CARD)
     assert card_from_json(card_to_json(card)) == card
     assert card.input.channels == ("nuclei",)
+
+
+def test_a_card_of_volumes_survives_writing_and_reading():
+    card = read(changed_volume_card())
+    assert card_from_json(card_to_json(card)) == card
+    assert (card.input.dimensions, card.input.z_step_px, card.output.halo_planes) == (3, 2.0, 3)
+
+
+def test_a_card_of_images_is_written_without_the_fields_of_volumes():
+    written = json.loads(card_to_json(read(CARD)))
+    assert not {"dimensions", "z_step_px", "divisible_by_planes", "min_planes"} & written["input"].keys()
+    assert "halo_planes" not in written["output"]
 
 
 def test_the_same_card_gives_the_same_text():
@@ -67,6 +80,18 @@ def test_unknown_fields_of_a_newer_minor_version_are_kept():
         (changed_card(input={"tile_shape": [8192, 64]}), "4096 pixels a side at most"),
         (changed_card(input={"tile_shape": [64, 64]}, output={"halo": 30}), "leaves nothing of a tile"),
         (changed_card(card_version="²"), "should be a text such as"),
+        (changed_card(input={"dimensions": 4}), r"input.dimensions must be 2 \(images\) or 3 \(volumes\); it is 4"),
+        (changed_card(input={"dimensions": 3}), "input.z_step_px.*between 0.05 and 50.*it is None"),
+        (changed_card(input={"z_step_px": 2.0}), "which only volumes have, and its input.dimensions is 2"),
+        (changed_card(output={"halo_planes": 2}), "output.halo_planes is 2, which only volumes have"),
+        (changed_volume_card(input={"z_step_px": float("nan")}), "input.z_step_px.*it is nan"),
+        (changed_volume_card(input={"z_step_px": 51}), "input.z_step_px.*it is 51"),
+        (changed_volume_card(input={"min_planes": 0}), "input.min_planes must be 1 or more; they are 2 and 0"),
+        (changed_volume_card(input={"divisible_by_planes": 1025}), "divisible_by_planes is 1025; 1024 at most"),
+        (changed_volume_card(input={"tile_shape": [64, 64]}), "input.tile_shape is for networks of images"),
+        (changed_volume_card(output={"halo_planes": -1}), "output.halo_planes must be 0 or more; it is -1"),
+        (changed_volume_card(output={"roles": ["boundary"]}), "must have a channel with the role foreground or"),
+        (changed_volume_card(output={"kind": "instances"}), "kind instances and its input.dimensions is 3"),
         ([], "not a JSON object"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "card",

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from cpunet.checks.synthetic import synthetic_field
+from cpunet.errors import ModelError
 from cpunet.model.card import OF_INSTANCES, Postprocessing, card_from_content
-from cpunet.model.ensemble import average_models
+from cpunet.model.ensemble import average_cards, average_models
 from cpunet.model.session import load_model
 from cpunet.options import Options
-from cpunet.segment import segment_image
+from cpunet.segment import segment_image, segment_stack
 from tests.tiny_onnx import changed_card, tiny_onnx
+from tests.tiny_volumes import balls, changed_volume_card, tiny_volume_onnx
 
 ROLES = ["interior", "boundary"]
 
@@ -131,3 +133,39 @@ def test_opened_models_segment_together(tmp_path):
     alone = segment_image(field.image, seeing, Options(scale=1.0))
     np.testing.assert_allclose(found.probabilities, alone.probabilities / 2, atol=1e-3)
     assert found.labels.max() == field.labels.max()
+
+
+def test_models_of_volumes_are_averaged(tmp_path):
+    models = []
+    for place, offset in enumerate((-4.0, -5.0)):
+        path = tmp_path / f"{place}.onnx"
+        planes = {"divisible_by_planes": 2 + place, "min_planes": 2 + 7 * place}
+        path.write_bytes(
+            tiny_volume_onnx(changed_volume_card(input=planes, output={"halo_planes": 2 - place}), offset=offset)
+        )
+        models.append(load_model(path, "cpu"))
+    mean = average_models(models)
+    given = mean.card.input
+    assert (given.dimensions, given.z_step_px, given.divisible_by_planes, given.min_planes) == (3, 2.0, 6, 9)
+    assert mean.card.output.halo_planes == 2
+    batch = np.random.default_rng(0).random((1, 1, 18, 8, 12), np.float32)
+    expected = (models[0].predict(batch) + models[1].predict(batch)) / 2
+    np.testing.assert_allclose(mean.predict(batch), expected, rtol=1e-6)
+    volume, truth = balls((16, 60, 60), ((5, 20, 20), (8, 40, 40)), 20)
+    found = segment_stack(volume, mean).labels
+    assert found.max() == truth.max() == 2
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (changed_card(), r"tiny sees images \(2-D\), and tiny_3d sees volumes \(3-D\). Choose models of one kind"),
+        (changed_volume_card(name="far", input={"z_step_px": 5.0}), "z steps differ. tiny_3d has 2.0; far has 5.0"),
+    ],
+    ids=["images", "z step"],
+)
+def test_models_of_volumes_are_not_averaged_with_others(other, message):
+    cards = [card_from_content(changed_volume_card()), card_from_content(other)]
+    for order in (cards, cards[::-1]) if "sees" in message else (cards,):
+        with pytest.raises(ModelError, match=message):
+            average_cards(order)

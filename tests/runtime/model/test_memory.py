@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,9 +21,10 @@ from cpunet.model.memory import (
     total_gpu_memory_bytes,
 )
 from cpunet.options import Options
-from cpunet.segment import segment_image
+from cpunet.segment import segment_image, segment_stack
 from tests.tiny_instances import instances_card
 from tests.tiny_onnx import changed_card
+from tests.tiny_volumes import balls, changed_volume_card
 
 CARD = card_from_content(changed_card(input={"divisible_by": 32, "min_size": 32}, output={"halo": 64}))
 FIELD = synthetic_field((600, 700), columns=6, diameter_px=40)
@@ -350,3 +352,34 @@ def test_tiles_of_a_model_that_gives_objects_are_not_halved_until_nearly_all_is_
     assert smaller_tiles((512, 400), card) == (256, 200)
     assert smaller_tiles((256, 200), card) == (192, 192)
     assert smaller_tiles((192, 192), card) is None
+
+
+def test_tiles_of_volumes_are_halved_in_all_directions_until_they_fit():
+    volume, _ = balls((24, 90, 100), ((5, 20, 20), (8, 50, 60), (19, 30, 80)), 20)
+    card = card_from_content(changed_volume_card(output={"halo": 4}))
+    models = [Limited(most) for most in (10**9, 16 * 50 * 50)]
+    found = []
+    for model in models:
+        model.card, said = card, []
+        segment = partial(segment_stack, volume)
+        found.append(segment_within_memory(segment, model, Options(scale=1.0), no_cpu, said.append))
+    np.testing.assert_array_equal(found[1].labels, found[0].labels)
+    np.testing.assert_array_equal(found[1].probabilities, found[0].probabilities)
+    assert models[1].shapes[0] == (1, 1, 24, 92, 100)
+    assert said[0] == (
+        "The memory is too small for tiles of 24 planes of 92 x 100 pixels; trying again with 16 planes of 44 x 48 "
+        "pixels."
+    )
+    assert models[1].shapes[-1][2:] <= (16, 44, 48)
+
+
+def test_tiles_of_volumes_are_never_smaller_than_their_halo_allows():
+    card = card_from_content(
+        changed_volume_card(
+            input={"divisible_by": 8, "min_size": 8, "divisible_by_planes": 2, "min_planes": 2},
+            output={"halo": 16, "halo_planes": 4},
+        )
+    )
+    assert smaller_tiles((64, 256, 256), card) == (32, 128, 128)
+    assert smaller_tiles((20, 80, 100), card) == (16, 64, 64)
+    assert smaller_tiles((16, 64, 64), card) is None

@@ -89,3 +89,11 @@ def test_a_broken_network_does_not_hide_in_a_mean(tiny_model, tmp_path):
     mean = average_models([load_model(tiny_model, "cpu"), load_model(path, "cpu")])
     with pytest.raises(ModelError, match="between 0 and 1"):
         segment_image(IMAGE, mean)
+
+
+def test_values_of_volumes_are_checked_role_by_role():
+    found = np.full((1, 2, 3, 4, 5), 0.5, np.float32)
+    assert checked_probabilities(found, ("foreground", "border"), "it") is found
+    found[0, 1, 2, 3, 4] = 7
+    with pytest.raises(ModelError, match=r"channel border holds values from 0\.5 to 7"):
+        checked_probabilities(found, ("foreground", "border"), "it")

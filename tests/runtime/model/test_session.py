@@ -14,6 +14,7 @@ from cpunet.model.card import card_from_content
 from cpunet.model.out_of_memory import is_out_of_memory
 from cpunet.model.session import load_model
 from tests.tiny_onnx import CARD, changed_card, tiny_onnx
+from tests.tiny_volumes import VOLUME_CARD, changed_volume_card, tiny_volume_onnx
 
 
 def written(tmp_path, content):
@@ -312,3 +313,29 @@ def test_a_session_goes_on_with_other_threads_when_other_programs_begin_or_end(t
 
 def test_a_number_of_threads_that_was_asked_for_stays(tiny_model):
     assert load_model(tiny_model, "cpu", 1)._threads is None
+
+
+def test_a_network_of_volumes_predicts_volumes(tmp_path):
+    model = load_model(written(tmp_path, tiny_volume_onnx()), "cpu")
+    batch = np.random.default_rng(0).random((2, 1, 4, 8, 12), np.float32)
+    np.testing.assert_allclose(model.predict(batch), 1 / (1 + np.exp(4 - 14 * batch)), rtol=1e-5)
+    assert model.smallest_shape == (1, 1, 8, 64, 64)
+    assert model.needed_bytes((1, 1, 8, 64, 64)) >= 2 * 4 * 8 * 64 * 64
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (tiny_volume_onnx(CARD), "takes volumes, .N, C, Z, Y, X., and its card is one of images"),
+        (tiny_onnx(VOLUME_CARD), "takes images, .N, C, Y, X., and its card is one of volumes"),
+        (tiny_volume_onnx(size=(16, 64, 64)), "fixed shape .* so that images of any size fit"),
+        (
+            tiny_volume_onnx(changed_volume_card(input={"channels": ["a", "b"]})),
+            "has 1 channels and its card names 2",
+        ),
+    ],
+    ids=["card of images", "card of volumes", "fixed size", "channels"],
+)
+def test_a_network_of_volumes_that_does_not_fit_its_card_is_refused(tmp_path, content, message):
+    with pytest.raises(ModelError, match=message):
+        load_model(written(tmp_path, content), "cpu")

@@ -12,6 +12,7 @@ from cpunet.model.without_card import NORMALIZATIONS_BY_NAME, card_of_answers, h
 from cpunet.options import Options
 from cpunet.segment import segment_image
 from tests.tiny_onnx import tiny_onnx
+from tests.tiny_volumes import tiny_volume_onnx
 
 
 def answered(**changes):
@@ -91,3 +92,10 @@ def test_a_file_without_a_card_finds_the_same_objects_as_with_one(tmp_path):
     without = segment_image(field.image, load_model(paths[1], "cpu", card=answered()), Options(scale=1.0))
     assert without.labels.max() >= field.labels.max()  # no smallest size: specks are left to the module's filter
     np.testing.assert_allclose(without.probabilities, with_card.probabilities, atol=1e-6)
+
+
+def test_a_network_of_volumes_without_a_card_is_refused_with_the_command_that_gives_it_one(tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(tiny_volume_onnx(card=None))
+    with pytest.raises(ModelError, match=r"takes volumes.*`cpunet card add MODEL.onnx --dimensions 3 --z-step PX"):
+        load_model(path, "cpu", card=answered())

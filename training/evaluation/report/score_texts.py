@@ -259,7 +259,7 @@ def terminal_table(evaluation: Evaluation) -> list[str]:
             for groups in grouped:
                 scores = groups[name].pooled
                 rows.append([name, groups[name].name, *(text(scores) for text in SHORT_COLUMNS.values())])
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def overlap_table(evaluation: Evaluation) -> list[str]:
@@ -271,10 +271,11 @@ def overlap_table(evaluation: Evaluation) -> list[str]:
     for name in grouped[0] if len(grouped[0]) > 1 else ():
         for groups in grouped:
             rows.append([name, groups[name].name, *(line.text(groups[name].overlap) for line in OVERLAP_LINES)])
-    return [*_aligned(rows), HIDDEN_MERGES]
+    return [*aligned(rows), HIDDEN_MERGES]
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows of a table as lines of text, its columns below each other."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(_padded(row, widths)) for row in rows]
 

@@ -21,7 +21,7 @@ GROUP_FILES = {
 }
 
 
-def refuse_more_than_memory(height: int, width: int, bytes_per_pixel: int) -> None:
+def refuse_more_than_memory(height: int, width: int, bytes_per_pixel: int, depth: int = 1) -> None:
     """Raise ImageError if an image of a declared size needs more memory than is at hand.
 
     Parameters
@@ -30,14 +30,17 @@ def refuse_more_than_memory(height: int, width: int, bytes_per_pixel: int) -> No
         As the file's header declares them; no pixel needs to have been read.
     bytes_per_pixel : int
         Of all channels together.
+    depth : int
+        The number of planes.
     """
-    needed = height * width * (bytes_per_pixel + WORKING_BYTES_PER_PIXEL)
+    needed = depth * height * width * (bytes_per_pixel + WORKING_BYTES_PER_PIXEL)
     if needed <= SURELY_FITS_BYTES:
         return
     free = bytes_at_hand()
     if free is not None and needed > free:
+        planes = f"{depth} x " if depth > 1 else ""
         raise ImageError(
-            f"this declares {height} x {width} pixels, which need at least {_gigabytes(needed)} of memory, and "
+            f"this declares {planes}{height} x {width} pixels, which need at least {_gigabytes(needed)} of memory, and "
             f"{_gigabytes(free)} are free. Crop the image or make it smaller, close other programs, or use a computer "
             "with more memory. If the image should be small, the file is damaged."
         )

@@ -32,8 +32,8 @@ from cpunet.files.formats.without_log import without_log
 
 DEPTH_WAY_OUT = (
     "A time-lapse is read plane by plane. Project the depths onto one plane (in Fiji: Image > Stacks > Z Project), or "
-    "save one depth. Stacks of depths are segmented in CellProfiler ('Process as 3D?' in NamesAndTypes) and in Python "
-    "(cpunet.segment.segment_stack), one time after another."
+    "save one depth. Stacks of depths of one time are segmented by `cpunet segment`, in CellProfiler ('Process as 3D?' "
+    "in NamesAndTypes) and in Python (cpunet.segment.segment_stack)."
 )
 FEWEST_FRAMES = 2
 

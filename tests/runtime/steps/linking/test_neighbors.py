@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cpunet.steps.planes import link_planes
+from cpunet.steps.linking.neighbors import link_neighbors
 
 
 def brute_force_link(planes, least_shared):
@@ -40,7 +40,7 @@ def test_links_equal_brute_force(seed, least_shared):
     for z, plane in enumerate(volume):
         labels, _ = ndimage.label(plane > 0.02)
         planes[z] = labels * 3 * (z != 3 or seed != 0)  # gaps in the numbers; and, once, an empty plane
-    found = link_planes(planes, least_shared)
+    found = link_neighbors(planes, least_shared)
     np.testing.assert_array_equal(found > 0, planes > 0)
     assert np.unique(found).tolist() == list(range(found.max() + 1))
     np.testing.assert_array_equal(found, brute_force_link(planes, least_shared))
@@ -79,9 +79,9 @@ def boxes(*planes):
     ],
 )
 def test_the_rule_in_simple_cases(planes, expected):
-    found = link_planes(planes)
+    found = link_neighbors(planes)
     assert [[n for n in np.unique(plane).tolist() if n] for plane in found] == expected
 
 
 def test_what_shares_nothing_is_never_linked():
-    assert link_planes(boxes([(0, 10)], [(20, 30)]), 0).max() == 2
+    assert link_neighbors(boxes([(0, 10)], [(20, 30)]), 0).max() == 2

@@ -1,0 +1,1 @@
+"""Networks that see volumes: their data, their training and their scores."""

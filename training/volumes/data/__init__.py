@@ -1,0 +1,1 @@
+"""Volumes with instance labels: on disk, imported and checked."""

@@ -1,0 +1,25 @@
+"""The size of objects in volumes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def ball_diameters(labels: NDArray[np.integer], z_step_px: float) -> NDArray[np.float64]:
+    """Return the diameter of a ball of the same volume, in widths of a pixel, for each object.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (Z, Y, X), integer
+        0 is background.
+    z_step_px : float
+        Distance of the planes over the width of a pixel.
+
+    Examples
+    --------
+    >>> ball_diameters(np.array([[[1, 1, 0, 5]]]), 2.0).round(2).tolist()
+    [1.97, 1.56]
+    """
+    _, voxels = np.unique(labels[labels > 0], return_counts=True)
+    return np.cbrt(6 * voxels * z_step_px / np.pi)

@@ -1,0 +1,1 @@
+"""Score networks of volumes on whole labeled volumes."""

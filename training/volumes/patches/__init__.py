@@ -1,0 +1,1 @@
+"""From labeled volumes to random patches."""

@@ -1,0 +1,1 @@
+"""Plan a training on volumes and check it before it starts."""
