@@ -14,7 +14,8 @@ from cellprofiler_core.setting import ValidationError
 from cellprofiler_core.setting.do_something import DoSomething
 
 from cpunet.checks.device import device_report
-from cpunet.errors import ImageError, ModelError, RuntimeMissingError
+from cpunet.errors import ModelError, RuntimeMissingError
+from cpunet.model.card import VOLUMES
 from cpunet.model.forms import fastest_form
 from cpunet.model.memory import open_within_memory, segment_within_memory
 from cpunet.model.packages import onnxruntime_is_there
@@ -59,6 +60,17 @@ from cpunet.plugin.revisions import (
     fault_of_saved,
     upgrade,
 )
+from cpunet.plugin.spacing_settings import SpacingSettings, warn_of_spacing
+from cpunet.plugin.stacks import (
+    HOW,
+    check_dimensions,
+    check_shape,
+    how_it_was_seen,
+    is_line,
+    is_stack,
+    loads_2d_images_alone,
+    segmenter_of,
+)
 from cpunet.plugin.take_over import TakeOver
 from cpunet.plugin.validity import (
     check_names,
@@ -68,14 +80,10 @@ from cpunet.plugin.validity import (
     log_warning,
     refuse_wrong_settings,
 )
-from cpunet.segment import segment_image, segment_stack
 from cpunet.steps.confidence import confidence_of_kept
 from cpunet.steps.declump import foreground_probability, probabilities_by_role
 from cpunet.steps.filters import filter_objects
 from cpunet.steps.look import options_for_kind
-from cpunet.steps.prepare import LEAST_SIDE_PX
-
-COLOR_CHANNELS = (3, 4)  # without and with an alpha channel
 
 __doc__ = HELP  # CellProfiler shows it as the module's help
 
@@ -100,7 +108,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         self.model_settings = chosen = ModelSettings()
         # Scripts and benchmarks set these on the module.
         self.model_name, self.model_directory, self.model_file = chosen.name, chosen.directory, chosen.file
-        self.channel_settings = ChannelSettings()
+        self.channel_settings, self.spacing_settings = ChannelSettings(), SpacingSettings()
         self.advanced_settings, self.default_settings = AdvancedSettings(), AdvancedSettings()
         self.device_button = DoSomething(
             "Check the device",
@@ -137,6 +145,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             self.rescale_factor,
             *self.advanced_settings.all()[4:],
             *self.model_settings.cardless.all(),
+            *self.spacing_settings.all(),
             self.channel_settings.count,
             *self.probability_settings.of_further_images(),
             *self.channel_settings.of_further_channels(),
@@ -149,7 +158,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         visible += [self.size_range, self.exclude_size, self.exclude_border_objects, self.rescale]
         if self.rescale.value == RESCALE_BY_FACTOR:
             visible += [self.rescale_factor]
-        visible += [self.advanced]
+        visible += [*self.spacing_settings.visible(self.model_settings.sees_volumes()), self.advanced]
         if self.advanced.value:
             shown = self.advanced_settings.visible(self.model_settings.gives_objects())
             visible += [*shown, self.device_button, *self.probability_settings.visible()]
@@ -194,6 +203,12 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         except (ModelError, OSError) as error:
             raise ValidationError(str(error), self.model_settings.at_fault()) from error
         self.channel_settings.check(known.channels, self.x_name.value)
+        if known.dimensions == VOLUMES and loads_2d_images_alone(pipeline):
+            raise ValidationError(
+                "This model sees volumes (3D), and the pipeline loads 2D images. Answer Yes to Process as 3D? in "
+                "NamesAndTypes, or select a model of 2D images.",
+                self.model_settings.name,
+            )
         if self.rescale.value == RESCALE_FROM_RANGE:
             check_range_to_rescale_by(self.size_range, self.typical_diameter_px(), known)
         chosen = self.settings_in_effect()
@@ -302,18 +317,24 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
         logging.info("%s: model %s, SHA-256 %s, on %s", what, used.name, used.sha256, model.provider)
         if is_line(image):
             warn_once(f"An image of {self.x_name.value} is only one pixel high or wide: it is given no objects.")
+        check_dimensions(image, self.x_name.value, model.card)
         further = self.channel_settings.names(model.card.input.channels)
         channels = [(self.x_name.value, image), *((name, workspace.image_set.get_image(name)) for name in further)]
         pixels, mask = join(channels, model.card.input.normalization)
+        as_volume = model.card.input.dimensions == VOLUMES
+        z_step_px = self.spacing_settings.of_image(image, as_volume)
         options = options_for_kind(self.options(mask), model.card)
+        if as_volume:
+            warn_of_spacing(z_step_px, model.card.input, self.x_name.value)
+            options = replace(options, z_step_px=z_step_px)
         found = segment_within_memory(
-            functools.partial(segment_stack if stack else segment_image, pixels),
+            functools.partial(segmenter_of(image, model.card), pixels),
             model,
             replace(options, on_progress=progress_reporter(what, workspace.frame)),
             lambda: self.open_model(workspace, "cpu")[0],
             warn_once,
         )
-        kept = self.filter(found.labels, image, found.usable)
+        kept = self.filter(found.labels, z_step_px, found.usable)
         workspace.object_set.add_objects(make_objects(found.labels, kept, image), self.y_name.value)
 
         planes = probabilities_by_role(found.probabilities, model.card.output.roles)
@@ -333,14 +354,15 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             certainty if self.chooses() else None,
         )
         for note in (*found.notes, *of_measurements):
-            logging.warning("%s: %s", what, note)
+            logging.log(logging.INFO if note.startswith(HOW) else logging.WARNING, "%s: %s", what, note)
         if self.show_window:
             workspace.display_data.cycle = workspace.measurements.image_set_number
             rows = [["Model", used.name], ["Runs on", model.provider.replace("ExecutionProvider", "")]]
+            rows += [["Segmented", how_it_was_seen(model.card)]] if stack else []
             rows += [["Seconds", f"{time.monotonic() - begun:.1f}"]]
-            keep_for_display(workspace.display_data, image, found, kept, planes, foreground, rows)
+            keep_for_display(workspace.display_data, image, found, kept, planes, foreground, rows, z_step_px)
 
-    def filter(self, labels, image, mask):
+    def filter(self, labels, z_step_px, mask):
         """Discard objects by size and at the border, fill holes, and limit the number, as the settings say."""
         chosen = self.settings_in_effect()
         return filter_objects(
@@ -350,7 +372,7 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
             mask,
             fill=chosen.fill_holes.value != FILL_NEVER,
             object_limit=chosen.most_objects(),
-            z_step_px=image.spacing[0] if is_stack(image) else 1.0,
+            z_step_px=z_step_px,
         )
 
     def get_measurement_columns(self, pipeline, object_name=None):
@@ -385,33 +407,6 @@ class IdentifyObjectsUNet(cellprofiler_core.module.image_segmentation.ImageSegme
     def is_object_identification_module(self):
         """Return True: this module makes objects."""
         return True
-
-
-def is_stack(image):
-    """Return True for several planes. A pipeline for stacks also loads a file of a single plane as a stack."""
-    return image.volumetric and image.pixel_data.ndim > 2
-
-
-def is_line(image):
-    """Return True for an image that is one pixel high or wide."""
-    return not is_stack(image) and min(image.pixel_data.shape[:2]) < LEAST_SIDE_PX
-
-
-def check_shape(image, name):
-    """Raise ImageError if CellProfiler cannot hold objects of an image, or loaded it as what it is not."""
-    shape = image.pixel_data.shape
-    if image.volumetric and len(shape) == 3 and shape[2] in COLOR_CHANNELS:
-        raise ImageError(
-            f"{name} has the shape {shape}: a color image of one plane was loaded as a stack. Answer No to "
-            "Process as 3D? in NamesAndTypes, or leave this file out."
-        )
-    if is_stack(image) and min(shape[1:3]) < LEAST_SIDE_PX:
-        raise ImageError(
-            f"{name} has the shape {shape}: CellProfiler cannot hold objects of a stack that is only one pixel high or "
-            "wide. Check how the image was loaded or cropped."
-        )
-    if min(shape[:2]) < 1:
-        raise ImageError(f"{name} has no pixels: its shape is {shape}. Check how the image was loaded or cropped.")
 
 
 def make_objects(found, kept, image):

@@ -34,6 +34,7 @@ HEADINGS = {
     "Select the image of the channel NAME": "A model of several gray channels",
     "Typical diameter of objects, in pixel units (Min,Max)": "Size and border",
     "Rescale the image for the model?": "Rescaling",
+    "Spacing of the planes": "A model of volumes",
     "Use advanced settings?": "Advanced: outlines, and objects that touch",
     "Fill holes in identified objects?": "Advanced: holes, and too many objects",
     "Further models": "Advanced: the network",
@@ -55,10 +56,13 @@ def module_showing_everything() -> Any:
     from cpunet.plugin.advanced_settings import COMBINE_CHOOSE, DECLUMP_PROBABILITY, LIMIT_ERASE, OUTLINES_AT_LEVEL
     from cpunet.plugin.basic_settings import RESCALE_BY_FACTOR
     from cpunet.plugin.model_settings import MODEL_FROM_FILE
+    from cpunet.plugin.spacing_settings import AS_GIVEN
 
     module = IdentifyObjectsUNet()
     module.model_name.value = MODEL_FROM_FILE
     module.model_settings.lacks_card = lambda: True
+    module.model_settings.sees_volumes = lambda: True
+    module.spacing_settings.source.value = AS_GIVEN
     module.model_settings.channels = lambda: ("FIRST", "NAME")
     module.rescale.value = RESCALE_BY_FACTOR
     module.advanced.value = module.probability_settings.save.value = True

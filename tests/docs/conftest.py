@@ -27,4 +27,5 @@ if find_spec("torch") is None:
         "test_mask_rcnn.py",
         "test_model_card.py",
         "test_options_in_docs.py",
+        "test_three_dimensions.py",
     ]

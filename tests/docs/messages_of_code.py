@@ -11,15 +11,16 @@ from tests.places import REPOSITORY
 PLUGINS = REPOSITORY / "plugins"
 RUNTIME = PLUGINS / "cpunet"
 # The module shows messages of all files of the runtime, except those of the command line: commands/, files/ and what
-# checks/ holds beside the file that the button "Check device" runs. scores.py and overlap_scores.py serve training and
-# the benchmarks, calibration/ and write_metadata.py the command `cpunet calibrate`, mosaic/ the command
-# `cpunet segment`, batch/ the command `cpunet batch`, comparison/ and report/ `cpunet compare`, review/
+# checks/ holds beside the file that the button "Check device" runs. scores.py, overlap_scores.py and volume_scores.py
+# serve training and the benchmarks, calibration/ and write_metadata.py the command `cpunet calibrate`, mosaic/ the
+# command `cpunet segment`, batch/ the command `cpunet batch`, comparison/ and report/ `cpunet compare`, review/
 # `cpunet review`, counting/ and time_lapse/ `cpunet count` and `cpunet align`, conversion/ `cpunet convert`:
 # the button of the module takes over from modules that CellProfiler has read. cellprofiler_program/ serves
 # `cpunet batch` and `cpunet compare`.
 NOT_IN_THE_MODULE = {
     *("commands", "files", "checks", "calibration", "mosaic", "batch", "comparison", "report", "review", "conversion"),
     *("cellprofiler_program", "counting", "time_lapse", "__main__.py", "scores.py", "overlap_scores.py"),
+    "volume_scores.py",
 }
 SOURCES = [
     PLUGINS / "identifyobjectsunet.py",

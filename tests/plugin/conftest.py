@@ -61,9 +61,9 @@ def color_model(tiny_model):
 class Run:
     """What a module made of one image."""
 
-    def __init__(self, module, pixels, mask=None, dimensions=2, crop_mask=None, scale=None):
+    def __init__(self, module, pixels, mask=None, dimensions=2, crop_mask=None, scale=None, spacing=None):
         image_set = ImageSetList().get_image_set(0)
-        self.image = Image(pixels, mask=mask, dimensions=dimensions, crop_mask=crop_mask, scale=scale)
+        self.image = Image(pixels, mask=mask, dimensions=dimensions, crop_mask=crop_mask, scale=scale, spacing=spacing)
         image_set.add("DNA", self.image)
         pipeline = Pipeline()
         pipeline.add_module(module)

@@ -13,7 +13,7 @@ from tests.plugin.saved_pipelines import load, values
 def test_every_setting_has_help_and_appears_once():
     module = IdentifyObjectsUNet()
     settings = module.settings()
-    assert len({id(setting) for setting in settings}) == len(settings) == 41
+    assert len({id(setting) for setting in settings}) == len(settings) == 43
     for setting in settings:
         assert len(setting.doc.strip()) > 20, setting.text
     assert module.module_name.lower() == "identifyobjectsunet"

@@ -44,7 +44,7 @@ def test_the_ways_to_rescale_give_different_objects():
 
 def test_a_pipeline_saved_by_revision_1_loads(pipelines):
     module = load((pipelines / "revision_1.cppipe").read_text(encoding="utf-8")).modules()[0]
-    assert module.variable_revision_number == 7
+    assert module.variable_revision_number == 8
     assert (module.x_name.value, module.y_name.value) == ("OrigBlue", "Kerne")
     assert module.model_name.value == "nuclei_fluorescence_float32"
     assert module.size_range.value == (12, 34)
@@ -143,14 +143,24 @@ def test_a_pipeline_saved_by_revision_6_loads(pipelines):
     assert values(module)[35:39] == ["Grayscale", "foreground", "percentile 1 to 99.8", "30.0"]
 
 
-def test_a_pipeline_saved_by_revision_7_is_saved_again_as_it_is(pipelines):
-    text = (pipelines / "revision_7.cppipe").read_text(encoding="utf-8")
+def test_a_pipeline_saved_by_revision_7_loads(pipelines):
+    module = load((pipelines / "revision_7.cppipe").read_text(encoding="utf-8")).modules()[0]
+    assert [setting.value for setting in module.channel_settings.images] == ["OrigGreen"]
+    assert [group.image_name.value for group in module.probability_settings.further] == ["KerneTiefe"]
+    assert module.advanced_settings.further_model_names() == ["phase_cells", "other, newer.onnx"]
+    assert values(module)[35:39] == ["Grayscale", "foreground", "percentile 1 to 99.8", "30.0"]
+    assert [setting.value for setting in module.spacing_settings.all()] == ["From the image", 2.0]
+
+
+def test_a_pipeline_saved_by_revision_8_is_saved_again_as_it_is(pipelines):
+    text = (pipelines / "revision_8.cppipe").read_text(encoding="utf-8")
     pipeline = load(text)
     module = pipeline.modules()[0]
     assert [setting.value for setting in module.channel_settings.images] == ["OrigGreen"]
     assert [group.image_name.value for group in module.probability_settings.further] == ["KerneTiefe"]
     assert module.advanced_settings.further_model_names() == ["phase_cells", "other, newer.onnx"]
     assert module.advanced_settings.chooser_name() == "mine/chooser.onnx"
+    assert [setting.value for setting in module.spacing_settings.all()] == ["As given", 2.2]
     again = io.StringIO()
     pipeline.dump(again)
     assert again.getvalue().split("\n\n")[1] == text.split("\n\n")[1]

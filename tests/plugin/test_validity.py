@@ -188,9 +188,9 @@ def test_an_image_that_only_a_table_on_the_command_line_lists_is_not_refused(mod
 
 
 def saved_values(module):
-    """The settings as revisions 4 and 5 saved them: without how models are combined, and images of further channels."""
+    """The settings as revisions 4 and 5 saved them: without all that later revisions inserted."""
     values = [setting.unicode_value for setting in module.settings()]
-    assert values.pop(39) == "0"
+    assert [values.pop(39), values.pop(39), values.pop(39)] == ["From the image", "2.0", "0"]
     assert [values.pop(33), values.pop(33)] == ["Average", ""]
     return values
 
@@ -215,7 +215,7 @@ def with_values(values, revision=4):
         ),
         (lambda values: values[:15], 1, "15 settings for this module, and revision 1 saves 16"),
         (lambda values: values[:17], 2, "17 settings for this module, and revision 2 saves 16"),
-        (lambda values: values, 8, "saved with revision 8 of this module, and this plugin knows the revisions 1 to 7"),
+        (lambda values: values, 9, "saved with revision 9 of this module, and this plugin knows the revisions 1 to 8"),
         (lambda values: values, 6, "further probability images in the pipeline file is"),
         (
             lambda values: [*values[:37], "x", *values[37:]],
@@ -227,6 +227,11 @@ def with_values(values, revision=4):
             lambda values: [*values[:33], "Average", "", *values[33:37], "2", *values[37:]],
             7,
             "43 settings for this module, and revision 7 saves 45",
+        ),
+        (
+            lambda values: [*values[:33], "Average", "", *values[33:37], "From the image", "2.0", "3", *values[37:]],
+            8,
+            "45 settings for this module, and revision 8 saves 48",
         ),
         (lambda values: values, 0, "saved with revision 0"),
         (

@@ -84,11 +84,12 @@ def check_data(folders: Sequence[Path]) -> DataReport:
         usable = {cells["id"]: cells for cells in table if not id_fault(cells["id"])}
         of_set = [row_of(folder, cells) for cells in usable.values()]
         for row in tqdm(of_set, desc=f"check {folder.name}", unit="image", disable=None):
-            seen, found = (look_at_volume if is_volume(usable[row.id]) else look_at)(row, usable[row.id])
+            look = look_at_volume if is_volume(usable[row.id], row.image_path) else look_at
+            seen, found = look(row, usable[row.id])
             facts += [seen] if seen else []
             findings += found
         findings += [*_split_findings(folder, of_set), *_stray_files(folder, of_set)]
-        findings += set_findings(folder, of_set, [is_volume(usable[row.id]) for row in of_set])
+        findings += set_findings(folder, of_set, [is_volume(usable[row.id], row.image_path) for row in of_set])
         rows += of_set
     names = Counter(folder.name for folder in folders)
     findings += [

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cpunet.errors import DataError
+from cpunet.files.images import TIFF_SUFFIXES
 from cpunet.files.written_beside import written_beside
 
 INDEX = "index.csv"
@@ -80,13 +81,13 @@ def read_checked_table(folder: Path) -> IndexTable:
     return table
 
 
-def is_volume(cells: Mapping[str, str]) -> bool:
-    """Return whether a row of an index is a volume, a stack of planes.
+def is_volume(cells: Mapping[str, str], image: Path) -> bool:
+    """Return whether a row of an index is a volume, a stack of planes in TIFF.
 
-    >>> [is_volume({"depth": depth}) for depth in ("40", "1", "")]
+    >>> [is_volume({"depth": depth}, Path(name)) for depth, name in (("40", "a.tif"), ("1", "a.tif"), ("8", "a.png"))]
     [True, False, False]
     """
-    return cells.get(DEPTH, "") not in ("", "1")
+    return cells.get(DEPTH, "") not in ("", "1") and image.suffix in TIFF_SUFFIXES
 
 
 def index_problems(rows: Iterable[dict[str, str]]) -> list[str]:

@@ -39,8 +39,8 @@ def inseparable(folder: Path, rows: Sequence[Cells]) -> list[list[int]]:
     records = [row_of(folder, cells) for cells in rows]
     try:
         sums = [
-            pixel_sum(read_volume(record.image_path).pixels if is_volume(cells) else read_image(record.image_path))
-            for record, cells in zip(records, rows, strict=True)
+            pixel_sum(read_volume(path).pixels if is_volume(cells, path) else read_image(path))
+            for path, cells in zip((record.image_path for record in records), rows, strict=True)
         ]
     except ImageError as error:
         raise DataError(str(error)) from error

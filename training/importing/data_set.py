@@ -262,7 +262,7 @@ def _images_of(folders: Iterable[Path]) -> SeenImages:
         rows = list(zip(read_index(folder), read_table(folder).rows, strict=True))
         for row, cells in tqdm(rows, desc=f"look at {folder.name}", unit="image", disable=None):
             path = row.image_path
-            image = read_volume(path).pixels.max(axis=0) if is_volume(cells) else read_image(path)
+            image = read_volume(path).pixels.max(axis=0) if is_volume(cells, path) else read_image(path)
             seen.duplicate_of(image, "/".join(row.key))
     return seen
 

@@ -12,6 +12,9 @@ from cpunet.training.patches.targets import Targets
 from cpunet.training.volumes.network import VolumeArchitecture
 from cpunet.training.volumes.patches.augmentation import VOLUME_PRESETS, VolumeAugmentation
 
+# Of exactly two planes, torch 2.13 computes the gradient of a 3x3x3 convolution in bf16 from memory that nobody wrote.
+FEWEST_PLANES_IN_16_BITS = 3
+FOREGROUND_AND_BORDER = Targets("foreground_border")
 # As `cpunet.model.card` allows it.
 SMALLEST_Z_STEP_PX, LARGEST_Z_STEP_PX = 0.05, 50.0
 
@@ -55,7 +58,8 @@ class VolumeConfig:
     channels : tuple of str
         Names of the volume's channels.
     targets : Targets
-        As in 2-D; widths are physical, in widths of a pixel.
+        As in 2-D; widths are physical, in widths of a pixel. Without the distance by default: most of a ball lies near
+        its surface, so that a network has to learn much of it before its middle stands out.
     architecture : VolumeArchitecture
     normalization : Normalization
     augmentation : VolumeAugmentation
@@ -89,7 +93,7 @@ class VolumeConfig:
     citation: str = ""
     modality: str = "fluorescence"
     channels: tuple[str, ...] = ("nuclei",)
-    targets: Targets = field(default_factory=Targets)
+    targets: Targets = FOREGROUND_AND_BORDER
     architecture: VolumeArchitecture = field(default_factory=VolumeArchitecture)
     normalization: Normalization = field(default_factory=Normalization)
     augmentation: VolumeAugmentation = VOLUME_PRESETS["standard"]
@@ -126,21 +130,12 @@ class VolumeConfig:
         check_fields_of_every_training(self)
         if not any(source.dimensions == VOLUMES for source in self.data):
             raise ConfigError(
-                "data: all sets are images (dimensions: 2); name one with volumes, or use `cpunet train`."
+                "data: all sets are images (dimensions: 2). Name one with volumes, or use `cpunet train`."
             )
         if not self.channels:
             raise ConfigError("channels: name at least one.")
         check_z_step("z_step_px", self.z_step_px)
-        for name, multiple in (
-            ("patch_planes", self.architecture.divisible_by_planes),
-            ("patch_size", self.architecture.divisible_by),
-        ):
-            value = getattr(self, name)
-            if value < 1 or value % multiple:
-                raise ConfigError(
-                    f"{name}: must be a multiple of {multiple}, which a network of depth {self.architecture.depth} "
-                    f"needs; it is {value}."
-                )
+        self._check_patch()
         if not self.gradient_norm > 0:
             raise ConfigError(f"gradient_norm: must be larger than 0; it is {self.gradient_norm}.")
         if self.targets.kind in ("boundary", "boundary_gaussian"):
@@ -149,6 +144,26 @@ class VolumeConfig:
                 f"{self.targets.kind!r}. Choose another, such as foreground_border_distance."
             )
         self.loss.check(self.targets)
+
+    def _check_patch(self) -> None:
+        """Raise ConfigError if the network does not take patches of this size."""
+        units = {"patch_size": self.architecture.divisible_by}
+        if self.architecture.flat_levels >= 0:  # else it is known when the data are
+            units["patch_planes"] = self.architecture.divisible_by_planes
+        for name, multiple in units.items():
+            value = getattr(self, name)
+            if value < 1 or value % multiple:
+                raise ConfigError(
+                    f"{name}: must be a multiple of {multiple}, which a network of depth {self.architecture.depth} "
+                    f"needs; it is {value}."
+                )
+        least = FEWEST_PLANES_IN_16_BITS * units.get("patch_planes", 0)
+        if self.precision != "32-true" and self.patch_planes < least:
+            raise ConfigError(
+                f"patch_planes: must be {least} or more with the precision {self.precision}, so that "
+                f"{FEWEST_PLANES_IN_16_BITS} planes are left at the coarsest level; it is {self.patch_planes}. Of two, "
+                "a processor computes gradients in 16 bits that are no numbers. Or choose the precision 32-true."
+            )
 
 
 def check_z_step(name: str, z_step_px: float) -> None:

@@ -100,15 +100,16 @@ class VolumeArchitecture:
     @property
     def receptive_field(self) -> tuple[int, int]:
         """Planes, and height and width, of the largest piece of a volume that one output voxel can depend on."""
-        planes, side = 1, 1
-        for level in range(self.depth + 1):
-            # Each kernel of three adds a voxel of its level on both sides, and so does pooling, nearly.
-            on_the_way_up = self.decoder_convolutions if level < self.depth else 0
-            added = 2 * (2 + on_the_way_up) + (1 if level < self.depth else 0)
-            side += added * 2**level
-            if level >= self.flat_levels:
-                planes += added * 2 ** (level - max(self.flat_levels, 0))
-        return planes, side
+        return tuple(self._field(levels) for levels in (self.depth - max(self.flat_levels, 0), self.depth))
+
+    def _field(self, levels: int) -> int:
+        """Return the receptive field along an axis that is halved so often, for the worst place within a pooled box."""
+        width = 1
+        for _ in range(levels):
+            width = (width + 2 * self.decoder_convolutions) // 2 + 1
+        for _ in range(levels):
+            width = 2 * (width + 4)
+        return width + 4
 
 
 def flat_levels_for(z_step_px: float, depth: int) -> int:

@@ -9,8 +9,8 @@ from cpunet.conversion.saved import SavedModule, Setting
 from cpunet.errors import PipelineError
 from cpunet.model.find import DEFAULT_MODEL
 
-NEWEST = 7
-COUNTS = {1: 16, 2: 16, 3: 36, 4: 38, 5: 38, 6: 39, NEWEST: 41}
+NEWEST = 8
+COUNTS = {1: 16, 2: 16, 3: 36, 4: 38, 5: 38, 6: 39, 7: 41, NEWEST: 43}
 MODEL_FROM_FILE = "A model file of your own"
 DECLUMP_PROBABILITY, DECLUMP_NONE = "Probability", "None"
 FILL_BY_MODEL = "By the model"
@@ -56,6 +56,8 @@ NEWEST_SETTINGS: Tuple[Tuple[str, str, str, str], ...] = (
     ("", "What does each channel of its output mean?", "foreground", kinds.TEXT),
     ("", "How must the image's brightness be prepared?", "percentile 1 to 99.8", kinds.CHOICE),
     ("", "Typical diameter of the objects it was trained on, in pixel units", "30.0", kinds.FLOAT),
+    ("", "Spacing of the planes", "From the image", kinds.CHOICE),
+    ("", "Distance of two planes, in widths of a pixel", "2.0", kinds.FLOAT),
     ("", "Images of further channels", "0", kinds.COUNT),
     ("", "Further probability images", "0", kinds.COUNT),
 )

@@ -43,7 +43,7 @@ def check_fits_card(path: Path, card: ModelCard, session: Any) -> str:
     ):
         axes = card.input.dimensions + 2
         if value.type == "tensor(float)" and len(value.shape) in (IMAGES + 2, VOLUMES + 2) and len(value.shape) != axes:
-            raise ModelError(f"{path}: {_other_dimensions(card, value.shape)}")
+            raise ModelError(_other_dimensions(path, value.shape))
         if value.type != "tensor(float)" or len(value.shape) != axes:
             raise ModelError(
                 f"{path}: the network's {what} is a {value.type} of shape {value.shape}; a float32 tensor "
@@ -86,17 +86,17 @@ def _check_gives_instances(path: Path, outputs: List[Any]) -> None:
             )
 
 
-def _other_dimensions(card: ModelCard, shape: List[Any]) -> str:
+def _other_dimensions(path: Path, shape: List[Any]) -> str:
     """Say that a network takes volumes and its card is one of images, or the reverse, and the way out."""
     if len(shape) == VOLUMES + 2:
         return (
-            "the network takes volumes, (N, C, Z, Y, X), and its card is one of images. A file without a card is taken "
-            "for a network of images: give it one with `cpunet card add MODEL.onnx --dimensions 3 --z-step PX ...`. In "
-            "a card that it has, set input.dimensions=3 and input.z_step_px with `cpunet card edit`."
+            f"{path}: the network takes volumes, (N, C, Z, Y, X), and its card is one of images. A file without a card "
+            "is taken for a network of images: give it one with `cpunet card add MODEL.onnx --dimensions 3 --z-step PX "
+            "...`. In a card that it has, set input.dimensions=3 and input.z_step_px with `cpunet card edit`."
         )
     return (
-        "the network takes images, (N, C, Y, X), and its card is one of volumes. Export the model again, or set "
-        "input.dimensions=2 and remove the fields of volumes from its card."
+        f"{path}: the network takes images, (N, C, Y, X), and its card is one of volumes. Export the model again, or "
+        "set input.dimensions=2 and remove the fields of volumes from its card."
     )
 
 

@@ -63,11 +63,13 @@ def segment_within_memory(
     """
     found, failure, tried = _with_smaller_tiles(segment, model, options, warn)
     if found is None and getattr(model, "provider", "") != "CPUExecutionProvider":
-        warn(f"The memory is too small for tiles of {_size(tried)} too; the network now runs on the CPU, slower.")
+        warn(
+            f"The memory is too small for tiles of {_size(tried)} pixels too; the network now runs on the CPU, slower."
+        )
         found, failure, tried = _with_smaller_tiles(segment, open_on_cpu(), options, warn)
     if found is None:
         raise OutOfMemoryError(
-            f"The memory is too small for this image, even in tiles of {_size(tried)} on the CPU. Close "
+            f"The memory is too small for this image, even in tiles of {_size(tried)} pixels on the CPU. Close "
             f"other programs, run fewer workers at once, or crop the image. ({failure})"
         )
     return found
@@ -121,7 +123,7 @@ def _with_smaller_tiles(
         smaller = smaller_tiles(seen, model.card)
         if smaller is None:
             return None, failure, tiles
-        warn(f"The memory is too small for tiles of {_size(seen)}; trying again with {_size(smaller)}.")
+        warn(f"The memory is too small for tiles of {_size(seen)} pixels; trying again with {_size(smaller)} pixels.")
         height, width = smaller[-2:]
         planes = smaller[0] if len(smaller) == VOLUMES else None
         options = replace(options, tile_shape=(height, width), tile_planes=planes, batch_size=1)
@@ -161,7 +163,7 @@ def smaller_tiles(tile_shape: Tuple[int, ...], card: ModelCard) -> Optional[Tupl
 
 def _size(tile_shape: Tuple[int, ...]) -> str:
     planes = f"{tile_shape[0]} planes of " if len(tile_shape) == VOLUMES else ""
-    return f"{planes}{tile_shape[-2]} x {tile_shape[-1]} pixels"
+    return f"{planes}{tile_shape[-2]} x {tile_shape[-1]}"
 
 
 def gpu_memory_for_worker(total_bytes: int, workers: int) -> int:

@@ -40,7 +40,8 @@ def create_basic_settings(module: Any) -> None:
         minval=1,
         doc="""\
 The smallest and largest diameter that you expect. If an object is not
-round, its diameter is that of a circle of the same area.
+round, its diameter is that of a circle of the same area. In a stack, it is that of a ball of the same volume, in widths
+of a pixel.
 
 Objects outside the range can be discarded (next setting). The middle of the range is its geometric mean (20 for
 10 to 40). It can set the scale at which the model sees the image (*Rescale the image for the model?*). It also sets
@@ -53,7 +54,8 @@ the automatic smoothing and seed distance of the methods "*Shape*" and "*Intensi
         False,
         doc="""\
 Select "*Yes*" to discard objects whose area is smaller or larger than that of a circle of the
-minimum or maximum diameter. The figure outlines discarded objects in magenta.
+minimum or maximum diameter. In a stack, balls and volumes take the place of circles and areas. The figure outlines
+discarded objects in magenta.
 
 The default is "*No*", so that you see all objects first.""",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, Sequence
+from typing import Any, List, Mapping, Sequence, Tuple
 
 import numpy
 
@@ -31,8 +31,9 @@ def keep_for_display(
     planes: Mapping[str, Any],
     foreground: Any,
     statistics: Sequence[List[str]],
+    z_step_px: float = 1.0,
 ) -> None:
-    """Keep what the figure shows: the whole image, or one plane of a stack.
+    """Keep what the figure shows: the whole image, or one plane of a stack and a section along its Z axis.
 
     Parameters
     ----------
@@ -45,6 +46,8 @@ def keep_for_display(
         Probabilities, 0..1: by role, and of lying in an object.
     statistics : sequence of [name, value]
         Further rows of the table.
+    z_step_px : float
+        Of a stack: distance of two planes in widths of a pixel.
     """
     place = ""
     chosen: Any = slice(None)
@@ -62,8 +65,12 @@ def keep_for_display(
         display_data.planes += [("Confidence of each object", look_up(table, found.labels[chosen]))]
     rims = [role for role in ("border", "boundary") if role in planes]
     display_data.planes += [(f"Probability of a {role}", planes[role][chosen]) for role in rims[:1]]
+    display_data.section = None
+    if found.labels.ndim == 3:
+        display_data.section = section_along_z(image.pixel_data, kept.labels, z_step_px)
+        del display_data.planes[1:]  # the section takes the place of the second
     display_data.statistics = [
-        *statistics_of_objects(kept.labels),
+        *statistics_of_objects(kept.labels, z_step_px),
         ["Discarded by size", str(count_objects(kept.discarded_by_size))],
         ["Discarded at the border", str(count_objects(kept.discarded_by_border))],
         *statistics,
@@ -80,8 +87,8 @@ def show_figure(figure: Any, display_data: Any, object_name: str) -> None:
     figure : cellprofiler.gui.figure.Figure
     display_data : object
         With `cycle`; `image` (Y, X) or (Y, X, C); `labels`, `discarded_by_size` and `discarded_by_border`, int32
-        (Y, X); `planes`, a list of (title, ndarray of shape (Y, X), 0..1), two at most; `place`, such as
-        ``, plane 3 of 9``; and `statistics`, a list of [name, value].
+        (Y, X); `planes`, a list of (title, ndarray of shape (Y, X), 0..1), two at most; `section`, from
+        `section_along_z`, or None; `place`, such as ``, plane 3 of 9``; and `statistics`, a list of [name, value].
     object_name : str
     """
     figure.set_subplots((3, 2))
@@ -106,6 +113,10 @@ def show_figure(figure: Any, display_data: Any, object_name: str) -> None:
     )
     for row, (title, plane) in enumerate(display_data.planes):
         figure.subplot_imshow_grayscale(2, row, plane, title, vmin=0, vmax=1, normalize=False, sharexy=axes)
+    if display_data.section is not None:
+        title, section, labels = display_data.section
+        outlined = [{"name": object_name, "labels": [labels]}]
+        figure.subplot_imshow_grayscale(2, 1, section, title, cplabels=outlined)
     figure.subplot_table(
         1,
         1,
@@ -124,13 +135,40 @@ def plane_to_show(labels: Any) -> int:
     return int(inside.argmax()) if inside.any() else len(labels) // 2
 
 
-def statistics_of_objects(labels: Any) -> List[List[str]]:
+def section_along_z(pixels: Any, labels: Any, z_step_px: float) -> Tuple[str, Any, Any]:
+    """Cut a stack along Z, through the row that holds the most pixels of objects, or the middle one.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (Z, Y, X) or (Z, Y, X, C)
+    labels : ndarray of shape (Z, Y, X), int32
+    z_step_px : float
+        Each plane is repeated so often that the section has the stack's true proportions.
+
+    Returns
+    -------
+    title : str
+    section, labels : ndarray of shape (rows, X)
+        The gray values and the objects in the section.
+    """
+    inside = numpy.count_nonzero(labels, axis=(0, 2))
+    row = int(inside.argmax()) if inside.any() else labels.shape[1] // 2
+    rows = max(1, round(len(labels) * z_step_px))
+    planes = numpy.minimum((numpy.arange(rows) / z_step_px).astype(int), len(labels) - 1)
+    section = pixels[:, row]
+    section = section if section.ndim == 2 else section.mean(axis=2)
+    return f"Section along Z, through row {row + 1}", section[planes], labels[:, row][planes]
+
+
+def statistics_of_objects(labels: Any, z_step_px: float = 1.0) -> List[List[str]]:
     """Summarize objects for the figure's table.
 
     Parameters
     ----------
     labels : ndarray of shape (Y, X) or (Z, Y, X), int32
         1..n without gaps.
+    z_step_px : float
+        Of a stack: distance of two planes in widths of a pixel.
 
     Returns
     -------
@@ -142,7 +180,7 @@ def statistics_of_objects(labels: Any) -> List[List[str]]:
     rows = [["# of accepted objects", str(len(sizes))]]
     if len(sizes):
         disc = labels.ndim == 2
-        diameters = 2 * numpy.sqrt(sizes / numpy.pi) if disc else 2 * numpy.cbrt(3 * sizes / (4 * numpy.pi))
+        diameters = 2 * numpy.sqrt(sizes / numpy.pi) if disc else numpy.cbrt(6 * sizes * z_step_px / numpy.pi)
         for name, percentile in (("10th pctile", 10), ("Median", 50), ("90th pctile", 90)):
             rows.append([f"{name} diameter", f"{numpy.percentile(diameters, percentile):.1f} pixels"])
         rows.append(

@@ -39,9 +39,9 @@ What do I need as input?
    do not matter. Convert color images with **ColorToGray** first.
 -  For the model *nuclei_generalist*, a grayscale or a color image: fluorescence, unstained
    bright field, or stained tissue. Objects may be bright or dark.
--  A 2D image, or a 3D stack (*Process as 3D?* in **NamesAndTypes**). The network processes a stack plane
-   by plane. Objects that overlap in neighboring planes are joined. If the image has
-   a mask, or was cropped, only the part inside is used.
+-  A 2D image, or a 3D stack (*Process as 3D?* in **NamesAndTypes**). A model of volumes sees a stack as a volume.
+   A model of 2D images sees it plane by plane, and the objects of neighboring planes are linked. The log and the
+   figure say which it was. If the image has a mask, or was cropped, only the part inside is used.
 -  The package *onnxruntime*. If it is missing, the module shows the command that installs it.
 
 What do I get as output?
@@ -59,7 +59,7 @@ The figure shows the input image, the objects, the probabilities, and the outlin
 -  Orange: objects discarded because they touch the border.
 
 These are the default colors of CellProfiler's preferences. A table gives the number and the sizes of the objects.
-For a stack, the figure shows the plane with the most objects.
+For a stack, the figure shows the plane with the most objects, and a section along Z.
 
 Measurements made by this module
 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^

@@ -19,7 +19,7 @@ from cpunet.choice.card import ChooserCard, chooser_card_of, read_chooser_card
 from cpunet.choice.chooser import check_features, in_order_of_card, open_chooser
 from cpunet.choice.model_choice import CHOSEN, choice_card, combined_model
 from cpunet.errors import ModelError
-from cpunet.model.card import INSTANCES, METADATA_KEY, ModelCard
+from cpunet.model.card import INSTANCES, METADATA_KEY, VOLUMES, ModelCard
 from cpunet.model.describe import describe
 from cpunet.model.ensemble import average_cards
 from cpunet.model.find import DEFAULT_MODEL, FLOAT32_NAMES, find_model, list_models
@@ -174,6 +174,14 @@ CellProfiler before you analyze images with a model from a new folder.""",
         except (ModelError, OSError):
             return False
         return card is not None and card.output.kind == INSTANCES
+
+    def sees_volumes(self) -> bool:
+        """Return True if the model's card says that it sees volumes; False also without a card that can be used."""
+        try:
+            card = card_in_file(self.path())
+        except (ModelError, OSError):
+            return False
+        return card is not None and card.input.dimensions == VOLUMES
 
     def lacks_card(self) -> bool:
         """Return True if the file is a model without a card, so that the user must answer for it."""

@@ -12,21 +12,22 @@ from cpunet.plugin.advanced_settings import (
     OUTLINES_BY_MODEL,
 )
 from cpunet.plugin.progress import warn_once
+from cpunet.plugin.spacing_settings import FROM_IMAGE
 
 # How many settings each revision saves, without those of further probability images, which are two for each image, and
 # without those of further channels, which are one for each.
-NEWEST = 7
-COUNTS = {1: 16, 2: 16, 3: 36, 4: 38, 5: 38, 6: 39, NEWEST: 41}
+NEWEST = 8
+COUNTS = {1: 16, 2: 16, 3: 36, 4: 38, 5: 38, 6: 39, 7: 41, NEWEST: 43}
 # Places among the settings of a saved pipeline.
 NAMES_END = 2
 MODEL_INDEX = 2
-RESCALE_INDEX, DECLUMP_INDEX, OUTLINES_INDEX, COMBINE_INDEX, CHANNELS_INDEX, PROBABILITIES_INDEX = 8, 12, 31, 33, 39, 40
+RESCALE_INDEX, DECLUMP_INDEX, OUTLINES_INDEX, COMBINE_INDEX, SPACING_INDEX = 8, 12, 31, 33, 39
+# The counts of further images end the settings of which there are as many in every pipeline.
+CHANNELS_INDEX, PROBABILITIES_INDEX = 41, 42
 # Of revision 6, before COMBINE_INDEX had settings of its own.
 FORMER_CHANNELS_INDEX = 37
 # The revision that added the images of further channels.
 WITH_CHANNELS = 6
-# The revision that added the settings of how models are combined.
-WITH_COMBINING = 7
 # The settings that revision 3 added, with the values that give what revision 2 did.
 ADDED_BY_REVISION_3 = (
     "1.0",  # factor to rescale by
@@ -43,6 +44,8 @@ ADDED_BY_REVISION_3 = (
 ADDED_BY_REVISION_4 = (OUTLINES_BY_MODEL, "0.5")
 # The settings that revision 7 inserted, with the values that give what revision 6 did.
 ADDED_BY_REVISION_7 = (COMBINE_AVERAGE, "")
+# The settings that revision 8 inserted, with the values that give what revision 7 did.
+ADDED_BY_REVISION_8 = (FROM_IMAGE, "2.0")
 # The models that were trained anew when revision 4 came, and how to repeat what the former ones measured.
 TRAINED_ANEW = {
     "nuclei_fluorescence": "select the model nuclei_fluorescence_1.",
@@ -69,8 +72,7 @@ def fault_of_saved(setting_values: Sequence[Any], revision: int) -> Optional[str
     if revision > 2 and found >= expected:
         counts = {"further probability images": (expected - 1, 2)}
         if revision >= WITH_CHANNELS:
-            place = CHANNELS_INDEX if revision >= WITH_COMBINING else FORMER_CHANNELS_INDEX
-            counts["images of further channels"] = (place, 1)
+            counts["images of further channels"] = (expected - 2, 1)
         for what, (place, each) in counts.items():
             count = str(setting_values[place])
             if not (count.isascii() and count.isdigit()):
@@ -119,4 +121,8 @@ def upgrade(setting_values: Sequence[str], revision: int) -> Tuple[List[str], in
         # Until revision 6, several models could only be averaged.
         setting_values[COMBINE_INDEX:COMBINE_INDEX] = ADDED_BY_REVISION_7
         revision = 7
+    if revision == 7:
+        # Until revision 7, there were no models of volumes.
+        setting_values[SPACING_INDEX:SPACING_INDEX] = ADDED_BY_REVISION_8
+        revision = 8
     return setting_values, revision

@@ -9,14 +9,13 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from cpunet.model.card import Postprocessing
-from cpunet.steps.clumps import flood
 from cpunet.steps.declump import BY_PROBABILITY, foreground_probability, probabilities_by_role
 from cpunet.steps.filters import relabel
-from cpunet.steps.runs import runs_of
 from cpunet.steps.seeds import Declumping
+from cpunet.volumes.clumps import split_clumps
 from cpunet.volumes.grow import grow_in_volume
 from cpunet.volumes.holes import fill_holes_in_volume
-from cpunet.volumes.seeds import ScoreOf, markers_by_probability, markers_in_regions, score_by
+from cpunet.volumes.seeds import markers_by_probability, markers_in_regions, score_by
 
 Labels = npt.NDArray[np.int32]
 Mask = Optional[npt.NDArray[np.bool_]]
@@ -69,8 +68,8 @@ def declump_volume(
     5. Objects are grown and their holes filled, if the settings say so.
     6. Objects that are too small are dropped, and the others numbered.
 
-    What takes memory is done plane by plane or region by region: beside the probabilities, there are at most three
-    arrays of 4 bytes for each voxel.
+    What takes memory is done plane by plane, region by region or, in large clumps, block by block: beside the
+    probabilities, there are at most three arrays of 4 bytes for each voxel of the whole.
     """
     mask = mask_of(probabilities, roles, settings.foreground_threshold, usable)
     regions, _ = ndimage.label(mask, output=np.int32)
@@ -84,7 +83,7 @@ def declump_volume(
         else:
             markers = markers_in_regions(regions, score_of, settings, how, z_step_px, usable)
         del mask
-        _split(regions, markers, score_of)
+        split_clumps(regions, markers, score_of, z_step_px)
         del markers
     if settings.dilation_px:
         regions = _within(usable, grow_in_volume(regions, settings.dilation_px, z_step_px))
@@ -111,19 +110,3 @@ def _within(usable: Mask, labels: Labels) -> Labels:
     if usable is not None:
         labels[~usable] = 0
     return labels
-
-
-def _split(regions: Labels, markers: Labels, score_of: ScoreOf) -> None:
-    """Divide each region that holds two markers or more among them, in place; the numbers then have gaps."""
-    of_markers = runs_of(markers)
-    region_of_run = regions.reshape(-1)[of_markers.first]
-    region_of_marker = np.zeros(int(of_markers.number.max(initial=0)) + 1, np.intp)
-    region_of_marker[of_markers.number] = region_of_run
-    highest = int(regions.max(initial=0))
-    clumps = np.flatnonzero(np.bincount(region_of_marker[1:], minlength=1) > 1)
-    boxes = ndimage.find_objects(regions) if len(clumps) else []
-    for number in clumps:
-        box = boxes[number - 1]
-        inside = regions[box] == number
-        found = flood(inside, np.where(inside, markers[box], 0), score_of(box, inside))
-        regions[box][inside] = found[inside] + highest

@@ -117,7 +117,7 @@ def test_a_model_may_be_named_or_be_a_file(tmp_path, monkeypatch):
         choices_of_model("nuclei_flourescence")
 
 
-def unet_text(revision=7, **values):
+def unet_text(revision=unet_settings.NEWEST, **values):
     """A pipeline with IdentifyObjectsUNet of a revision."""
     lines = []
     for name, text, default, _ in unet_settings.NEWEST_SETTINGS[: unet_settings.COUNTS[revision]]:

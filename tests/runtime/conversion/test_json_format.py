@@ -4,6 +4,7 @@ import pytest
 
 from cpunet.conversion.convert import Request, convert
 from cpunet.conversion.json_format import read_json
+from cpunet.conversion.unet_settings import NEWEST
 from cpunet.errors import PipelineError
 from tests.primary_pipelines import SETTINGS, chosen_for
 
@@ -74,7 +75,7 @@ def test_names_notes_order_and_window_are_kept(revision):
     assert [ours[key] for key in sorted(changed)] == [
         "IdentifyObjectsUNet",
         "identifyobjectsunet.IdentifyObjectsUNet",
-        7,
+        NEWEST,
     ]
     assert [setting["value"] for setting in after["modules"][1]["settings"][:2]] == ["DNA", "Nuclei"]
 

@@ -3,6 +3,7 @@ import pytest
 from cpunet.conversion.convert import Request, convert
 from cpunet.conversion.saved import UNET
 from cpunet.conversion.text_format import is_text, read_text
+from cpunet.conversion.unet_settings import NEWEST
 from cpunet.errors import PipelineError
 from tests.primary_pipelines import NOTES, SETTINGS, pipeline_text, primary_text, reader_text
 
@@ -43,7 +44,7 @@ def test_of_the_header_only_the_name_and_the_revision_change(revision):
     content = convert(text(revision).encode("utf-8"), Request()).content.decode("utf-8")
     (after,) = [line for line in content.splitlines() if line.startswith(UNET)]
     expected = before.replace("IdentifyPrimaryObjects:", "IdentifyObjectsUNet:", 1)
-    assert after == expected.replace(f"variable_revision_number:{revision}", "variable_revision_number:7", 1)
+    assert after == expected.replace(f"variable_revision_number:{revision}", f"variable_revision_number:{NEWEST}", 1)
 
 
 def test_a_revision_behind_the_notes_is_found_and_notes_may_speak_of_one():
@@ -55,7 +56,7 @@ def test_a_revision_behind_the_notes_is_found_and_notes_may_speak_of_one():
     converted = convert(content.encode("utf-8"), Request())
     assert (converted.exchanges[0].before.revision, converted.exchanges[0].before.enabled) == (15, True)
     after = header.replace("IdentifyPrimaryObjects", "IdentifyObjectsUNet")
-    after = after.replace("revision_number:15", "revision_number:7")
+    after = after.replace("revision_number:15", f"revision_number:{NEWEST}")
     assert after.encode("utf-8") in converted.content
 
 

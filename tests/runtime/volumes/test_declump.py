@@ -8,6 +8,7 @@ from skimage.segmentation import watershed
 from cpunet.model.card import Postprocessing
 from cpunet.steps.declump import declump
 from cpunet.steps.seeds import Declumping
+from cpunet.volumes import clumps
 from cpunet.volumes.declump import declump_volume
 from tests.tiny_volumes import balls
 
@@ -57,8 +58,8 @@ def test_interior_and_boundary_make_objects():
 
 def test_a_region_with_one_seed_or_none_stays_whole_and_only_clumps_are_flooded(monkeypatch):
     truth, seen = truth_of(), []
-    flood = __import__("cpunet.volumes.declump", fromlist=["flood"]).flood
-    monkeypatch.setattr("cpunet.volumes.declump.flood", lambda *each: seen.append(each[0].shape) or flood(*each))
+    flood = clumps.flood
+    monkeypatch.setattr(clumps, "flood", lambda *each: seen.append(each[0].shape) or flood(*each))
     probabilities = np.stack([(truth > 0).astype(np.float32), distance_of(truth)])
     probabilities[1][truth == 4] = 0
     found = declump_volume(probabilities, ("foreground", "distance"), PLAIN, 2.0)

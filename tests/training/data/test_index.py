@@ -1,8 +1,11 @@
 import pytest
 
 from cpunet.errors import DataError
-from cpunet.training.data.index import write_table
+from cpunet.training.checking.check import check_data
+from cpunet.training.data.index import read_table, write_table
 from cpunet.training.data.labeled_images import read_index
+from cpunet.training.data.splits import inseparable
+from tests.synthetic_data_set import write_data_set
 from tests.written_sets import FIELDS, write_index
 
 
@@ -41,3 +44,12 @@ def test_an_index_that_cannot_be_written_whole_is_left_as_it_was(tmp_path):
         write_table(tmp_path / "set", FIELDS, [dict.fromkeys(FIELDS, "x"), {"unknown": "y"}])
     assert (tmp_path / "set/index.csv").read_bytes() == before
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["index.csv"]
+
+
+def test_a_column_depth_of_another_meaning_makes_no_volumes_of_png_images(tmp_path):
+    folder = tmp_path / "drawn"
+    write_data_set(folder, ["train", "val"])
+    table = read_table(folder)
+    write_table(folder, [*table.fields, "depth"], [{**row, "depth": "8"} for row in table.rows])
+    assert not check_data([folder]).errors
+    assert inseparable(folder, read_table(folder).rows) == [[0], [1]]

@@ -7,8 +7,8 @@ from tests.labeled_volumes import write_volumes
 SMALL = {
     "name": "small",
     "data": [{"folder": "balls"}],
-    "architecture": {"base_channels": 4, "depth": 2, "max_channels": 8},
-    "targets": {"kind": "foreground_border_distance"},
+    "architecture": {"base_channels": 8, "depth": 2, "max_channels": 16},
+    "targets": {"kind": "foreground_border"},
     "augmentation": "gentle",
     "patch_planes": 8,
     "patch_size": 24,

@@ -7,13 +7,20 @@ from cpunet.training.volumes.patches.augmentation import VOLUME_PRESETS
 from tests.training.volumes.conftest import SMALL
 
 WRONG = {
-    "no volumes": ({"data": [{"folder": "a", "dimensions": 2}]}, "name one with volumes".capitalize()),
+    "no volumes": ({"data": [{"folder": "a", "dimensions": 2}]}, "Name one with volumes"),
     "four dimensions": ({"data": [{"folder": "a", "dimensions": 4}]}, "must be 2 .* or 3"),
     "z step of images": ({"data": [{"folder": "a", "dimensions": 2, "z_step_px": 2.0}]}, "belongs to volumes"),
     "stain of volumes": ({"data": [{"folder": "a", "stain": "hematoxylin"}]}, "stain belongs to images"),
     "planes in one place": ({"data": [{"folder": "a", "z_step_px": 0.001}]}, "0.05 and 50"),
     "planes too far apart": ({"z_step_px": 100.0}, "0.05 and 50"),
-    "patch planes": ({"patch_planes": 6}, "patch_planes: must be a multiple of 4"),
+    "patch planes": (
+        {"patch_planes": 6, "architecture": {"depth": 2, "flat_levels": 0}},
+        "patch_planes: must be a multiple of 4",
+    ),
+    "two planes in 16 bits": (
+        {"precision": "bf16-mixed", "architecture": {"depth": 2, "flat_levels": 0}},
+        "patch_planes: must be 12 or more with the precision bf16-mixed",
+    ),
     "patch size": ({"patch_size": 30}, "patch_size: must be a multiple of 4"),
     "boundaries alone": ({"targets": {"kind": "boundary"}}, "boundaries alone"),
     "gradient": ({"gradient_norm": 0}, "gradient_norm: must be larger than 0"),

@@ -22,7 +22,7 @@ def weights_of(path):
 
 
 def test_training_learns_to_find_drawn_balls(volume_root, tmp_path, volume_config):
-    config = replace(volume_config, steps=120, validate_every=120, average_decay=0.9)
+    config = replace(volume_config, steps=60, validate_every=60, average_decay=0.8, learning_rate=0.02)
     weights = train_volumes(config, volume_root, tmp_path / "run")
     metrics = read_metrics(tmp_path / "run")
     assert metrics["val_seg"][-1][1] > 0.6
@@ -30,7 +30,7 @@ def test_training_learns_to_find_drawn_balls(volume_root, tmp_path, volume_confi
     assert (tmp_path / "run" / "curves.png").is_file()
     trained = load_trained_volumes(weights)
     assert trained.config.z_step_px == trained.facts["z_step_px"] == 2.0
-    assert trained.facts["steps"] == 120
+    assert trained.facts["steps"] == 60
     assert 8 < trained.facts["diameter_px"] < 12
     # the same weights, scored on the same volume by the command
     words = ["--model", str(weights), "--data", str(volume_root / "balls"), "-o", str(tmp_path / "scores")]
@@ -64,9 +64,7 @@ def test_a_stopped_run_goes_on_and_ends_as_an_undisturbed_one(volume_root, tmp_p
     assert [step for step, _ in read_metrics(tmp_path / "parts")["val_seg"]] == [2, 5]
 
 
-def test_a_run_is_kept_from_another_configuration_and_from_changed_volumes(
-    volume_root, tmp_path, volume_config, capsys
-):
+def test_a_run_is_kept_from_another_configuration_and_other_volumes(volume_root, tmp_path, volume_config, capsys):
     weights = train_volumes(volume_config, volume_root, tmp_path / "run")
     with pytest.raises(ConfigError, match="another learning_rate"):
         train_volumes(replace(volume_config, learning_rate=0.02), volume_root, tmp_path / "run")
@@ -74,22 +72,24 @@ def test_a_run_is_kept_from_another_configuration_and_from_changed_volumes(
     assert train_volumes(replace(volume_config, workers=1), volume_root, tmp_path / "run") == weights
     assert "nothing is trained" in capsys.readouterr().out
     assert weights.read_bytes() != before  # the description is that of today
-    labels = volume_root / "balls" / "labels" / "a.tif"
-    (volume_root / "balls" / "labels" / "b.tif").write_bytes(labels.read_bytes())
+    image = volume_root / "balls" / "images" / "a.tif"
+    (volume_root / "balls" / "images" / "b.tif").write_bytes(image.read_bytes())
     with pytest.raises(ConfigError, match="other images or labels"):
         train_volumes(volume_config, volume_root, tmp_path / "run")
 
 
 def test_weights_say_that_they_are_of_volumes(volume_root, tmp_path, volume_config):
-    weights = train_volumes(replace(volume_config, precision="bf16-mixed"), volume_root, tmp_path / "run")
-    assert holds_volumes(weights) and holds_volumes(tmp_path / "run" / "last.ckpt")
+    weights = train_volumes(
+        replace(volume_config, precision="bf16-mixed", patch_planes=12), volume_root, tmp_path / "run"
+    )
+    assert all(map(holds_volumes, (weights, tmp_path / "run" / "last.ckpt")))
     assert not holds_detector(weights)
-    assert load_training(weights).config.patch_planes == 8
+    assert load_training(weights).config.patch_planes == 12
     with pytest.raises(WeightsError, match="a network of volumes, of `cpunet train-volumes`"):
         load_trained(weights)
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(WeightsError, match="no weights that `cpunet train-volumes` wrote"):
-        broken = tmp_path / "broken.safetensors"
-        broken.write_bytes(weights.read_bytes()[:100])
         load_trained_volumes(broken)
     network = load_trained_volumes(weights).network
     assert np.isfinite(network(torch.rand(1, 1, 8, 16, 16)).detach().numpy()).all()

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cpunet.files.formats.volume import holds_volume
+from cpunet.files.images import TIFF_SUFFIXES
 from cpunet.time_lapse.file_names import facts_of_name
 from cpunet.training.checking.image_facts import ERROR, WARNING, DataProblem
 from cpunet.training.data.index import DEPTH, INDEX
 from cpunet.training.data.labeled_images import IndexRow
-
-TIFFS = (".tif", ".tiff")
 
 
 def set_findings(folder: Path, rows: Sequence[IndexRow], volumes: Sequence[bool]) -> Iterable[DataProblem]:
@@ -25,19 +24,19 @@ def set_findings(folder: Path, rows: Sequence[IndexRow], volumes: Sequence[bool]
     volumes : sequence of bool
         Which of them are volumes, by the index.
     """
-    for row, is_volume in zip(rows, volumes, strict=True):
+    for row, known in zip(rows, volumes, strict=True):
         path = row.image_path
-        if not is_volume and path.suffix in TIFFS and holds_volume(path):
+        if not known and path.suffix in TIFF_SUFFIXES and holds_volume(path):
             what = f"this is a volume, and {INDEX} does not say so. Write its number of planes into a column {DEPTH!r},"
             what += " or make the set with `cpunet data import-volumes`."
-            yield DataProblem(ERROR, "depth", "/".join(row.key), what)
+            yield DataProblem(WARNING, "depth", "/".join(row.key), what)
     count = sum(volumes)
     if not count:
         return
     if count < len(rows):
         what = f"{count} volumes and {len(rows) - count} images of one plane are in one set; make a set of each."
         yield DataProblem(ERROR, "depth", folder.name, what)
-    yield from _torn_series(folder, [row for row, is_volume in zip(rows, volumes, strict=True) if is_volume])
+    yield from _torn_series(folder, [row for row, known in zip(rows, volumes, strict=True) if known])
 
 
 def _torn_series(folder: Path, rows: Sequence[IndexRow]) -> Iterable[DataProblem]:

@@ -146,9 +146,7 @@ def _store(
 ) -> tuple[dict[str, str], str]:
     """Write a volume and its labels; return its row of index.csv, and a sentence on changes and doubts."""
     volume = read_volume(pair.image)
-    image = volume.pixels.astype(np.uint8) if volume.pixels.dtype == bool else volume.pixels
-    if np.issubdtype(image.dtype, np.complexfloating):
-        raise DataError(f"{pair.image}: a volume of real numbers is needed; this holds {image.dtype}.")
+    image = storable(volume.pixels, pair.image)
     (path,) = pair.labels
     labels, ignored = numbers_of_objects(read_label_volume(path).pixels, path)
     problem = check_label_volume(labels, image)
@@ -192,6 +190,25 @@ def _store(
         cells["duplicate_of"] = duplicate
         notes += [f"{difference} as {duplicate}"] if difference else []
     return cells, "; ".join(notes)
+
+
+def storable(image: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
+    """Return a volume in a type that OME-TIFF has, without another value than it holds.
+
+    DataError if it holds no real numbers, or whole ones of more than 32 bits.
+    """
+    if image.dtype == bool:
+        return image.astype(np.uint8)
+    if image.dtype == np.float16:
+        return image.astype(np.float32)
+    if image.dtype in (np.int64, np.uint64):
+        types = [kind for kind in (np.uint32, np.int32) if np.array_equal(image.astype(kind), image)]
+        if not types:
+            raise DataError(f"{path}: this holds numbers from {image.min()} to {image.max()}; save them in 32 bits.")
+        return image.astype(types[0])
+    if not (np.issubdtype(image.dtype, np.integer) or np.issubdtype(image.dtype, np.floating)):
+        raise DataError(f"{path}: a volume of real numbers is needed; this holds {image.dtype}.")
+    return image
 
 
 def numbers_of_objects(numbers: NDArray[np.generic], path: Path) -> tuple[NDArray[np.int32], NDArray[np.bool_] | None]:

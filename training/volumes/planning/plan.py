@@ -14,7 +14,7 @@ from cpunet.errors import DataError
 from cpunet.training.config import config_from_dict
 from cpunet.training.planning.machine import Machine
 from cpunet.training.planning.plan import CHANNEL_NAMES, MEMORY_SHARE, PEAK, Plan, normalization_of, precision_of
-from cpunet.training.volumes.config import VolumeConfig
+from cpunet.training.volumes.config import FEWEST_PLANES_IN_16_BITS, VolumeConfig
 from cpunet.training.volumes.network import (
     VolumeArchitecture,
     VolumeNetworkSummary,
@@ -169,12 +169,13 @@ def _patch(
     side = max(facts.side_px * factor for facts, factor in factors)
     depth = max(facts.planes * factor * facts.z_step_px / z_step_px for facts, factor in factors)
     wanted = min(float(np.clip(DIAMETERS_A_PATCH * diameter, SMALLEST_PATCH, LARGEST_PATCH)), max(side, unit))
+    least = unit_of_planes * (1 if draft.precision == "32-true" else FEWEST_PLANES_IN_16_BITS)
     most_voxels = VOXELS_GPU if machine.gpu else VOXELS_CPU
     network = VolumeUNet(draft.architecture, len(draft.channels), len(draft.targets.roles))
     while True:
         size = max(unit, round(wanted / unit) * unit)
         planes = min(max(size / z_step_px, FEWEST_PLANES), depth)
-        patch = (max(unit_of_planes, round(planes / unit_of_planes) * unit_of_planes), size, size)
+        patch = (max(least, round(planes / unit_of_planes) * unit_of_planes), size, size)
         summary = summarize_volumes(network, patch, draft.precision)
         needed = PEAK * summary.activation_bytes_per_patch
         fits = needed <= MEMORY_SHARE * machine.free_bytes and math.prod(patch) <= most_voxels
@@ -195,7 +196,8 @@ def _patch(
 
 def _smallest_patch(content: Mapping[str, Any]) -> dict[str, int]:
     architecture = VolumeArchitecture(**content["architecture"])
-    return {"patch_planes": architecture.divisible_by_planes, "patch_size": architecture.divisible_by}
+    planes = FEWEST_PLANES_IN_16_BITS * architecture.divisible_by_planes
+    return {"patch_planes": planes, "patch_size": architecture.divisible_by}
 
 
 def _batch_size(summary: VolumeNetworkSummary, machine: Machine) -> tuple[int, str]:

@@ -43,7 +43,7 @@ class VoxelSize:
     Attributes
     ----------
     pixel_size_um : float, optional
-        Width of a pixel, in micrometers; None where nothing is said.
+        Width of a pixel, in micrometers; None where nothing is said. Pixels are taken to be square.
     z_step_um : float, optional
         Distance of neighboring planes, in micrometers.
     """

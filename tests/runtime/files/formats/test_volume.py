@@ -3,7 +3,7 @@ import pytest
 import tifffile
 
 from cpunet.errors import ImageError
-from cpunet.files.formats.volume import Volume, holds_volume, read_label_volume, read_volume, write_volume
+from cpunet.files.formats.volume import holds_volume, read_label_volume, read_volume, write_volume
 from cpunet.files.formats.voxel_size import VoxelSize
 
 
@@ -143,10 +143,3 @@ def test_ome_zarr_with_its_sizes(tmp_path, version):
     assert not holds_volume(tmp_path / "one.zarr")
     with pytest.raises(ImageError, match=r"one\.zarr: .*a volume of one time is needed"):
         read_volume(tmp_path / "one.zarr")
-
-
-def test_nothing_is_left_of_a_volume_that_cannot_be_written(tmp_path):
-    with pytest.raises(ValueError, match="axes"):
-        write_volume(tmp_path / "a.tif", np.zeros((2, 3, 4, 5, 6)))
-    assert not list(tmp_path.iterdir())
-    assert Volume(ramp()).size.z_step_px is None
