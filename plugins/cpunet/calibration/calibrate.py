@@ -105,9 +105,9 @@ def calibrate(
     """
     if model.card.input.dimensions == VOLUMES:
         raise ModelError(
-            f"The model {model.card.name} sees volumes (3-D), and settings are calibrated on labeled images. Those of a "
-            "model of volumes are tuned on labeled volumes by `cpunet export WEIGHTS -o FILE.onnx --data FOLDER`, or set "
-            "one by one with `cpunet card edit`."
+            f"The model {model.card.name} sees volumes (3-D), and settings are calibrated on labeled images. Those of "
+            "a model of volumes are tuned on labeled volumes by `cpunet export WEIGHTS -o FILE.onnx --data FOLDER`, or "
+            "set one by one with `cpunet card edit`."
         )
     objects = sum(int(image.labels.max(initial=0)) for image in images)
     if not objects:
