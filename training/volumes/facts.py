@@ -31,7 +31,8 @@ def volume_facts(config: VolumeConfig, sources: Sequence[SourceVolumes]) -> dict
     dict
         As `cpunet.training.facts.training_facts`: ``data``, where each set has its ``z_step_px`` as well, and
         ``diameter_px``, ``diameter_low_px`` and ``diameter_high_px``, of balls of the objects' volume, in widths of a
-        pixel, as the runtime measures it, of the sets with volumes. ``z_step_px``: the distance of the planes that the network sees.
+        pixel, as the runtime measures it, of the sets with volumes. ``z_step_px``: the distance of the planes that the
+        network sees.
     """
     data, medians, weights = [], [], []
     for name, source, read in zip(source_names(config.data), config.data, sources, strict=True):
