@@ -10,10 +10,9 @@ import numpy as np
 from cpunet.model.card import IMAGES
 from cpunet.steps.diameter import typical_diameter
 from cpunet.training.config import source_names
-from cpunet.training.data.ignored_pixels import without_ignored
 from cpunet.training.facts import sum_of_files
 from cpunet.training.volumes.config import VolumeConfig
-from cpunet.training.volumes.diameter import ball_diameters
+from cpunet.training.volumes.diameter import seen_diameters
 from cpunet.training.volumes.patches.sources import SourceVolumes
 
 
@@ -36,9 +35,13 @@ def volume_facts(config: VolumeConfig, sources: Sequence[SourceVolumes]) -> dict
     """
     data, medians, weights = [], [], []
     for name, source, read in zip(source_names(config.data), config.data, sources, strict=True):
-        diameters = [ball_diameters(patch.labels, config.z_step_px) for patch in read.patches]
-        labels = [without_ignored(patch.labels) for patch in read.patches]
-        found = [typical_diameter(each, config.z_step_px) for each in labels if each.any()]
+        diameters = [seen_diameters(patch.labels, config.z_step_px) for patch in read.patches]
+        found = [
+            # Of objects that are labeled in some planes alone, the volume is not known.
+            float(np.median(each)) if (patch.labels < 0).any() else typical_diameter(patch.labels, config.z_step_px)
+            for each, patch in zip(diameters, read.patches, strict=True)
+            if len(each)
+        ]
         if source.dimensions != IMAGES:
             medians += found
             weights += [source.share / len(found)] * len(found)
