@@ -20,6 +20,7 @@ if find_spec("torch") is None:
         "test_bioimageio.py",
         "test_commands.py",
         "test_examples.py",
+        "test_export_of_volumes.py",
         "test_first_model.py",
         "test_label_free.py",
         "test_labels_from_stain.py",

@@ -41,8 +41,8 @@ class VolumeSource(DataSource):
         check_z_step("data: z_step_px", self.z_step_px)
         if self.dimensions == IMAGES and self.z_step_px:
             raise ConfigError("data: z_step_px belongs to volumes, and dimensions: 2 says that these are images.")
-        if self.dimensions == VOLUMES and self.stain:
-            raise ConfigError("data: stain belongs to images, and these are volumes.")
+        if self.dimensions == VOLUMES and (self.stain or self.modalities):
+            raise ConfigError("data: stain and modalities belong to images, and these are volumes. Leave them out.")
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from cpunet.model.card import IMAGES
+from cpunet.steps.diameter import typical_diameter
 from cpunet.training.config import source_names
 from cpunet.training.facts import sum_of_files
 from cpunet.training.volumes.config import VolumeConfig
-from cpunet.training.volumes.diameter import ball_diameters
+from cpunet.training.volumes.diameter import seen_diameters
 from cpunet.training.volumes.patches.sources import SourceVolumes
 
 
@@ -29,12 +30,18 @@ def volume_facts(config: VolumeConfig, sources: Sequence[SourceVolumes]) -> dict
     dict
         As `cpunet.training.facts.training_facts`: ``data``, where each set has its ``z_step_px`` as well, and
         ``diameter_px``, ``diameter_low_px`` and ``diameter_high_px``, of balls of the objects' volume, in widths of a
-        pixel, of the sets with volumes. ``z_step_px``: the distance of the planes that the network sees.
+        pixel, as the runtime measures it, of the sets with volumes. ``z_step_px``: the distance of the planes that the
+        network sees.
     """
     data, medians, weights = [], [], []
     for name, source, read in zip(source_names(config.data), config.data, sources, strict=True):
-        diameters = [ball_diameters(patch.labels, config.z_step_px) for patch in read.patches]
-        found = [float(np.median(each)) for each in diameters if len(each)]
+        diameters = [seen_diameters(patch.labels, config.z_step_px) for patch in read.patches]
+        found = [
+            # Of objects that are labeled in some planes alone, the volume is not known.
+            float(np.median(each)) if (patch.labels < 0).any() else typical_diameter(patch.labels, config.z_step_px)
+            for each, patch in zip(diameters, read.patches, strict=True)
+            if len(each)
+        ]
         if source.dimensions != IMAGES:
             medians += found
             weights += [source.share / len(found)] * len(found)

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from cpunet.calibration.search import search
 from cpunet.calibration.settings import Settings, candidates, settings_of
 from cpunet.calibration.trials import Trials
-from cpunet.errors import DataError
+from cpunet.errors import DataError, ModelError
 from cpunet.files.labeled_images import LabeledImage
+from cpunet.model.card import VOLUMES
 from cpunet.model.protocol import Model
 from cpunet.options import Options
 from cpunet.scores import MEAN_F1_THRESHOLDS, ImageScores, SetScores, pool_scores
@@ -89,6 +90,8 @@ def calibrate(
 
     Raises
     ------
+    ModelError
+        If the model sees volumes.
     DataError
         If there is no labeled object.
 
@@ -100,6 +103,12 @@ def calibrate(
        is the gain; see `interval_of_gain`.
     4. The settings that are chosen come from a search on all parts.
     """
+    if model.card.input.dimensions == VOLUMES:
+        raise ModelError(
+            f"The model {model.card.name} sees volumes (3-D), and settings are calibrated on labeled images. Those of "
+            "a model of volumes are tuned on labeled volumes by `cpunet export WEIGHTS -o FILE.onnx --data FOLDER`, or "
+            "set one by one with `cpunet card edit`."
+        )
     objects = sum(int(image.labels.max(initial=0)) for image in images)
     if not objects:
         raise DataError(

@@ -212,7 +212,11 @@ BY_PLANE = {"id": "scale_range", "kwargs": {"axes": ["y", "x"], "min_percentile"
 ONE_DEPTH = [
     {"type": "batch"},
     {"type": "channel", "channel_names": ["c0"]},
-    *({"type": "space", "id": axis, "size": size} for axis, size in (("z", 6), ("y", 12), ("x", 16))),
+    {"type": "space", "id": "z", "size": 6, "scale": 2.0, "unit": "micrometer"},
+    *(
+        {"type": "space", "id": axis, "size": size, "scale": 0.5, "unit": "micrometer"}
+        for axis, size in zip("yx", (12, 16))
+    ),
 ]
 
 

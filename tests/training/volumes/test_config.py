@@ -10,7 +10,7 @@ WRONG = {
     "no volumes": ({"data": [{"folder": "a", "dimensions": 2}]}, "Name one with volumes"),
     "four dimensions": ({"data": [{"folder": "a", "dimensions": 4}]}, "must be 2 .* or 3"),
     "z step of images": ({"data": [{"folder": "a", "dimensions": 2, "z_step_px": 2.0}]}, "belongs to volumes"),
-    "stain of volumes": ({"data": [{"folder": "a", "stain": "hematoxylin"}]}, "stain belongs to images"),
+    "stain of volumes": ({"data": [{"folder": "a", "stain": "hematoxylin"}]}, "stain and modalities belong to images"),
     "planes in one place": ({"data": [{"folder": "a", "z_step_px": 0.001}]}, "0.05 and 50"),
     "planes too far apart": ({"z_step_px": 100.0}, "0.05 and 50"),
     "patch planes": (

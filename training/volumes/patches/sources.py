@@ -20,7 +20,7 @@ from cpunet.training.patches.patch import Patch
 from cpunet.training.patches.sources import resize_labels
 from cpunet.training.volumes.config import VolumeConfig, VolumeSource
 from cpunet.training.volumes.data.labeled_volumes import LabeledVolume, find_labeled_volumes, read_labeled_volume
-from cpunet.training.volumes.diameter import ball_diameters
+from cpunet.training.volumes.diameter import seen_diameters
 from cpunet.training.volumes.evaluation.torch_model import card_for_volume_training
 from cpunet.training.volumes.network import flat_levels_for
 from cpunet.volumes.prepare import prepare_volume
@@ -120,7 +120,10 @@ def validation_volumes(config: VolumeConfig, root: Path) -> list[list[LabeledVol
 
 def _read_volumes(config: VolumeConfig, source: VolumeSource, rows: Sequence[LabeledVolume]) -> SourceVolumes:
     read = [read_labeled_volume(row) for row in rows]
-    diameters = [ball_diameters(labels, row.z_step_px) for (_, labels, _), row in zip(read, rows, strict=True)]
+    diameters = [
+        seen_diameters(labels if known is None else with_ignored(labels, ~known), row.z_step_px)
+        for (_, labels, known), row in zip(read, rows, strict=True)
+    ]
     diameter = median_diameter(diameters, source.folder)
     scale = config.diameter_px / diameter if config.diameter_px else 1.0
     card = card_for_volume_training(config)

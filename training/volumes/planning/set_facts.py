@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpunet.errors import DataError
+from cpunet.training.data.ignored_pixels import with_ignored
 from cpunet.training.data.labeled_images import LabeledImage, read_index
 from cpunet.training.facts import median_diameter
 from cpunet.training.planning.set_facts import background_is_dark
 from cpunet.training.volumes.data.labeled_volumes import find_labeled_volumes, read_labeled_volume
-from cpunet.training.volumes.diameter import ball_diameters
+from cpunet.training.volumes.diameter import seen_diameters
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,10 @@ def look_at_volumes(folder: Path, z_step_px: float | None = None) -> VolumeSetFa
         image, labels, known = read_labeled_volume(row)
         shapes.append(labels.shape)
         channels.add(1 if image.ndim == 3 else image.shape[3])
-        diameters.append(ball_diameters(labels, row.z_step_px))
+        judged = labels if known is None else with_ignored(labels, ~known)
+        diameters.append(seen_diameters(judged, row.z_step_px))
         if labels.any():
-            shares.append(float(np.mean(labels[known if known is not None else ...] > 0)))
+            shares.append(float(np.mean(judged[judged >= 0] > 0)))
             dark.append(_fullest_plane_is_dark(image, labels, row.id))
     if len(channels) > 1:
         raise DataError(f"{folder}: its volumes differ in their number of channels ({_listed(channels)}).")

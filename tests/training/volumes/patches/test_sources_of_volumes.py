@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cpunet.errors import DataError
+from cpunet.training.data.labeled_images import object_diameters
 from cpunet.training.volumes.config import VolumeSource
 from cpunet.training.volumes.facts import volume_facts
 from cpunet.training.volumes.patches.sources import read_volume_sources, resolved, validation_volumes
@@ -49,6 +50,9 @@ def test_planes_that_nobody_labeled_weigh_nothing(volume_config, volume_root):
     config = resolved(volume_config, volume_root)
     (source,) = read_volume_sources(config, volume_root)
     assert np.unique(np.nonzero(source.patches[0].labels >= 0)[0]).tolist() == [2]
+    # of discs in the plane that is labeled, not of balls of one plane
+    assert source.diameter_px == np.median(object_diameters(drawn_volume(0)[1][2]))
+    assert volume_facts(config, [source])["diameter_px"] == pytest.approx(source.diameter_px, abs=0.1)
     still = replace(config.augmentation, warp_fraction=0.0)
     stream = VolumeStream([source.patches], replace(config, augmentation=still), 0, 8)
     for index in range(8):
