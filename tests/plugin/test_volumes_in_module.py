@@ -4,9 +4,11 @@ import logging
 
 import numpy as np
 import pytest
+from cellprofiler_core.pipeline import Pipeline
 from cellprofiler_core.pipeline.event import CancelledException
 from cellprofiler_core.setting import ValidationError
 
+from benchmarks.pipeline_text import make_module
 from cpunet.errors import ImageError, OptionError
 from cpunet.plugin import progress
 from cpunet.plugin.figure import section_along_z, statistics_of_objects
@@ -100,6 +102,17 @@ def test_a_pipeline_of_2d_images_is_refused_before_the_first_image(volume_module
         volume_module.validate_module(pipeline)
     pipeline.modules()[0].process_as_3d.value = True
     volume_module.validate_module(pipeline)
+
+
+def test_tables_of_load_data_hold_2d_images_alone(volume_module):
+    whole = Pipeline()
+    for number, each in enumerate((make_module("LoadData"), volume_module), start=1):
+        each.set_module_num(number)
+        whole.add_module(each)
+    with pytest.raises(ValidationError, match="loads 2D images"):
+        volume_module.validate_module(whole)
+    volume_module.model_name.value = "nuclei_fluorescence"
+    volume_module.validate_module(whole)
 
 
 def test_a_2d_image_in_a_pipeline_of_stacks_is_refused_with_the_way_out(volume_module, run):

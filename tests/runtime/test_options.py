@@ -16,6 +16,10 @@ from cpunet.options import Options, check_options, progress_of_part
         {"scale": 0},
         {"scale": 5},
         {"scale": float("nan")},
+        {"z_step_px": 0},
+        {"z_step_px": 51},
+        {"z_step_px": float("nan")},
+        {"tile_planes": 0},
     ],
 )
 def test_impossible_options_are_refused(option):

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from cpunet.model.card import IMAGES
+from cpunet.steps.diameter import typical_diameter
 from cpunet.training.config import source_names
+from cpunet.training.data.ignored_pixels import without_ignored
 from cpunet.training.facts import sum_of_files
 from cpunet.training.volumes.config import VolumeConfig
 from cpunet.training.volumes.diameter import ball_diameters
@@ -29,12 +31,14 @@ def volume_facts(config: VolumeConfig, sources: Sequence[SourceVolumes]) -> dict
     dict
         As `cpunet.training.facts.training_facts`: ``data``, where each set has its ``z_step_px`` as well, and
         ``diameter_px``, ``diameter_low_px`` and ``diameter_high_px``, of balls of the objects' volume, in widths of a
-        pixel, of the sets with volumes. ``z_step_px``: the distance of the planes that the network sees.
+        pixel, as the runtime measures it, of the sets with volumes. ``z_step_px``: the distance of the planes that the
+        network sees.
     """
     data, medians, weights = [], [], []
     for name, source, read in zip(source_names(config.data), config.data, sources, strict=True):
         diameters = [ball_diameters(patch.labels, config.z_step_px) for patch in read.patches]
-        found = [float(np.median(each)) for each in diameters if len(each)]
+        labels = [without_ignored(patch.labels) for patch in read.patches]
+        found = [typical_diameter(each, config.z_step_px) for each in labels if each.any()]
         if source.dimensions != IMAGES:
             medians += found
             weights += [source.share / len(found)] * len(found)

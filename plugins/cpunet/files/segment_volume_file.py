@@ -38,12 +38,12 @@ MOST_PLANES_SHOWN, PLANES_IN_A_ROW = 12, 4
 def is_volume_for(path: Path, batch: Batch) -> bool:
     """Return True for a file that is segmented as a stack of depths.
 
-    A file that says that its planes are depths (Z) is one. For a model of volumes, so is one with planes of which it
-    does not say what they are. For a model of images these may be channels.
+    A file that says that its planes are depths (Z) is one. A file with planes of which it does not say what they are is
+    one for a model of volumes, or if the options have a z step. For a model of images they may be channels.
     """
     if not holds_volume(path):
         return False
-    return sees_volumes(batch) or _says_depths(path)
+    return sees_volumes(batch) or batch.options.z_step_px is not None or _says_depths(path)
 
 
 def sees_volumes(batch: Batch) -> bool:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from cpunet.cores import threads_within_limits
 from cpunet.errors import DeviceError, ModelError, OutOfMemoryError, RuntimeMissingError
+from cpunet.model.axes import round_up
 from cpunet.model.card import INSTANCES, METADATA_KEY, InputCard, ModelCard
 from cpunet.model.first_opening.first_run import run_once
 from cpunet.model.first_opening.in_child import try_in_child
@@ -421,12 +422,12 @@ def open_session(
 
 def smallest_side(given: InputCard) -> int:
     """Return the side, pixels, of the smallest square that a network takes and that is no stamp of an image."""
-    return -(-max(given.min_size, LEAST_SIDE) // given.divisible_by) * given.divisible_by
+    return round_up(max(given.min_size, LEAST_SIDE), given.divisible_by)
 
 
 def smallest_depth(given: InputCard) -> int:
     """Return the planes of the smallest volume that a network takes and that is no thin slice of one."""
-    return -(-max(given.min_planes, LEAST_PLANES) // given.divisible_by_planes) * given.divisible_by_planes
+    return round_up(max(given.min_planes, LEAST_PLANES), given.divisible_by_planes)
 
 
 def _providers(wants_cuda: bool, gpu_memory_bytes: Optional[int]) -> List[Any]:

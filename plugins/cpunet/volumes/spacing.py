@@ -11,7 +11,7 @@ from cpunet.options import Options
 
 # Planes are not resampled for a smaller difference from the model's own z step: it would only cost detail.
 SAME_STEP = 1.1
-# By how much planes may be multiplied, or merged. Beyond, a step is wrong rather than far from the model's.
+# Beyond, a step is wrong rather than far from the model's.
 MOST_TIMES = 16.0
 
 
@@ -39,17 +39,17 @@ def planes_factor(card: InputCard, options: Options, scale: float) -> float:
     Raises
     ------
     OptionError
-        If it is beyond `MOST_TIMES`.
+        If the z step is more than `MOST_TIMES` that of the model, or less than that part of it.
     """
     step = z_step_of(card, options)
-    factor = scale * step / float(card.z_step_px or 1.0)
-    if not 1 / MOST_TIMES <= factor <= MOST_TIMES:
+    times = step / float(card.z_step_px or 1.0)
+    if not 1 / MOST_TIMES <= times <= MOST_TIMES:
         raise OptionError(
-            f"The planes lie {step:g} pixels apart, and the model knows {card.z_step_px:g}. With the volume enlarged "
-            f"by {scale:.3g} for the network, each plane would become {factor:.3g}; {1 / MOST_TIMES:g} to "
-            f"{MOST_TIMES:g} can be. Check the z step (distance of two planes over the width of a pixel), or choose "
-            "another model."
+            f"The planes lie {step:g} pixels apart, and the model knows {card.z_step_px:g}. At most {MOST_TIMES:g} "
+            "times as far or as near can be. Check the z step (distance of two planes over the width of a pixel), or "
+            "choose another model."
         )
+    factor = scale * times
     return 1.0 if 1 / SAME_STEP < factor < SAME_STEP else factor
 
 

@@ -111,14 +111,15 @@ def test_a_diameter_range_needs_a_z_step_where_no_one_says_it(tiny_model, tmp_pa
     assert segment(unsaid, *words, "--z-step", 2) == 0
 
 
-def test_planes_of_which_a_file_says_nothing_are_depths_for_a_model_of_volumes_alone(
+def test_planes_of_which_a_file_says_nothing_are_depths_for_a_model_of_volumes_or_with_a_z_step(
     model_3d, tiny_model, tmp_path, capsys
 ):
     path = tmp_path / "unknown.tif"
     tifffile.imwrite(str(path), STORED)
     assert segment(path, "-o", tmp_path / "out", "--model", model_3d) == 0
     assert segment(path, "-o", tmp_path / "planes", "--model", tiny_model) == 1
-    assert "with the axes ZYX is segmented by `cpunet segment`" in capsys.readouterr().err
+    assert "with the axes ZYX, or with --z-step, is segmented by `cpunet segment`" in capsys.readouterr().err
+    assert segment(path, "-o", tmp_path / "planes", "--model", tiny_model, "--z-step", 2) == 0
 
 
 def test_an_image_or_a_time_lapse_is_refused_by_a_model_of_volumes(model_3d, tmp_path, capsys):

@@ -24,8 +24,12 @@ def test_planes_are_multiplied_until_their_distance_is_the_models(step, scale, f
 
 
 def test_a_z_step_too_far_from_the_models_is_refused():
-    with pytest.raises(OptionError, match=r"lie 50 pixels apart, and the model knows 2\..*each plane would become"):
+    with pytest.raises(OptionError, match=r"lie 50 pixels apart, and the model knows 2\. At most 16 times"):
         planes_factor(CARD.input, Options(z_step_px=50), 1.0)
+
+
+def test_a_scale_that_is_measured_is_never_refused_for_the_z_step():
+    assert planes_factor(CARD.input, Options(z_step_px=0.5), 1 / 16) == pytest.approx(1 / 64)
 
 
 def test_one_plane_stays_one_and_none_becomes_no_plane():

@@ -46,8 +46,8 @@ PLANES_WAY_OUT = (
 )
 TIMES_WAY_OUT = " Time-lapses are read by `cpunet segment`, `count` and `align`, with the axes TYX or TCYX."
 STACK_WAY_OUT = (
-    " A 3-D stack with the axes ZYX is segmented by `cpunet segment`, in CellProfiler ('Process as 3D?' in "
-    "NamesAndTypes) and in Python (cpunet.segment.segment_stack)."
+    " A 3-D stack with the axes ZYX, or with --z-step, is segmented by `cpunet segment`, in CellProfiler ('Process as "
+    "3D?' in NamesAndTypes) and in Python (cpunet.segment.segment_stack)."
 )
 
 
