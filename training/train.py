@@ -40,6 +40,9 @@ from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, load_trained, 
 # The names of the settings that are tuned are the same for any.
 ANY_DIAMETER_PX = 1.0
 LAST, BEST = "last.ckpt", "best.ckpt"
+# On what `cpunet export --data` tunes.
+ON_IMAGES = "validation images, or on all of a set that leaves none out"
+ON_VOLUMES = "validation volumes"
 
 
 def train(
@@ -171,15 +174,12 @@ def pretrained_encoder(config: TrainingConfig) -> dict[str, str]:
     return {}
 
 
-def tuned_at_the_end(config: TrainingConfig) -> str:
-    """Say which settings ``cpunet export --data`` will choose on the validation images, if any."""
+def tuned_at_the_end(config: TrainingConfig, on: str = ON_IMAGES) -> str:
+    """Say which settings ``cpunet export --data`` will choose, if any, and on what."""
     if config.decoding is not None:
         return "at the end: nothing is tuned, as the configuration gives the thresholds under `decoding`"
     names = ", ".join(candidates(config.targets.roles, ANY_DIAMETER_PX))
-    return (
-        f"at the end: `cpunet export --data` tunes {names} on validation images, or on all of a set that leaves none "
-        "out; until then usual values are used"
-    )
+    return f"at the end: `cpunet export --data` tunes {names} on {on}; until then usual values are used"
 
 
 def build_trainer(

@@ -17,7 +17,7 @@ from cpunet.training.planning.machine import stay_within_cores, this_machine
 from cpunet.training.planning.plan_file import check_plan_is_new, plan_as_text, write_plan
 from cpunet.training.planning.sanity_check import PATCHES_FILE
 from cpunet.training.quiet import quiet_libraries
-from cpunet.training.train import tuned_at_the_end
+from cpunet.training.train import ON_VOLUMES, tuned_at_the_end
 from cpunet.training.volumes.config import VolumeConfig
 from cpunet.training.volumes.network import summarize_volumes
 from cpunet.training.volumes.patches.sources import resolved
@@ -78,7 +78,7 @@ def _train_or_check(arguments: argparse.Namespace) -> int:
     try:
         if arguments.check:
             return _check(config, root, run_folder)
-        print(tuned_at_the_end(config))
+        print(tuned_at_the_end(config, ON_VOLUMES))
         weights = train_volumes(config, root, run_folder)
     except torch.OutOfMemoryError:
         raise ConfigError("the GPU's memory is too small: lower batch_size, patch_size or patch_planes.") from None
@@ -101,7 +101,7 @@ def _plan(arguments: argparse.Namespace) -> int:
         measured = measured.of(plan.config)
     print(plan_as_text(plan), flush=True)
     duration = str(measured)
-    print(f"time: {duration}\n{tuned_at_the_end(plan.config)}")
+    print(f"time: {duration}\n{tuned_at_the_end(plan.config, ON_VOLUMES)}")
     write_plan(arguments.config, plan_with_licence(plan), duration)
     print(f"written: {arguments.config}")
     return 0
@@ -111,6 +111,6 @@ def _check(config: VolumeConfig, root: Path, run_folder: Path) -> int:
     """Run the sanity checks; return 0 if training may begin, else 1."""
     checks = check_volume_training(config, root, run_folder)
     print("\n".join(map(str, checks)), flush=True)
-    print(f"time: {measure_volume_duration(config, root)}\n{tuned_at_the_end(config)}")
+    print(f"time: {measure_volume_duration(config, root)}\n{tuned_at_the_end(config, ON_VOLUMES)}")
     print(f"look at {run_folder / PATCHES_FILE}: image, outlines, each target, and voxel weights, after augmentation")
     return 0 if all(check.passed for check in checks) else 1
