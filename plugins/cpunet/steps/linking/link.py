@@ -22,7 +22,7 @@ def link_planes(planes: Labels, stack: npt.NDArray[Any]) -> Labels:
     planes : ndarray of shape (Z, Y, X), int32
         Each plane numbered by itself, 0 is background; numbers may have gaps. Not changed.
     stack : ndarray of shape (Z, Y, X) or (Z, Y, X, C), any real dtype
-        The image in which they were found; finite in all regions.
+        The image in which they were found. Voxels that are not finite are left out of the brightness of regions.
 
     Returns
     -------

@@ -40,19 +40,22 @@ def profiles_of(labels: Labels, brightness: npt.NDArray[Any]) -> Profiles:
     ----------
     labels : ndarray of shape (Z, Y, X), int32
     brightness : ndarray of shape (Z, Y, X), any real dtype
-        Finite in all objects.
+        Voxels that are not finite, such as dead pixels within an object, count as area alone.
     """
     count = int(labels.max(initial=0)) + 1
-    area, total = np.zeros((len(labels), count)), np.zeros((len(labels), count))
+    area, measured, total = (np.zeros((len(labels), count)) for _ in range(3))
     for z, (plane, own) in enumerate(zip(labels, brightness)):
         inside = plane > 0
         numbers = plane[inside]
         area[z] = np.bincount(numbers, minlength=count)
-        total[z] = np.bincount(numbers, weights=own[inside], minlength=count)
+        values = own[inside]
+        finite = np.isfinite(values)
+        measured[z] = np.bincount(numbers[finite], minlength=count)
+        total[z] = np.bincount(numbers[finite], weights=values[finite], minlength=count)
     background = _background(labels, brightness)
-    above = total - area * background
+    above = total - measured * background
     side = 1.0 if above.sum() >= 0 else -1.0  # of objects darker than the background
-    return Profiles(area, np.divide(side * above, area, out=np.zeros_like(area), where=area > 0))
+    return Profiles(area, np.divide(side * above, measured, out=np.zeros_like(area), where=measured > 0))
 
 
 def _background(labels: Labels, brightness: npt.NDArray[Any]) -> float:

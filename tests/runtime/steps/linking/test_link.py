@@ -64,6 +64,15 @@ def test_balls_above_each_other_are_cut_where_they_touch():
     np.testing.assert_array_equal(found > 0, labels > 0)
 
 
+@pytest.mark.parametrize("dead", [np.nan, np.inf])
+def test_a_dead_pixel_within_an_object_changes_no_brightness(dead):
+    image, labels = balls((26, 40, 40), [(6, 18, 20), (16.5, 22, 20)], diameter_px=20, z_step_px=2)
+    planes = (labels > 0).astype(np.int32)
+    whole = link_planes(planes, image)
+    image[6, 18, 20] = dead
+    np.testing.assert_array_equal(link_planes(planes, image), whole)
+
+
 def test_regions_beside_the_cut_are_divided_where_they_show_both():
     # The right object ends while the left one begins, and in two planes the network saw both as one.
     planes = boxes(*[[(1, 20, 30)]] * 5, *[[(1, 8, 30)]] * 2, *[[(1, 8, 18)]] * 5)
