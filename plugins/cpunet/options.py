@@ -147,6 +147,11 @@ def check_options(options: Options) -> None:
         )
     if options.crop_px is not None and not options.crop_px >= SMALLEST_CROP_PX:
         raise OptionError(f"Crops must be {SMALLEST_CROP_PX} pixels wide or more; they are {options.crop_px}.")
+    if options.mask is not None and options.mask.dtype != bool:  # numbers would be taken as places
+        raise OptionError(
+            f"The mask must hold True where the image is usable, and False elsewhere; it holds {options.mask.dtype} "
+            "values. In Python: mask != 0."
+        )
     step = options.z_step_px
     if step is not None and not SMALLEST_Z_STEP_PX <= step <= LARGEST_Z_STEP_PX:  # so that NaN is refused too
         raise OptionError(

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from cpunet.errors import OptionError
@@ -20,6 +21,7 @@ from cpunet.options import Options, check_options, progress_of_part
         {"z_step_px": 51},
         {"z_step_px": float("nan")},
         {"tile_planes": 0},
+        {"mask": np.ones((4, 4), np.uint8)},
     ],
 )
 def test_impossible_options_are_refused(option):
