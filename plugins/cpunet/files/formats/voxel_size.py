@@ -115,4 +115,7 @@ def _size_of_imagej(metadata: Mapping[str, Any], tags: Any) -> VoxelSize:
     if resolution is not None and resolution.value[0]:
         pixels, units = resolution.value  # so many pixels in so many units
         pixel_size = micrometers(units / pixels, unit)
-    return VoxelSize(pixel_size, micrometers(metadata.get("spacing"), unit))
+    spacing = metadata.get("spacing")
+    if isinstance(spacing, (int, float)):
+        spacing = abs(spacing)  # negative for a stage that goes down; ImageJ drops the sign as well
+    return VoxelSize(pixel_size, micrometers(spacing, unit))

@@ -24,14 +24,14 @@ def test_a_stack_without_metadata_is_a_volume_of_unknown_voxels(tmp_path):
     assert same(tmp_path / "a.tif", ramp()) == VoxelSize(None, None)
 
 
-@pytest.mark.parametrize("unit", ["micron", "um", "\\u00B5m"])
-def test_imagej_says_the_spacing(tmp_path, unit):
+@pytest.mark.parametrize(("unit", "spacing"), [("micron", 1.5), ("um", 1.5), ("\\u00B5m", 1.5), ("um", -1.5)])
+def test_imagej_says_the_spacing(tmp_path, unit, spacing):
     tifffile.imwrite(
         tmp_path / "a.tif",
         ramp(),
         imagej=True,
         resolution=(4.0, 4.0),
-        metadata={"axes": "ZYX", "spacing": 1.5, "unit": unit},
+        metadata={"axes": "ZYX", "spacing": spacing, "unit": unit},
     )
     size = same(tmp_path / "a.tif", ramp())
     assert (size.pixel_size_um, size.z_step_um) == pytest.approx((0.25, 1.5))
