@@ -264,5 +264,7 @@ def _size_of_cells(cells: Mapping[str, str], folder: Path) -> VoxelSize:
 def _labeled_planes(pair: Pair, folder: Path, labels: NDArray[np.int32], volumes: VolumeOptions) -> tuple[int, ...]:
     if volumes.planes_with_labels:
         with_objects = np.flatnonzero(labels.any(axis=(1, 2)))
+        if not len(with_objects):  # without a number, all planes would be learned as background
+            raise DataError(f"{pair.id}: no plane holds an object, so none counts as labeled. Leave this volume out.")
         return tuple(int(plane) for plane in with_objects)
     return volumes.labeled_planes or planes_of(pair.cells, folder)

@@ -91,6 +91,12 @@ def test_named_planes_must_be_there(stacks, capsys):
     assert not (stacks / "set").exists()
 
 
+def test_a_volume_without_any_label_is_not_taken_for_labeled_in_all_planes(stacks, capsys):
+    tifffile.imwrite(stacks / "labels" / "e1_t1_labels.tif", np.zeros(SHAPE, np.uint16), photometric="minisblack")
+    assert imported("--images", "images", "--labels", "labels", "--labeled-planes", "with-labels") == 2
+    assert "e1_t1: no plane holds an object, so none counts as labeled" in capsys.readouterr().err
+
+
 def test_masks_and_minus_one_say_what_nobody_labeled(stacks):
     (stacks / "masks").mkdir()
     mask = np.zeros(SHAPE, np.uint8)
