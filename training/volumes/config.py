@@ -147,9 +147,12 @@ class VolumeConfig:
 
     def _check_patch(self) -> None:
         """Raise ConfigError if the network does not take patches of this size."""
-        units = {"patch_size": self.architecture.divisible_by}
-        if self.architecture.flat_levels >= 0:  # else it is known when the data are
-            units["patch_planes"] = self.architecture.divisible_by_planes
+        # Without flat levels, the multiple of planes is known when the data are.
+        planes_known = self.architecture.flat_levels >= 0
+        units = {
+            "patch_size": self.architecture.divisible_by,
+            "patch_planes": self.architecture.divisible_by_planes if planes_known else 1,
+        }
         for name, multiple in units.items():
             value = getattr(self, name)
             if value < 1 or value % multiple:
@@ -157,7 +160,7 @@ class VolumeConfig:
                     f"{name}: must be a multiple of {multiple}, which a network of depth {self.architecture.depth} "
                     f"needs; it is {value}."
                 )
-        least = FEWEST_PLANES_IN_16_BITS * units.get("patch_planes", 0)
+        least = FEWEST_PLANES_IN_16_BITS * units["patch_planes"] if planes_known else 0
         if self.precision != "32-true" and self.patch_planes < least:
             raise ConfigError(
                 f"patch_planes: must be {least} or more with the precision {self.precision}, so that "

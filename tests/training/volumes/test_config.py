@@ -17,6 +17,7 @@ WRONG = {
         {"patch_planes": 6, "architecture": {"depth": 2, "flat_levels": 0}},
         "patch_planes: must be a multiple of 4",
     ),
+    "no planes": ({"patch_planes": -4, "architecture": {"depth": 2}}, "patch_planes: must be a multiple of 1"),
     "two planes in 16 bits": (
         {"precision": "bf16-mixed", "architecture": {"depth": 2, "flat_levels": 0}},
         "patch_planes: must be 12 or more with the precision bf16-mixed",
