@@ -74,6 +74,17 @@ def test_the_spacing_is_that_of_the_image_or_as_given(volume_module, run, option
     assert len([text for text in warnings if "Relative pixel spacing in Z" in text]) == 1  # of the second alone
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # CellProfiler divides by the spacing in X
+@pytest.mark.parametrize(
+    ("spacing", "said"), [((0, 1, 1), "0"), ((2, 0, 1), "inf"), ((0, 0, 0), "nan"), ((1e6, 1, 1), "1e[+]06")]
+)
+def test_a_spacing_of_no_microscope_is_refused_with_the_way_out(volume_module, run, spacing, said):
+    with pytest.raises(ImageError, match=f"lie {said} pixels apart by Relative pixel spacing in NamesAndTypes"):
+        run(volume_module, VOLUME, dimensions=3, spacing=spacing)
+    volume_module.spacing_settings.source.value = AS_GIVEN
+    assert run(volume_module, VOLUME, dimensions=3, spacing=spacing).objects.count == 3
+
+
 def test_spacing_is_asked_for_a_model_of_volumes_alone(volume_module, tiny_model):
     def shown():
         return [setting.text for setting in volume_module.visible_settings()]

@@ -7,6 +7,7 @@ from typing import Any, List
 from cellprofiler_core.setting.choice import Choice
 from cellprofiler_core.setting.text import Float
 
+from cpunet.errors import ImageError
 from cpunet.model.card import LARGEST_Z_STEP_PX, SMALLEST_Z_STEP_PX, InputCard
 from cpunet.plugin.progress import warn_once
 
@@ -59,11 +60,21 @@ planes that lie 0.5 micrometers apart and pixels of 0.2 micrometers.""",
     def of_image(self, image: Any, sees_volumes: bool) -> float:
         """Return how far apart the planes of an image lie, in widths of its pixels.
 
-        A model of images does not see it, and the size filter goes by the image's own.
+        A model of images does not see it, and the size filter goes by the image's own. ImageError if a model of volumes
+        cannot go by the image's own.
         """
         if sees_volumes and self.source.value == AS_GIVEN:
             return float(self.z_step_px.value)
-        return float(image.spacing[0]) if image.volumetric else 1.0
+        if not image.volumetric:
+            return 1.0
+        z_step_px = float(image.spacing[0])
+        if sees_volumes and not SMALLEST_Z_STEP_PX <= z_step_px <= LARGEST_Z_STEP_PX:  # so that NaN is refused too
+            raise ImageError(
+                f"The planes lie {z_step_px:g} pixels apart by Relative pixel spacing in NamesAndTypes: that in Z, "
+                f"divided by that in X. A model of volumes sees {SMALLEST_Z_STEP_PX:g} to {LARGEST_Z_STEP_PX:g}. "
+                "Correct it there, or set Spacing of the planes to As given."
+            )
+        return z_step_px
 
 
 def warn_of_spacing(z_step_px: float, known: InputCard, name: str) -> None:
