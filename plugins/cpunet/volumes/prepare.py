@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from cpunet.errors import ImageError
 from cpunet.model.card import InputCard
+from cpunet.steps.pixels.channels import with_channels
 from cpunet.steps.pixels.fill import defects, fill
 from cpunet.steps.planes import in_one_plane, mask_in_one_plane
 from cpunet.steps.prepare import Prepared, measured_channels, normalize
@@ -43,9 +45,9 @@ def prepare_volume(volume: npt.NDArray[Any], card: InputCard, mask: Optional[Mas
     """
     shape = volume.shape[:3]
     below_each_other = mask_in_one_plane(mask, shape)
-    channels, usable, empty, notes = measured_channels(
-        in_one_plane(volume), card.channels, card.normalization, below_each_other
-    )
+    stack = in_one_plane(volume)
+    _check_channels(volume, stack, card.channels)
+    channels, usable, empty, notes = measured_channels(stack, card.channels, card.normalization, below_each_other)
     normalized = normalize(channels, card.normalization, usable).reshape(-1, *shape)
     del channels
     if usable is None:
@@ -55,6 +57,18 @@ def prepare_volume(volume: npt.NDArray[Any], card: InputCard, mask: Optional[Mas
         hidden = empty if below_each_other is None else empty & below_each_other
         in_planes = _fill_planes(normalized, in_planes, hidden.reshape(shape))
     return Prepared(normalized, in_planes, notes)
+
+
+def _check_channels(volume: npt.NDArray[Any], stack: npt.NDArray[Any], names: Sequence[str]) -> None:
+    """Raise ImageError if a volume, given in one plane as well, has other channels than the model."""
+    shown = with_channels(stack, names)
+    found = 1 if shown.ndim == 2 else shown.shape[2]
+    if found != len(names):
+        raise ImageError(
+            f"The stack has the shape {volume.shape}, that is {found} channel{'s' if found > 1 else ''}, and the "
+            f"model takes {len(names)} ({', '.join(names)}). Give it these, in this order, in the last place of the "
+            "shape (in Fiji: Image > Color > Split Channels or Merge Channels), or choose a model of other channels."
+        )
 
 
 def _fill_planes(normalized: npt.NDArray[np.float32], usable: Mask, hidden: Mask) -> Mask:

@@ -128,7 +128,8 @@ def _read_volumes(config: VolumeConfig, source: VolumeSource, rows: Sequence[Lab
     scale = config.diameter_px / diameter if config.diameter_px else 1.0
     card = card_for_volume_training(config)
     patches = [
-        prepared_patch(*arrays, card, scale, row.z_step_px, row.id) for row, arrays in zip(rows, read, strict=True)
+        prepared_patch(*arrays, card, scale, row.z_step_px, f"{source.folder}: {row.id}")
+        for row, arrays in zip(rows, read, strict=True)
     ]
     files = {row.id: (row.image, row.labels, *([row.ignored] if row.ignored else [])) for row in rows}
     return SourceVolumes(tuple(patches), files, diameter, float(np.median([row.z_step_px for row in rows])))
@@ -144,7 +145,9 @@ def _read_images(config: VolumeConfig, source: VolumeSource, root: Path) -> Sour
     patches = []
     for image in images:
         labels, known = without_ignored(image.labels)[np.newaxis], (image.labels >= 0)[np.newaxis]
-        patches.append(prepared_patch(image.image[np.newaxis], labels, known, card, scale, None, image.id))
+        patches.append(
+            prepared_patch(image.image[np.newaxis], labels, known, card, scale, None, f"{source.folder}: {image.id}")
+        )
     files = {row.id: (row.image_path, row.labels_path, *([row.ignore_path] if row.ignore_path else [])) for row in rows}
     return SourceVolumes(tuple(patches), files, diameter, None)
 
@@ -173,7 +176,7 @@ def prepared_patch(
     z_step_px : float or None
         Distance of the planes over the width of a pixel; None for that of the network.
     name : str
-        Of the volume, for the message.
+        Of the set and the volume, for the message.
 
     Raises
     ------

@@ -98,5 +98,5 @@ def test_a_missing_split_is_named(volume_config, volume_root):
 
 def test_volumes_of_other_channels_are_refused_by_name(volume_config, volume_root):
     config = resolved(replace(volume_config, channels=("dna", "membrane")), volume_root)
-    with pytest.raises(DataError, match=r"^a: "):
+    with pytest.raises(DataError, match=r"^balls: a: The stack has the shape .* 1 channel, and the model takes 2"):
         read_volume_sources(config, volume_root)
