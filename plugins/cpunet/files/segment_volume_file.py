@@ -73,7 +73,8 @@ def segment_volume_file(path: Path, batch: Batch, channel: Optional[str] = None)
     path : Path
         See `cpunet.files.formats.volume.read_volume`.
     batch : Batch
-        Without a z step in its options, that of the file counts; without one there, that of a model of volumes.
+        Without a z step in its options, that of the file counts; without one there, that of a model of volumes. A
+        model of images needs none, except to choose objects by their diameter.
     channel : str, optional
         The number, from 1 on, of the channel that shows the objects.
 
@@ -97,7 +98,7 @@ def segment_volume_file(path: Path, batch: Batch, channel: Optional[str] = None)
     read = read_volume(path)
     volume = _chosen_channel(path, read.pixels, channel)
     options = batch.options
-    if options.z_step_px is None:
+    if options.z_step_px is None and (sees_volumes(batch) or batch.diameter_range_px is not None):
         options = replace(options, z_step_px=read.size.z_step_px)
         _check_step_of_file(path, options)
     z_step_px = options.z_step_px or (batch.model.card.input.z_step_px if sees_volumes(batch) else None)

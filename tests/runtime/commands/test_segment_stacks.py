@@ -84,6 +84,15 @@ def test_the_z_step_is_that_of_the_command_the_file_or_the_model(stack, model_3d
     assert "the size of its voxels cannot be right" in capsys.readouterr().err
 
 
+def test_a_model_of_images_minds_a_wrong_voxel_size_only_where_diameters_depend_on_it(tiny_model, tmp_path, capsys):
+    wrong = tmp_path / "wrong.tif"
+    write_volume(wrong, STORED, VoxelSize(0.5, 1000.0))
+    assert segment(wrong, "-o", tmp_path / "all", "--model", tiny_model) == 0
+    assert "4 objects" in capsys.readouterr().out
+    assert segment(wrong, "-o", tmp_path / "sized", "--model", tiny_model, "--diameter-range", 5, 90) == 1
+    assert "the size of its voxels cannot be right" in capsys.readouterr().err
+
+
 def test_objects_are_discarded_by_the_diameter_of_a_ball_and_at_the_frame(model_3d, tmp_path, capsys):
     volume, _ = balls((16, 90, 100), ((5, 30, 30), (8, 60, 70)), 20)
     volume[7:9, 80:84, 10:14] = 1  # small
