@@ -67,7 +67,8 @@ def _check_channels(volume: npt.NDArray[Any], stack: npt.NDArray[Any], names: Se
         raise ImageError(
             f"The stack has the shape {volume.shape}, that is {found} channel{'s' if found > 1 else ''}, and the "
             f"model takes {len(names)} ({', '.join(names)}). Give it these, in this order, in the last place of the "
-            "shape (in Fiji: Image > Color > Split Channels or Merge Channels), or choose a model of other channels."
+            "shape (`cpunet segment` takes one of them with --channel; in Fiji: Image > Color > Split Channels), or "
+            "choose a model of other channels."
         )
 
 

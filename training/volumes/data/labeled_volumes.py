@@ -21,8 +21,8 @@ from cpunet.training.data.splits import KEPT_SPLIT
 MOST_PLANES = 100_000
 PIXEL_SIZE, Z_STEP, LABELED_PLANES = "pixel_size_um", "z_step_um", "labeled_planes"
 Z_STEP_WAY_OUT = (
-    f"Write {PIXEL_SIZE} and {Z_STEP} into {INDEX}, or give z_step_px, the distance of planes over the width of a "
-    "pixel."
+    f"Write {PIXEL_SIZE} and {Z_STEP} into {INDEX}, or give the distance of planes over the width of a pixel: "
+    "z_step_px in the training's YAML, or --z-step."
 )
 
 
