@@ -126,7 +126,7 @@ def read_labeled_volume(
     if not problem and ignored is not None and ignored.shape != labels.shape:
         problem = f"the mask of what is not labeled has the shape {ignored.shape}, and the volume {labels.shape}."
     if problem:
-        raise DataError(f"{volume.id}: {problem}")
+        raise DataError(f"{volume.image}: {problem}")  # many sets have a volume of the same id
     known = known_voxels(labels.shape, volume.labeled_planes, ignored)
     found = labels.astype(np.int32)
     return image, found if known is None else np.where(known, found, 0).astype(np.int32), known

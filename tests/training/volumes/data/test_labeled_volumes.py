@@ -72,7 +72,9 @@ def test_files_that_do_not_belong_together_are_named(tmp_path):
     folder = tmp_path / "drawn"
     write_volumes(folder, [{"id": "a", "split": "train", "labeled_planes": "9"}])
     (volume,) = find_labeled_volumes(folder, 2.0)
-    with pytest.raises(DataError, match="names the plane 9, and it has the planes 1 to 8"):
+    with pytest.raises(
+        DataError, match=r"drawn.images.a\.tif: labeled_planes names the plane 9, and it has the planes 1 to 8"
+    ):
         read_labeled_volume(volume)
     _, labels = drawn_volume(0)
     tifffile.imwrite(folder / "labels" / "a.tif", labels[1:], photometric="minisblack")
