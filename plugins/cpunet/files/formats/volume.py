@@ -184,6 +184,12 @@ def _read(path: Path) -> _StoredVolume:
 
 
 def _read_tiff(path: Path, file: tifffile.TiffFile) -> _StoredVolume:
+    shapes = {each.shape for each in file.series}
+    if len(file.series) > 1 and len(shapes) == 1 and len(min(shapes)) == PLANE_AXES:
+        raise ImageError(
+            f"this holds {len(file.series)} separate images of one plane, and not one stack. {WAY_OUT} In Python, "
+            "tifffile.imwrite writes a whole stack (Z, Y, X)."
+        )
     chosen = chosen_image(file, path, None)
     page = chosen.pages[0].keyframe
     refuse_other_numbers(page)

@@ -37,6 +37,15 @@ def test_imagej_says_the_spacing(tmp_path, unit, spacing):
     assert (size.pixel_size_um, size.z_step_um) == pytest.approx((0.25, 1.5))
 
 
+def test_planes_that_were_written_one_by_one_are_no_stack(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for plane in ramp():
+            file.write(plane, contiguous=False, photometric="minisblack")
+    with pytest.raises(ImageError, match=f"holds {len(ramp())} separate images of one plane, and not one stack. Save"):
+        read_volume(tmp_path / "a.tif")
+    assert not holds_volume(tmp_path / "a.tif")
+
+
 def test_imagej_says_no_size_in_pixels(tmp_path):
     metadata = {"axes": "ZYX", "spacing": 1.5, "unit": "pixel"}
     tifffile.imwrite(tmp_path / "a.tif", ramp(), imagej=True, resolution=(4.0, 4.0), metadata=metadata)
