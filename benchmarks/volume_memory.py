@@ -4,7 +4,8 @@
 
 The stack is drawn: nuclei of 20 pixels in noise, 256 x 512 x 512 voxels of 16 bits, planes that lie 2 pixels apart. A
 model of volumes sees it as a volume, and one of images plane by plane. Each runs in a process of its own, on the CPU;
-what is printed is the largest resident set of that process, from reading the file to writing the labels.
+what is printed is the largest resident set of that process, from reading the file to writing the labels. It is read from
+Linux' /proc: what getrusage() gives counts the process that started it, too.
 """
 
 import argparse
@@ -27,7 +28,14 @@ from cpunet.files.formats.voxel_size import VoxelSize
 
 SHAPE, BLOCK = (256, 512, 512), (64, 128, 128)
 DIAMETER_PX, Z_STEP_PX = 20.0, 2.0
-SEGMENT = "import sys; from cpunet.__main__ import main; sys.exit(main(sys.argv[1:]))"
+SEGMENT = """
+import sys
+from pathlib import Path
+from cpunet.__main__ import main
+code = main(sys.argv[2:])
+Path(sys.argv[1]).write_text(Path("/proc/self/status").read_text())
+sys.exit(code)
+"""
 
 
 class Measured(NamedTuple):
@@ -53,15 +61,15 @@ def drawn_stack(shape: Tuple[int, ...], seed: int = 0) -> np.ndarray:
 def measure(image: Path, model: str, output: Path) -> Measured:
     """Run `cpunet segment` on one stack in a process of its own."""
     started = time.monotonic()
-    words = [sys.executable, "-c", SEGMENT, "segment", str(image), "-o", str(output), "--device", "cpu"]
+    status = output.with_suffix(".status")
+    words = [sys.executable, "-c", SEGMENT, str(status), "segment", str(image), "-o", str(output), "--device", "cpu"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "plugins")}
-    process = subprocess.Popen([*words, "--model", model], env=environment)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"cpunet segment ended with the code {process.returncode} for the model {model}.")
+    code = subprocess.run([*words, "--model", model], env=environment, check=False).returncode
+    if code:
+        raise RuntimeError(f"cpunet segment ended with the code {code} for the model {model}.")
+    (most_kib,) = (line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM"))
     labels = read_label_volume(output / f"{image.stem}_labels.tif").pixels
-    return Measured(used.ru_maxrss * 1024, time.monotonic() - started, int(labels.max(initial=0)))
+    return Measured(int(most_kib) * 1024, time.monotonic() - started, int(labels.max(initial=0)))
 
 
 def main(arguments: Sequence[str]) -> int:

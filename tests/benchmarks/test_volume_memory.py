@@ -1,6 +1,8 @@
 import re
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from benchmarks.volume_memory import drawn_stack, main
 from tests.tiny_volumes import tiny_volume_onnx
@@ -14,6 +16,7 @@ def test_the_blocks_repeat_and_the_noise_does_not():
     assert abs((first - again).mean()) < 10
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory is read from Linux' /proc")
 def test_a_line_for_each_model_says_what_it_took(tmp_path, capfd):
     path = tmp_path / "tiny_3d.onnx"
     path.write_bytes(tiny_volume_onnx())

@@ -29,7 +29,7 @@ def test_a_pipeline_is_converted_and_back(write, tmp_path, capsys):
     there, again = tmp_path / "new" / "there.cppipe", tmp_path / "again.cppipe"
     assert convert(write("in.cppipe"), there) == 0
     said = capsys.readouterr().out
-    assert "module 1, IdentifyPrimaryObjects (revision 15), becomes IdentifyObjectsUNet (revision 7)" in said
+    assert "module 1, IdentifyPrimaryObjects (revision 15), becomes IdentifyObjectsUNet (revision 8)" in said
     assert "Two-class or three-class thresholding?: Three classes" in said
     assert f"written to {there}" in said
     assert "\nIdentifyObjectsUNet:" in there.read_text(encoding="utf-8")

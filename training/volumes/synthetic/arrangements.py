@@ -1,4 +1,4 @@
-"""Where nuclei lie: apart, in clumps, packed, in a layer, or around a cavity as in an embryo."""
+"""Where nuclei lie: nowhere, apart, in clumps, packed, in a layer, or around a cavity as in an embryo."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+EMPTY = "empty"
 MOST_NUCLEI = 250
 RELAXATIONS = 40
 FIBONACCI_TURN = np.pi * (3 - np.sqrt(5))
@@ -46,11 +47,16 @@ def place(kind: str, extent: NDArray[np.float64], radius: float, rng: np.random.
     Returns
     -------
     Placed
-        One nucleus to `MOST_NUCLEI`.
+        One nucleus to `MOST_NUCLEI`; none where the arrangement is ``empty``.
     """
     placed = ARRANGEMENTS[kind](extent, radius, rng)
     chosen = rng.permutation(len(placed.centers))[:MOST_NUCLEI]
     return Placed(placed.centers[chosen], placed.normals[chosen])
+
+
+def _empty(extent: NDArray[np.float64], radius: float, rng: np.random.Generator) -> Placed:
+    """Place no nucleus, as in an empty well: noise, uneven light and dust are no objects."""
+    return _free(np.zeros((0, 3)))
 
 
 def _sparse(extent: NDArray[np.float64], radius: float, rng: np.random.Generator) -> Placed:
@@ -124,6 +130,7 @@ ARRANGEMENTS: dict[str, Callable[[NDArray[np.float64], float, np.random.Generato
     "spheroid": _spheroid,
     "shell": _shell,
     "layer": _layer,
+    EMPTY: _empty,
 }
 
 

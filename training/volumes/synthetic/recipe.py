@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cpunet.errors import ConfigError
-from cpunet.training.volumes.synthetic.arrangements import ARRANGEMENTS
+from cpunet.training.volumes.synthetic.arrangements import ARRANGEMENTS, EMPTY
 
 # Thinner than this many planes, a nucleus has no shape along z.
 LEAST_PLANES = 3.0
 SHORTEST_SIDES = (4, 32, 32)
+# Without volumes of noise alone, a network took the noise of an empty well for one large nucleus.
+EMPTY_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ class VolumeRecipe:
     diameters_px: tuple[float, float] = (13.0, 36.0)
     z_steps_px: tuple[float, float] = (1.0, 6.0)
     outline_level: float = 0.15
-    arrangements: dict[str, float] = field(default_factory=lambda: dict.fromkeys(ARRANGEMENTS, 1.0))
+    arrangements: dict[str, float] = field(
+        default_factory=lambda: {**dict.fromkeys(ARRANGEMENTS, 1.0), EMPTY: EMPTY_WEIGHT}
+    )
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or any(side < least for side, least in zip(self.shape, SHORTEST_SIDES, strict=True)):

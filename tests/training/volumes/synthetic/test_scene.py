@@ -3,15 +3,16 @@ import pytest
 from skimage.measure import label, regionprops
 
 from cpunet.errors import ConfigError
-from cpunet.training.volumes.synthetic.arrangements import ARRANGEMENTS, MOST_NUCLEI, place
+from cpunet.training.volumes.synthetic.arrangements import ARRANGEMENTS, EMPTY, MOST_NUCLEI, place
 from cpunet.training.volumes.synthetic.camera import recorded
 from cpunet.training.volumes.synthetic.recipe import VolumeRecipe
 from cpunet.training.volumes.synthetic.scene import make_volume, whole_objects
 
+WITH_NUCLEI = [kind for kind in ARRANGEMENTS if kind != EMPTY]
 SMALL = {"shape": (16, 48, 64), "diameters_px": (10, 16), "z_steps_px": (1.5, 3)}
 
 
-@pytest.mark.parametrize("kind", ARRANGEMENTS)
+@pytest.mark.parametrize("kind", WITH_NUCLEI)
 def test_each_arrangement_gives_a_volume_whose_labels_are_its_nuclei(plain, kind):
     made = make_volume(VolumeRecipe(**SMALL, arrangements={kind: 1.0}), plain, np.random.default_rng(4))
     assert made.arrangement == kind
@@ -24,6 +25,18 @@ def test_each_arrangement_gives_a_volume_whose_labels_are_its_nuclei(plain, kind
         assert label(region.image, connectivity=3).max() == 1
     assert made.image[made.labels > 0].mean() > made.image[made.labels == 0].mean()
     assert 1.5 <= made.size.z_step_px <= 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_empty_volume_is_noise_without_labels(plain, seed):
+    made = make_volume(VolumeRecipe(**SMALL, arrangements={EMPTY: 1.0}), plain, np.random.default_rng(seed))
+    assert not made.labels.any()
+    assert made.image.std() > 0
+
+
+def test_some_volumes_are_empty_by_default():
+    weights = VolumeRecipe().arrangements
+    assert 0 < weights[EMPTY] < min(weights[kind] for kind in WITH_NUCLEI)
 
 
 def test_a_seed_gives_one_volume(plain):
@@ -63,7 +76,7 @@ def test_objects_of_which_too_little_is_left_are_none():
     assert (kept == 2).sum() == 72
 
 
-@pytest.mark.parametrize("kind", ARRANGEMENTS)
+@pytest.mark.parametrize("kind", WITH_NUCLEI)
 @pytest.mark.parametrize("radius", [4.0, 30.0])
 def test_nuclei_are_some_and_not_too_many(kind, radius):
     placed = place(kind, np.array([80.0, 100.0, 120.0]), radius, np.random.default_rng(3))
