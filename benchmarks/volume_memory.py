@@ -4,8 +4,8 @@
 
 The stack is drawn: nuclei of 20 pixels in noise, 256 x 512 x 512 voxels of 16 bits, planes that lie 2 pixels apart. A
 model of volumes sees it as a volume, and one of images plane by plane. Each runs in a process of its own, on the CPU;
-what is printed is the largest resident set of that process, from reading the file to writing the labels. It is read from
-Linux' /proc: what getrusage() gives counts the process that started it, too.
+what is printed is the largest resident set of that process, from reading the file to writing the labels. It is read
+from Linux' /proc: what getrusage() gives counts the process that started it, too.
 """
 
 import argparse
