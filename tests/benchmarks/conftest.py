@@ -27,6 +27,7 @@ if find_spec("lightning") is None:
         "speed/test_limit.py",
         "speed/test_torch_networks.py",
         "test_data_set_with_labels.py",
+        "test_drawn_outlines.py",
         "test_gpu_visit.py",
         "test_start_shares.py",
     ]
