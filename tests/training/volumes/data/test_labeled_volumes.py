@@ -78,7 +78,8 @@ def test_files_that_do_not_belong_together_are_named(tmp_path):
         read_labeled_volume(volume)
     _, labels = drawn_volume(0)
     tifffile.imwrite(folder / "labels" / "a.tif", labels[1:], photometric="minisblack")
-    with pytest.raises(DataError, match=r"drawn.images.a\.tif: the volume has the shape \(8, 30, 32\) and its labels \(7, 30, 32\)"):
+    shapes = r"the volume has the shape \(8, 30, 32\) and its labels \(7, 30, 32\)"
+    with pytest.raises(DataError, match=rf"drawn.images.a\.tif: {shapes}"):
         read_labeled_volume(volume)
     tifffile.imwrite(folder / "labels" / "a.tif", labels.astype(np.float32), photometric="minisblack")
     with pytest.raises(DataError, match="whole numbers are needed"):
