@@ -18,6 +18,8 @@ from cpunet.steps.tiling import Predict
 FIRST_FIELD, LARGEST_FIELD = (12, 64), (48, 160)
 # A tile of synthetic nuclei is compared with the whole volume: diameters, planes and side of its inner part.
 DIAMETERS_PX, INNER_PLANES, INNER_PX = (12.0, 24.0), 8, 32
+# So many volumes of each kind are cut: the inner part is small, and not each cut meets what reaches far.
+VOLUMES_OF_EACH = 4
 # Of the whole volume around that inner part, in halos and in units of `divisible_by`.
 HALOS_AROUND, LEAST_UNITS_AROUND = 2, 4
 
@@ -93,10 +95,12 @@ def _grow_for_nuclei(halo: VolumeHalo, predict: Predict, given: InputCard, seed:
     found = [halo.planes, halo.px, halo.px]
     around = [max(HALOS_AROUND * far, LEAST_UNITS_AROUND * step) for far, step in zip(found, unit)]
     shape = tuple(size + 2 * more for size, more in zip(inner, around))
-    for diameter, touching in itertools.product(DIAMETERS_PX, (False, True)):
+    channels = len(given.channels)
+    for number, diameter, touching in itertools.product(range(VOLUMES_OF_EACH), DIAMETERS_PX, (False, True)):
+        first = seed + number * channels
         volumes = [
-            synthetic_volume(shape, diameter, given.z_step_px, touching, seed + channel).image
-            for channel in range(len(given.channels))
+            synthetic_volume(shape, diameter, given.z_step_px, touching, first + channel).image
+            for channel in range(channels)
         ]
         field = np.stack(volumes)[np.newaxis]
         kept_of_whole = tuple(slice(more, more + size) for more, size in zip(around, inner))
