@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cpunet.steps.diameter import diameter_of_sphere
 from cpunet.training.data.labeled_images import object_diameters
 
 
@@ -24,7 +25,7 @@ def ball_diameters(labels: NDArray[np.integer], z_step_px: float) -> NDArray[np.
     [1.97, 1.56]
     """
     _, voxels = np.unique(labels[labels > 0], return_counts=True)
-    return np.cbrt(6 * voxels * z_step_px / np.pi)
+    return diameter_of_sphere(voxels * z_step_px)
 
 
 def seen_diameters(labels: NDArray[np.integer], z_step_px: float) -> NDArray[np.float64]:

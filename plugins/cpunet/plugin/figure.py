@@ -6,6 +6,7 @@ from typing import Any, List, Mapping, Sequence, Tuple
 
 import numpy
 
+from cpunet.steps.diameter import diameter_of_sphere
 from cpunet.steps.filters import look_up
 
 # CellProfiler opens the windows of all modules at 640x480 pixels, where the table of this one is cut off.
@@ -180,7 +181,7 @@ def statistics_of_objects(labels: Any, z_step_px: float = 1.0) -> List[List[str]
     rows = [["# of accepted objects", str(len(sizes))]]
     if len(sizes):
         disc = labels.ndim == 2
-        diameters = 2 * numpy.sqrt(sizes / numpy.pi) if disc else numpy.cbrt(6 * sizes * z_step_px / numpy.pi)
+        diameters = 2 * numpy.sqrt(sizes / numpy.pi) if disc else diameter_of_sphere(sizes * z_step_px)
         for name, percentile in (("10th pctile", 10), ("Median", 50), ("90th pctile", 90)):
             rows.append([f"{name} diameter", f"{numpy.percentile(diameters, percentile):.1f} pixels"])
         rows.append(

@@ -16,6 +16,16 @@ def volume_of_sphere(diameter_px: float) -> float:
     return float(np.pi * diameter_px**3 / 6)
 
 
+def diameter_of_sphere(volume_px: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the diameter of a sphere of a volume in cubic pixels, or of each of several.
+
+    >>> diameter_of_sphere([volume_of_sphere(20), volume_of_sphere(3)]).round(6).tolist()
+    [20.0, 3.0]
+    """
+    diameter: npt.NDArray[np.float64] = np.cbrt(6 * np.asarray(volume_px) / np.pi)
+    return diameter
+
+
 def typical_diameter(labels: npt.NDArray[np.int32], z_step_px: float = 1.0) -> float:
     """Return the area-weighted median diameter of the objects; in a volume, the volume-weighted one.
 
@@ -44,4 +54,4 @@ def typical_diameter(labels: npt.NDArray[np.int32], z_step_px: float = 1.0) -> f
     median = areas[np.searchsorted(covered, covered[-1] / 2)]
     if labels.ndim == 2:
         return float(2 * np.sqrt(median / np.pi))
-    return float(np.cbrt(6 * median * z_step_px / np.pi))
+    return float(diameter_of_sphere(median * z_step_px))

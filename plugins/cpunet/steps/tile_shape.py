@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import List, Sequence, Tuple
 
+from cpunet.model.axes import round_up
 from cpunet.model.protocol import Model
 from cpunet.options import TILE_PX
 
@@ -38,10 +39,10 @@ def automatic_tile_shape(size: Sequence[int], model: Model) -> Tuple[int, int]:
     needed_bytes = getattr(model, "needed_bytes", None)
     if max(size) <= TILE_PX or needed_bytes is None or given.tile_shape is not None:
         return usual
-    unit, halo = given.divisible_by, _up(model.card.output.halo, given.divisible_by)
-    side = _up(max(COMPUTED_SIDE_PX, given.min_size), unit)
+    unit, halo = given.divisible_by, round_up(model.card.output.halo, given.divisible_by)
+    side = round_up(max(COMPUTED_SIDE_PX, given.min_size), unit)
     most_pixels = side**2 * MOST_BYTES / needed_bytes((1, len(given.channels), side, side))
-    ways = itertools.product(*(_ways(_up(max(length, given.min_size), unit), halo, unit) for length in size))
+    ways = itertools.product(*(_ways(round_up(max(length, given.min_size), unit), halo, unit) for length in size))
     fitting = [(y * x * rows * columns, (y, x)) for (y, rows), (x, columns) in ways if y * x <= most_pixels]
     return min(fitting)[1] if fitting else usual
 
@@ -51,11 +52,7 @@ def _ways(size: int, halo: int, unit: int) -> List[Tuple[int, int]]:
     ways = [(size, 1)]
     while True:
         count = len(ways) + 1
-        length = _up(-(-(size + 2 * halo * (count - 1)) // count), unit)
+        length = round_up(-(-(size + 2 * halo * (count - 1)) // count), unit)
         if length < max(TILE_PX // 2, 3 * halo):
             return ways
         ways.append((length, count))
-
-
-def _up(size: int, unit: int) -> int:
-    return -(-size // unit) * unit

@@ -8,12 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cpunet.errors import ModelError, OptionError
+from cpunet.model.axes import round_up
 
 Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
-
-
-def _round_up(size: int, divisible_by: int) -> int:
-    return -(-size // divisible_by) * divisible_by
 
 
 def mirror_to_size(
@@ -56,13 +53,13 @@ def mirrored_positions(size: int, divisible_by: int, min_size: int) -> npt.NDArr
 
 
 def _missing(size: int, divisible_by: int, min_size: int) -> int:
-    return _round_up(max(size, min_size), divisible_by) - size
+    return round_up(max(size, min_size), divisible_by) - size
 
 
 def check_tile(tile: int, halo: int, divisible_by: int, min_size: int = 1) -> None:
     """Raise OptionError if the halo (pixels a side) leaves nothing of a tile, both rounded up for the network."""
-    halo = _round_up(halo, divisible_by)
-    if _round_up(max(tile, min_size), divisible_by) <= 2 * halo:
+    halo = round_up(halo, divisible_by)
+    if round_up(max(tile, min_size), divisible_by) <= 2 * halo:
         raise OptionError(
             f"A tile of {tile} pixels is too small for the model's halo of {halo} pixels a side; use tiles of at "
             f"least {2 * halo + divisible_by} pixels."
@@ -105,7 +102,7 @@ def tile_starts(size: int, tile: int, halo: int, divisible_by: int) -> List[Tupl
     if tile >= size:
         return [(0, 0, size)]
     check_tile(tile, halo, divisible_by)
-    halo = _round_up(halo, divisible_by)
+    halo = round_up(halo, divisible_by)
     starts = []
     keep_start = 0
     while keep_start < size:
@@ -123,10 +120,10 @@ def shortest_tile(size: int, most: int, halo: int, divisible_by: int, min_size: 
     `most` is the length of the longest tile before it is rounded up for the network; OptionError if it is too short for
     the halo.
     """
-    longest = min(_round_up(max(most, min_size), divisible_by), size)
+    longest = min(round_up(max(most, min_size), divisible_by), size)
     count = len(tile_starts(size, longest, halo, divisible_by))
-    overlap = 2 * _round_up(halo, divisible_by) * (count - 1)
-    return _round_up(max(-(-(size + overlap) // count), min_size), divisible_by)
+    overlap = 2 * round_up(halo, divisible_by) * (count - 1)
+    return round_up(max(-(-(size + overlap) // count), min_size), divisible_by)
 
 
 class TilePlan(NamedTuple):

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cpunet.errors import ModelError, OptionError
+from cpunet.model.axes import round_up
 from cpunet.steps.tiling import Predict, mirrored_positions, shortest_tile, tile_starts
 
 Places = npt.NDArray[np.intp]
@@ -61,7 +62,7 @@ def plan_volume_tiles(
 
 def _check_length(tile: int, size: int, halo: int, unit: int, what: str) -> None:
     """Raise OptionError if the halo leaves nothing of a tile that does not reach along the whole axis."""
-    tile, halo = -(-tile // unit) * unit, -(-halo // unit) * unit
+    tile, halo = round_up(tile, unit), round_up(halo, unit)
     if tile < size and tile <= 2 * halo:
         raise OptionError(
             f"A tile of {tile} {what} is too small for the model's halo of {halo} {what} a side; use tiles of at least "

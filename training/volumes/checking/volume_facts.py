@@ -11,6 +11,7 @@ from skimage.measure import label as connected
 
 from cpunet.errors import DataError, ImageError
 from cpunet.files.formats.volume import read_label_volume, read_volume
+from cpunet.steps.diameter import diameter_of_sphere
 from cpunet.training.checking.image_facts import (
     ERROR,
     LEAST_PIECES_OF_MASK,
@@ -100,7 +101,7 @@ def look_at_volume(row: IndexRow, cells: dict[str, str]) -> tuple[ImageFacts | N
         image.shape[1:],
         str(image.dtype),
         used_bits(image),
-        ball_diameters(objects.voxels, z_step_px or 1.0),
+        diameter_of_sphere(objects.voxels * (z_step_px or 1.0)),
         pixel_sum(image),
         appearance(projection),
         fine_structure(projection, THUMBNAIL_PX),
@@ -137,16 +138,6 @@ def measure_objects(labels: NDArray[np.integer]) -> ObjectFacts:
         extents,
         np.array(cut, bool),
     )
-
-
-def ball_diameters(voxels: NDArray[np.int64], z_step_px: float) -> NDArray[np.float64]:
-    """Return the diameters of balls of these volumes, in widths of a pixel.
-
-    >>> ball_diameters(np.array([4189]), 1.0).round(1).tolist()
-    [20.0]
-    """
-    diameters: NDArray[np.float64] = np.cbrt(6 * voxels * z_step_px / np.pi)
-    return diameters
 
 
 def object_warnings(objects: ObjectFacts, in_part: bool) -> list[Warned]:
