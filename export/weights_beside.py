@@ -8,14 +8,7 @@ import torch
 
 from cpunet.errors import OutputError
 from cpunet.files.outputs import check_output
-from cpunet.training.weights import (
-    CONFIG_KEY,
-    DETECTION_KEY,
-    VOLUME_KEY,
-    holds_detector,
-    holds_volumes,
-    read_stored,
-)
+from cpunet.training.weights import CONFIG_KEY, read_stored, stored_key
 
 
 def check_weights_beside(path: Path, network: torch.nn.Module, overwrite: bool) -> None:
@@ -23,8 +16,7 @@ def check_weights_beside(path: Path, network: torch.nn.Module, overwrite: bool) 
     check_output(path, overwrite=overwrite)
     if overwrite or not path.exists():
         return
-    key = DETECTION_KEY if holds_detector(path) else VOLUME_KEY if holds_volumes(path) else CONFIG_KEY
-    _, _, before = read_stored(path, key, dict, "cpunet train")
+    _, _, before = read_stored(path, stored_key(path) or CONFIG_KEY, dict, "cpunet train")
     now = network.state_dict()
     if before.keys() != now.keys() or not all(torch.equal(before[name], now[name]) for name in now):
         raise OutputError(

@@ -57,12 +57,13 @@ def load_trained(path: Path) -> TrainedNetwork:
     try:
         config, facts, weights = read_stored(Path(path), CONFIG_KEY, _config, "cpunet train")
     except WeightsError:
-        if holds_detector(path):
+        kind = stored_key(path)
+        if kind == DETECTION_KEY:
             raise WeightsError(
                 f"{path}: this is a Mask R-CNN of `cpunet train-detection`, which cannot be used here. `cpunet export` "
                 "writes it as an .onnx file, which `cpunet evaluate`, `segment` and the module take."
             ) from None
-        if holds_volumes(path):
+        if kind == VOLUME_KEY:
             raise WeightsError(
                 f"{path}: this is a network of volumes, of `cpunet train-volumes`, which cannot be used here: images "
                 "are needed. `cpunet evaluate` and `cpunet export` take it."
@@ -90,9 +91,10 @@ class StoredTraining:
 
 def load_training(path: Path) -> StoredTraining:
     """Read what a checkpoint or a safetensors file says of its training; WeightsError if it says nothing."""
-    if holds_detector(path):
+    kind = stored_key(path)
+    if kind == DETECTION_KEY:
         config, facts, _ = read_stored(Path(path), DETECTION_KEY, detection_config, "cpunet train-detection")
-    elif holds_volumes(path):
+    elif kind == VOLUME_KEY:
         config, facts, _ = read_stored(Path(path), VOLUME_KEY, volume_config, "cpunet train-volumes")
     else:
         config, facts, _ = read_stored(Path(path), CONFIG_KEY, _config, "cpunet train")
@@ -145,20 +147,22 @@ def volume_config(content: dict[str, Any]) -> VolumeConfig:
 
 def holds_detector(path: Path) -> bool:
     """Return whether a file holds what `cpunet train-detection` wrote; False if it cannot be read."""
-    return _has_key(Path(path), DETECTION_KEY)
+    return stored_key(path) == DETECTION_KEY
 
 
 def holds_volumes(path: Path) -> bool:
     """Return whether a file holds what `cpunet train-volumes` wrote; False if it cannot be read."""
-    return _has_key(Path(path), VOLUME_KEY)
+    return stored_key(path) == VOLUME_KEY
 
 
-def _has_key(path: Path, key: str) -> bool:
+def stored_key(path: Path) -> str:
+    """Return under which key a file holds its configuration, which tells what wrote it; empty if it cannot be read."""
+    path = Path(path)
     try:
         stored = _read_metadata(path) if path.suffix == ".safetensors" else _read_checkpoint(path)[0]
     except Exception:  # torch's reader meets a broken file with almost any exception
-        return False
-    return key in stored
+        return ""
+    return next((key for key in (CONFIG_KEY, DETECTION_KEY, VOLUME_KEY) if key in stored), "")
 
 
 def save_trained(path: Path, trained: TrainedNetwork) -> None:
