@@ -16,13 +16,13 @@ from benchmarks.data_set_with_labels import write_data_set
 from benchmarks.few_images.sets import START, images_of, scored, teaching
 from cpunet.calibration.calibrate import calibrate
 from cpunet.calibration.settings import card_with
-from cpunet.calibration.trials import RememberingModel
 from cpunet.export.export_model import export_model
 from cpunet.files.labeled_images import LabeledImage
 from cpunet.files.written_beside import written_beside
 from cpunet.model.find import find_model
 from cpunet.model.protocol import Model
 from cpunet.model.session import load_model
+from cpunet.model.with_card import ModelWithCard
 from cpunet.scores import ImageScores, SetScores, pool_scores, score_image
 from cpunet.segment import segment_image
 from cpunet.training.config import TrainingConfig
@@ -126,9 +126,7 @@ def calibrated_model(model: Model, rows: list[IndexRow]) -> Model:
     """Return a model with the settings that a calibration on labeled images finds, or its own if those are better."""
     images = [LabeledImage(as_taken(each.image, model), each.labels) for each in map(read_labeled_image, rows)]
     found = calibrate(model, images)
-    calibrated = RememberingModel(model)
-    calibrated.card = card_with(model.card, found.chosen if found.is_better else found.own)
-    return calibrated
+    return ModelWithCard(model, card_with(model.card, found.chosen if found.is_better else found.own))
 
 
 def planned(name: str, data: Path, start: str, most_steps: int) -> TrainingConfig:

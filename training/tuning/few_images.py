@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cpunet.calibration.trials import RememberingModel
 from cpunet.interruption import held_back
 from cpunet.model.card import ModelCard, Postprocessing
 from cpunet.model.protocol import Model
+from cpunet.model.with_card import ModelWithCard
 from cpunet.scores import ImageScores, SetScores, pool_scores
 from cpunet.training.data.labeled_images import IndexRow, LabeledImage, read_labeled_image
 from cpunet.training.tuning.search import (
@@ -89,13 +89,13 @@ def tune_on_few(model: Model, rows: Sequence[IndexRow], diameter_px: float | Non
     images = [read_labeled_image(row) for row in rows]
     if len(images) < LEAST_PARTS:
         images = [quarter for image in images for quarter in quarters(image)]
-    start, remembering = model.card.postprocessing, RememberingModel(model)
-    predicted = _predicted(remembering, images, diameter_px)
+    start = model.card.postprocessing
+    predicted = _predicted(model, images, diameter_px)
     first = _search(predicted, len(images), model.card, start)
     found = first
     if diameter_px is None and first.settings != start:
-        remembering.card = replace(model.card, postprocessing=first.settings)
-        again = _predicted(remembering, images, diameter_px)
+        found_so_far = ModelWithCard(model, replace(model.card, postprocessing=first.settings))
+        again = _predicted(found_so_far, images, diameter_px)
         if [each.scale for each in again] != [each.scale for each in predicted]:
             second = _search(again, len(images), model.card, first.settings)
             found = max(first, second, key=lambda each: quality(each.left_out))
