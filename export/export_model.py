@@ -20,6 +20,7 @@ from cpunet.export.readme import report_files
 from cpunet.export.set_scores import ImageSet, image_sets, scored
 from cpunet.export.to_onnx import predict_with, trace
 from cpunet.export.training_card import card_from_training, kept_card
+from cpunet.export.tuning import sample_to_tune_on, say_tuned
 from cpunet.export.volumes.volume_card import tuned_and_scored_on_volumes, volume_card_from_training
 from cpunet.export.weights_beside import check_weights_beside
 from cpunet.files.find import identity
@@ -27,7 +28,7 @@ from cpunet.model.card import ModelCard, Postprocessing
 from cpunet.training.evaluation.torch_model import TorchModel
 from cpunet.training.licence import weights_with_licence
 from cpunet.training.network.unet import Probabilities
-from cpunet.training.tuning.few_images import FEW_VALIDATION_IMAGES, MOST_IMAGES, at_the_edge, tune_on_few
+from cpunet.training.tuning.few_images import FEW_VALIDATION_IMAGES, MOST_IMAGES, tune_on_few
 from cpunet.training.tuning.search import candidates, tune_postprocessing
 from cpunet.training.volumes.weights import TrainedVolumeNetwork, load_trained_volumes, save_trained_volumes
 from cpunet.training.weights import WEIGHTS_FILE, TrainedNetwork, holds_volumes, load_trained, save_trained
@@ -142,10 +143,7 @@ def tuned_thresholds(
         found = tune_on_few(model, rows, validation.diameter_px)
         print(f"    {found}")
         return found.settings
-    chosen = [each.rows[:: -(-len(each.rows) // MOST_TUNED_ON)] for each in sets]
-    sampled = sum(map(len, chosen))
-    sample = f" of {number} validation images (at most {MOST_TUNED_ON} of each set, evenly over its index)"
-    print(f"tuning thresholds on {sampled}{sample if sampled < number else ' validation images'}", flush=True)
+    chosen = sample_to_tune_on([each.rows for each in sets], MOST_TUNED_ON, "images")
     return tune_postprocessing(model, chosen, [each.diameter_px for each in sets])
 
 
@@ -155,8 +153,6 @@ def tuned_and_scored(trained: TrainedNetwork, traced: bytes, card: ModelCard, da
     if trained.config.decoding is None:
         model = TorchModel(trained.network, trained.config, card)
         tuned = tuned_thresholds(model, trained, sets, data)
-        print(f"    {tuned}")
-        for sentence in at_the_edge(tuned, candidates(card.output.roles, card.input.diameter_px)):
-            print(f"    look: {sentence}")
+        say_tuned(tuned, candidates(card.output.roles, card.input.diameter_px))
         card = replace(card, postprocessing=tuned)
     return scored(trained, traced, card, sets, data)

@@ -8,11 +8,11 @@ from pathlib import Path
 from cpunet.checks.halo_of_volumes import measure_halo_of_volumes
 from cpunet.export.set_scores import with_scores
 from cpunet.export.training_card import provenance
+from cpunet.export.tuning import sample_to_tune_on, say_tuned
 from cpunet.export.volumes.sets import score_volume_sets, volume_sets
 from cpunet.model.card import ModelCard
 from cpunet.steps.tiling import Predict
 from cpunet.training.facts import known_diameters
-from cpunet.training.tuning.few_images import at_the_edge
 from cpunet.training.volumes.evaluation.torch_model import TorchVolumeModel, card_for_volume_training
 from cpunet.training.volumes.tuning import tune_on_volumes, volume_candidates
 from cpunet.training.volumes.weights import TrainedVolumeNetwork
@@ -48,15 +48,9 @@ def tuned_and_scored_on_volumes(trained: TrainedVolumeNetwork, traced: bytes, ca
     """Tune the thresholds on validation volumes with torch, unless they are given, and score the traced network."""
     sets = volume_sets(trained, data, "val")
     if trained.config.decoding is None:
-        number = sum(len(each.volumes) for each in sets)
-        chosen = [each.volumes[:: -(-len(each.volumes) // MOST_TUNED_ON)] for each in sets]
-        sampled = sum(map(len, chosen))
-        sample = f" of {number} validation volumes (at most {MOST_TUNED_ON} of each set, evenly over its index)"
-        print(f"tuning thresholds on {sampled}{sample if sampled < number else ' validation volumes'}", flush=True)
+        chosen = sample_to_tune_on([each.volumes for each in sets], MOST_TUNED_ON, "volumes")
         model = TorchVolumeModel(trained.network, trained.config, card)
         tuned = tune_on_volumes(model, chosen, [each.diameter_px for each in sets])
-        print(f"    {tuned}")
-        for sentence in at_the_edge(tuned, volume_candidates(card)):
-            print(f"    look: {sentence}")
+        say_tuned(tuned, volume_candidates(card))
         card = replace(card, postprocessing=tuned)
     return with_scores(traced, card, lambda model: score_volume_sets(model, sets))

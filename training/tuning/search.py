@@ -91,6 +91,15 @@ def tune_on_predicted(predicted: Sequence[Sequence[Predicted]], card: ModelCard)
     """
     roles = card.output.roles
     tried = candidates(roles, card.input.diameter_px)
+    # A pool of processes, too, cannot bear an exception between any two of its lines.
+    with held_back(), SettingsScorer(predicted, roles) as scorer:
+        return search_with_progress(tried, card.postprocessing, lambda trial: mean_f1_of_sets(scorer(trial)))
+
+
+def search_with_progress(
+    tried: Candidates, start: Postprocessing, quality: Callable[[Postprocessing], float]
+) -> Postprocessing:
+    """Search the settings as `search` does, and show how far this is."""
     progress = Progress("tuning: trial", ROUNDS * sum(map(len, tried.values())))
     trials = 0
 
@@ -99,9 +108,7 @@ def tune_on_predicted(predicted: Sequence[Sequence[Predicted]], card: ModelCard)
         trials += 1
         progress.show(trials, name)
 
-    # A pool of processes, too, cannot bear an exception between any two of its lines.
-    with held_back(), SettingsScorer(predicted, roles) as scorer:
-        best = search(tried, card.postprocessing, lambda trial: mean_f1_of_sets(scorer(trial)), show_trial)
+    best = search(tried, start, quality, show_trial)
     progress.end()
     return best
 

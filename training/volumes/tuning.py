@@ -17,7 +17,7 @@ from cpunet.options import Options
 from cpunet.progress import Progress
 from cpunet.scores import ImageScores, score_image
 from cpunet.steps.diameter import volume_of_sphere
-from cpunet.training.tuning.search import ROUNDS, Candidates, candidates, mean_f1_of_sets, search
+from cpunet.training.tuning.search import Candidates, candidates, mean_f1_of_sets, search_with_progress
 from cpunet.training.volumes.data.labeled_volumes import LabeledVolume
 from cpunet.training.volumes.evaluation.scores import read_truth
 from cpunet.volumes.decode import decode_volume
@@ -81,26 +81,12 @@ def tune_on_volumes(
     Each volume is predicted once. The settings are then searched as `cpunet.training.tuning.search.search` does.
     """
     with tempfile.TemporaryDirectory() as folder:
-        return _searched(_predicted(model, sets, diameters, Path(folder)), model.card)
+        predicted = _predicted(model, sets, diameters, Path(folder))
 
+        def quality(trial: Postprocessing) -> float:
+            return mean_f1_of_sets([_scores(of_set, model.card, trial) for of_set in predicted])
 
-def _searched(predicted: Sequence[Sequence[PredictedVolume]], card: ModelCard) -> Postprocessing:
-    """Search the settings, from those of the card on, and say how far this is."""
-    tried = volume_candidates(card)
-    progress = Progress("tuning: trial", ROUNDS * sum(map(len, tried.values())))
-    trials = 0
-
-    def show_trial(name: str) -> None:
-        nonlocal trials
-        trials += 1
-        progress.show(trials, name)
-
-    def quality(trial: Postprocessing) -> float:
-        return mean_f1_of_sets([_scores(of_set, card, trial) for of_set in predicted])
-
-    best = search(tried, card.postprocessing, quality, show_trial)
-    progress.end()
-    return best
+        return search_with_progress(volume_candidates(model.card), model.card.postprocessing, quality)
 
 
 def _scores(predicted: Sequence[PredictedVolume], card: ModelCard, settings: Postprocessing) -> list[ImageScores]:
