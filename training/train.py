@@ -87,7 +87,7 @@ def train(
             finished = load_trained(weights)
             check_same_images(config, finished.facts, root, weights, fold)
             save_trained(weights, replace(finished, config=config))  # its description may have changed
-            print(f"{weights}: this run is finished, nothing is trained. To train anew, give another --run folder.")
+            print(finished_already(weights))
             return weights
     else:
         check_free(run_folder)
@@ -133,6 +133,11 @@ def train(
         save_trained(weights, TrainedNetwork(network, config, {**facts, "steps": trainer.global_step}))
         print(waiting.said(config.workers))
     return weights
+
+
+def finished_already(weights: Path) -> str:
+    """Say that a run's weights are there, so that nothing is left to train."""
+    return f"{weights}: this run is finished, nothing is trained. To train anew, give another --run folder."
 
 
 def check_same_images(

@@ -13,19 +13,19 @@ from cpunet.errors import ConfigError
 from cpunet.files.outputs import check_output
 from cpunet.model.find import MODEL_FILE
 from cpunet.training.commands.config_arguments import add_channels, add_config_and_data
+from cpunet.training.commands.plan_and_check import code_of_checks, say_checks, write_and_say
 from cpunet.training.config import TrainingConfig
 from cpunet.training.data.data_sets import check_names, find_data_sets, the_only
 from cpunet.training.folds.out_of_fold import FOLDER
 from cpunet.training.folds.run import folder_of_fold, train_folds
-from cpunet.training.licence import plan_with_licence
 from cpunet.training.network.build import build_network
 from cpunet.training.network.summary import summarize
 from cpunet.training.planning.duration import measure_duration
 from cpunet.training.planning.machine import stay_within_cores, this_machine
 from cpunet.training.planning.plan import make_plan
-from cpunet.training.planning.plan_file import check_plan_is_new, plan_as_text, write_plan
+from cpunet.training.planning.plan_file import check_plan_is_new
 from cpunet.training.planning.recipe import find_config, read_completed
-from cpunet.training.planning.sanity_check import PATCHES_FILE, check_training
+from cpunet.training.planning.sanity_check import check_training
 from cpunet.training.quiet import quiet_libraries
 from cpunet.training.train import check_is_folder, train, tuned_at_the_end
 
@@ -152,19 +152,12 @@ def _plan(arguments: argparse.Namespace) -> int:
         plan = make_plan(arguments.config.stem, folders, this_machine(), arguments.start_from, given)
         plan = replace(plan, reasons={**plan.reasons, "steps": f"what fits into {arguments.minutes:g} minutes here"})
         measured = measured.of(plan.config)
-    print(plan_as_text(plan), flush=True)
-    duration = str(measured)
-    print(f"time: {duration}\n{tuned_at_the_end(plan.config)}")
-    plan = plan_with_licence(plan)
-    write_plan(arguments.config, plan, duration)
-    print(f"written: {arguments.config}")
+    write_and_say(plan, arguments.config, measured, tuned_at_the_end(plan.config))
     return 0
 
 
 def _check(config: TrainingConfig, root: Path, run_folder: Path) -> int:
     """Run the sanity checks; return 0 if training may begin, else 1."""
     checks = check_training(config, root, run_folder)
-    print("\n".join(map(str, checks)), flush=True)
-    print(f"time: {measure_duration(config, root)}\n{tuned_at_the_end(config)}")
-    print(f"look at {run_folder / PATCHES_FILE}: image, outlines, each target, and pixel weights, after augmentation")
-    return 0 if all(check.passed for check in checks) else 1
+    say_checks(checks)
+    return code_of_checks(checks, measure_duration(config, root), tuned_at_the_end(config), run_folder, "pixel")

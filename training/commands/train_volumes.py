@@ -10,12 +10,11 @@ import torch
 
 from cpunet.errors import ConfigError
 from cpunet.training.commands.config_arguments import add_data
+from cpunet.training.commands.plan_and_check import code_of_checks, say_checks, write_and_say
 from cpunet.training.config import read_config
 from cpunet.training.data.data_sets import check_names, data_root, find_data_sets, the_only
-from cpunet.training.licence import plan_with_licence
 from cpunet.training.planning.machine import stay_within_cores, this_machine
-from cpunet.training.planning.plan_file import check_plan_is_new, plan_as_text, write_plan
-from cpunet.training.planning.sanity_check import PATCHES_FILE
+from cpunet.training.planning.plan_file import check_plan_is_new
 from cpunet.training.quiet import quiet_libraries
 from cpunet.training.train import ON_VOLUMES, tuned_at_the_end
 from cpunet.training.volumes.config import VolumeConfig
@@ -99,18 +98,13 @@ def _plan(arguments: argparse.Namespace) -> int:
         plan = make_volume_plan(*asked, {**given, "steps": fits})
         plan = replace(plan, reasons={**plan.reasons, "steps": f"what fits into {arguments.minutes:g} minutes here"})
         measured = measured.of(plan.config)
-    print(plan_as_text(plan), flush=True)
-    duration = str(measured)
-    print(f"time: {duration}\n{tuned_at_the_end(plan.config, ON_VOLUMES)}")
-    write_plan(arguments.config, plan_with_licence(plan), duration)
-    print(f"written: {arguments.config}")
+    write_and_say(plan, arguments.config, measured, tuned_at_the_end(plan.config, ON_VOLUMES))
     return 0
 
 
 def _check(config: VolumeConfig, root: Path, run_folder: Path) -> int:
     """Run the sanity checks; return 0 if training may begin, else 1."""
     checks = check_volume_training(config, root, run_folder)
-    print("\n".join(map(str, checks)), flush=True)
-    print(f"time: {measure_volume_duration(config, root)}\n{tuned_at_the_end(config, ON_VOLUMES)}")
-    print(f"look at {run_folder / PATCHES_FILE}: image, outlines, each target, and voxel weights, after augmentation")
-    return 0 if all(check.passed for check in checks) else 1
+    say_checks(checks)
+    duration = measure_volume_duration(config, root)
+    return code_of_checks(checks, duration, tuned_at_the_end(config, ON_VOLUMES), run_folder, "voxel")

@@ -28,6 +28,7 @@ from cpunet.training.train import (
     check_same_images,
     check_same_run,
     early_stopping,
+    finished_already,
     other_images,
     say_if_trained_on,
 )
@@ -68,7 +69,7 @@ def train_detector(config: DetectionConfig, root: Path, run_folder: Path) -> Pat
             finished = load_detector(weights)
             check_same_images(config, finished.facts, root, weights)
             save_detector(weights, TrainedDetector(finished.network, config, finished.facts))  # a new description
-            print(f"{weights}: this run is finished, nothing is trained. To train anew, give another --run folder.")
+            print(finished_already(weights))
             return weights
     else:
         check_free(run_folder)

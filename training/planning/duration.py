@@ -105,15 +105,20 @@ def measure_duration(config: TrainingConfig, root: Path) -> Duration:
     # A random network finds no sizes of objects.
     options = Options(scale=1.0)
     image_s = seconds_of(lambda: score_images(model, sample[:1], options))
-    on_gpu = torch.cuda.is_available()
-    step_s = step_seconds(network.cuda() if on_gpu else network, config, (config.patch_size,) * 2)
-    per_step = max(step_s, patches_s) if on_gpu else step_s + patches_s
+    per_step = seconds_with_patches(network, config, (config.patch_size,) * 2, patches_s)
     return Duration(config.steps, validations_of(config), per_step, image_s * len(sample))
 
 
 def validations_of(config: Any) -> int:
     """Count the validations of a run, with that of the model to start from."""
     return -(-config.steps // config.validate_every) + bool(getattr(config, "start_from", ""))
+
+
+def seconds_with_patches(network: nn.Module, config: Any, shape: tuple[int, ...], patches_s: float) -> float:
+    """Measure a step of the optimizer, on the GPU if there is one, whose patches take so many seconds."""
+    on_gpu = torch.cuda.is_available()
+    step_s = step_seconds(network.cuda() if on_gpu else network, config, shape)
+    return max(step_s, patches_s) if on_gpu else step_s + patches_s
 
 
 def step_seconds(network: nn.Module, config: Any, shape: tuple[int, ...]) -> float:

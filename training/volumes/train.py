@@ -18,6 +18,7 @@ from cpunet.training.train import (
     check_free,
     check_same_run,
     early_stopping,
+    finished_already,
     other_images,
 )
 from cpunet.training.volumes.config import VolumeConfig
@@ -69,7 +70,7 @@ def train_volumes(config: VolumeConfig, root: Path, run_folder: Path) -> Path:
     if weights.exists():
         finished = load_trained_volumes(weights)
         save_trained_volumes(weights, replace(finished, config=config))  # its description may have changed
-        print(f"{weights}: this run is finished, nothing is trained. To train anew, give another --run folder.")
+        print(finished_already(weights))
         return weights
     facts["commit"] = (begun.facts.get("commit") if begun else None) or current_commit(Path(__file__).parent)
     run_folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import torch
 
 from cpunet.cores import cores_allowed
 from cpunet.options import Options
-from cpunet.training.planning.duration import Duration, seconds_of, step_seconds, validations_of
+from cpunet.training.planning.duration import Duration, seconds_of, seconds_with_patches, validations_of
 from cpunet.training.volumes.config import VolumeConfig
 from cpunet.training.volumes.data.labeled_volumes import read_labeled_volume
 from cpunet.training.volumes.evaluation.torch_model import TorchVolumeModel, card_for_volume_training
@@ -44,8 +44,6 @@ def measure_volume_duration(config: VolumeConfig, root: Path) -> Duration:
     options = Options(scale=1.0, z_step_px=sample[0].z_step_px)
     # A random network finds no objects, so that looking is most of it.
     volume_s = seconds_of(lambda: predict_volume(*volume[:2], model, options, 1.0))
-    on_gpu = torch.cuda.is_available()
     shape = config.patch_planes, config.patch_size, config.patch_size
-    step_s = step_seconds(network.cuda() if on_gpu else network, config, shape)
-    per_step = max(step_s, patches_s) if on_gpu else step_s + patches_s
+    per_step = seconds_with_patches(network, config, shape, patches_s)
     return Duration(config.steps, validations_of(config), per_step, volume_s * len(sample))
